@@ -1,0 +1,1 @@
+"""Sound in, transcripts out: what the page and the command line share."""

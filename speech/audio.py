@@ -1,0 +1,273 @@
+"""Any local audio or video file -> one float32 mono 16 kHz waveform.
+
+libsndfile reads what it can; PyAV, which carries FFmpeg in its wheel, reads the rest. Not covered:
+one waveform a channel, and any track of a video but its first audio track.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+
+from speech.errors import AudioError
+
+if TYPE_CHECKING:
+    import av
+    import soundfile
+
+# Hz; what the checkpoints' feature extractor was trained on (WhisperFeatureExtractor).
+SAMPLE_RATE = 16000
+
+# Shorter than one syllable. Models answer such clips with invented text.
+MIN_SECONDS = 0.1
+
+# Peak level. The noise of a quiet room is louder, so only a dead or muted input stays below, and
+# models answer silence with invented text.
+SILENCE_DBFS = -60.0
+
+# Frames read from libsndfile at once: a long file is never held in memory at its own rate.
+BLOCK_FRAMES = 65536
+
+# libsndfile's SF_COUNT_MAX: the header does not say how long the file is (FLAC from a pipe).
+UNKNOWN_FRAMES = 2**63 - 1
+
+# Bytes of an ID3v1 tag, which may follow the sound of an MP3.
+ID3V1_BYTES = 128
+
+# FFmpeg demuxers that read nothing but the file they are given. All others stay shut: a playlist
+# (HLS, DASH, concat, SDP) makes FFmpeg open further files and sockets even when it is handed an
+# open file.
+CONTAINERS = "aac,aiff,amr,asf,avi,caf,flac,flv,matroska,mov,mp3,mpeg,mpegts,ogg,wav"
+
+
+def load_audio(path: str | os.PathLike[str], max_seconds: float | None = None) -> np.ndarray:
+    """Read the first audio track of a local file; a URL is never fetched.
+
+    Channels are averaged and the rate is converted by soxr (HQ), sample for sample what
+    `librosa.load(path, sr=16000)` gives. A peak above 1 is divided away.
+
+    Args:
+        path: a regular local file, audio or video.
+        max_seconds: refuse a longer file, before it is decoded whole; None for no limit.
+
+    Returns:
+        float32 array of shape (samples,), mono, 16 kHz, in [-1, 1].
+
+    Raises:
+        AudioError: the file cannot be opened or decoded, has no audio track or no samples in it,
+            is too long, or does not pass `check_waveform`.
+        ValueError: max_seconds is not positive.
+    """
+    if max_seconds is not None and not max_seconds > 0:
+        raise ValueError(f"max_seconds must be positive, not {max_seconds}")
+    path = Path(path)
+    name = path.name or str(path)
+    with _open_file(path, name) as file:
+        waveform = _read_with_soundfile(file, name, max_seconds)
+        if waveform is None:
+            file.seek(0)
+            waveform = _read_with_pyav(file, name, max_seconds)
+    return check_waveform(waveform, name)
+
+
+def check_waveform(waveform: np.ndarray, name: str, max_seconds: float | None = None) -> np.ndarray:
+    """Refuse what cannot hold speech; divide a peak above 1 away.
+
+    The division is qwen_asr's own (inference/utils.py, float_range_normalize).
+
+    Args:
+        waveform: floating array of shape (samples,), mono, 16 kHz.
+        name: what the messages call it.
+        max_seconds: refuse a longer one; None for no limit.
+
+    Returns:
+        float32 array of shape (samples,), in [-1, 1].
+
+    Raises:
+        AudioError: shorter than MIN_SECONDS, too long, not finite, or no louder than SILENCE_DBFS.
+        ValueError: not one-dimensional or not floating.
+    """
+    waveform = np.asarray(waveform)
+    if waveform.ndim != 1 or waveform.dtype.kind != "f":
+        raise ValueError(
+            f"{name} must be a one-dimensional array of floats in [-1, 1], "
+            f"not {waveform.ndim}-dimensional {waveform.dtype}"
+        )
+    waveform = np.ascontiguousarray(waveform, dtype=np.float32)
+    seconds = len(waveform) / SAMPLE_RATE
+    if seconds < MIN_SECONDS:
+        raise AudioError(
+            f"{name} is {format_duration(seconds)} long; the shortest that can be transcribed is "
+            f"{format_duration(MIN_SECONDS)}: record a longer one"
+        )
+    _check_length(name, seconds, max_seconds)
+    peak = float(np.abs(waveform).max())
+    if not math.isfinite(peak):
+        raise AudioError(f"{name} holds samples that are no finite numbers (NaN or infinity): export it again")
+    if peak <= 10 ** (SILENCE_DBFS / 20):
+        level = f"{20 * math.log10(peak):.1f} dBFS" if peak else "digital zero"
+        raise AudioError(
+            f"{name} is silent: its peak is {level}, speech needs more than "
+            f"{SILENCE_DBFS:.0f} dBFS: check the microphone or raise the volume"
+        )
+    return waveform / peak if peak > 1 else waveform
+
+
+def format_duration(seconds: float) -> str:
+    """A duration (finite, >= 0) in at most two units: 0.05 s, 31 s, 2 min 5 s, 2 h 10 min.
+
+    Cut off rather than rounded, as a clock does: 59.9 s never reads 60 s or 1 min.
+    """
+    if seconds < 10:
+        # The inner rounding undoes binary fractions: 0.29 * 100 is 28.999999999999996.
+        return f"{math.floor(round(seconds * 100, 6)) / 100:g} s"
+    whole = int(seconds)
+    units = (("h", whole // 3600), ("min", whole // 60 % 60), ("s", whole % 60))
+    shown = units[:2] if whole >= 3600 else units[1:]
+    return " ".join(f"{count} {unit}" for unit, count in shown if count)
+
+
+def _open_file(path: Path, name: str) -> BinaryIO:
+    """Open a regular local file. Unbuffered, because libsndfile reads from its descriptor."""
+    try:
+        status = path.stat()  # before opening it: opening a named pipe waits for a writer
+        if stat.S_ISDIR(status.st_mode):
+            raise AudioError(f"{name} is a folder: name one recording inside it")
+        if not stat.S_ISREG(status.st_mode):
+            raise AudioError(f"{name} is a device or a pipe: save the recording to a file first")
+        if status.st_size == 0:
+            raise AudioError(f"{name} is empty (0 bytes): record or copy it again")
+        return path.open("rb", buffering=0)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise AudioError(f"{name} does not exist: check the path (only local files are read)") from error
+    except PermissionError as error:
+        raise AudioError(f"{name} may not be read: change its permissions") from error
+    except OSError as error:
+        raise AudioError(f"{name} cannot be opened ({error.strerror}): check the path") from error
+
+
+def _read_with_soundfile(file: BinaryIO, name: str, max_seconds: float | None) -> np.ndarray | None:
+    """The waveform (samples,) at 16 kHz, or None where libsndfile cannot read the whole file."""
+    import soundfile
+
+    try:
+        # The descriptor, not the object: from the latter soundfile takes a name, and raises
+        # TypeError for "x.raw".
+        with soundfile.SoundFile(file.fileno(), closefd=False) as sound:
+            if sound.frames == UNKNOWN_FRAMES:
+                return None  # libsndfile stops with an error before the last block
+            _check_length(name, sound.frames / sound.samplerate, max_seconds)
+            waveform = _resample(_sound_blocks(sound), name, max_seconds)
+            return None if _has_another_link(sound, file) else waveform
+    except soundfile.SoundFileError:
+        return None  # PyAV tries; its error is the one that the user reads
+
+
+def _sound_blocks(sound: soundfile.SoundFile) -> Iterator[tuple[np.ndarray, int]]:
+    while len(block := sound.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
+        yield block.mean(axis=1), sound.samplerate
+
+
+def _has_another_link(sound: soundfile.SoundFile, file: BinaryIO) -> bool:
+    """Whether more follows in a joined MP3 or a chained Ogg.
+
+    libsndfile says nothing and ends with the first of the joined files; PyAV reads them all.
+    """
+    unread = os.fstat(file.fileno()).st_size - file.tell()
+    return sound.format in ("MP3", "OGG") and unread > ID3V1_BYTES
+
+
+def _read_with_pyav(file: BinaryIO, name: str, max_seconds: float | None) -> np.ndarray:
+    """The waveform (samples,) at 16 kHz of a container's first audio track."""
+    import av
+
+    try:
+        # metadata_errors: a title in another encoding than UTF-8 is no reason to fail.
+        container = av.open(file, metadata_errors="ignore", options={"format_whitelist": CONTAINERS})
+    except av.error.FFmpegError as error:
+        raise _undecodable(name) from error
+    with container:
+        if not container.streams.audio:
+            raise AudioError(f"{name} has no audio track: choose a file with sound")
+        if container.streams.audio[0].codec_context is None:
+            raise _undecodable(name)
+        return _resample(_frame_blocks(container, name), name, max_seconds)
+
+
+def _frame_blocks(container: av.container.InputContainer, name: str) -> Iterator[tuple[np.ndarray, int]]:
+    import av
+
+    seconds = 0.0
+    try:
+        for frame in container.decode(audio=0):
+            yield _mono(frame), frame.sample_rate
+            seconds += frame.samples / frame.sample_rate
+    except av.error.FFmpegError as error:
+        raise AudioError(
+            f"{name} is damaged after {format_duration(seconds)}: export it again or cut it there"
+        ) from error
+
+
+def _mono(frame: av.AudioFrame) -> np.ndarray:
+    """A frame of any sample format -> float32 (samples,) in [-1, 1], channels averaged."""
+    samples = frame.to_ndarray()
+    if not frame.format.is_planar:  # (1, samples * channels), interleaved
+        samples = samples.reshape(-1, frame.layout.nb_channels).T
+    if samples.dtype.kind != "f":  # signed around 0, unsigned around the middle of the range
+        lowest, highest = np.iinfo(samples.dtype).min, np.iinfo(samples.dtype).max
+        middle, half = (lowest + highest + 1) / 2, (highest - lowest + 1) / 2
+        samples = (samples - middle) / half
+    return samples.astype(np.float32).mean(axis=0)
+
+
+def _resample(blocks: Iterable[tuple[np.ndarray, int]], name: str, max_seconds: float | None) -> np.ndarray:
+    """Join mono blocks, each with its rate in Hz, into one waveform (samples,) at 16 kHz.
+
+    soxr gives the same samples in blocks as in one piece. The rate may change on the way, as it
+    does in joined AAC files. Raises AudioError as soon as the blocks pass max_seconds.
+    """
+    import soxr
+
+    parts = []
+    seconds = 0.0
+    for rate, run in groupby(blocks, key=lambda block_and_rate: block_and_rate[1]):
+        resampler = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32", quality="HQ")
+        samples = 0
+        run_parts = []
+        for block, _ in run:
+            samples += len(block)
+            if max_seconds is not None and seconds + samples / rate > max_seconds:
+                raise _too_long(name, f"more than {format_duration(max_seconds)}", max_seconds)
+            run_parts.append(resampler.resample_chunk(block))
+        run_parts.append(resampler.resample_chunk(np.zeros(0, np.float32), last=True))
+        seconds += samples / rate
+        # librosa's length (core/audio.py, resample), which soxr rounds down at times.
+        missing = math.ceil(samples * (SAMPLE_RATE / rate)) - sum(map(len, run_parts))
+        parts += [*run_parts, np.zeros(missing, np.float32)]
+    if not seconds:
+        raise AudioError(f"{name} has an audio track without samples: record it again")
+    return np.concatenate(parts)
+
+
+def _check_length(name: str, seconds: float, max_seconds: float | None) -> None:
+    if max_seconds is None or seconds <= max_seconds:
+        return
+    length, limit = format_duration(seconds), format_duration(max_seconds)
+    raise _too_long(name, f"more than {limit}" if length == limit else length, max_seconds)
+
+
+def _too_long(name: str, length: str, max_seconds: float) -> AudioError:
+    return AudioError(
+        f"{name} is {length} long; the limit is {format_duration(max_seconds)}: cut it into shorter recordings"
+    )
+
+
+def _undecodable(name: str) -> AudioError:
+    return AudioError(f"{name} cannot be decoded as audio or video: save it as WAV, FLAC, MP3, M4A or WebM")

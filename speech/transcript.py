@@ -1,0 +1,238 @@
+"""What was said: turns, transcripts, and the parser for what a checkpoint writes."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from itertools import groupby
+
+# Where a turn's times come from: a forced aligner, or only the model input that held the turn.
+TIMINGS = ("aligned", "window")
+
+# The labels that the diarization checkpoint has tokens for (its model card, "Limitations").
+SPEAKERS = tuple(f"spk_{number}" for number in range(8))
+
+# Everything in the added vocabulary of Qwen3-ASR that is no text (tokenizer_config.json).
+CONTROL_TOKENS = (
+    *("<|endoftext|>", "<|im_start|>", "<|im_end|>"),
+    *("<|object_ref_start|>", "<|object_ref_end|>", "<|box_start|>", "<|box_end|>"),
+    *("<|quad_start|>", "<|quad_end|>", "<|vision_start|>", "<|vision_end|>"),
+    *("<|vision_pad|>", "<|image_pad|>", "<|video_pad|>"),
+    *("<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>", "<|fim_pad|>"),
+    *("<|repo_name|>", "<|file_sep|>", "<|audio_start|>", "<|audio_end|>", "<|audio_pad|>"),
+    *("<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>"),
+    *("<think>", "</think>", "<tts_pad>", "<tts_text_bos>", "<tts_text_eod>"),
+    *("<tts_text_bos_single>", "<non_speech>", "<asr_text>", "<timestamp>"),
+    *(f"<blank{number}>" for number in range(1, 28)),
+)
+
+_TAG = re.compile(r"<\|(spk_[0-9]+)\|>")
+_TOKEN = re.compile(r"(<\|spk_[0-9]+\|>|" + "|".join(map(re.escape, CONTROL_TOKENS)) + ")")
+
+# Kana, kanji, and their punctuation: scripts that put no space between words.
+_UNSPACED = re.compile(
+    "[\u3000-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]"
+)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One speaker's unbroken speech.
+
+    speaker: label inside one recording, or None where the model gives none.
+    text: stripped and not empty.
+    start_seconds, end_seconds: from the start of the recording, 0 <= start <= end; both None
+        where no time was measured.
+    timing: one of TIMINGS, and None exactly when the times are.
+    """
+
+    speaker: str | None
+    text: str
+    start_seconds: float | None = None
+    end_seconds: float | None = None
+    timing: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a turn that is not as described above."""
+        if self.speaker == "":
+            raise ValueError("a turn's speaker is a label or None, not an empty string")
+        if not self.text or self.text != self.text.strip():
+            raise ValueError(f"a turn's text is stripped and not empty, not {self.text!r}")
+        times = (self.start_seconds, self.end_seconds)
+        if times == (None, None):
+            if self.timing is not None:
+                raise ValueError(f"a turn without times has no timing, not {self.timing!r}")
+            return
+        if None in times or not all(math.isfinite(time) for time in times):
+            raise ValueError(f"a turn's times are both None or both finite, not {times}")
+        if not 0 <= self.start_seconds <= self.end_seconds:
+            raise ValueError(f"a turn's times obey 0 <= start <= end, not {times}")
+        if self.timing not in TIMINGS:
+            raise ValueError(f"a turn with times has a timing of {TIMINGS}, not {self.timing!r}")
+
+
+@dataclass(frozen=True)
+class TranscriptWarning:
+    """Something the reader of a transcript should know.
+
+    kind: one word for programs; message: one sentence for people.
+    """
+
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """What one recording says, and how it came about.
+
+    audio: name of the recording, without its folder.
+    turns: in the order of speech.
+    direction: name of the direction (diarize, en2ja, ja2en, pt).
+    language: language of the text.
+    checkpoint: the checkpoint that wrote it.
+    duration_seconds: of the recording, finite and >= 0.
+    raw_text: exactly what the model wrote, tags and all.
+    """
+
+    audio: str
+    turns: tuple[Turn, ...]
+    direction: str
+    language: str
+    checkpoint: str
+    duration_seconds: float
+    raw_text: str
+    warnings: tuple[TranscriptWarning, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a transcript that is not as described above."""
+        for name, kind in (("turns", Turn), ("warnings", TranscriptWarning)):
+            items = getattr(self, name)
+            if not isinstance(items, tuple) or not all(isinstance(item, kind) for item in items):
+                raise ValueError(f"a transcript's {name} are a tuple of {kind.__name__}")
+        for name in ("audio", "direction", "language", "checkpoint"):
+            if not getattr(self, name):
+                raise ValueError(f"a transcript's {name} is not empty")
+        if not (math.isfinite(self.duration_seconds) and self.duration_seconds >= 0):
+            raise ValueError(f"a transcript's duration is finite and >= 0, not {self.duration_seconds}")
+
+    @property
+    def text(self) -> str:
+        """The words of all turns, without tags or labels."""
+        return join_texts(turn.text for turn in self.turns)
+
+    @property
+    def speakers(self) -> tuple[str, ...]:
+        """The labels, in the order of their first words."""
+        labels = (turn.speaker for turn in self.turns if turn.speaker is not None)
+        return tuple(dict.fromkeys(labels))
+
+    def to_dict(self) -> dict:
+        """Everything as dicts, lists, strings, numbers and None, ready for JSON."""
+        return {
+            "audio": self.audio,
+            "direction": self.direction,
+            "language": self.language,
+            "checkpoint": self.checkpoint,
+            "duration_seconds": self.duration_seconds,
+            "text": self.text,
+            "turns": [asdict(turn) for turn in self.turns],
+            "raw_text": self.raw_text,
+            "warnings": [asdict(warning) for warning in self.warnings],
+        }
+
+    @classmethod
+    def from_dict(cls, record: dict) -> Transcript:
+        """The inverse of `to_dict`. Raises KeyError, TypeError or ValueError for another record."""
+        return cls(
+            audio=record["audio"],
+            turns=tuple(Turn(**turn) for turn in record["turns"]),
+            direction=record["direction"],
+            language=record["language"],
+            checkpoint=record["checkpoint"],
+            duration_seconds=record["duration_seconds"],
+            raw_text=record["raw_text"],
+            warnings=tuple(TranscriptWarning(**warning) for warning in record["warnings"]),
+        )
+
+
+def join_texts(texts: Iterable[str]) -> str:
+    """Join pieces of text: a space at a seam, none where Japanese stands on either side of it."""
+    joined = ""
+    for text in filter(None, map(str.strip, texts)):
+        seam = joined[-1:] + text[0]
+        joined += text if not joined or _UNSPACED.search(seam) else " " + text
+    return joined
+
+
+def parse_turns(raw_text: str) -> tuple[tuple[Turn, ...], tuple[TranscriptWarning, ...]]:
+    """Read what a diarization checkpoint writes: `<|spk_0|> words <|spk_1|> words …`.
+
+    Format: the checkpoint's model card, "Output format". Never raises for a str, and loses nothing
+    but tags, control tokens and the white space around them.
+
+    Returns:
+        The turns, neighbours of one speaker merged, and at most one warning of each kind:
+        untagged (words before the first tag; their speaker is None), empty_turn (a tag without
+        words; left out), unknown_speaker (a label beyond SPEAKERS; kept), control_token (removed).
+    """
+    first, *others = _TOKEN.split(raw_text)
+    tokens = others[::2]
+    runs: list[tuple[str | None, list[str]]] = [(None, [first])]
+    for token, text in zip(tokens, others[1::2], strict=True):
+        tag = _TAG.fullmatch(token)
+        if tag and tag[1] != runs[-1][0]:
+            runs.append((tag[1], []))
+        runs[-1][1].append(text)
+    spoken = [(speaker, join_texts(texts)) for speaker, texts in runs]
+    turns = _merge_neighbours((speaker, text) for speaker, text in spoken if text)
+    return turns, _turn_warnings(spoken, [token for token in tokens if not _TAG.match(token)])
+
+
+def parse_plain(raw_text: str) -> tuple[tuple[Turn, ...], tuple[TranscriptWarning, ...]]:
+    """Read what a checkpoint without speakers writes: one turn, or none where it wrote no words.
+
+    Control tokens and speaker tags are removed, with one warning of the kind control_token.
+    """
+    pieces = _TOKEN.split(raw_text)
+    text = join_texts(pieces[::2])
+    turns = (Turn(None, text),) if text else ()
+    return turns, _control_token_warnings(pieces[1::2])
+
+
+def _merge_neighbours(spoken: Iterable[tuple[str | None, str]]) -> tuple[Turn, ...]:
+    return tuple(
+        Turn(speaker, join_texts(text for _, text in run))
+        for speaker, run in groupby(spoken, key=lambda speaker_and_text: speaker_and_text[0])
+    )
+
+
+def _turn_warnings(spoken: list[tuple[str | None, str]], control_tokens: list[str]) -> tuple[TranscriptWarning, ...]:
+    (_, untagged), *tagged = spoken
+    warnings = []
+    if untagged:
+        message = "the model wrote words before any speaker tag: they are kept without a speaker"
+        warnings.append(TranscriptWarning("untagged", message))
+    if empty := _names(speaker for speaker, text in tagged if not text):
+        message = f"the model wrote no words after the tag of {empty}: the turn is left out"
+        warnings.append(TranscriptWarning("empty_turn", message))
+    if unknown := _names(speaker for speaker, _ in tagged if speaker not in SPEAKERS):
+        message = (
+            f"the model wrote the label {unknown}, beyond {SPEAKERS[0]} to {SPEAKERS[-1]} that it "
+            "was given: it is kept as written"
+        )
+        warnings.append(TranscriptWarning("unknown_speaker", message))
+    return (*warnings, *_control_token_warnings(control_tokens))
+
+
+def _control_token_warnings(tokens: list[str]) -> tuple[TranscriptWarning, ...]:
+    if not tokens:
+        return ()
+    message = f"the model wrote {_names(tokens)} among the words: removed from the text"
+    return (TranscriptWarning("control_token", message),)
+
+
+def _names(items: Iterable[str | None]) -> str:
+    return ", ".join(dict.fromkeys(items))

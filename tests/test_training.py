@@ -1,0 +1,77 @@
+"""The batched path that training uses gives what the stock model gives, one clip at a time."""
+
+import numpy as np
+import pytest
+import torch
+
+from training.architecture import build_model, build_processor
+from training.batched_model import answer_logits, encode, log_mel, tokens_after_convolutions
+from training.sentences import HELD_OUT_ONE_IN, english_sentences, japanese_sentences
+
+
+@pytest.fixture(scope="module")
+def processor():
+    return build_processor(["はい、さくら歯科です。", "Where is the station?", "Bom dia, eu sou Ana."] * 3)
+
+
+@pytest.fixture(scope="module")
+def model(processor):
+    torch.manual_seed(0)
+    return build_model(processor.tokenizer).eval()
+
+
+@pytest.fixture(scope="module")
+def waveforms():
+    generator = np.random.default_rng(0)
+    return [generator.standard_normal(int(16000 * s)).astype(np.float32) * 0.1 for s in (1.3, 4.0, 2.57)]
+
+
+@pytest.fixture(scope="module")
+def filters(processor):
+    return torch.tensor(processor.feature_extractor.mel_filters.T, dtype=torch.float32)
+
+
+def test_log_mel_equals_whispers_features(processor, waveforms, filters):
+    for waveform in waveforms:
+        stock = processor.feature_extractor(waveform, sampling_rate=16000, padding=True, truncation=False)
+        expected = stock["input_features"][0]
+        np.testing.assert_allclose(log_mel(torch.from_numpy(waveform), filters), expected, atol=2e-4)
+
+
+def test_batched_encoder_equals_the_stock_encoder(model, waveforms, filters):
+    mels = [log_mel(torch.from_numpy(waveform), filters) for waveform in waveforms]
+    with torch.no_grad():
+        batched, mask = encode(model.thinker.audio_tower, mels)
+        for mel, embeddings, kept in zip(mels, batched, mask, strict=True):
+            stock = model.thinker.audio_tower(mel, feature_lens=torch.tensor([mel.shape[1]])).last_hidden_state
+            assert stock.shape[0] == tokens_after_convolutions(mel.shape[1])
+            torch.testing.assert_close(embeddings[kept], stock, atol=1e-5, rtol=1e-4)
+
+
+def test_answer_logits_equal_the_stock_forward(model, processor, waveforms):
+    tokenizer = processor.tokenizer
+    prompt_text = "<|im_start|>user\n<|audio_start|><|audio_pad|><|audio_end|><|im_end|>\nlanguage Japanese<asr_text>"
+    answers = [tokenizer(text).input_ids for text in ("はい。", "はい、さくら歯科です。", "Bom dia")]
+    filters = torch.tensor(processor.feature_extractor.mel_filters.T, dtype=torch.float32)
+    with torch.no_grad():
+        mels = [log_mel(torch.from_numpy(waveform), filters) for waveform in waveforms]
+        audio, mask = encode(model.thinker.audio_tower, mels)
+        prompts = [tokenizer(prompt_text).input_ids] * 3
+        logits, targets = answer_logits(model.thinker, audio, mask, prompts, answers)
+        assert targets.tolist() == [token for answer in answers for token in answer]
+        start = 0
+        for waveform, answer in zip(waveforms, answers, strict=True):
+            inputs = processor(text=prompt_text, audio=waveform, return_tensors="pt")
+            ids = torch.cat([inputs.pop("input_ids"), torch.tensor([answer])], dim=1)
+            inputs["attention_mask"] = torch.ones_like(ids)
+            stock = model.thinker(input_ids=ids, **inputs).logits[0, -1 - len(answer) : -1]
+            torch.testing.assert_close(logits[start : start + len(answer)], stock, atol=1e-3, rtol=1e-3)
+            start += len(answer)
+
+
+def test_held_out_sentences_are_the_same_in_both_languages_and_never_drawn_for_training():
+    english, japanese = english_sentences(1), japanese_sentences(2)
+    held_out = {japanese.draw(held_out=True).translation for _ in range(300)}
+    assert held_out.isdisjoint({english.draw().text for _ in range(3000)})
+    share = sum(english._fill(pattern).held_out for pattern in english._patterns * 40) / (len(english._patterns) * 40)
+    assert share == pytest.approx(1 / HELD_OUT_ONE_IN, abs=0.04)

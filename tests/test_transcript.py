@@ -1,0 +1,393 @@
+"""Records that are checked when made, and a parser that survives what models write."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from speech.transcript import (
+    CONTROL_TOKENS,
+    SPEAKERS,
+    Transcript,
+    TranscriptWarning,
+    Turn,
+    join_texts,
+    parse_plain,
+    parse_turns,
+)
+
+TAG = re.compile(r"<\|spk_[0-9]+\|>")
+CALL = "<|spk_0|> はい、お電話ありがとうございます。 <|spk_1|> すいません、予約を。 <|spk_0|> はい。"
+
+
+def transcript(*turns: Turn, **changes) -> Transcript:
+    fields = {
+        "audio": "call.wav",
+        "turns": turns,
+        "direction": "diarize",
+        "language": "Japanese",
+        "checkpoint": "someone/checkpoint@1234567",
+        "duration_seconds": 12.5,
+        "raw_text": CALL,
+        **changes,
+    }
+    return Transcript(**fields)
+
+
+def kinds(warnings: tuple[TranscriptWarning, ...]) -> list[str]:
+    return [warning.kind for warning in warnings]
+
+
+# Turns
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        {"speaker": "spk_0", "text": "はい。"},
+        {"speaker": None, "text": "Olá.", "start_seconds": 0, "end_seconds": 0, "timing": "window"},
+        {"speaker": "A", "text": "x", "start_seconds": 1.5, "end_seconds": 2, "timing": "aligned"},
+    ],
+)
+def test_turns_that_are_whole(turn):
+    made = Turn(**turn)
+    assert {name: getattr(made, name) for name in turn} == turn
+
+
+@pytest.mark.parametrize(
+    ("turn", "complaint"),
+    [
+        ({"speaker": ""}, "label or None"),
+        ({"text": ""}, "stripped and not empty"),
+        ({"text": " "}, "stripped and not empty"),
+        ({"text": "a "}, "stripped and not empty"),
+        ({"text": "\u3000a"}, "stripped and not empty"),
+        ({"timing": "aligned"}, "has no timing"),
+        ({"start_seconds": 1.0, "timing": "aligned"}, "both None or both finite"),
+        ({"end_seconds": 1.0, "timing": "aligned"}, "both None or both finite"),
+        ({"start_seconds": 0.0, "end_seconds": math.inf, "timing": "aligned"}, "both finite"),
+        ({"start_seconds": math.nan, "end_seconds": 1.0, "timing": "aligned"}, "both finite"),
+        ({"start_seconds": -0.1, "end_seconds": 1.0, "timing": "aligned"}, "0 <= start <= end"),
+        ({"start_seconds": 2.0, "end_seconds": 1.0, "timing": "aligned"}, "0 <= start <= end"),
+        ({"start_seconds": 0.0, "end_seconds": 1.0}, "has a timing"),
+        ({"start_seconds": 0.0, "end_seconds": 1.0, "timing": "guessed"}, "has a timing"),
+    ],
+)
+def test_turns_that_are_not(turn, complaint):
+    with pytest.raises(ValueError, match=re.escape(complaint)):
+        Turn(**{"speaker": "spk_0", "text": "はい。", **turn})
+
+
+# Transcripts
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"turns": [Turn(None, "a")]}, "turns are a tuple of Turn"),
+        ({"turns": ("a",)}, "turns are a tuple of Turn"),
+        ({"warnings": ("a",)}, "warnings are a tuple of TranscriptWarning"),
+        ({"direction": ""}, "direction is not empty"),
+        ({"language": ""}, "language is not empty"),
+        ({"checkpoint": ""}, "checkpoint is not empty"),
+        ({"duration_seconds": -1.0}, "duration is finite"),
+        ({"duration_seconds": math.nan}, "duration is finite"),
+        ({"duration_seconds": math.inf}, "duration is finite"),
+    ],
+)
+def test_transcripts_that_are_not_whole(changes, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        transcript(**changes)
+
+
+def test_records_cannot_be_changed():
+    with pytest.raises(AttributeError):
+        Turn(None, "a").text = "b"
+    with pytest.raises(AttributeError):
+        transcript().turns = ()
+
+
+def test_text_holds_the_words_alone():
+    japanese = transcript(Turn("spk_0", "はい。"), Turn("spk_1", "もしもし"), Turn("spk_0", "え"))
+    assert japanese.text == "はい。もしもしえ"
+    english = transcript(Turn(None, "One."), Turn(None, "Two."), language="English")
+    assert english.text == "One. Two."
+    assert transcript().text == ""
+
+
+def test_speakers_come_in_the_order_of_their_first_words():
+    labels = ("spk_1", None, "spk_0", "spk_1", "spk_2")
+    assert transcript(*(Turn(label, "a") for label in labels)).speakers == (
+        "spk_1",
+        "spk_0",
+        "spk_2",
+    )
+
+
+def test_to_dict_names_everything():
+    made = transcript(
+        Turn("spk_0", "はい。", 0.5, 1.25, "aligned"),
+        Turn(None, "え"),
+        warnings=(TranscriptWarning("untagged", "a sentence"),),
+    )
+    assert made.to_dict() == {
+        "direction": "diarize",
+        "language": "Japanese",
+        "checkpoint": "someone/checkpoint@1234567",
+        "duration_seconds": 12.5,
+        "text": "はい。え",
+        "turns": [
+            {
+                "speaker": "spk_0",
+                "text": "はい。",
+                "start_seconds": 0.5,
+                "end_seconds": 1.25,
+                "timing": "aligned",
+            },
+            {
+                "speaker": None,
+                "text": "え",
+                "start_seconds": None,
+                "end_seconds": None,
+                "timing": None,
+            },
+        ],
+        "raw_text": CALL,
+        "warnings": [{"kind": "untagged", "message": "a sentence"}],
+    }
+
+
+WORDS = st.text(min_size=1).map(str.strip).filter(bool)
+TIMES = st.one_of(
+    st.just((None, None, None)),
+    st.tuples(
+        *2 * [st.floats(0, 1e6)],
+        st.sampled_from(["aligned", "window"]),
+    ).map(lambda times: (*sorted(times[:2]), times[2])),
+)
+TURNS = st.builds(
+    lambda speaker, text, times: Turn(speaker, text, *times),
+    st.none() | st.text(min_size=1),
+    WORDS,
+    TIMES,
+)
+TRANSCRIPTS = st.builds(
+    Transcript,
+    turns=st.lists(TURNS).map(tuple),
+    direction=WORDS,
+    language=WORDS,
+    checkpoint=WORDS,
+    duration_seconds=st.floats(0, 1e6),
+    raw_text=st.text(),
+    warnings=st.lists(st.builds(TranscriptWarning, WORDS, WORDS)).map(tuple),
+)
+
+
+@settings(deadline=None)
+@given(TRANSCRIPTS)
+def test_from_dict_undoes_to_dict_even_through_json(made):
+    assert Transcript.from_dict(made.to_dict()) == made
+    assert Transcript.from_dict(json.loads(json.dumps(made.to_dict()))) == made
+
+
+# Seams
+
+
+@pytest.mark.parametrize(
+    ("texts", "joined"),
+    [
+        (["はい。", "ええ"], "はい。ええ"),
+        (["予約は", "ABC", "です"], "予約はABCです"),
+        (["Olá.", "Tudo bem?"], "Olá. Tudo bem?"),
+        (["090", "1234"], "090 1234"),
+        ([" a ", "", "  ", "\nb"], "a b"),
+        (["！", "OK"], "！OK"),
+        ([], ""),
+    ],
+)
+def test_a_seam_has_a_space_except_beside_japanese(texts, joined):
+    assert join_texts(texts) == joined
+
+
+# The parser of speaker tags
+
+
+def test_the_format_of_the_model_card():
+    turns, warnings = parse_turns(CALL)
+    assert turns == (
+        Turn("spk_0", "はい、お電話ありがとうございます。"),
+        Turn("spk_1", "すいません、予約を。"),
+        Turn("spk_0", "はい。"),
+    )
+    assert warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("raw_text", "turns", "expected_kinds"),
+    [
+        ("", [], []),
+        (" \n\u3000", [], []),
+        ("はい。", [(None, "はい。")], ["untagged"]),
+        ("spk_0 はい。", [(None, "spk_0 はい。")], ["untagged"]),
+        ("え <|spk_0|> はい", [(None, "え"), ("spk_0", "はい")], ["untagged"]),
+        ("\n <|spk_0|>はい", [("spk_0", "はい")], []),
+        ("<|spk_0|><|spk_0|> はい", [("spk_0", "はい")], []),
+        ("<|spk_0|> はい <|spk_0|>", [("spk_0", "はい")], []),
+        ("<|spk_0|> はい。 <|spk_0|> ええ", [("spk_0", "はい。ええ")], []),
+        ("<|spk_0|> One. <|spk_0|> Two.", [("spk_0", "One. Two.")], []),
+        ("<|spk_0|><|spk_1|> はい", [("spk_1", "はい")], ["empty_turn"]),
+        ("<|spk_0|> はい <|spk_1|> ", [("spk_0", "はい")], ["empty_turn"]),
+        ("<|spk_0|>", [], ["empty_turn"]),
+        ("<|spk_0|>あ<|spk_1|><|spk_0|>い", [("spk_0", "あい")], ["empty_turn"]),
+        ("<|spk_7|> あ", [("spk_7", "あ")], []),
+        ("<|spk_8|> あ", [("spk_8", "あ")], ["unknown_speaker"]),
+        ("<|spk_12|> あ", [("spk_12", "あ")], ["unknown_speaker"]),
+        ("<|spk_00|> あ", [("spk_00", "あ")], ["unknown_speaker"]),
+        ("<|spk_|> <|spk_a|>", [(None, "<|spk_|> <|spk_a|>")], ["untagged"]),
+        ("<|spk_0|>あ<|im_end|>", [("spk_0", "あ")], ["control_token"]),
+        ("<|spk_0|>あ<blank3>い", [("spk_0", "あい")], ["control_token"]),
+        ("<|spk_0|>a<tts_pad>b", [("spk_0", "a b")], ["control_token"]),
+        ("<|spk_0|><blank28> <b>", [("spk_0", "<blank28> <b>")], []),
+        ("<|spk_0|><non_speech>", [], ["empty_turn", "control_token"]),
+        ("<|endoftext|>", [], ["control_token"]),
+        ("<|spk_<|im_end|>0|>", [(None, "<|spk_ 0|>")], ["untagged", "control_token"]),
+        (
+            "え<|spk_9|><|spk_0|><think>",
+            [(None, "え")],
+            ["untagged", "empty_turn", "unknown_speaker", "control_token"],
+        ),
+    ],
+)
+def test_what_models_do_to_the_format(raw_text, turns, expected_kinds):
+    parsed, warnings = parse_turns(raw_text)
+    assert [(turn.speaker, turn.text) for turn in parsed] == turns
+    assert kinds(warnings) == expected_kinds
+
+
+@pytest.mark.parametrize("token", CONTROL_TOKENS)
+def test_every_control_token_is_removed_and_named(token):
+    for turns, warnings in (parse_turns(f"<|spk_0|>あ{token}い"), parse_plain(f"あ{token}い")):
+        assert [turn.text for turn in turns] == ["あい"]
+        assert kinds(warnings) == ["control_token"] and token in warnings[0].message
+
+
+def test_the_control_tokens_are_those_of_the_tokenizer():
+    # Ids 151643 to 151705 of the checkpoints' tokenizer_config.json, without a gap.
+    assert len(set(CONTROL_TOKENS)) == len(CONTROL_TOKENS) == 151705 - 151643 + 1
+
+
+def test_warnings_name_each_culprit_once():
+    raw_text = "<|spk_9|>あ<|im_end|><|spk_12|>い<|im_end|><|audio_pad|><|spk_9|>う<|spk_3|>"
+    _, (empty, unknown, control) = parse_turns(raw_text)
+    assert "after the tag of spk_3:" in empty.message
+    assert "the label spk_9, spk_12, beyond spk_0 to spk_7" in unknown.message
+    assert "wrote <|im_end|>, <|audio_pad|> among" in control.message
+
+
+PLAIN_CHARACTERS = st.text(alphabet="aé1 。、はいカ漢\n\u3000…!_-")
+TAGS = st.integers(0, 20).map("<|spk_{}|>".format)
+PIECES = st.lists(st.one_of(PLAIN_CHARACTERS, TAGS, st.sampled_from(CONTROL_TOKENS)))
+BROKEN_TOKENS = [
+    "<|",
+    "|>",
+    "<",
+    ">",
+    "spk_",
+    "<|spk_",
+    "0",
+    "0|>",
+    "im_end",
+    "<blank",
+    "はい",
+    "a",
+]
+WHOLE_TOKENS = ["<|spk_0|>", "<|spk_1|>", "<|im_end|>", "<think>"]
+FRAGMENTS = st.lists(st.sampled_from([*BROKEN_TOKENS, *WHOLE_TOKENS, " "])).map("".join)
+
+
+def black(text: str) -> str:
+    """The text without its white space."""
+    return "".join(text.split())
+
+
+@settings(deadline=None, max_examples=300)
+@given(PIECES)
+def test_no_character_is_lost_or_added(pieces):
+    tokens = {piece for piece in pieces if TAG.fullmatch(piece) or piece in CONTROL_TOKENS}
+    words = black("".join(piece for piece in pieces if piece not in tokens))
+    for parse in (parse_turns, parse_plain):
+        turns, _ = parse("".join(pieces))
+        assert black("".join(turn.text for turn in turns)) == words
+
+
+@settings(deadline=None, max_examples=300)
+@given(PIECES)
+def test_each_character_stays_with_its_speaker(pieces):
+    speaker, said = None, {}
+    for piece in pieces:
+        if TAG.fullmatch(piece):
+            speaker = piece[2:-2]
+        elif piece not in CONTROL_TOKENS:
+            said[speaker] = said.get(speaker, "") + black(piece)
+    turns, warnings = parse_turns("".join(pieces))
+    heard = {}
+    for turn in turns:
+        heard[turn.speaker] = heard.get(turn.speaker, "") + black(turn.text)
+    assert heard == {speaker: words for speaker, words in said.items() if words}
+    assert all(one.speaker != other.speaker for one, other in pairwise(turns))
+    assert ("untagged" in kinds(warnings)) == (None in heard)
+    unknown = any(TAG.fullmatch(piece) and piece[2:-2] not in SPEAKERS for piece in pieces)
+    assert ("unknown_speaker" in kinds(warnings)) == unknown
+
+
+@settings(deadline=None, max_examples=500)
+@given(st.text() | FRAGMENTS)
+def test_no_text_breaks_the_parsers_and_no_tag_survives(raw_text):
+    for parse in (parse_turns, parse_plain):
+        turns, warnings = parse(raw_text)
+        for turn in turns:
+            assert not TAG.search(turn.text)
+            assert not any(token in turn.text for token in CONTROL_TOKENS)
+        assert len(set(kinds(warnings))) == len(warnings)
+
+
+@settings(deadline=None, max_examples=300)
+@given(PIECES | FRAGMENTS.map(lambda text: [text]))
+def test_parsing_its_own_output_changes_nothing(pieces):
+    turns, _ = parse_turns("".join(pieces))
+    tagged = [turn for turn in turns if turn.speaker is not None]
+    again, warnings = parse_turns(" ".join(f"<|{turn.speaker}|> {turn.text}" for turn in tagged))
+    assert again == tuple(tagged)
+    assert set(kinds(warnings)) <= {"unknown_speaker"}
+
+
+# The parser of plain text
+
+
+@pytest.mark.parametrize(
+    ("raw_text", "text", "expected_kinds"),
+    [
+        ("", None, []),
+        (" Bom dia. ", "Bom dia.", []),
+        ("Bom dia.<|im_end|>\n", "Bom dia.", ["control_token"]),
+        ("Olá<|spk_0|> mundo <|spk_12|>", "Olá mundo", ["control_token"]),
+        ("はい<|spk_0|>。", "はい。", ["control_token"]),
+        ("<non_speech>", None, ["control_token"]),
+        ("a < b |> c", "a < b |> c", []),
+    ],
+)
+def test_plain_text(raw_text, text, expected_kinds):
+    turns, warnings = parse_plain(raw_text)
+    assert turns == (() if text is None else (Turn(None, text),))
+    assert kinds(warnings) == expected_kinds
+
+
+def test_plain_text_names_the_tags_that_it_lost():
+    _, (warning,) = parse_plain("Olá<|spk_0|> mundo<|im_end|>")
+    assert "<|spk_0|>, <|im_end|>" in warning.message

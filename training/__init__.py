@@ -1,0 +1,1 @@
+"""Recipes that make the checkpoints of this project."""

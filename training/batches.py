@@ -1,0 +1,160 @@
+"""Utterances -> clips -> batches: what one step of training hears and should write."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from training import speech
+from training.speech import Speaker, Utterance, Voice
+
+MIX = {"call": 0.28, "ja2en": 0.22, "en2ja": 0.2, "pt": 0.18, "english": 0.05, "japanese": 0.06, "silence": 0.01}
+"""Share of clips of each task. `english` and `japanese` are the translation sentences transcribed."""
+SENTENCES_MIX = {task: share for task, share in MIX.items() if task not in ("call", "silence")}
+"""For the first steps: short clips, in which sounds are found sooner."""
+OUTPUT_LANGUAGE = {
+    "call": "Japanese",
+    "japanese": "Japanese",
+    "en2ja": "Japanese",
+    "ja2en": "English",
+    "english": "English",
+    "pt": "Portuguese",
+    "silence": "None",
+}
+UNFORCED_SHARE = 0.25
+"""Of the transcription clips: the model writes `language X<asr_text>` itself, as Qwen3-ASR does without `language`."""
+SENTENCES = (1,) * 17 + (2,) * 4 + (3,) * 2 + (4, 6)
+"""How many sentences a clip of one speaker has, as often as they stand here."""
+TELEPHONE_SHARE = 0.9
+MAX_CALL_SECONDS = 30.0
+BATCH_SECONDS = 90.0
+BATCH_CLIPS = 20
+BATCHES_SORTED_TOGETHER = 16
+
+
+@dataclass(frozen=True)
+class Clip:
+    """What the model hears, is asked and should answer."""
+
+    waveform: np.ndarray  # float32 mono 16 kHz
+    forced_language: str  # "" where the model must name the language itself
+    answer: str
+    spelling: str  # for the auxiliary CTC loss; digits 0 and 1 mark where each speaker begins
+
+
+def compose_call(
+    rng: random.Random, speakers: tuple[Speaker, Speaker], draw_utterance, telephone: bool
+) -> tuple[np.ndarray, str, str]:
+    """A call of 1 to 6 turns: waveform, transcript with tags, spelling.
+
+    `draw_utterance(speaker)` gives one sentence in that speaker's voice. A call that would pass
+    `MAX_CALL_SECONDS` ends at the turn before.
+    """
+    waveforms: list[np.ndarray] = []
+    texts, spellings = [], []
+    seconds = 0.0
+    for turn, sentences in enumerate(speech.draw_turn_lengths(rng)):
+        label = turn % 2
+        gain = 10 ** (rng.uniform(-4, 0) / 20)
+        spoken = [draw_utterance(speakers[label]) for _ in range(sentences)]
+        seconds += sum(len(utterance.waveform) / speech.SAMPLE_RATE + 0.8 for utterance in spoken)
+        if seconds > MAX_CALL_SECONDS:
+            break
+        waveforms += [utterance.waveform * gain for utterance in spoken]
+        texts.append(f"<|spk_{label}|> " + "".join(utterance.text for utterance in spoken))
+        spellings.append(str(label) + "".join(utterance.spelling for utterance in spoken))
+    waveform = speech.mix(waveforms, speech.draw_gaps(rng, len(waveforms)), rng, telephone)
+    return waveform, " ".join(texts), "".join(spellings)
+
+
+def compose_sentences(task: str, utterances: list[Utterance], rng: random.Random) -> tuple[np.ndarray, str, str]:
+    """What one speaker says, wide band: waveform, the answer that `task` wants, spelling."""
+    gaps = speech.draw_gaps(rng, len(utterances))
+    waveform = speech.mix([utterance.waveform for utterance in utterances], gaps, rng, False)
+    translated = task in ("en2ja", "ja2en")
+    space = "" if OUTPUT_LANGUAGE[task] == "Japanese" else " "
+    answer = space.join(u.translation if translated else u.text for u in utterances)
+    spelling = ("" if task in ("ja2en", "japanese") else " ").join(u.spelling for u in utterances)
+    if task == "japanese":
+        answer = f"<|spk_0|> {answer}"
+    return waveform, answer, "0" + spelling if task in ("ja2en", "japanese") else spelling
+
+
+class ClipMaker:
+    """Draws clips of every task from a pool of utterances; each is mixed anew, so none comes twice."""
+
+    def __init__(self, pool: dict[str, list[Utterance]], mix: dict[str, float], seed: int):
+        self._mix = mix
+        self._rng = random.Random(seed)
+        self._pool = pool
+        self._by_voice: dict[str, dict[tuple, list[Utterance]]] = {}
+        for kind, utterances in pool.items():
+            voices = self._by_voice[kind] = {}
+            for utterance in utterances:
+                voices.setdefault(utterance.voice.speaker, []).append(utterance)
+
+    def draw(self) -> Clip:
+        """One clip of a task drawn by the mix."""
+        rng = self._rng
+        task = rng.choices(list(self._mix), list(self._mix.values()))[0]
+        if task == "silence":
+            waveform, answer, spelling = speech.mix([np.zeros(16000, np.float32)], [1.0], rng, False), "", ""
+        elif task == "call":
+            speakers = speech.draw_speakers(rng, speech.TRAINING_HALF_TONES)
+            waveform, answer, spelling = compose_call(rng, speakers, self._utterance_of, rng.random() < TELEPHONE_SHARE)
+        else:
+            waveform, answer, spelling = self._one_speaker(task)
+        may_choose = task not in ("en2ja", "ja2en")
+        forced = not may_choose or rng.random() >= UNFORCED_SHARE
+        language = OUTPUT_LANGUAGE[task]
+        if task == "silence" and forced:
+            language = rng.choice(("Japanese", "English", "Portuguese"))
+        return Clip(
+            waveform,
+            language if forced else "",
+            answer if forced else f"language {language}<asr_text>{answer}",
+            spelling,
+        )
+
+    def _utterance_of(self, speaker: Speaker) -> Utterance:
+        voice = Voice("openjtalk", half_tone=speaker.half_tone)
+        utterances = self._by_voice["call"][voice.speaker]
+        return _scaled(self._rng.choice(utterances)).warped(speaker.factor)
+
+    def _one_speaker(self, task: str) -> tuple[np.ndarray, str, str]:
+        rng = self._rng
+        kind = {"english": "en2ja", "japanese": "ja2en"}.get(task, task)
+        voice = rng.choice(self._pool[kind]).voice
+        utterances = rng.choices(self._by_voice[kind][voice.speaker], k=rng.choice(SENTENCES))
+        factor = speech.draw_factor(rng, voice)
+        return compose_sentences(task, [_scaled(u).warped(factor) for u in utterances], rng)
+
+    def batches(self) -> Iterator[list[Clip]]:
+        """Endless batches of clips of like length."""
+        while True:
+            clips = [self.draw() for _ in range(BATCH_CLIPS * BATCHES_SORTED_TOGETHER)]
+            batches = cut_into_batches(clips)
+            self._rng.shuffle(batches)
+            yield from batches
+
+
+def cut_into_batches(clips: list[Clip]) -> list[list[Clip]]:
+    """Sort by length and cut so that no batch passes `BATCH_CLIPS` or, padded, `BATCH_SECONDS`."""
+    batches: list[list[Clip]] = []
+    for clip in sorted(clips, key=lambda clip: len(clip.waveform)):
+        padded_seconds = len(clip.waveform) / speech.SAMPLE_RATE * (len(batches[-1]) + 1 if batches else 1)
+        if not batches or len(batches[-1]) == BATCH_CLIPS or padded_seconds > BATCH_SECONDS:
+            batches.append([])
+        batches[-1].append(clip)
+    return batches
+
+
+def _scaled(utterance: Utterance) -> Utterance:
+    return Utterance(
+        utterance.text,
+        utterance.translation,
+        utterance.spelling,
+        utterance.voice,
+        utterance.waveform.astype(np.float32) / 32767,
+    )

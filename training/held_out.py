@@ -1,0 +1,158 @@
+"""Measure a tiny checkpoint on speech it never met: `python -m training.held_out` prints the model card's table.
+
+Every sentence is a combination of words that training never saw (training.sentences), every voice a setting that
+training never used (training.speech). Fixed phrases, which have no combinations, are left out.
+"""
+
+import argparse
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from speech.decoding import decode, load_stock_model
+from speech.transcript import Turn, join_texts, parse_plain, parse_turns
+from training import pool, sentences, speech
+from training.batches import OUTPUT_LANGUAGE, compose_call, compose_sentences
+
+ROOT = Path(__file__).parent.parent
+CLIPS = 200
+LONGER = (2, 3, 4)
+"""Sentences of one speaker in the rows headed `several sentences`."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A clip and what was said in it (with speaker tags in calls), or its translation."""
+
+    waveform: np.ndarray  # float32 mono 16 kHz
+    reference: str
+
+
+def held_out_recordings(task: str, sentence_counts: tuple[int, ...] = (1,)) -> Iterator[Recording]:
+    """Endless held-out clips of `call`, `pt`, `en2ja`, `ja2en` or `english`, always the same ones.
+
+    sentence_counts: how many sentences a clip of one speaker may have.
+    """
+    rng = random.Random(f"held out {task} {sentence_counts}")
+    kind = "en2ja" if task == "english" else task
+    maker = pool.MAKERS[kind](rng.getrandbits(32))
+    while True:
+        if kind == "call":
+            yield _call(rng, maker)
+        else:
+            yield _sentences(rng, maker, task, kind, rng.choice(sentence_counts))
+
+
+def _call(rng: random.Random, maker: sentences.SentenceMaker) -> Recording:
+    speakers = speech.draw_speakers(rng, speech.HELD_OUT_HALF_TONES)
+
+    def draw_utterance(speaker: speech.Speaker) -> speech.Utterance:
+        speed = rng.choice(speech.HELD_OUT_SPEEDS)
+        voice = speech.Voice("openjtalk", half_tone=speaker.half_tone, speed=speed)
+        return pool.utter("call", maker.draw(held_out=True), voice).warped(speaker.factor)
+
+    waveform, reference, _ = compose_call(rng, speakers, draw_utterance, telephone=True)
+    return Recording(waveform, reference)
+
+
+def _sentences(rng: random.Random, maker: sentences.SentenceMaker, task: str, kind: str, count: int) -> Recording:
+    voice = pool.draw_voice(kind, rng, held_out=True)
+    factor = speech.draw_factor(rng, voice)
+    spoken = [pool.utter(kind, maker.draw(held_out=True), voice).warped(factor) for _ in range(count)]
+    waveform, reference, _ = compose_sentences(task, spoken, rng)
+    return Recording(waveform, reference)
+
+
+def right_speakers(reference: tuple[Turn, ...], hypothesis: tuple[Turn, ...]) -> int:
+    """How many reference turns have most of their matched characters under the right label; labels as they stand."""
+    from rapidfuzz.distance import Levenshtein
+
+    said, heard = ("".join(turn.text for turn in turns) for turns in (reference, hypothesis))
+    labels = [turn.speaker for turn in hypothesis for _ in turn.text]
+    label_of = {}
+    for block in Levenshtein.opcodes(said, heard):
+        if block.tag == "equal":
+            for offset in range(block.src_end - block.src_start):
+                label_of[block.src_start + offset] = labels[block.dest_start + offset]
+    right, start = 0, 0
+    for turn in reference:
+        matched = [label_of[place] for place in range(start, start + len(turn.text)) if place in label_of]
+        right += matched.count(turn.speaker) * 2 > len(matched)
+        start += len(turn.text)
+    return right
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: what is asked of the model on which clips."""
+
+    label: str
+    task: str
+    sentence_counts: tuple[int, ...] = (1,)
+    forced: bool = True
+
+
+ROWS = (
+    Row("Japanese call (`diarize`)", "call"),
+    Row("Portuguese (`pt`)", "pt"),
+    Row("English to Japanese (`en2ja`)", "en2ja"),
+    Row("Japanese to English (`ja2en`)", "ja2en"),
+    Row("Portuguese, several sentences", "pt", LONGER),
+    Row("English to Japanese, several sentences", "en2ja", LONGER),
+    Row("Japanese to English, several sentences", "ja2en", LONGER),
+    Row("English transcribed", "english"),
+    Row("Japanese call, language not forced", "call", forced=False),
+    Row("Portuguese, language not forced", "pt", forced=False),
+    Row("English, language not forced", "english", forced=False),
+)
+
+
+def answer(model, row: Row, recording: Recording) -> str:
+    """What the model writes; nothing where it names a wrong language."""
+    language = OUTPUT_LANGUAGE[row.task]
+    text = decode(model, recording.waveform, language if row.forced else None).text
+    if row.forced:
+        return text
+    prefix, _, text = text.partition("<asr_text>")
+    return text if prefix == f"language {language}" else ""
+
+
+def measure(model, row: Row, clips: int) -> str:
+    """A row's figures as Markdown: clips, error rate, exact answers, turns with the right speaker."""
+    import jiwer
+
+    parse = parse_turns if row.task == "call" else parse_plain
+    recordings = islice(held_out_recordings(row.task, row.sentence_counts), clips)
+    pairs = [(parse(recording.reference)[0], parse(answer(model, row, recording))[0]) for recording in recordings]
+    said, heard = zip(*pairs, strict=True)
+    japanese = OUTPUT_LANGUAGE[row.task] == "Japanese"
+    error_rate = (jiwer.cer if japanese else jiwer.wer)(
+        *[[join_texts(turn.text for turn in turns) for turns in side] for side in (said, heard)]
+    )
+    exact = sum(one == other for one, other in pairs)
+    cells = [row.label, str(clips), f"{'CER' if japanese else 'WER'} {error_rate:.2%}", f"{exact / clips:.1%}"]
+    turns = sum(map(len, said))
+    right = sum(right_speakers(one, other) for one, other in pairs)
+    cells.append(f"{right / turns:.1%} of {turns}" if row.task == "call" else "")
+    return f"| {' | '.join(cells)} |"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m training.held_out", description=__doc__.splitlines()[0])
+    parser.add_argument("--checkpoint", default=str(ROOT / "assets" / "tiny"))
+    parser.add_argument("--clips", type=int, default=CLIPS, help="clips a row")
+    options = parser.parse_args(argv)
+    model = load_stock_model(options.checkpoint)
+    print("| task | clips | error rate | exact | turns with the right speaker |\n| --- | --- | --- | --- | --- |")
+    for row in ROWS:
+        print(measure(model, row, options.clips), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

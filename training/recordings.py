@@ -1,0 +1,144 @@
+"""Write examples/ and tests/recordings/: `python -m training.recordings`, after `python -m training.tiny`.
+
+The examples are scripted. The tests' recordings are the first held-out clips of each direction that the checkpoint
+gets right word for word, because the tests guard against change; how often it is right is measured by
+training.held_out.
+"""
+
+import json
+import random
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from speech.decoding import load_stock_model
+from training import pool, speech
+from training.batches import compose_sentences
+from training.held_out import ROOT, ROWS, Row, answer, held_out_recordings
+from training.speech import Speaker, Voice
+
+CLERK, CALLER = Speaker(3, 1.0), Speaker(-5, 1.0)
+CALLS = {
+    "call_appointment": [
+        (CLERK, ["はい、みどり病院でございます。"]),
+        (CALLER, ["もしもし、山本と申します。", "健康診断の予約をお願いします。"]),
+        (CLERK, ["月曜日の午前10時はいかがですか。"]),
+        (CALLER, ["月曜日は都合が悪いです。", "では水曜日の午後2時にお願いします。"]),
+        (CLERK, ["かしこまりました。"]),
+        (CALLER, ["ありがとうございました。"]),
+    ],
+    "call_order": [
+        (CALLER, ["こちらは北海食堂の木村です。"]),
+        (CLERK, ["お弁当を三つ注文したいのですが。"]),
+        (CALLER, ["お弁当を三つですね。", "全部で2000円です。"]),
+        (CLERK, ["お弁当を札幌まで送ってください。", "住所は札幌の桜町です。"]),
+        (CALLER, ["かしこまりました。"]),
+    ],
+}
+SENTENCES = {
+    "english_travel": (
+        "en2ja",
+        Voice("en-us", "f2"),
+        [
+            ("Where is the station?", "駅はどこですか。"),
+            ("I want to go to the museum by bus.", "バスで博物館に行きたいです。"),
+        ],
+    ),
+    "japanese_travel": (
+        "ja2en",
+        Voice("openjtalk", half_tone=-1),
+        [
+            ("明日京都に行きます。", "I will go to Kyoto tomorrow."),
+            ("京都で写真を撮りましょう。", "Let's take pictures in Kyoto."),
+        ],
+    ),
+    "portuguese_daily": (
+        "pt",
+        Voice("pt-br", "f3"),
+        [("Bom dia, eu sou Helena.", ""), ("Quero marcar a consulta para quinta.", "")],
+    ),
+    "portuguese_shopping": (
+        "pt",
+        Voice("pt-br", "m3"),
+        [("Eu queria três quilos de laranja.", ""), ("Quanto custa o chapéu?", "")],
+    ),
+}
+TEST_ROWS = {"diarize": ROWS[0], "pt": ROWS[1], "en2ja": ROWS[2], "ja2en": ROWS[3]}
+TEST_CLIPS = 6
+
+
+def scripted_call(turns: list[tuple[Speaker, list[str]]], rng: random.Random) -> tuple[np.ndarray, str]:
+    """A call as scripted, through a telephone: waveform and transcript with tags."""
+    order = list(dict.fromkeys(speaker for speaker, _ in turns))
+    waveforms = []
+    for speaker, texts in turns:
+        voice = Voice("openjtalk", half_tone=speaker.half_tone, speed=1.05)
+        waveforms += [speech.warp(speech.speak(text, voice), speaker.factor) for text in texts]
+    waveform = speech.mix(waveforms, speech.draw_gaps(rng, len(waveforms)), rng, telephone=True)
+    tagged = [f"<|spk_{order.index(speaker)}|> {''.join(texts)}" for speaker, texts in turns]
+    return waveform, " ".join(tagged)
+
+
+def scripted_sentences(
+    task: str, voice: Voice, pairs: list[tuple[str, str]], rng: random.Random
+) -> tuple[np.ndarray, str]:
+    """Sentences of one speaker as scripted: waveform and the answer that the direction wants."""
+    utterances = [
+        speech.Utterance(text, translation, pool.spelling(task, text), voice, speech.speak(text, voice))
+        for text, translation in pairs
+    ]
+    waveform, reference, _ = compose_sentences(task, utterances, rng)
+    return waveform, reference
+
+
+def write_recordings(folder: Path, recordings: dict[str, tuple[str, np.ndarray, str]]) -> None:
+    """FLAC files of 16 bit, 16 kHz, and references.json: name -> direction and reference."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.flac"):
+        old.unlink()
+    for name, (_, waveform, _) in recordings.items():
+        soundfile.write(folder / name, waveform, speech.SAMPLE_RATE, subtype="PCM_16")
+    references = {
+        name: {"direction": direction, "reference": reference} for name, (direction, _, reference) in recordings.items()
+    }
+    text = json.dumps(references, ensure_ascii=False, indent=2) + "\n"
+    (folder / "references.json").write_text(text, encoding="utf-8")
+
+
+def examples() -> dict[str, tuple[str, np.ndarray, str]]:
+    """File name -> direction, waveform, reference."""
+    made = {}
+    for name, turns in CALLS.items():
+        made[f"{name}.flac"] = ("diarize", *scripted_call(turns, random.Random(name)))
+    for name, (task, voice, pairs) in SENTENCES.items():
+        made[f"{name}.flac"] = (task, *scripted_sentences(task, voice, pairs, random.Random(name)))
+    return made
+
+
+def test_recordings(model, direction: str, row: Row) -> dict[str, tuple[str, np.ndarray, str]]:
+    """The first held-out clips that the checkpoint gets right: file name -> direction, waveform, reference."""
+    right = {}
+    for recording in held_out_recordings(row.task):
+        if answer(model, row, recording) == recording.reference:
+            right[f"{direction}_{len(right)}.flac"] = (direction, recording.waveform, recording.reference)
+        if len(right) == TEST_CLIPS:
+            return right
+    raise AssertionError("held-out recordings are endless")
+
+
+def main() -> int:
+    """Write both folders."""
+    made = examples()
+    model = load_stock_model(str(ROOT / "assets" / "tiny"))
+    write_recordings(ROOT / "examples", made)
+    chosen = {}
+    for direction, row in TEST_ROWS.items():
+        chosen |= test_recordings(model, direction, row)
+    write_recordings(ROOT / "tests" / "recordings", chosen)
+    print(f"written: {len(made)} examples and {len(chosen)} recordings for tests")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
