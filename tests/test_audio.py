@@ -364,7 +364,7 @@ def test_the_limit_is_between_shorter_and_longer_files(tmp_path, suffix):
 def test_the_length_is_told_where_the_header_knows_it(tmp_path):
     path = encode(tmp_path / "call.wav", np.zeros(1004000, np.float32), 8000)  # 125.5 s
     assert str(refusal(path, max_seconds=60)) == (
-        "call.wav is 2 min 5 s long; the limit is 1 min: split it or raise the limit"
+        "call.wav is 2 min 5 s long; the limit is 1 min: cut it into shorter recordings"
     )
     assert "is more than 2 min 5 s long; the limit is 2 min 5 s" in str(refusal(path, max_seconds=125.25))
 

@@ -137,6 +137,7 @@ def test_to_dict_names_everything():
         warnings=(TranscriptWarning("untagged", "a sentence"),),
     )
     assert made.to_dict() == {
+        "audio": "call.wav",
         "direction": "diarize",
         "language": "Japanese",
         "checkpoint": "someone/checkpoint@1234567",
@@ -179,6 +180,7 @@ TURNS = st.builds(
 )
 TRANSCRIPTS = st.builds(
     Transcript,
+    audio=WORDS,
     turns=st.lists(TURNS).map(tuple),
     direction=WORDS,
     language=WORDS,

@@ -1,0 +1,86 @@
+"""What tests share: the recordings with what was said in them, and one server on the tiny checkpoint."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+RECORDINGS = ROOT / "tests" / "recordings"
+EXAMPLES = ROOT / "examples"
+
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A file and what it should become."""
+
+    path: Path
+    direction: str
+    reference: str  # with speaker tags in calls
+
+
+def recordings_in(folder: Path) -> list[Recording]:
+    references = json.loads((folder / "references.json").read_text(encoding="utf-8"))
+    return [Recording(folder / name, **entry) for name, entry in references.items()]
+
+
+def one_recording(direction: str) -> Recording:
+    return next(recording for recording in recordings_in(RECORDINGS) if recording.direction == direction)
+
+
+def start_server(*options: str) -> tuple[subprocess.Popen, str]:
+    """Start app.py as a user does and wait for the address that it prints."""
+    command = [sys.executable, "-u", str(ROOT / "app.py"), "--checkpoint", "tiny", *options]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT)
+    seen = []
+    for line in process.stdout:
+        seen.append(line)
+        if address := re.search(r"http://\S+:\d+", line):
+            return process, address.group()
+    raise AssertionError("app.py ended before it served anything:\n" + "".join(seen))
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """The address of the page on the tiny checkpoint."""
+    process, address = start_server("--port", "7899")
+    yield address
+    process.terminate()
+    process.wait(timeout=30)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Headless Chromium whose microphone plays a Portuguese recording."""
+    executable = shutil.which("chromium")
+    if executable is None:
+        if os.environ.get("REQUIRE_BROWSER"):
+            pytest.fail("REQUIRE_BROWSER is set and there is no chromium")
+        pytest.skip("no chromium on this machine: install Debian's package chromium")
+    import soundfile
+    from playwright.sync_api import sync_playwright
+
+    spoken = one_recording("pt").path
+    waveform, rate = soundfile.read(spoken)
+    capture = Path(os.environ.get("TMPDIR", "/tmp")) / f"microphone-{os.getpid()}.wav"
+    soundfile.write(capture, waveform, rate, subtype="PCM_16")
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    arguments += ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
+    arguments += [f"--use-file-for-fake-audio-capture={capture}%noloop"]
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=executable, args=arguments)
+        yield chromium
+        chromium.close()
+    capture.unlink()

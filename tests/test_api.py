@@ -1,0 +1,77 @@
+"""The API as programs use it: gradio_client against a server that was started as users start it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import soundfile
+from conftest import one_recording
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+
+from speech.transcript import Transcript, parse_turns
+
+ENDPOINTS = {"diarize": "/diarize", "en2ja": "/translate", "ja2en": "/translate", "pt": "/transcribe_portuguese"}
+
+
+@pytest.fixture(scope="module")
+def client(server):
+    return Client(server, verbose=False)
+
+
+def call(client: Client, direction: str, path) -> dict:
+    arguments = {"audio": handle_file(path) if path else None}
+    if ENDPOINTS[direction] == "/translate":
+        arguments["direction"] = direction
+    return client.predict(**arguments, api_name=ENDPOINTS[direction])
+
+
+@pytest.mark.parametrize("direction", ENDPOINTS)
+def test_an_endpoint_returns_the_transcript(client, direction):
+    recording = one_recording(direction)
+    transcript = Transcript.from_dict(call(client, direction, recording.path))
+    assert transcript.raw_text == recording.reference
+    assert (transcript.direction, transcript.checkpoint) == (direction, "tiny")
+    assert transcript.audio == recording.path.name
+    if direction == "diarize":
+        assert transcript.turns == parse_turns(recording.reference)[0]
+
+
+def test_only_the_three_endpoints_are_shown(client):
+    assert set(client.view_api(return_format="dict")["named_endpoints"]) == set(ENDPOINTS.values())
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (None, "There is no recording yet: upload a file or record one first."),
+        (b"", "clip.wav is empty (0 bytes): record or copy it again."),
+        (b"hello", "clip.wav cannot be decoded as audio or video: save it as WAV, FLAC, MP3, M4A or WebM."),
+        (np.zeros(16000, np.float32), "clip.wav is silent: its peak is digital zero"),
+        (np.full(800, 0.1, np.float32), "clip.wav is 0.05 s long; the shortest that can be transcribed is 0.1 s"),
+        (np.full(31 * 16000, 0.1, np.float32), "clip.wav is 31 s long; the limit is 30 s"),
+    ],
+    ids=["none", "empty", "text", "silence", "short", "long"],
+)
+def test_a_bad_recording_is_one_sentence_and_the_server_goes_on(client, tmp_path, content, complaint):
+    path = None if content is None else tmp_path / "clip.wav"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content is not None:
+        soundfile.write(path, content, 16000)
+    with pytest.raises(AppError) as caught:
+        call(client, "pt", path)
+    assert complaint in str(caught.value)
+    good = one_recording("pt")
+    assert call(client, "pt", good.path)["text"] == good.reference
+
+
+def test_a_direction_that_does_not_exist_is_refused(client):
+    recording = one_recording("en2ja")
+    with pytest.raises((AppError, ValueError), match="fr"):
+        client.predict(audio=handle_file(recording.path), direction="fr", api_name="/translate")
+
+
+def test_another_tabs_direction_is_refused(client):
+    with pytest.raises((AppError, ValueError), match="pt"):
+        client.predict(audio=handle_file(one_recording("pt").path), direction="pt", api_name="/translate")

@@ -1,0 +1,146 @@
+"""The command line as a user types it: output, exit codes, and a bad file among good ones."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+from conftest import ROOT, one_recording
+
+from inference import DIRECTIONS
+from speech.formats import write_txt
+from speech.transcript import Transcript, parse_turns
+
+
+def run(*arguments: object, cwd=ROOT) -> subprocess.CompletedProcess:
+    command = [sys.executable, str(ROOT / "inference.py"), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env={**os.environ, "PYTHONUTF8": "1"})
+
+
+def tiny(direction: str, *arguments: object, **options) -> subprocess.CompletedProcess:
+    return run(*arguments, "--direction", direction, "--checkpoint", "tiny", **options)
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_the_text_is_all_that_stands_on_stdout(direction):
+    recording = one_recording(direction)
+    done = tiny(direction, recording.path)
+    assert done.returncode == 0, done.stderr
+    if direction == "diarize":
+        lines = [f"[{turn.speaker}]: {turn.text}" for turn in parse_turns(recording.reference)[0]]
+        assert done.stdout.splitlines() == lines
+    else:
+        assert done.stdout == recording.reference + "\n"
+    assert "1 of 1" in done.stderr and "tiny on cpu" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_json_is_the_transcript():
+    recording = one_recording("diarize")
+    done = tiny("diarize", recording.path, "-f", "json")
+    transcript = Transcript.from_dict(json.loads(done.stdout))
+    assert transcript.raw_text == recording.reference
+    assert transcript.audio == recording.path.name
+
+
+def test_a_bad_file_does_not_stop_the_good_ones(tmp_path):
+    good, bad = one_recording("pt"), tmp_path / "notes.wav"
+    bad.write_text("this is no sound")
+    done = tiny("pt", bad, good.path, tmp_path / "nowhere.mp3", "--output-dir", tmp_path / "out", "-f", "txt")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "error: notes.wav cannot be decoded as audio or video" in done.stderr
+    assert "error: nowhere.mp3 does not exist" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [file.name for file in (tmp_path / "out").iterdir()] == [f"{good.path.stem}.txt"]
+    assert (tmp_path / "out" / f"{good.path.stem}.txt").read_text(encoding="utf-8") == good.reference + "\n"
+
+
+def test_several_texts_are_told_apart_on_stdout():
+    first, second = (one_recording(direction).path for direction in ("en2ja", "pt"))
+    done = tiny("en2ja", first, second)
+    assert [line for line in done.stdout.splitlines() if line.startswith("==> ")] == [
+        f"==> {first} <==",
+        f"==> {second} <==",
+    ]
+
+
+def test_json_files_hold_what_txt_files_hold(tmp_path):
+    recording = one_recording("diarize")
+    assert tiny("diarize", recording.path, "--output_dir", tmp_path, "--output_format", "json").returncode == 0
+    written = json.loads((tmp_path / f"{recording.path.stem}.json").read_text(encoding="utf-8"))
+    assert write_txt(Transcript.from_dict(written)).count("[spk_") == len(parse_turns(recording.reference)[0])
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"", "clip.wav is empty (0 bytes): record or copy it again"),
+        (b"hello", "clip.wav cannot be decoded as audio or video: save it as WAV, FLAC, MP3, M4A or WebM"),
+        (np.zeros(16000, np.float32), "clip.wav is silent: its peak is digital zero"),
+        (np.full(800, 0.1, np.float32), "clip.wav is 0.05 s long; the shortest that can be transcribed is 0.1 s"),
+        (np.full(31 * 16000, 0.1, np.float32), "clip.wav is 31 s long; the limit is 30 s: cut it into shorter"),
+    ],
+    ids=["empty", "text", "silence", "short", "long"],
+)
+def test_a_bad_recording_is_one_sentence_and_exit_code_1(tmp_path, content, complaint):
+    path = tmp_path / "clip.wav"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        soundfile.write(path, content, 16000)
+    done = tiny("pt", path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"error: {complaint}" in done.stderr.splitlines()[-1]
+
+
+def test_a_checkpoint_folder_that_is_not_one_is_one_sentence(tmp_path):
+    done = run(one_recording("pt").path, "--direction", "pt", "--checkpoint", tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines() == [
+        f"error: {tmp_path} is not a checkpoint folder (it has no config.json): "
+        "give the folder that holds config.json and *.safetensors, or use --checkpoint tiny"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["a.wav"], "--direction"),
+        (["a.wav", "--direction", "fr"], "invalid choice: 'fr'"),
+        (["--direction", "pt"], "audio"),
+        (["x/a.wav", "y/a.mp3", "--direction", "pt", "-o", "out"], "would both be written to a.txt"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2(arguments, complaint):
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert complaint in done.stderr
+
+
+def test_an_incomplete_result_is_exit_code_3(monkeypatch, capsys):
+    import inference
+
+    monkeypatch.setattr("speech.decoding.token_budget", lambda seconds: 3)
+    recording = one_recording("pt")
+    code = inference.main([str(recording.path), "--direction", "pt", "--checkpoint", "tiny"])
+    captured = capsys.readouterr()
+    assert code == 3
+    assert f"warning: {recording.path.name}: the model did not come to an end" in captured.err
+    assert recording.reference.startswith(captured.out.strip()) and captured.out.strip()
+
+
+def test_an_interrupt_is_exit_code_130(monkeypatch):
+    import inference
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("inference.transcribe", interrupt)
+    code = inference.main([str(one_recording("pt").path), "--direction", "pt", "--checkpoint", "tiny"])
+    assert code == 130

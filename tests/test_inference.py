@@ -1,0 +1,175 @@
+"""Every direction, end to end on the tiny checkpoint: the transcript is what was spoken."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import pytest
+import torch
+from conftest import EXAMPLES, RECORDINGS, one_recording, recordings_in
+
+import inference
+from inference import DIRECTIONS, TINY_FOLDER, Checkpoint, load_model, transcribe
+from speech.audio import load_audio
+from speech.decoding import Decoded, decode, end_token_ids, token_budget
+from speech.errors import AudioError, CheckpointError, DirectionError
+from speech.transcript import Transcript, parse_turns
+
+
+@pytest.fixture(scope="module")
+def models():
+    return {name: load_model(name, checkpoint="tiny") for name in DIRECTIONS}
+
+
+@pytest.mark.parametrize(
+    "recording", recordings_in(RECORDINGS) + recordings_in(EXAMPLES), ids=lambda recording: recording.path.stem
+)
+def test_the_transcript_is_what_was_spoken(models, recording):
+    direction = DIRECTIONS[recording.direction if recording.direction != "call" else "diarize"]
+    transcript = transcribe(models[direction.name], recording.path)
+    assert transcript.warnings == ()
+    assert transcript.raw_text == recording.reference
+    assert transcript.audio == recording.path.name
+    assert (transcript.direction, transcript.language) == (direction.name, direction.language)
+    assert transcript.checkpoint == "tiny"
+    assert transcript.duration_seconds == pytest.approx(len(load_audio(recording.path)) / 16000, abs=0.001)
+    if direction.has_speakers:
+        assert transcript.turns == parse_turns(recording.reference)[0]
+        assert set(transcript.speakers) <= {"spk_0", "spk_1"}
+    else:
+        assert [(turn.speaker, turn.text) for turn in transcript.turns] == [(None, recording.reference)]
+    assert Transcript.from_dict(transcript.to_dict()) == transcript
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_the_text_is_that_of_stock_transcribe(models, direction):
+    """`Qwen3ASRModel.transcribe`, as the model cards call it; it only has to be told where tiny's texts end."""
+    stock = models[direction].stock
+    waveform = load_audio(one_recording(direction).path)
+    ends = end_token_ids(stock.processor.tokenizer)
+    generate = stock.model.generate
+    stock.model.generate = functools.partial(generate, eos_token_id=ends, pad_token_id=ends[-1])
+    try:
+        result = stock.transcribe(audio=(waveform, 16000), language=DIRECTIONS[direction].language)
+    finally:
+        stock.model.generate = generate
+    assert transcribe(models[direction], waveform).raw_text == result[0].text
+
+
+def test_without_a_forced_language_the_model_names_it(models):
+    for direction, language in (("pt", "Portuguese"), ("diarize", "Japanese")):
+        recording = one_recording(direction)
+        decoded = decode(models[direction].stock, load_audio(recording.path), None)
+        assert decoded == Decoded(f"language {language}<asr_text>{recording.reference}", ended=True)
+
+
+def test_a_waveform_serves_as_well_as_a_file(models):
+    recording = one_recording("en2ja")
+    transcript = transcribe(models["en2ja"], load_audio(recording.path), name="talk")
+    assert (transcript.text, transcript.audio) == (recording.reference, "talk")
+
+
+def test_a_checkpoint_is_loaded_once_for_all_directions(models):
+    assert len({id(model.stock) for model in models.values()}) == 1
+
+
+def test_on_a_cpu_the_dtype_is_what_the_processor_computes(models):
+    native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    assert models["pt"].stock.model.dtype == (torch.bfloat16 if native else torch.float32)
+    assert inference.choose_dtype("cuda:0") == torch.bfloat16
+
+
+def test_a_text_that_does_not_end_is_warned_of(models, monkeypatch):
+    monkeypatch.setattr("speech.decoding.token_budget", lambda seconds: 3)
+    transcript = transcribe(models["pt"], one_recording("pt").path)
+    assert [warning.kind for warning in transcript.warnings] == ["budget"]
+
+
+def test_the_budget_follows_from_the_length():
+    assert (token_budget(0), token_budget(30), token_budget(180)) == (32, 512, 2912)
+
+
+def test_a_direction_that_does_not_exist_is_named():
+    with pytest.raises(DirectionError, match="no direction .fr.: choose one of diarize, en2ja, ja2en, pt"):
+        load_model("fr")
+
+
+def test_a_folder_that_is_no_checkpoint_is_named(tmp_path):
+    with pytest.raises(
+        CheckpointError, match=r"is not a checkpoint folder \(it has no config.json\).*--checkpoint tiny"
+    ):
+        load_model("pt", checkpoint=str(tmp_path))
+
+
+@pytest.mark.parametrize("damage", ["config.json", "model.safetensors"])
+def test_a_damaged_checkpoint_is_named(tmp_path, damage):
+    for file in TINY_FOLDER.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    (tmp_path / damage).write_bytes(b"{" + (tmp_path / damage).read_bytes()[5:2000])
+    with pytest.raises(CheckpointError, match=f"{tmp_path.name} .* could not be loaded as a Qwen3-ASR checkpoint"):
+        load_model("pt", checkpoint=str(tmp_path))
+
+
+def test_a_checkpoint_that_cannot_be_had_is_named_with_the_remedies():
+    with pytest.raises(CheckpointError) as caught:
+        load_model("pt")
+    message = str(caught.value)
+    for part in ("yuriyvnv/Qwen3-ASR-1.7B-PT", "revision main", "hf auth login", "hf download", "--checkpoint tiny"):
+        assert part in message
+
+
+def test_a_snapshot_in_the_cache_is_taken_at_the_revision_without_a_network(tmp_path, monkeypatch):
+    """A hub cache as `hf download` leaves it, holding the tiny checkpoint under a hub id."""
+    import huggingface_hub.constants
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    checkpoint = Checkpoint("someone/tiny", "v1")
+    repository = tmp_path / "models--someone--tiny"
+    snapshot = repository / "snapshots" / ("a" * 40)
+    snapshot.mkdir(parents=True)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "v1").write_text("a" * 40)
+    (snapshot / "config.json").write_text("{}")
+    assert inference.checkpoint_folder(checkpoint) == snapshot
+    with pytest.raises(CheckpointError, match="revision main"):
+        inference.checkpoint_folder(Checkpoint("someone/tiny"))
+
+
+def test_a_checkpoint_that_would_lose_its_speakers_is_refused():
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(TINY_FOLDER)
+    inference.check_speaker_tokens(tokenizer, "mine")
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<|spk_0|>"]})
+    with pytest.raises(CheckpointError, match=r"mine registers as special the token <\|spk_0\|>"):
+        inference.check_speaker_tokens(tokenizer, "mine")
+
+
+def test_a_checkpoint_without_speakers_is_refused_for_calls():
+    from training.architecture import build_processor
+
+    class WithoutSpeakers:
+        """The tokenizer of a plain Qwen3-ASR, which has no speaker tokens."""
+
+        stock = build_processor(["a"]).tokenizer
+        added_tokens_decoder = stock.added_tokens_decoder
+
+        def get_added_vocab(self):
+            return {token: number for token, number in self.stock.get_added_vocab().items() if "spk" not in token}
+
+    with pytest.raises(CheckpointError, match=r"mine has no token <\|spk_0\|>"):
+        inference.check_speaker_tokens(WithoutSpeakers(), "mine")
+
+
+def test_a_recording_past_the_limit_is_refused(models):
+    with pytest.raises(AudioError, match="recording is 31 s long; the limit is 30 s"):
+        transcribe(models["pt"], np.full(31 * 16000, 0.1, np.float32))
+
+
+def test_a_device_that_is_not_there_is_named():
+    with pytest.raises(CheckpointError, match="--device cpu"):
+        load_model("pt", device="cuda:7", checkpoint="tiny")
+    with pytest.raises(CheckpointError, match="'gpu' is not a device"):
+        load_model("pt", device="gpu", checkpoint="tiny")

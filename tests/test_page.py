@@ -1,0 +1,178 @@
+"""The page as people use it, in headless Chromium."""
+
+from __future__ import annotations
+
+import html
+import json
+
+import pytest
+from conftest import EXAMPLES, one_recording, recordings_in
+
+from speech.transcript import Transcript, Turn, parse_turns
+
+SHOWN_MS = 60_000
+"""How long to wait for something to show; a limit for a broken page, not a measurement."""
+TABS = {
+    "diarize": "Diarized Japanese",
+    "en2ja": "English ↔ Japanese",
+    "ja2en": "English ↔ Japanese",
+    "pt": "Portuguese",
+}
+RUN = {"diarize": "Transcribe", "en2ja": "Translate", "ja2en": "Translate", "pt": "Transcribe"}
+
+
+@pytest.fixture
+def page(browser, server):
+    context = browser.new_context(permissions=["microphone", "clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    page.set_default_timeout(SHOWN_MS)
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(server)
+    page.get_by_role("tab", name="Portuguese").wait_for()
+    yield page
+    context.close()
+    assert errors == []
+
+
+def open_tab(page, direction: str):
+    """The visible panel of a direction's tab."""
+    page.get_by_role("tab", name=TABS[direction]).click()
+    panel = page.locator("[role=tabpanel]:visible")
+    panel.get_by_role("button", name=RUN[direction], exact=True).wait_for()
+    if direction == "ja2en":
+        panel.get_by_label("Japanese speech to English text").check()
+    return panel
+
+
+def upload(panel, path) -> None:
+    panel.locator("input[type=file]").set_input_files(path)
+    panel.get_by_label("Clear").or_(panel.get_by_label("Remove")).or_(
+        panel.locator("[data-testid*=waveform]")
+    ).first.wait_for()
+
+
+def words(panel) -> list[str]:
+    panel.locator(".turn").first.wait_for()
+    return panel.locator(".turn .words").all_inner_texts()
+
+
+@pytest.mark.parametrize("direction", TABS)
+def test_an_uploaded_recording_becomes_its_text(page, direction):
+    recording = one_recording(direction)
+    panel = open_tab(page, direction)
+    upload(panel, recording.path)
+    panel.get_by_role("button", name=RUN[direction], exact=True).click()
+    if direction == "diarize":
+        turns = parse_turns(recording.reference)[0]
+        assert words(panel) == [turn.text for turn in turns]
+        assert panel.locator(".turn .speaker").all_inner_texts() == [turn.speaker for turn in turns]
+    else:
+        assert words(panel) == [recording.reference]
+
+
+def test_two_speakers_have_two_colours(page):
+    recording = next(r for r in recordings_in(EXAMPLES) if r.direction == "diarize")
+    panel = open_tab(page, "diarize")
+    upload(panel, recording.path)
+    panel.get_by_role("button", name="Transcribe", exact=True).click()
+    panel.locator(".turn").first.wait_for()
+    colours = {
+        label.inner_text(): label.evaluate("element => getComputedStyle(element).color")
+        for label in panel.locator(".turn .speaker").all()
+    }
+    assert len(set(colours.values())) == len(colours) == 2
+
+
+def test_an_example_can_be_chosen(page):
+    example = next(r for r in recordings_in(EXAMPLES) if r.direction == "pt")
+    panel = open_tab(page, "pt")
+    panel.get_by_text(example.path.name).first.click()
+    panel.locator("[data-testid*=waveform]").first.wait_for()
+    panel.get_by_role("button", name="Transcribe", exact=True).click()
+    assert words(panel) == [example.reference]
+
+
+def test_the_microphone_is_heard(page):
+    """The fake microphone plays a Portuguese recording once; what the page got back has its words."""
+    recording = one_recording("pt")
+    panel = open_tab(page, "pt")
+    panel.get_by_label("Record audio").click()
+    panel.get_by_role("button", name="Record", exact=True).click()
+    page.wait_for_timeout(1000 * 6)  # the recording is shorter than this
+    panel.get_by_role("button", name="Stop").first.click()
+    panel.locator("[data-testid*=waveform]").first.wait_for()
+    panel.get_by_role("button", name="Transcribe", exact=True).click()
+    assert words(panel) == [recording.reference]
+
+
+def test_a_missing_recording_is_an_inline_message(page):
+    panel = open_tab(page, "diarize")
+    panel.get_by_role("button", name="Transcribe", exact=True).click()
+    message = panel.get_by_role("alert")
+    message.wait_for()
+    assert message.inner_text() == "There is no recording yet: upload a file or record one first."
+    assert panel.get_by_role("button", name="Copy").is_disabled()
+
+
+def test_an_unusable_recording_is_an_inline_message_and_a_good_one_clears_it(page, tmp_path):
+    panel = open_tab(page, "pt")
+    bad = tmp_path / "notes.wav"
+    bad.write_text("this is no sound")
+    panel.locator("input[type=file]").set_input_files(bad)
+    page.wait_for_timeout(1000)  # the upload shows nothing that could be waited for
+    panel.get_by_role("button", name="Transcribe", exact=True).click()
+    panel.get_by_role("alert").wait_for()
+    assert panel.get_by_role("alert").inner_text().startswith("notes.wav cannot be decoded as audio or video")
+    page.reload()
+    panel = open_tab(page, "pt")
+    upload(panel, one_recording("pt").path)
+    panel.get_by_role("button", name="Transcribe", exact=True).click()
+    assert words(panel) == [one_recording("pt").reference]
+    assert panel.get_by_role("alert").count() == 0
+
+
+def test_the_text_can_be_copied_and_downloaded(page):
+    recording = one_recording("diarize")
+    panel = open_tab(page, "diarize")
+    upload(panel, recording.path)
+    panel.get_by_role("button", name="Transcribe", exact=True).click()
+    panel.locator(".turn").first.wait_for()
+    lines = "".join(f"[{turn.speaker}]: {turn.text}\n" for turn in parse_turns(recording.reference)[0])
+    panel.get_by_role("button", name="Copy").click()
+    page.wait_for_function("async () => (await navigator.clipboard.readText()).length > 0")
+    assert page.evaluate("navigator.clipboard.readText()") == lines
+    with page.expect_download() as caught:
+        panel.get_by_role("button", name="Download text").click()
+    assert caught.value.suggested_filename == f"{recording.path.stem}.txt"
+    assert caught.value.path().read_text(encoding="utf-8") == lines
+    with page.expect_download() as caught:
+        panel.get_by_role("button", name="Download JSON").click()
+    transcript = Transcript.from_dict(json.loads(caught.value.path().read_text(encoding="utf-8")))
+    assert transcript.raw_text == recording.reference
+
+
+def test_the_page_says_which_checkpoint_answers(page):
+    assert page.get_by_text("The tiny embedded model answers.").is_visible()
+    assert "tiny" in open_tab(page, "pt").get_by_text("Answered by").inner_text()
+
+
+def test_what_a_model_writes_stays_text(page):
+    """A transcript of markup and template syntax, put into the page's own component, shows as it is."""
+    from app import show_transcript
+
+    evil = "<img src=x onerror=alert(1)> ${alert(2)} `{{value}}` {{{value}}} </span>&amp;"
+    transcript = Transcript(
+        audio="a.wav",
+        turns=(Turn("<b>spk</b>", evil),),
+        direction="diarize",
+        language="Japanese",
+        checkpoint="<i>x</i>",
+        duration_seconds=1.0,
+        raw_text=evil,
+    )
+    shown = show_transcript(transcript)
+    assert "<img" not in shown and "<b>" not in shown and "<i>" not in shown
+    assert not {"${", "{{", "`"} & {shown[i : i + n] for n in (1, 2) for i in range(len(shown))}
+    page.set_content(shown)
+    assert page.locator(".words").inner_text() == html.unescape(html.escape(evil))
