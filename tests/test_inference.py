@@ -91,7 +91,7 @@ def test_the_budget_follows_from_the_length():
 
 
 def test_a_direction_that_does_not_exist_is_named():
-    with pytest.raises(DirectionError, match="no direction .fr.: choose one of diarize, en2ja, ja2en, pt"):
+    with pytest.raises(DirectionError, match=r"no direction .fr.: choose one of diarize, en2ja, ja2en, pt"):
         load_model("fr")
 
 

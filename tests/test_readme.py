@@ -1,0 +1,86 @@
+"""What a reader of the README would type works as it says."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+import yaml
+from conftest import ROOT, recordings_in
+
+from inference import DIRECTIONS
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+FRONT_MATTER = yaml.safe_load(README.split("---\n")[1])
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def block_with(text: str) -> str:
+    (found,) = [content for _, content in BLOCKS if text in content]
+    return found
+
+
+def run(command: list[str], **options) -> subprocess.CompletedProcess:
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONUTF8": "1"}, **options)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def arguments_of(command: str) -> list[str]:
+    """A command of the README with this Python for .venv's."""
+    words = shlex.split(command)
+    assert words[0] == ".venv/bin/python"
+    return [sys.executable, *words[1:]]
+
+
+def test_the_shell_example_prints_what_the_readme_shows():
+    done = run(arguments_of(block_with("inference.py examples/english_travel.flac")), cwd=ROOT)
+    shown = README.split("prints, on standard output,\n\n```\n")[1].split("```")[0]
+    assert done.stdout == shown
+
+
+def test_the_example_with_many_files_writes_them(tmp_path):
+    command = (
+        block_with("-f json -o out").replace("-o out", f"-o {tmp_path}").replace(".venv/bin/python", sys.executable)
+    )
+    run(["bash", "-c", command], cwd=ROOT)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["call_appointment.json", "call_order.json"]
+
+
+def test_the_python_example_prints_the_turns():
+    done = run([sys.executable, "-c", block_with("from inference import")], cwd=ROOT)
+    (call,) = [r for r in recordings_in(ROOT / "examples") if r.path.stem == "call_appointment"]
+    assert done.stdout.split("\n")[0].startswith("spk_0 ")
+    assert "".join(line.split(" ", 1)[1] for line in done.stdout.splitlines()) == re.sub(
+        r" ?<\|spk_\d\|> ", "", call.reference
+    )
+
+
+def test_the_api_example_prints_the_text(server):
+    code = block_with("from gradio_client import").replace("http://127.0.0.1:7860", server)
+    done = run([sys.executable, "-c", code], cwd=ROOT)
+    (call,) = [r for r in recordings_in(ROOT / "examples") if r.path.stem == "call_order"]
+    assert done.stdout.splitlines()[-1] == re.sub(r" ?<\|spk_\d\|> ", "", call.reference)
+
+
+def test_the_front_matter_is_that_of_this_space():
+    pins = dict(re.findall(r"^([\w-]+)==(\S+)$", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
+    assert FRONT_MATTER["sdk_version"] == pins["gradio"]
+    assert (ROOT / FRONT_MATTER["app_file"]).is_file()
+    repositories = {direction.checkpoint.repo_id for direction in DIRECTIONS.values()}
+    assert set(FRONT_MATTER["models"]) == set(FRONT_MATTER["preload_from_hub"]) == repositories
+    assert len(FRONT_MATTER["short_description"]) <= 60  # the hub's limit
+
+
+@pytest.mark.parametrize("target", re.findall(r"\]\(([^)#]+)\)", README))
+def test_links_and_pictures_lead_somewhere(target):
+    assert (ROOT / target).is_file()
+
+
+def test_no_file_is_too_large_for_a_space():
+    listed = run(["git", "ls-files", "-z"], cwd=ROOT).stdout.split("\0")
+    assert [name for name in filter(None, listed) if (ROOT / name).stat().st_size > 9e6] == []

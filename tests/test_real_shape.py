@@ -1,0 +1,123 @@
+"""The real checkpoints' path, on their real shape with random weights: the hub can't be reached from a test.
+
+The numbers are those of Qwen3-ASR-1.7B, cross-checked against public ports; vocabulary and tokenizer are the tiny
+checkpoint's files with the real number of rows, because the real tokenizer is on the hub only.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import psutil
+import pytest
+import torch
+from conftest import one_recording
+
+from inference import TINY_FOLDER, load_model, transcribe
+from speech.audio import load_audio
+
+AUDIO = {
+    "d_model": 1024,
+    "encoder_layers": 24,
+    "num_hidden_layers": 24,
+    "encoder_attention_heads": 16,
+    "encoder_ffn_dim": 4096,
+    "downsample_hidden_size": 480,
+    "output_dim": 2048,
+}
+TEXT = {
+    "hidden_size": 2048,
+    "intermediate_size": 6144,
+    "num_hidden_layers": 28,
+    "num_attention_heads": 16,
+    "num_key_value_heads": 8,
+    "head_dim": 128,
+    "vocab_size": 151936,
+    "max_position_embeddings": 65536,
+    "rope_theta": 1000000,
+    "rope_scaling": {
+        "rope_type": "default",
+        "type": "default",
+        "mrope_section": [24, 20, 20],
+        "interleaved": True,
+        "mrope_interleaved": True,
+    },
+}
+
+
+def real_config() -> dict:
+    """The tiny checkpoint's config.json with the real sizes."""
+    config = json.loads((TINY_FOLDER / "config.json").read_text())
+    config["thinker_config"]["audio_config"] |= AUDIO
+    config["thinker_config"]["text_config"] |= TEXT
+    return config
+
+
+def meta_model():
+    from qwen_asr.core.transformers_backend import Qwen3ASRConfig, Qwen3ASRForConditionalGeneration
+
+    with torch.device("meta"):
+        return Qwen3ASRForConditionalGeneration(Qwen3ASRConfig(**real_config()))
+
+
+def parameters(module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def test_the_shape_has_the_published_number_of_parameters():
+    thinker = meta_model().thinker
+    embedding = thinker.model.embed_tokens.weight.numel()
+    assert round(embedding / 1e6, 1) == 311.2
+    assert round((parameters(thinker.model) - embedding) / 1e6, 1) == 1409.4
+    assert round(parameters(thinker.audio_tower) / 1e6, 1) == 317.5
+
+
+@pytest.fixture(scope="module")
+def real_folder(tmp_path_factory):
+    """A checkpoint folder of the real shape: random weights in bfloat16, `lm_head` stored beside the embedding."""
+    from safetensors.torch import save_file
+
+    if psutil.virtual_memory().available < 14e9:
+        pytest.skip("the real shape needs 14 GB of free memory")
+    folder = tmp_path_factory.mktemp("Qwen3-ASR-1.7B")
+    if shutil.disk_usage(folder).free < 8e9:
+        pytest.skip("the real shape needs 8 GB of free disk")
+    for file in TINY_FOLDER.iterdir():
+        if file.suffix in (".json", ".txt", ".jinja") and file.name != "config.json":
+            shutil.copy(file, folder)
+    (folder / "config.json").write_text(json.dumps(real_config()))
+    torch.manual_seed(0)
+    state = meta_model().state_dict()
+    weights = {name: torch.empty(t.shape, dtype=torch.bfloat16).uniform_(-0.02, 0.02) for name, t in state.items()}
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    assert round((folder / "model.safetensors").stat().st_size / 1e9, 1) == 4.7  # the published file's size
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_the_real_shape_loads_and_writes(real_folder, monkeypatch):
+    """Exactly the calls that the model cards show, on a CPU: from_pretrained in bfloat16, then a few tokens."""
+    monkeypatch.setattr("speech.decoding.token_budget", lambda seconds: 3)
+    model = load_model("diarize", device="cpu", dtype=torch.bfloat16, checkpoint=str(real_folder))
+    thinker = model.stock.model.thinker
+    assert {parameter.dtype for parameter in thinker.parameters()} == {torch.bfloat16}
+    assert thinker.lm_head.weight.data_ptr() == thinker.model.embed_tokens.weight.data_ptr()
+    waveform = load_audio(one_recording("diarize").path)[: 2 * 16000]
+    transcript = transcribe(model, waveform)
+    assert transcript.checkpoint == real_folder.name
+    assert [warning.kind for warning in transcript.warnings if warning.kind == "budget"] == ["budget"]
+
+
+def test_the_prompt_is_that_of_the_chat_template():
+    model = load_model("en2ja", checkpoint="tiny").stock
+    waveform = np.zeros(int(2.5 * 16000), np.float32)
+    prompt = model._build_text_prompt(context="", force_language="Japanese")
+    inputs = model.processor(text=[prompt], audio=[waveform], return_tensors="pt", padding=True)
+    audio_tokens = 13 * 2 + 7  # 13 a second, and 50 frames halved three times
+    assert model.processor.tokenizer.decode(inputs["input_ids"][0]) == (
+        "<|im_start|>system\n<|im_end|>\n<|im_start|>user\n<|audio_start|>"
+        + "<|audio_pad|>" * audio_tokens
+        + "<|audio_end|><|im_end|>\n<|im_start|>assistant\nlanguage Japanese<asr_text>"
+    )
