@@ -56,7 +56,8 @@ class Tab:
     directions: tuple[str, ...]
     endpoint: str
     hint: str
-    examples: tuple[str, ...]
+    examples: tuple[tuple[str, str, str], ...]
+    """File in examples/, its direction, what it is called."""
 
 
 TABS = (
@@ -65,21 +66,30 @@ TABS = (
         ("diarize",),
         "diarize",
         "A Japanese phone call becomes a transcript with a tag at each speaker's turn.",
-        ("call_appointment.flac", "call_order.flac"),
+        (
+            ("call_appointment.flac", "diarize", "A call to a hospital"),
+            ("call_order.flac", "diarize", "A call to a restaurant"),
+        ),
     ),
     Tab(
         "English ↔ Japanese",
         ("en2ja", "ja2en"),
         "translate",
         "Speech in one language becomes text in the other.",
-        ("english_travel.flac", "japanese_travel.flac"),
+        (
+            ("english_travel.flac", "en2ja", "A traveller, in English"),
+            ("japanese_travel.flac", "ja2en", "A traveller, in Japanese"),
+        ),
     ),
     Tab(
         "Portuguese",
         ("pt",),
         "transcribe_portuguese",
         "Portuguese speech becomes text with capitals and punctuation.",
-        ("portuguese_daily.flac", "portuguese_shopping.flac"),
+        (
+            ("portuguese_daily.flac", "pt", "Making an appointment"),
+            ("portuguese_shopping.flac", "pt", "At the shop"),
+        ),
     ),
 )
 
@@ -135,10 +145,10 @@ def escape(text: str) -> str:
 EMPTY = '<p class="empty">The text appears here.</p>'
 
 
-def page_handler(checkpoint: str | None):
+def page_handler(tab: Tab, checkpoint: str | None):
     """The handler of a tab's button: message, transcript, files for the copy and download buttons."""
 
-    def handle(audio: str | None, direction: str):
+    def handle(audio: str | None, direction: str = tab.directions[0]):
         try:
             transcript = answer(direction, checkpoint, audio)
         except SpeechError as error:
@@ -151,10 +161,10 @@ def page_handler(checkpoint: str | None):
     return handle
 
 
-def api_handler(checkpoint: str | None):
+def api_handler(tab: Tab, checkpoint: str | None):
     """The handler of a tab's endpoint: the Transcript as JSON, or an error that the client raises."""
 
-    def handle(audio: str | None, direction: str) -> dict:
+    def handle(audio: str | None, direction: str = tab.directions[0]) -> dict:
         try:
             return answer(direction, checkpoint, audio).to_dict()
         except SpeechError as error:
@@ -172,11 +182,12 @@ def sentence(error: SpeechError) -> str:
 def build_demo(checkpoint: str | None = None) -> gr.Blocks:
     """The page. checkpoint: None for the hub's, `tiny`, or a folder."""
     with gr.Blocks(title="Speech to text with Qwen3-ASR", delete_cache=(3600, 3600)) as demo:
-        gr.Markdown("# Speech to text\nCalls with speakers, English ↔ Japanese, Portuguese", elem_id="title")
+        gr.Markdown("# Speech to text\nCalls with speakers · English ↔ Japanese · Portuguese")
         if checkpoint == "tiny":
-            gr.HTML(TINY_NOTE, elem_id="tiny-note")
+            gr.HTML(TINY_NOTE)
         for tab in TABS:
-            with gr.Tab(tab.title, id=tab.endpoint):
+            # Children of a tab that is not rendered at once lose their examples.
+            with gr.Tab(tab.title, id=tab.endpoint, render_children=True):
                 build_tab(tab, checkpoint)
     return demo
 
@@ -189,29 +200,36 @@ TINY_NOTE = (
 
 def build_tab(tab: Tab, checkpoint: str | None) -> None:
     """One tab: the recording on the left, its text on the right, an endpoint for programs."""
-    choices = [(DIRECTIONS[name].label, name) for name in tab.directions]
-    limit = max(DIRECTIONS[name].max_seconds for name in tab.directions)
-    source = choose_checkpoint(DIRECTIONS[tab.directions[0]], checkpoint)
+    directions = [DIRECTIONS[name] for name in tab.directions]
+    limit = format_duration(directions[0].max_seconds)
+    source = choose_checkpoint(directions[0], checkpoint)
     with gr.Row(equal_height=False):
         with gr.Column(min_width=300):
-            gr.Markdown(f"{tab.hint} Up to {format_duration(limit)}.")
-            audio = gr.Audio(sources=["upload", "microphone"], type="filepath", label="Recording")
-            direction = gr.Radio(choices, value=tab.directions[0], label="Direction", visible=len(choices) > 1)
-            run = gr.Button("Translate" if len(choices) > 1 else "Transcribe", variant="primary")
+            gr.Markdown(f"{tab.hint} Up to {limit}. Answered by `{source.name}`.")
+            audio = gr.Audio(sources=["upload", "microphone"], type="filepath", label="Recording", buttons=["download"])
+            inputs = [audio]
+            if len(directions) > 1:
+                choices = [(direction.label, direction.name) for direction in directions]
+                inputs.append(gr.Radio(choices, value=tab.directions[0], label="Direction"))
+            run = gr.Button("Translate" if len(directions) > 1 else "Transcribe", variant="primary")
             message = gr.HTML(elem_classes="message")
-            examples = [[str(ROOT / "examples" / name)] for name in tab.examples]
-            gr.Examples(examples, [audio], label="Examples (made by this project, free to use)")
+            gr.Examples(
+                [[str(ROOT / "examples" / file), name][: len(inputs)] for file, name, _ in tab.examples],
+                inputs,
+                label="Examples, made by this project and free to use",
+                example_labels=[label for _, _, label in tab.examples],
+                api_visibility="private",
+            )
         with gr.Column(min_width=300):
-            view = gr.HTML(EMPTY, elem_classes="transcript", label="Text")
+            view = gr.HTML(EMPTY, elem_classes="transcript")
             files = gr.JSON(visible=False)
             with gr.Row():
                 copy = gr.Button("Copy", size="sm", interactive=False)
                 save_text = gr.Button("Download text", size="sm", interactive=False)
                 save_json = gr.Button("Download JSON", size="sm", interactive=False)
-            gr.Markdown(f"Answered by `{source.name}`", elem_classes="about")
     run.click(
-        page_handler(checkpoint),
-        [audio, direction],
+        page_handler(tab, checkpoint),
+        inputs,
         [message, view, files, copy, save_text, save_json],
         api_visibility="private",
         concurrency_id="model",
@@ -221,8 +239,8 @@ def build_tab(tab: Tab, checkpoint: str | None) -> None:
     save_json.click(None, [files], js="(files) => speechPage.download(files, 'json')")
     record = gr.JSON(visible=False)
     gr.Button(visible=False).click(
-        api_handler(checkpoint),
-        [audio, direction],
+        api_handler(tab, checkpoint),
+        inputs,
         [record],
         api_name=tab.endpoint,
         api_description=f"{tab.hint} Returns the Transcript as JSON.",

@@ -170,12 +170,14 @@ def load_model(direction: str, device: str | None = None, dtype=None, checkpoint
 
 
 def _load(checkpoint: Checkpoint, device: str, dtype):
+    from safetensors import SafetensorError
+
     from speech.decoding import load_stock_model
 
     folder = checkpoint_folder(checkpoint)
     try:
         return load_stock_model(str(folder), dtype, device)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise CheckpointError(
             f"{checkpoint.name} ({folder}) could not be loaded as a Qwen3-ASR checkpoint: "
             f"{_first_line(error)}; fetch it again, or use --checkpoint tiny"

@@ -5,6 +5,7 @@ inference/qwen3_asr.py). Two things differ on purpose: the token budget follows 
 being 512 for any clip, and the text is kept as the model wrote it: `transcribe` edits repetitions away unseen.
 """
 
+import os
 import threading
 from dataclasses import dataclass
 
@@ -31,12 +32,20 @@ class Decoded:
 def load_stock_model(path: str, dtype=None, device: str = "cpu"):
     """Load a checkpoint folder as its model card shows; returns a `qwen_asr.Qwen3ASRModel`.
 
-    dtype: a torch dtype, or None for float32. Raises OSError or ValueError where the folder is not a checkpoint.
+    dtype: a torch dtype, or None for float32. Raises OSError, ValueError or SafetensorError where the folder is not a
+    checkpoint.
     """
     import torch
     from qwen_asr import Qwen3ASRModel
 
-    return Qwen3ASRModel.from_pretrained(path, dtype=dtype or torch.float32, device_map=device)
+    # ZeroGPU packs what `.to("cuda")` moves at start-up, when there is no device to load on to yet.
+    on_zero_gpu = bool(os.environ.get("SPACES_ZERO_GPU"))
+    model = Qwen3ASRModel.from_pretrained(
+        path, dtype=dtype or torch.float32, device_map="cpu" if on_zero_gpu else device
+    )
+    if on_zero_gpu:
+        model.model.to(device)
+    return model
 
 
 def token_budget(seconds: float) -> int:

@@ -85,11 +85,20 @@ def test_two_speakers_have_two_colours(page):
 
 
 def test_an_example_can_be_chosen(page):
-    example = next(r for r in recordings_in(EXAMPLES) if r.direction == "pt")
+    example = next(r for r in recordings_in(EXAMPLES) if r.path.stem == "portuguese_daily")
     panel = open_tab(page, "pt")
-    panel.get_by_text(example.path.name).first.click()
+    panel.get_by_text("Making an appointment").first.click()
     panel.locator("[data-testid*=waveform]").first.wait_for()
     panel.get_by_role("button", name="Transcribe", exact=True).click()
+    assert words(panel) == [example.reference]
+
+
+def test_an_example_brings_its_direction_along(page):
+    example = next(r for r in recordings_in(EXAMPLES) if r.direction == "ja2en")
+    panel = open_tab(page, "en2ja")
+    panel.get_by_text("A traveller, in Japanese").first.click()
+    panel.locator("[data-testid*=waveform]").first.wait_for()
+    panel.get_by_role("button", name="Translate", exact=True).click()
     assert words(panel) == [example.reference]
 
 
@@ -154,7 +163,8 @@ def test_the_text_can_be_copied_and_downloaded(page):
 
 def test_the_page_says_which_checkpoint_answers(page):
     assert page.get_by_text("The tiny embedded model answers.").is_visible()
-    assert "tiny" in open_tab(page, "pt").get_by_text("Answered by").inner_text()
+    for direction in TABS:
+        assert "Answered by tiny." in open_tab(page, direction).get_by_text("Answered by").inner_text()
 
 
 def test_what_a_model_writes_stays_text(page):

@@ -78,11 +78,12 @@ def added_tokens() -> list:
 def build_processor(texts: Iterable[str]):
     """Learn a byte-level BPE from `texts` and wrap it as Qwen's processor, a `Qwen3ASRProcessor`."""
     from qwen_asr.core.transformers_backend import Qwen3ASRProcessor
-    from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
+    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
     from transformers import Qwen2TokenizerFast, WhisperFeatureExtractor
 
     bpe = Tokenizer(models.BPE())
     bpe.normalizer = normalizers.NFC()
+    bpe.decoder = decoders.ByteLevel()
     bpe.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(Regex(PRETOKENIZER), behavior="isolated"),
