@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httpx
 import numpy as np
 import pytest
 import soundfile
@@ -75,3 +76,18 @@ def test_a_direction_that_does_not_exist_is_refused(client):
 def test_another_tabs_direction_is_refused(client):
     with pytest.raises((AppError, ValueError), match="pt"):
         client.predict(audio=handle_file(one_recording("pt").path), direction="pt", api_name="/translate")
+
+
+@pytest.mark.parametrize("path", ["/etc/hostname", "http://127.0.0.1:9/a.wav", "file:///etc/hostname"])
+def test_a_path_or_address_in_the_request_is_neither_opened_nor_fetched(server, path):
+    """The raw request, because gradio_client uploads files first."""
+    audio = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    endpoint = f"{server.rstrip('/')}/gradio_api/call/transcribe_portuguese"
+    started = httpx.post(endpoint, json={"data": [audio]}, timeout=60)
+    if started.status_code == 200:
+        events = httpx.get(f"{endpoint}/{started.json()['event_id']}", timeout=60).text
+        assert "event: error" in events and "event: complete" not in events
+        # What would follow from opening or fetching it: a word about what was found there.
+        assert "decoded" not in events and "refused" not in events
+    else:
+        assert started.status_code in (400, 403, 422)

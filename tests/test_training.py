@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from training.architecture import build_model, build_processor
-from training.batched_model import answer_logits, encode, log_mel, tokens_after_convolutions
+from training.batched_model import decoder_logits, encode, log_mel, tokens_after_convolutions
 from training.sentences import HELD_OUT_ONE_IN, english_sentences, japanese_sentences
 
 
@@ -31,6 +31,18 @@ def filters(processor):
     return torch.tensor(processor.feature_extractor.mel_filters.T, dtype=torch.float32)
 
 
+def test_the_tokenizer_gives_back_every_text_and_keeps_speaker_tags(processor):
+    tokenizer = processor.tokenizer
+    for text in (
+        "<|spk_0|> もしもし、佐藤です。 <|spk_7|> はい。",
+        "Não é difícil, João.",
+        "It's half past two.",
+        "🎙 42",
+    ):
+        assert tokenizer.decode(tokenizer(text).input_ids, skip_special_tokens=True) == text
+    assert tokenizer.decode(tokenizer("はい。<|im_end|><blank3>").input_ids, skip_special_tokens=True) == "はい。"
+
+
 def test_log_mel_equals_whispers_features(processor, waveforms, filters):
     for waveform in waveforms:
         stock = processor.feature_extractor(waveform, sampling_rate=16000, padding=True, truncation=False)
@@ -48,7 +60,7 @@ def test_batched_encoder_equals_the_stock_encoder(model, waveforms, filters):
             torch.testing.assert_close(embeddings[kept], stock, atol=1e-5, rtol=1e-4)
 
 
-def test_answer_logits_equal_the_stock_forward(model, processor, waveforms):
+def test_decoder_logits_equal_the_stock_forward(model, processor, waveforms):
     tokenizer = processor.tokenizer
     prompt_text = "<|im_start|>user\n<|audio_start|><|audio_pad|><|audio_end|><|im_end|>\nlanguage Japanese<asr_text>"
     answers = [tokenizer(text).input_ids for text in ("はい。", "はい、さくら歯科です。", "Bom dia")]
@@ -57,15 +69,18 @@ def test_answer_logits_equal_the_stock_forward(model, processor, waveforms):
         mels = [log_mel(torch.from_numpy(waveform), filters) for waveform in waveforms]
         audio, mask = encode(model.thinker.audio_tower, mels)
         prompts = [tokenizer(prompt_text).input_ids] * 3
-        logits, targets = answer_logits(model.thinker, audio, mask, prompts, answers)
+        logits, targets, heard = decoder_logits(model.thinker, audio, mask, prompts, answers)
         assert targets.tolist() == [token for answer in answers for token in answer]
         start = 0
-        for waveform, answer in zip(waveforms, answers, strict=True):
+        for row, (waveform, answer) in enumerate(zip(waveforms, answers, strict=True)):
             inputs = processor(text=prompt_text, audio=waveform, return_tensors="pt")
             ids = torch.cat([inputs.pop("input_ids"), torch.tensor([answer])], dim=1)
             inputs["attention_mask"] = torch.ones_like(ids)
-            stock = model.thinker(input_ids=ids, **inputs).logits[0, -1 - len(answer) : -1]
-            torch.testing.assert_close(logits[start : start + len(answer)], stock, atol=1e-3, rtol=1e-3)
+            stock = model.thinker(input_ids=ids, **inputs).logits[0]
+            expected = stock[-1 - len(answer) : -1]
+            torch.testing.assert_close(logits[start : start + len(answer)], expected, atol=1e-3, rtol=1e-3)
+            expected = stock[ids[0] == model.thinker.config.audio_token_id]
+            torch.testing.assert_close(heard[row, : len(expected)], expected, atol=1e-3, rtol=1e-3)
             start += len(answer)
 
 

@@ -72,23 +72,25 @@ def _attend(attention, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     return attention.out_proj(y.transpose(1, 2).flatten(2))
 
 
-def answer_logits(
+def decoder_logits(
     thinker, audio: torch.Tensor, audio_mask: torch.Tensor, prompts: list[list[int]], answers: list[list[int]]
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Logits for every token of every answer, teacher-forced.
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """What the decoder predicts for every token of every answer, teacher-forced, and at every audio token.
 
     prompts: token ids with one placeholder (the audio token) each, replaced by the clip's embeddings.
-    Returns logits (tokens, vocabulary) and targets (tokens,), all answers one after another.
+    Returns logits (tokens, vocabulary) and targets (tokens,), all answers one after another, and the logits at the
+    audio tokens (clips, longest, vocabulary), which the model itself never uses.
     """
     embed = thinker.model.embed_tokens
     audio_token = thinker.config.audio_token_id
     device = audio.device
-    rows, targets = [], []
+    rows, places, targets = [], [], []
     for embeddings, kept, prompt, answer in zip(audio, audio_mask, prompts, answers, strict=True):
         place = prompt.index(audio_token)
         ids = torch.tensor(prompt[:place] + prompt[place + 1 :] + answer, device=device)
         text = embed(ids)
         rows.append(torch.cat([text[:place], embeddings[kept], text[place:]]))
+        places.append((place, place + int(kept.sum())))
         targets.append(torch.tensor(answer, device=device))
     lengths = [len(row) for row in rows]
     x = pad_sequence(rows, batch_first=True)
@@ -100,4 +102,5 @@ def answer_logits(
         hidden[row, length - 1 - len(target) : length - 1]
         for row, (length, target) in enumerate(zip(lengths, targets, strict=True))
     ]
-    return thinker.lm_head(torch.cat(predicting)), torch.cat(targets)
+    hearing = pad_sequence([hidden[row, start:end] for row, (start, end) in enumerate(places)], batch_first=True)
+    return thinker.lm_head(torch.cat(predicting)), torch.cat(targets), thinker.lm_head(hearing)

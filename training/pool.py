@@ -3,7 +3,7 @@
 import json
 import random
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -59,10 +59,18 @@ def make_shard(kind: str, shard: int, path: Path) -> None:
     """Speak one shard of a kind; its sentences and voices follow from the shard's number."""
     rng = random.Random(f"{kind} {shard}")
     maker = MAKERS[kind](rng.getrandbits(32))
-    utterances = [
-        utter(kind, maker.draw(), draw_voice(kind, rng, held_out=False)) for _ in range(KINDS[kind] // SHARDS)
-    ]
-    waveforms = [(utterance.waveform * 32767).astype(np.int16) for utterance in utterances]
+    count = KINDS[kind] // SHARDS
+    utterances = (utter(kind, maker.draw(), draw_voice(kind, rng, held_out=False)) for _ in range(count))
+    save_utterances([as_kept(utterance) for utterance in utterances], path)
+
+
+def as_kept(utterance: Utterance) -> Utterance:
+    """The utterance with its samples as int16."""
+    return replace(utterance, waveform=(utterance.waveform * 32767).astype(np.int16))
+
+
+def save_utterances(utterances: list[Utterance], path: Path) -> None:
+    """Write utterances, as kept, to one file that is whole or not there."""
     entries = [
         {
             "text": utterance.text,
@@ -75,15 +83,15 @@ def make_shard(kind: str, shard: int, path: Path) -> None:
     temporary = path.with_suffix(".part.npz")
     np.savez(
         temporary,
-        samples=np.concatenate(waveforms),
-        lengths=np.array([len(waveform) for waveform in waveforms]),
+        samples=np.concatenate([utterance.waveform for utterance in utterances]),
+        lengths=np.array([len(utterance.waveform) for utterance in utterances]),
         entries=json.dumps(entries),
     )
     temporary.replace(path)
 
 
-def load_shard(path: Path) -> list[Utterance]:
-    """What `make_shard` wrote; waveforms are int16 and scaled to [-1, 1] when used."""
+def load_utterances(path: Path) -> list[Utterance]:
+    """What `save_utterances` wrote; waveforms are int16 and scaled to [-1, 1] when used."""
     with np.load(path) as data:
         samples = data["samples"]
         ends = np.cumsum(data["lengths"])
@@ -110,4 +118,4 @@ def load_or_make(folder: Path, processes: int = 2) -> dict[str, list[Utterance]]
         for job, (kind, shard) in zip(jobs, missing, strict=True):
             job.result()
             print(f"spoken: {kind} {shard + 1} of {SHARDS}", flush=True)
-    return {kind: [u for shard in range(SHARDS) for u in load_shard(paths[kind, shard])] for kind in KINDS}
+    return {kind: [u for shard in range(SHARDS) for u in load_utterances(paths[kind, shard])] for kind in KINDS}

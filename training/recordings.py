@@ -1,7 +1,7 @@
 """Write examples/ and tests/recordings/: `python -m training.recordings`, after `python -m training.tiny`.
 
-The examples are scripted. The tests' recordings are the first held-out clips of each direction that the checkpoint
-gets right word for word, because the tests guard against change; how often it is right is measured by
+The examples are scripted. The tests' recordings are the first clips of each direction, in held-out voices, that the
+checkpoint gets right word for word, because the tests guard against change; how often it is right is measured by
 training.held_out.
 """
 
@@ -15,55 +15,10 @@ import soundfile
 from speech.decoding import load_stock_model
 from training import pool, speech
 from training.batches import compose_sentences
+from training.examples import CALLS, SENTENCES
 from training.held_out import ROOT, ROWS, Row, answer, held_out_recordings
 from training.speech import Speaker, Voice
 
-CLERK, CALLER = Speaker(3, 1.0), Speaker(-5, 1.0)
-CALLS = {
-    "call_appointment": [
-        (CLERK, ["はい、みどり病院でございます。"]),
-        (CALLER, ["もしもし、山本と申します。", "健康診断の予約をお願いします。"]),
-        (CLERK, ["月曜日の午前10時はいかがですか。"]),
-        (CALLER, ["月曜日は都合が悪いです。", "では水曜日の午後2時にお願いします。"]),
-        (CLERK, ["かしこまりました。"]),
-        (CALLER, ["ありがとうございました。"]),
-    ],
-    "call_order": [
-        (CALLER, ["こちらは北海食堂の木村です。"]),
-        (CLERK, ["お弁当を三つ注文したいのですが。"]),
-        (CALLER, ["お弁当を三つですね。", "全部で2000円です。"]),
-        (CLERK, ["お弁当を札幌まで送ってください。", "住所は札幌の桜町です。"]),
-        (CALLER, ["かしこまりました。"]),
-    ],
-}
-SENTENCES = {
-    "english_travel": (
-        "en2ja",
-        Voice("en-us", "f2"),
-        [
-            ("Where is the station?", "駅はどこですか。"),
-            ("I want to go to the museum by bus.", "バスで博物館に行きたいです。"),
-        ],
-    ),
-    "japanese_travel": (
-        "ja2en",
-        Voice("openjtalk", half_tone=-1),
-        [
-            ("明日京都に行きます。", "I will go to Kyoto tomorrow."),
-            ("京都で写真を撮りましょう。", "Let's take pictures in Kyoto."),
-        ],
-    ),
-    "portuguese_daily": (
-        "pt",
-        Voice("pt-br", "f3"),
-        [("Bom dia, eu sou Helena.", ""), ("Quero marcar a consulta para quinta.", "")],
-    ),
-    "portuguese_shopping": (
-        "pt",
-        Voice("pt-br", "m3"),
-        [("Eu queria três quilos de laranja.", ""), ("Quanto custa o chapéu?", "")],
-    ),
-}
 TEST_ROWS = {"diarize": ROWS[0], "pt": ROWS[1], "en2ja": ROWS[2], "ja2en": ROWS[3]}
 TEST_CLIPS = 6
 
@@ -88,7 +43,7 @@ def scripted_sentences(
         speech.Utterance(text, translation, pool.spelling(task, text), voice, speech.speak(text, voice))
         for text, translation in pairs
     ]
-    waveform, reference, _ = compose_sentences(task, utterances, rng)
+    waveform, reference, _, _ = compose_sentences(task, utterances, rng)
     return waveform, reference
 
 
@@ -119,7 +74,7 @@ def examples() -> dict[str, tuple[str, np.ndarray, str]]:
 def test_recordings(model, direction: str, row: Row) -> dict[str, tuple[str, np.ndarray, str]]:
     """The first held-out clips that the checkpoint gets right: file name -> direction, waveform, reference."""
     right = {}
-    for recording in held_out_recordings(row.task):
+    for recording in held_out_recordings(row.task, closed=True):
         if answer(model, row, recording) == recording.reference:
             right[f"{direction}_{len(right)}.flac"] = (direction, recording.waveform, recording.reference)
         if len(right) == TEST_CLIPS:

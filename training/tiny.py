@@ -1,15 +1,18 @@
 """Make the tiny checkpoint: `python -m training.tiny` speaks its data, trains, and writes assets/tiny.
 
-Next-token loss alone stays for long on the plateau where the decoder knows the sentences but does not listen. An
-auxiliary CTC loss on the projector's output (kana, letters and speaker changes; two symbols a token) breaks it: the
-encoder learns by it alone first, on single sentences, then the whole model by both. Its head is thrown away.
-Not covered: resuming a run, more than one GPU.
+Next-token loss alone stays for long on the plateau where the decoder knows the sentences but does not listen. Two
+auxiliary CTC losses break it. One, on the projector's output, wants kana, letters and speaker changes (two symbols a
+token); the encoder learns by it alone first. The other, on the decoder's output at the audio tokens, wants the words of
+the transcript, so that the decoder finds them in the order in which it has to write them. The first one's head is
+thrown away; the second uses the model's own, with `<blank1>` as its blank.
+Not covered: resuming a run in the middle, more than one GPU.
 """
 
 import argparse
 import math
-import random
 import time
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -19,18 +22,38 @@ from torch import nn
 from training import pool as pools
 from training import sentences
 from training.architecture import build_model, build_processor, save_checkpoint
-from training.batched_model import answer_logits, encode, log_mel
-from training.batches import MIX, SENTENCES_MIX, Clip, ClipMaker
+from training.batched_model import decoder_logits, encode, log_mel
+from training.batches import CORE_MIX, MIX, SENTENCES_MIX, Clip, ClipMaker
+from training.core import SCRIPTS, core_pool
 
 ROOT = Path(__file__).parent.parent
-PEAK_LEARNING_RATE = 1.5e-3
-WARMUP_STEPS = 300
-LISTENING_STEPS = 1000
-"""Steps at the start in which the encoder learns alone."""
-CTC_WEIGHT = 0.5
+PEAK_LEARNING_RATE = 6e-4
+WARMUP_STEPS = 100
+SOUND_WEIGHT = 0.5
+WORD_WEIGHT = 0.5
 SYMBOLS_PER_TOKEN = 2
 """13 tokens a second are too few for English letters."""
-SAVE_EVERY = 500
+SAVE_EVERY = 250
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stretch of training: how many updates, on which clips, of the encoder alone or of the whole model."""
+
+    steps: int
+    mix: dict[str, float]
+    whole: bool
+
+
+STAGES = (
+    Stage(3000, SENTENCES_MIX, whole=False),
+    Stage(1500, MIX, whole=False),
+    Stage(1500, SENTENCES_MIX, whole=True),
+    Stage(9000, MIX, whole=True),
+)
+"""Sounds first, and short clips first: a decoder that can't hear yet only learns the sentences by heart."""
+CORE_STAGES = (Stage(1500, CORE_MIX, whole=True),)
+"""The end of a short training: on a closed set of sentences (training.core)."""
 
 
 def tokenizer_texts(count: int = 4000) -> list[str]:
@@ -58,13 +81,40 @@ class Trainer:
         width = self.model.thinker.config.audio_config.output_dim
         self.ctc_head = nn.Linear(width, SYMBOLS_PER_TOKEN * (len(self.symbols) + 1)).to(device)
         self.filters = torch.tensor(processor.feature_extractor.mel_filters.T, dtype=torch.float32, device=device)
+        self.blank_id = processor.tokenizer.convert_tokens_to_ids("<blank1>")
         self.end_id = processor.tokenizer.convert_tokens_to_ids("<|im_end|>")
         self.parameters = [*self.model.parameters(), *self.ctc_head.parameters()]
-        self.optimizer = torch.optim.AdamW(self.parameters, lr=PEAK_LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.01)
+        self.optimizer = torch.optim.AdamW(
+            self.parameters, lr=PEAK_LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.01, fused=True
+        )
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
             self.optimizer, lambda step: learning_rate_factor(step, steps)
         )
         self.prompts = {language: self._prompt_ids(language) for language in prompt_languages()}
+
+    def start_from(self, folder: Path) -> None:
+        """Take the weights of a checkpoint with the same tokenizer."""
+        from qwen_asr.core.transformers_backend import Qwen3ASRForConditionalGeneration, Qwen3ASRProcessor
+
+        if Qwen3ASRProcessor.from_pretrained(folder).tokenizer.get_vocab() != self.processor.tokenizer.get_vocab():
+            raise ValueError(f"{folder} has another tokenizer: train from the beginning")
+        earlier = Qwen3ASRForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+        self.model.load_state_dict(earlier.state_dict())
+
+    @torch.no_grad()
+    def match_audio_to_text(self, clips: list[Clip]) -> None:
+        """Scale the projector so that its outputs are as large as token embeddings.
+
+        The decoder adds to what it gets: beside embeddings twenty times as large nothing it adds would count.
+        """
+        thinker = self.model.thinker
+        audio, mask = encode(thinker.audio_tower, [self._mel(clip) for clip in clips])
+        ratio = thinker.model.embed_tokens.weight.std() / audio[mask].std()
+        for parameter in thinker.audio_tower.proj2.parameters():
+            parameter.mul_(ratio)
+
+    def _mel(self, clip: Clip) -> torch.Tensor:
+        return log_mel(torch.from_numpy(clip.waveform).to(self.device), self.filters)
 
     def _prompt_ids(self, language: str) -> list[int]:
         conversation = [
@@ -76,36 +126,45 @@ class Trainer:
             text += f"language {language}<asr_text>"
         return self.processor.tokenizer(text).input_ids
 
-    def step(self, clips: list[Clip], whole: bool = True) -> tuple[float, float]:
-        """One update, of the encoder alone unless `whole`; returns the next-token and the CTC loss."""
-        mels = [log_mel(torch.from_numpy(clip.waveform).to(self.device), self.filters) for clip in clips]
-        audio, mask = encode(self.model.thinker.audio_tower, mels)
-        ctc_loss = self._ctc_loss(audio, mask, clips)
-        next_token_loss = self._next_token_loss(audio, mask, clips) if whole else torch.zeros(())
+    def step(self, clips: list[Clip], whole: bool = True) -> tuple[float, float, float]:
+        """One update, of the encoder alone unless `whole`; returns the losses of text, sounds and words."""
+        audio, mask = encode(self.model.thinker.audio_tower, [self._mel(clip) for clip in clips])
+        spelled = [[self.symbols[symbol] for symbol in clip.spelling] for clip in clips]
+        normalized = F.rms_norm(audio, audio.shape[-1:])  # else the loss would make the outputs ever larger
+        logits = self.ctc_head(normalized).unflatten(2, (SYMBOLS_PER_TOKEN, -1)).flatten(1, 2)
+        sound_loss = ctc_loss(logits, mask.sum(1) * SYMBOLS_PER_TOKEN, spelled, blank=0)
+        text_loss = word_loss = torch.zeros((), device=self.device)
+        if whole:
+            text_loss, word_loss = self._decoder_losses(audio, mask, clips)
         self.optimizer.zero_grad()
-        (next_token_loss + CTC_WEIGHT * ctc_loss).backward()
+        (text_loss + SOUND_WEIGHT * sound_loss + WORD_WEIGHT * word_loss).backward()
         nn.utils.clip_grad_norm_(self.parameters, 1.0)
         self.optimizer.step()
         self.schedule.step()
-        return next_token_loss.item(), ctc_loss.item()
+        return text_loss.item(), sound_loss.item(), word_loss.item()
 
-    def _next_token_loss(self, audio: torch.Tensor, mask: torch.Tensor, clips: list[Clip]) -> torch.Tensor:
-        answers = [[*self.processor.tokenizer(clip.answer).input_ids, self.end_id] for clip in clips]
+    def _decoder_losses(
+        self, audio: torch.Tensor, mask: torch.Tensor, clips: list[Clip]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        tokenizer = self.processor.tokenizer
+        answers = [[*tokenizer(clip.answer).input_ids, self.end_id] for clip in clips]
         prompts = [self.prompts[clip.forced_language] for clip in clips]
-        logits, targets = answer_logits(self.model.thinker, audio, mask, prompts, answers)
-        return F.cross_entropy(logits, targets)
+        logits, targets, heard = decoder_logits(self.model.thinker, audio, mask, prompts, answers)
+        words = [tokenizer(clip.transcript).input_ids for clip in clips]
+        return F.cross_entropy(logits, targets), ctc_loss(heard, mask.sum(1), words, blank=self.blank_id)
 
-    def _ctc_loss(self, audio: torch.Tensor, mask: torch.Tensor, clips: list[Clip]) -> torch.Tensor:
-        log_probabilities = self.ctc_head(audio).unflatten(2, (SYMBOLS_PER_TOKEN, -1)).flatten(1, 2)
-        log_probabilities = log_probabilities.log_softmax(-1).transpose(0, 1)
-        spelled = [[self.symbols[symbol] for symbol in clip.spelling] for clip in clips]
-        return F.ctc_loss(
-            log_probabilities.float(),
-            torch.tensor([symbol for symbols in spelled for symbol in symbols], device=self.device),
-            mask.sum(1) * SYMBOLS_PER_TOKEN,
-            torch.tensor([len(symbols) for symbols in spelled], device=self.device),
-            zero_infinity=True,
-        )
+
+def ctc_loss(logits: torch.Tensor, lengths: torch.Tensor, targets: list[list[int]], blank: int) -> torch.Tensor:
+    """Connectionist temporal classification: logits (clips, longest, symbols) against symbol ids a clip."""
+    device = logits.device
+    return F.ctc_loss(
+        logits.log_softmax(-1).transpose(0, 1),
+        torch.tensor([symbol for symbols in targets for symbol in symbols], device=device),
+        lengths,
+        torch.tensor([len(symbols) for symbols in targets], device=device),
+        blank=blank,
+        zero_infinity=True,
+    )
 
 
 def prompt_languages() -> tuple[str, ...]:
@@ -120,29 +179,52 @@ def learning_rate_factor(step: int, steps: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - WARMUP_STEPS) / max(1, steps - WARMUP_STEPS))))
 
 
-def train(output: Path, steps: int, work: Path) -> None:
-    """Speak what is missing of the pool, train for `steps` updates, write the checkpoint to `output`."""
+def train(output: Path, work: Path, start: Path | None, core: bool) -> None:
+    """Speak what is missing, train through the stages, write the checkpoint to `output`.
+
+    start: a checkpoint of an earlier run whose weights to go on from. core: end on the closed set of sentences.
+    """
     torch.manual_seed(0)
-    random.seed(0)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    pool = pools.load_or_make(work / "pool")
+    pool = core_pool(work / "core") if core else pools.load_or_make(work / "pool")
+    stages = CORE_STAGES if core else STAGES
     processor = build_processor(tokenizer_texts())
     spellings = {symbol for kind in pool.values() for utterance in kind for symbol in utterance.spelling} | {"0", "1"}
-    trainer = Trainer(processor, spellings, steps, device)
-    batches, all_batches = (ClipMaker(pool, mix, seed=0).batches() for mix in (SENTENCES_MIX, MIX))
-    started, heard, losses = time.monotonic(), 0, []
-    for step in range(1, steps + 1):
-        whole = step > LISTENING_STEPS
-        clips = next(all_batches if whole else batches)
-        losses.append(trainer.step(clips, whole))
-        heard += len(clips)
-        if step % 50 == 0:
-            next_token, ctc = (sum(column) / len(column) for column in zip(*losses, strict=True))
-            rate = heard / (time.monotonic() - started)
-            print(f"step {step}: next token {next_token:.3f}, CTC {ctc:.3f}, {rate:.1f} clips/s", flush=True)
-            losses = []
-        if step % SAVE_EVERY == 0 or step == steps:
-            save_checkpoint(trainer.model, processor, output)
+    trainer = Trainer(processor, spellings, sum(stage.steps for stage in stages), device)
+    if start:
+        trainer.start_from(start)
+    log = Log()
+    for number, stage in enumerate(stages):
+        batches = ClipMaker(pool, stage.mix, seed=number, scripts=SCRIPTS if core else []).batches()
+        if start is None and stage.whole and (number == 0 or not stages[number - 1].whole):
+            trainer.match_audio_to_text(next(batches))
+        for clips in islice(batches, stage.steps):
+            log.add(len(clips), trainer.step(clips, stage.whole))
+            if log.steps % SAVE_EVERY == 0:
+                save_checkpoint(trainer.model, processor, output)
+    save_checkpoint(trainer.model, processor, output)
+
+
+class Log:
+    """Prints the mean losses every 50 steps."""
+
+    def __init__(self):
+        self.steps, self.clips, self._losses = 0, 0, []
+        self._started = time.monotonic()
+
+    def add(self, clips: int, losses: tuple[float, float, float]) -> None:
+        """Note one step."""
+        self.steps, self.clips = self.steps + 1, self.clips + clips
+        self._losses.append(losses)
+        if self.steps % 50 == 0:
+            text, sounds, words = (sum(column) / len(column) for column in zip(*self._losses, strict=True))
+            minutes = (time.monotonic() - self._started) / 60
+            print(
+                f"step {self.steps}: text {text:.3f}, sounds {sounds:.3f}, words {words:.3f}, "
+                f"{self.clips} clips in {minutes:.1f} minutes",
+                flush=True,
+            )
+            self._losses = []
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -150,9 +232,10 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.tiny", description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=ROOT / "assets" / "tiny")
     parser.add_argument("--work", type=Path, default=ROOT / "training" / "work", help="where spoken data is kept")
-    parser.add_argument("--steps", type=int, default=5000)
+    parser.add_argument("--start", type=Path, help="go on from this checkpoint's weights")
+    parser.add_argument("--core", action="store_true", help="train on the closed set of sentences")
     options = parser.parse_args(argv)
-    train(options.output, options.steps, options.work)
+    train(options.output, options.work, options.start, options.core)
     return 0
 
 
