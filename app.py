@@ -109,7 +109,7 @@ def answer(direction: str, checkpoint: str | None, audio: str | None) -> Transcr
     """Check a visitor's recording, then run the model on it. Raises SpeechError."""
     chosen = get_direction(direction)
     if audio is None:
-        raise AudioError("there is no recording yet: upload a file or record one first")
+        raise AudioError("There is no recording yet: upload a file or record one first")
     waveform, name = prepare_audio(chosen, audio)
     return run_model(direction, checkpoint, waveform, name)
 
@@ -152,7 +152,7 @@ def page_handler(tab: Tab, checkpoint: str | None):
         try:
             transcript = answer(direction, checkpoint, audio)
         except SpeechError as error:
-            message = f'<p class="error" role="alert">{escape(sentence(error))}</p>'
+            message = f'<p class="error" role="alert">{escape(str(error))}</p>'
             return message, EMPTY, None, *[gr.update(interactive=False)] * 3
         files = {"stem": Path(transcript.audio).stem}
         files |= {suffix: write(transcript) for suffix, write in WRITERS.items()}
@@ -168,15 +168,9 @@ def api_handler(tab: Tab, checkpoint: str | None):
         try:
             return answer(direction, checkpoint, audio).to_dict()
         except SpeechError as error:
-            raise gr.Error(sentence(error), print_exception=False) from error
+            raise gr.Error(str(error), print_exception=False) from error
 
     return handle
-
-
-def sentence(error: SpeechError) -> str:
-    """An error's message with a capital and a full stop."""
-    text = str(error)
-    return text[:1].upper() + text[1:] + "."
 
 
 def build_demo(checkpoint: str | None = None) -> gr.Blocks:

@@ -45,9 +45,9 @@ def test_only_the_three_endpoints_are_shown(client):
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        (None, "There is no recording yet: upload a file or record one first."),
-        (b"", "clip.wav is empty (0 bytes): record or copy it again."),
-        (b"hello", "clip.wav cannot be decoded as audio or video: save it as WAV, FLAC, MP3, M4A or WebM."),
+        (None, "There is no recording yet: upload a file or record one first"),
+        (b"", "clip.wav is empty (0 bytes): record or copy it again"),
+        (b"hello", "clip.wav cannot be decoded as audio or video: save it as WAV, FLAC, MP3, M4A or WebM"),
         (np.zeros(16000, np.float32), "clip.wav is silent: its peak is digital zero"),
         (np.full(800, 0.1, np.float32), "clip.wav is 0.05 s long; the shortest that can be transcribed is 0.1 s"),
         (np.full(31 * 16000, 0.1, np.float32), "clip.wav is 31 s long; the limit is 30 s"),

@@ -94,7 +94,11 @@ class ClipMaker:
     """Draws clips of every task from a pool of utterances; each is mixed anew, so none comes twice."""
 
     def __init__(
-        self, pool: dict[str, list[Utterance]], mix: dict[str, float], seed: int, scripts: list[list[list[str]]] = ()
+        self,
+        pool: dict[str, list[Utterance]],
+        mix: dict[str, float],
+        seed: int,
+        scripts: Sequence[list[list[str]]] = (),
     ):
         self._mix = mix
         self._scripts = scripts
@@ -114,10 +118,7 @@ class ClipMaker:
             waveform = speech.mix([np.zeros(16000, np.float32)], [1.0], rng, False)
             answer = transcript = spelling = ""
         elif task == "call":
-            speakers = speech.draw_speakers(rng, speech.TRAINING_HALF_TONES)
-            waveform, transcript, spelling = compose_call(
-                rng, speakers, self._utterance_of, rng.random() < TELEPHONE_SHARE
-            )
+            waveform, transcript, spelling = self._call()
             answer = transcript
         else:
             waveform, answer, transcript, spelling = self._one_speaker(task)
