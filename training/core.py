@@ -14,7 +14,7 @@ from training.sentences import Sentence
 from training.speech import Utterance, Voice
 
 SCRIPTS = [[said for _, said in turns] for turns in CALLS.values()]
-SENTENCE_COUNT = {"call": 36, "ja2en": 40, "en2ja": 40, "pt": 40}
+SENTENCE_COUNT = {"call": 36, "ja2en": 40, "en2ja": 40, "pt": 39}
 
 
 def core_sentences(kind: str) -> list[Sentence]:
