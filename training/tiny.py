@@ -38,11 +38,12 @@ SAVE_EVERY = 250
 
 @dataclass(frozen=True)
 class Stage:
-    """A stretch of training: how many updates, on which clips, of the encoder alone or of the whole model."""
+    """A stretch of training."""
 
     steps: int
     mix: dict[str, float]
-    whole: bool
+    whole: bool  # else the encoder alone learns
+    sounds: bool = True  # whether the loss on the projector's output counts
 
 
 STAGES = (
@@ -52,7 +53,7 @@ STAGES = (
     Stage(9000, MIX, whole=True),
 )
 """Sounds first, and short clips first: a decoder that can't hear yet only learns the sentences by heart."""
-CORE_STAGES = (Stage(1500, CORE_MIX, whole=True),)
+CORE_STAGES = (Stage(1500, CORE_MIX, whole=True, sounds=False),)
 """The end of a short training: on a closed set of sentences (training.core)."""
 
 
@@ -126,18 +127,18 @@ class Trainer:
             text += f"language {language}<asr_text>"
         return self.processor.tokenizer(text).input_ids
 
-    def step(self, clips: list[Clip], whole: bool = True) -> tuple[float, float, float]:
-        """One update, of the encoder alone unless `whole`; returns the losses of text, sounds and words."""
+    def step(self, clips: list[Clip], stage: Stage) -> tuple[float, float, float]:
+        """One update; returns the losses of text, sounds and words."""
         audio, mask = encode(self.model.thinker.audio_tower, [self._mel(clip) for clip in clips])
         spelled = [[self.symbols[symbol] for symbol in clip.spelling] for clip in clips]
         normalized = F.rms_norm(audio, audio.shape[-1:])  # else the loss would make the outputs ever larger
         logits = self.ctc_head(normalized).unflatten(2, (SYMBOLS_PER_TOKEN, -1)).flatten(1, 2)
         sound_loss = ctc_loss(logits, mask.sum(1) * SYMBOLS_PER_TOKEN, spelled, blank=0)
         text_loss = word_loss = torch.zeros((), device=self.device)
-        if whole:
+        if stage.whole:
             text_loss, word_loss = self._decoder_losses(audio, mask, clips)
         self.optimizer.zero_grad()
-        (text_loss + SOUND_WEIGHT * sound_loss + WORD_WEIGHT * word_loss).backward()
+        (text_loss + SOUND_WEIGHT * stage.sounds * sound_loss + WORD_WEIGHT * word_loss).backward()
         nn.utils.clip_grad_norm_(self.parameters, 1.0)
         self.optimizer.step()
         self.schedule.step()
@@ -199,7 +200,7 @@ def train(output: Path, work: Path, start: Path | None, core: bool) -> None:
         if start is None and stage.whole and (number == 0 or not stages[number - 1].whole):
             trainer.match_audio_to_text(next(batches))
         for clips in islice(batches, stage.steps):
-            log.add(len(clips), trainer.step(clips, stage.whole))
+            log.add(len(clips), trainer.step(clips, stage))
             if log.steps % SAVE_EVERY == 0:
                 save_checkpoint(trainer.model, processor, output)
     save_checkpoint(trainer.model, processor, output)
