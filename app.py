@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import html
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -258,6 +259,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Load what ZeroGPU needs loaded, then serve the page until it is stopped."""
     options = build_parser().parse_args(argv)
+    sys.stdout.reconfigure(line_buffering=True)  # the address is read from logs and pipes too
     if ON_ZERO_GPU:
         for direction in DIRECTIONS:
             load_model(direction, checkpoint=options.checkpoint)
