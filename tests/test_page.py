@@ -7,6 +7,7 @@ import json
 
 import pytest
 from conftest import EXAMPLES, one_recording, recordings_in
+from playwright.sync_api import expect
 
 from speech.audio import load_audio
 from speech.transcript import Transcript, Turn, parse_turns
@@ -166,7 +167,7 @@ def test_the_text_can_be_copied_and_downloaded(page):
 def test_the_page_says_which_checkpoint_answers(page):
     assert page.get_by_text("The tiny embedded model answers.").is_visible()
     for direction in TABS:
-        assert "Answered by tiny." in open_tab(page, direction).get_by_text("Answered by").inner_text()
+        expect(open_tab(page, direction)).to_contain_text("Answered by tiny.", timeout=SHOWN_MS)
 
 
 def test_what_a_model_writes_stays_text(page):
