@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import sys
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -335,7 +334,7 @@ def _run(options: argparse.Namespace) -> int:
     for number, audio in enumerate(options.audio, start=1):
         try:
             transcript = transcribe(model, audio)
-            _deliver(options, Path(audio), transcript, _say)
+            _deliver(options, Path(audio), transcript)
         except AudioError as error:
             _say(f"error: {error}")
             failed = True
@@ -347,7 +346,7 @@ def _run(options: argparse.Namespace) -> int:
     return EXIT_FAILED if failed else EXIT_INCOMPLETE if incomplete else EXIT_DONE
 
 
-def _deliver(options: argparse.Namespace, audio: Path, transcript: Transcript, say: Callable[[str], None]) -> None:
+def _deliver(options: argparse.Namespace, audio: Path, transcript: Transcript) -> None:
     text = WRITERS[options.output_format](transcript)
     if options.output_dir is None:
         if len(options.audio) > 1 and options.output_format == "txt":
@@ -357,7 +356,7 @@ def _deliver(options: argparse.Namespace, audio: Path, transcript: Transcript, s
     path = options.output_dir / f"{audio.stem}.{options.output_format}"
     options.output_dir.mkdir(parents=True, exist_ok=True)
     write_atomically(path, text)
-    say(f"written: {path}")
+    _say(f"written: {path}")
 
 
 def _say(message: str) -> None:
