@@ -20,6 +20,8 @@ WARP_RANGE = (0.86, 1.16)
 """Factor on pitch and formants; beyond it a voice stops sounding human."""
 MIN_SPEAKER_DISTANCE_SEMITONES = 3.0
 """Two speakers of one call differ in pitch at least by this."""
+LONG_ENDING_SHARE = 0.25
+"""Of the clips: half a second to two seconds of quiet at the end, in which nothing may be heard."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,8 @@ def mix(utterances: list[np.ndarray], gaps: list[float], rng: random.Random, tel
     parts: list[np.ndarray] = []
     for waveform, gap in zip(utterances, gaps, strict=True):
         parts += [np.zeros(round(gap * SAMPLE_RATE), np.float32), waveform]
-    parts.append(np.zeros(round(rng.uniform(0.05, 0.5) * SAMPLE_RATE), np.float32))
+    ending = rng.uniform(0.5, 2.0) if rng.random() < LONG_ENDING_SHARE else rng.uniform(0.05, 0.5)
+    parts.append(np.zeros(round(ending * SAMPLE_RATE), np.float32))
     waveform = np.concatenate(parts)
     noise = draw_noise(len(waveform), rng)
     level = float(np.sqrt(np.mean(waveform**2))) * 10 ** (-rng.uniform(12, 50) / 20)
