@@ -38,6 +38,28 @@ _UNSPACED = re.compile(
 
 
 @dataclass(frozen=True)
+class Word:
+    """A stretch of a turn's text and when it was said.
+
+    text: as it stands in the turn, its punctuation and the space before it included, so that a
+        turn's words join to its text.
+    start_seconds, end_seconds: from the start of the recording, 0 <= start < end.
+    """
+
+    text: str
+    start_seconds: float
+    end_seconds: float
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a word that is not as described above."""
+        if not self.text.strip():
+            raise ValueError(f"a word's text is not empty, not {self.text!r}")
+        times = (self.start_seconds, self.end_seconds)
+        if not (all(math.isfinite(time) for time in times) and 0 <= self.start_seconds < self.end_seconds):
+            raise ValueError(f"a word's times obey 0 <= start < end, not {times}")
+
+
+@dataclass(frozen=True)
 class Turn:
     """One speaker's unbroken speech.
 
@@ -45,7 +67,9 @@ class Turn:
     text: stripped and not empty.
     start_seconds, end_seconds: from the start of the recording, 0 <= start <= end; both None
         where no time was measured.
-    timing: one of TIMINGS, and None exactly when the times are.
+    timing: one of TIMINGS, and None exactly when the times are: `aligned` times are the turn's own,
+        `window` times are those of the voiced part of the model input that held it.
+    words: with their times, in order, where they were aligned; they join to the text.
     """
 
     speaker: str | None
@@ -53,6 +77,7 @@ class Turn:
     start_seconds: float | None = None
     end_seconds: float | None = None
     timing: str | None = None
+    words: tuple[Word, ...] = ()
 
     def __post_init__(self) -> None:
         """Raise ValueError for a turn that is not as described above."""
@@ -60,6 +85,8 @@ class Turn:
             raise ValueError("a turn's speaker is a label or None, not an empty string")
         if not self.text or self.text != self.text.strip():
             raise ValueError(f"a turn's text is stripped and not empty, not {self.text!r}")
+        if self.words and (self.timing != "aligned" or "".join(word.text for word in self.words) != self.text):
+            raise ValueError("only an aligned turn has words, and they join to its text")
         times = (self.start_seconds, self.end_seconds)
         if times == (None, None):
             if self.timing is not None:
@@ -78,10 +105,13 @@ class TranscriptWarning:
     """Something the reader of a transcript should know.
 
     kind: one word for programs; message: one sentence for people.
+    start_seconds, end_seconds: the part of the recording that it is about; None for all of it.
     """
 
     kind: str
     message: str
+    start_seconds: float | None = None
+    end_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -138,7 +168,7 @@ class Transcript:
             "checkpoint": self.checkpoint,
             "duration_seconds": self.duration_seconds,
             "text": self.text,
-            "turns": [asdict(turn) for turn in self.turns],
+            "turns": [asdict(turn) | {"words": [asdict(word) for word in turn.words]} for turn in self.turns],
             "raw_text": self.raw_text,
             "warnings": [asdict(warning) for warning in self.warnings],
         }
@@ -148,7 +178,7 @@ class Transcript:
         """The inverse of `to_dict`. Raises KeyError, TypeError or ValueError for another record."""
         return cls(
             audio=record["audio"],
-            turns=tuple(Turn(**turn) for turn in record["turns"]),
+            turns=tuple(_turn_from_dict(turn) for turn in record["turns"]),
             direction=record["direction"],
             language=record["language"],
             checkpoint=record["checkpoint"],
@@ -156,6 +186,10 @@ class Transcript:
             raw_text=record["raw_text"],
             warnings=tuple(TranscriptWarning(**warning) for warning in record["warnings"]),
         )
+
+
+def _turn_from_dict(record: dict) -> Turn:
+    return Turn(**record | {"words": tuple(Word(**word) for word in record.get("words", ()))})
 
 
 def join_texts(texts: Iterable[str]) -> str:

@@ -150,6 +150,7 @@ def test_to_dict_names_everything():
                 "start_seconds": 0.5,
                 "end_seconds": 1.25,
                 "timing": "aligned",
+                "words": [],
             },
             {
                 "speaker": None,
@@ -157,10 +158,13 @@ def test_to_dict_names_everything():
                 "start_seconds": None,
                 "end_seconds": None,
                 "timing": None,
+                "words": [],
             },
         ],
         "raw_text": CALL,
-        "warnings": [{"kind": "untagged", "message": "a sentence"}],
+        "warnings": [
+            {"kind": "untagged", "message": "a sentence", "start_seconds": None, "end_seconds": None},
+        ],
     }
 
 
