@@ -1,7 +1,7 @@
-"""Any local audio or video file -> one float32 mono 16 kHz waveform.
+"""Any local audio or video file -> float32 sound at 16 kHz, in one piece or as a stream of blocks.
 
 libsndfile reads what it can; PyAV, which carries FFmpeg in its wheel, reads the rest. Not covered:
-one waveform a channel, and any track of a video but its first audio track.
+any track of a video but its first audio track.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ CONTAINERS = "aac,aiff,amr,asf,avi,caf,flac,flv,matroska,mov,mp3,mpeg,mpegts,ogg
 
 
 def load_audio(path: str | os.PathLike[str], max_seconds: float | None = None) -> np.ndarray:
-    """Read the first audio track of a local file; a URL is never fetched.
+    """Read the first audio track of a local file as a whole; a URL is never fetched.
 
     Channels are averaged and the rate is converted by soxr (HQ), sample for sample what
     `librosa.load(path, sr=16000)` gives. A peak above 1 is divided away.
@@ -61,8 +61,28 @@ def load_audio(path: str | os.PathLike[str], max_seconds: float | None = None) -
         float32 array of shape (samples,), mono, 16 kHz, in [-1, 1].
 
     Raises:
-        AudioError: the file cannot be opened or decoded, has no audio track or no samples in it,
-            is too long, or does not pass `check_waveform`.
+        AudioError: as `stream_audio` and `check_waveform` do.
+        ValueError: max_seconds is not positive.
+    """
+    blocks = [block[:, 0] for block in stream_audio(path, max_seconds)]
+    return check_waveform(np.concatenate(blocks), Path(path).name)
+
+
+def stream_audio(
+    path: str | os.PathLike[str], max_seconds: float | None = None, mono: bool = True
+) -> Iterator[np.ndarray]:
+    """Read the first audio track of a local file piece by piece, so that memory does not grow with its length.
+
+    Args:
+        path, max_seconds: as for `load_audio`.
+        mono: average the channels.
+
+    Yields:
+        float32 arrays of shape (samples, channels), 16 kHz, nominally in [-1, 1]. The number of channels changes
+        only where joined files do.
+
+    Raises:
+        AudioError: the file cannot be opened or decoded, has no audio track or no samples in it, or is too long.
         ValueError: max_seconds is not positive.
     """
     if max_seconds is not None and not max_seconds > 0:
@@ -70,11 +90,48 @@ def load_audio(path: str | os.PathLike[str], max_seconds: float | None = None) -
     path = Path(path)
     name = path.name or str(path)
     with _open_file(path, name) as file:
-        waveform = _read_with_soundfile(file, name, max_seconds)
-        if waveform is None:
-            file.seek(0)
-            waveform = _read_with_pyav(file, name, max_seconds)
-    return check_waveform(waveform, name)
+        blocks = _native_blocks(file, name, max_seconds)
+        if mono:
+            blocks = ((block.mean(axis=1, keepdims=True), rate) for block, rate in blocks)
+        yield from _resample(blocks, name, max_seconds)
+
+
+def known_seconds(path: str | os.PathLike[str]) -> float | None:
+    """How long a file says that it is; None where it doesn't, or can't be read."""
+    import soundfile
+
+    try:
+        with _open_file(Path(path), str(path)) as file, soundfile.SoundFile(file.fileno(), closefd=False) as sound:
+            return None if sound.frames == UNKNOWN_FRAMES else sound.frames / sound.samplerate
+    except (AudioError, soundfile.SoundFileError):
+        return None
+
+
+def check_stream(blocks: Iterable[np.ndarray], name: str, max_seconds: float | None = None) -> Iterator[np.ndarray]:
+    """Pass blocks (samples, …) of floats at 16 kHz on, and refuse what cannot hold speech.
+
+    Raises AudioError: as soon as samples are not finite or the blocks pass max_seconds; at the end, where all of it
+    was shorter than MIN_SECONDS or no louder than SILENCE_DBFS.
+    """
+    samples, peak = 0, 0.0
+    for block in blocks:
+        samples += len(block)
+        peak = max(peak, float(np.abs(block).max(initial=0.0)))
+        if not math.isfinite(float(np.sum(block))):
+            raise AudioError(f"{name} holds samples that are no finite numbers (NaN or infinity): export it again")
+        _check_length(name, samples / SAMPLE_RATE, max_seconds)
+        yield block
+    if samples < MIN_SECONDS * SAMPLE_RATE:
+        raise AudioError(
+            f"{name} is {format_duration(samples / SAMPLE_RATE)} long; the shortest that can be transcribed is "
+            f"{format_duration(MIN_SECONDS)}: record a longer one"
+        )
+    if peak <= 10 ** (SILENCE_DBFS / 20):
+        level = f"{20 * math.log10(peak):.1f} dBFS" if peak else "digital zero"
+        raise AudioError(
+            f"{name} is silent: its peak is {level}, speech needs more than "
+            f"{SILENCE_DBFS:.0f} dBFS: check the microphone or raise the volume"
+        )
 
 
 def check_waveform(waveform: np.ndarray, name: str, max_seconds: float | None = None) -> np.ndarray:
@@ -101,23 +158,14 @@ def check_waveform(waveform: np.ndarray, name: str, max_seconds: float | None = 
             f"not {waveform.ndim}-dimensional {waveform.dtype}"
         )
     waveform = np.ascontiguousarray(waveform, dtype=np.float32)
-    seconds = len(waveform) / SAMPLE_RATE
-    if seconds < MIN_SECONDS:
-        raise AudioError(
-            f"{name} is {format_duration(seconds)} long; the shortest that can be transcribed is "
-            f"{format_duration(MIN_SECONDS)}: record a longer one"
-        )
-    _check_length(name, seconds, max_seconds)
-    peak = float(np.abs(waveform).max())
-    if not math.isfinite(peak):
-        raise AudioError(f"{name} holds samples that are no finite numbers (NaN or infinity): export it again")
-    if peak <= 10 ** (SILENCE_DBFS / 20):
-        level = f"{20 * math.log10(peak):.1f} dBFS" if peak else "digital zero"
-        raise AudioError(
-            f"{name} is silent: its peak is {level}, speech needs more than "
-            f"{SILENCE_DBFS:.0f} dBFS: check the microphone or raise the volume"
-        )
-    return waveform / peak if peak > 1 else waveform
+    for _ in check_stream([waveform], name, max_seconds):
+        pass
+    return limit_peak(waveform)
+
+
+def limit_peak(waveform: np.ndarray) -> np.ndarray:
+    """Divide a peak above 1 away."""
+    return waveform / max(1.0, float(np.abs(waveform).max(initial=0.0)))
 
 
 def format_duration(seconds: float) -> str:
@@ -153,26 +201,39 @@ def _open_file(path: Path, name: str) -> BinaryIO:
         raise AudioError(f"{name} cannot be opened ({error.strerror}): check the path") from error
 
 
-def _read_with_soundfile(file: BinaryIO, name: str, max_seconds: float | None) -> np.ndarray | None:
-    """The waveform (samples,) at 16 kHz, or None where libsndfile cannot read the whole file."""
+def _native_blocks(file: BinaryIO, name: str, max_seconds: float | None) -> Iterator[tuple[np.ndarray, int]]:
+    """Blocks (samples, channels) and their rate in Hz: from libsndfile as far as it gets, then from PyAV."""
     import soundfile
 
+    given = 0
     try:
         # The descriptor, not the object: from the latter soundfile takes a name, and raises
         # TypeError for "x.raw".
         with soundfile.SoundFile(file.fileno(), closefd=False) as sound:
-            if sound.frames == UNKNOWN_FRAMES:
-                return None  # libsndfile stops with an error before the last block
-            _check_length(name, sound.frames / sound.samplerate, max_seconds)
-            waveform = _resample(_sound_blocks(sound), name, max_seconds)
-            return None if _has_another_link(sound, file) else waveform
+            if sound.frames != UNKNOWN_FRAMES:  # else libsndfile stops with an error before the last block
+                _check_length(name, sound.frames / sound.samplerate, max_seconds)
+                for block, rate in _sound_blocks(sound):
+                    yield block, rate
+                    given += len(block)
+                if not _has_another_link(sound, file):
+                    return
     except soundfile.SoundFileError:
-        return None  # PyAV tries; its error is the one that the user reads
+        pass  # PyAV tries; its error is the one that the user reads
+    file.seek(0)
+    yield from _drop_samples(_pyav_blocks(file, name), given)
+
+
+def _drop_samples(blocks: Iterable[tuple[np.ndarray, int]], count: int) -> Iterator[tuple[np.ndarray, int]]:
+    """The blocks without their first `count` samples."""
+    for block, rate in blocks:
+        if len(block) > count:
+            yield block[count:], rate
+        count = max(0, count - len(block))
 
 
 def _sound_blocks(sound: soundfile.SoundFile) -> Iterator[tuple[np.ndarray, int]]:
     while len(block := sound.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
-        yield block.mean(axis=1), sound.samplerate
+        yield block, sound.samplerate
 
 
 def _has_another_link(sound: soundfile.SoundFile, file: BinaryIO) -> bool:
@@ -184,8 +245,8 @@ def _has_another_link(sound: soundfile.SoundFile, file: BinaryIO) -> bool:
     return sound.format in ("MP3", "OGG") and unread > ID3V1_BYTES
 
 
-def _read_with_pyav(file: BinaryIO, name: str, max_seconds: float | None) -> np.ndarray:
-    """The waveform (samples,) at 16 kHz of a container's first audio track."""
+def _pyav_blocks(file: BinaryIO, name: str) -> Iterator[tuple[np.ndarray, int]]:
+    """The sound of a container's first audio track."""
     import av
 
     try:
@@ -198,7 +259,7 @@ def _read_with_pyav(file: BinaryIO, name: str, max_seconds: float | None) -> np.
             raise AudioError(f"{name} has no audio track: choose a file with sound")
         if container.streams.audio[0].codec_context is None:
             raise _undecodable(name)
-        return _resample(_frame_blocks(container, name), name, max_seconds)
+        yield from _frame_blocks(container, name)
 
 
 def _frame_blocks(container: av.container.InputContainer, name: str) -> Iterator[tuple[np.ndarray, int]]:
@@ -207,7 +268,7 @@ def _frame_blocks(container: av.container.InputContainer, name: str) -> Iterator
     seconds = 0.0
     try:
         for frame in container.decode(audio=0):
-            yield _mono(frame), frame.sample_rate
+            yield _samples(frame), frame.sample_rate
             seconds += frame.samples / frame.sample_rate
     except av.error.FFmpegError as error:
         raise AudioError(
@@ -215,8 +276,8 @@ def _frame_blocks(container: av.container.InputContainer, name: str) -> Iterator
         ) from error
 
 
-def _mono(frame: av.AudioFrame) -> np.ndarray:
-    """A frame of any sample format -> float32 (samples,) in [-1, 1], channels averaged."""
+def _samples(frame: av.AudioFrame) -> np.ndarray:
+    """A frame of any sample format -> float32 (samples, channels) in [-1, 1]."""
     samples = frame.to_ndarray()
     if not frame.format.is_planar:  # (1, samples * channels), interleaved
         samples = samples.reshape(-1, frame.layout.nb_channels).T
@@ -224,36 +285,37 @@ def _mono(frame: av.AudioFrame) -> np.ndarray:
         lowest, highest = np.iinfo(samples.dtype).min, np.iinfo(samples.dtype).max
         middle, half = (lowest + highest + 1) / 2, (highest - lowest + 1) / 2
         samples = (samples - middle) / half
-    return samples.astype(np.float32).mean(axis=0)
+    return samples.astype(np.float32).T
 
 
-def _resample(blocks: Iterable[tuple[np.ndarray, int]], name: str, max_seconds: float | None) -> np.ndarray:
-    """Join mono blocks, each with its rate in Hz, into one waveform (samples,) at 16 kHz.
+def _resample(
+    blocks: Iterable[tuple[np.ndarray, int]], name: str, max_seconds: float | None
+) -> Iterator[np.ndarray]:
+    """Blocks (samples, channels), each with its rate in Hz, at 16 kHz.
 
-    soxr gives the same samples in blocks as in one piece. The rate may change on the way, as it
-    does in joined AAC files. Raises AudioError as soon as the blocks pass max_seconds.
+    soxr gives the same samples in blocks as in one piece. Rate and channels may change on the way, as they do in
+    joined AAC files. Raises AudioError as soon as the blocks pass max_seconds.
     """
     import soxr
 
-    parts = []
     seconds = 0.0
-    for rate, run in groupby(blocks, key=lambda block_and_rate: block_and_rate[1]):
-        resampler = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32", quality="HQ")
-        samples = 0
-        run_parts = []
+    for (rate, channels), run in groupby(blocks, key=lambda entry: (entry[1], entry[0].shape[1])):
+        resampler = soxr.ResampleStream(rate, SAMPLE_RATE, channels, dtype="float32", quality="HQ")
+        samples = given = 0
         for block, _ in run:
             samples += len(block)
             if max_seconds is not None and seconds + samples / rate > max_seconds:
                 raise _too_long(name, f"more than {format_duration(max_seconds)}", max_seconds)
-            run_parts.append(resampler.resample_chunk(block))
-        run_parts.append(resampler.resample_chunk(np.zeros(0, np.float32), last=True))
+            resampled = resampler.resample_chunk(np.ascontiguousarray(block))
+            given += len(resampled)
+            yield resampled
+        rest = resampler.resample_chunk(np.zeros((0, channels), np.float32), last=True)
         seconds += samples / rate
         # librosa's length (core/audio.py, resample), which soxr rounds down at times.
-        missing = math.ceil(samples * (SAMPLE_RATE / rate)) - sum(map(len, run_parts))
-        parts += [*run_parts, np.zeros(missing, np.float32)]
+        missing = math.ceil(samples * (SAMPLE_RATE / rate)) - given - len(rest)
+        yield np.concatenate([rest, np.zeros((missing, channels), np.float32)])
     if not seconds:
         raise AudioError(f"{name} has an audio track without samples: record it again")
-    return np.concatenate(parts)
 
 
 def _check_length(name: str, seconds: float, max_seconds: float | None) -> None:
