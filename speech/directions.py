@@ -1,0 +1,92 @@
+"""The four directions: what is spoken, what is written, by which checkpoint, in what windows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from speech.checkpoints import ASSETS, TINY, Checkpoint
+from speech.errors import DirectionError
+from speech.pipeline import Plan
+
+OVERLAP_SECONDS = 10.0
+"""Of the windows of a call: two or three turns, whose words tell which label is whose."""
+
+
+@dataclass(frozen=True)
+class Direction:
+    """One thing the tool does: what is spoken, what is written, and by which checkpoint.
+
+    `language` is the language of the *output*: Qwen3-ASR is told what to write, not what it hears (translation
+    card, "How Translation Direction Works"). `window_seconds`: the longest model input; longer recordings are cut.
+    """
+
+    name: str
+    label: str
+    checkpoint: Checkpoint
+    language: str
+    window_seconds: float
+    has_speakers: bool = False
+    translates: bool = False
+
+    def plan(self, checkpoint: Checkpoint) -> Plan:
+        """How recordings are cut for a checkpoint."""
+        seconds = min(self.window_seconds, checkpoint.window_seconds or self.window_seconds)
+        return Plan(seconds, OVERLAP_SECONDS if self.has_speakers else 0.0, self.has_speakers)
+
+
+_TRANSLATION = Checkpoint("voiceping-ai/qwen3-asr-ja-en-speech-translation")
+
+DIRECTIONS = {
+    direction.name: direction
+    for direction in (
+        Direction(
+            "diarize",
+            "Japanese call to a transcript with speakers",
+            Checkpoint("okadahiroaki/Qwen3asr_diarization_projembed"),
+            "Japanese",
+            # The card names no limit. In two minutes both speakers are heard as a rule, so that labels can be linked
+            # from window to window; qwen-asr loses text past 3 to 4 minutes, and its aligner takes 3.
+            window_seconds=120,
+            has_speakers=True,
+        ),
+        # The translation card trained on 0.5 to 30 s, "best performance on audio segments under 30 seconds".
+        Direction("en2ja", "English speech to Japanese text", _TRANSLATION, "Japanese", 30, translates=True),
+        Direction("ja2en", "Japanese speech to English text", _TRANSLATION, "English", 30, translates=True),
+        Direction(
+            "pt",
+            "Portuguese speech to cased, punctuated text",
+            Checkpoint("yuriyvnv/Qwen3-ASR-1.7B-PT"),
+            "Portuguese",
+            # The card filters by duration without saying at what; Common Voice's clips are far shorter than this.
+            window_seconds=30,
+        ),
+    )
+}
+
+ALIGNER = Checkpoint("Qwen/Qwen3-ForcedAligner-0.6B")
+TINY_ALIGNER = Checkpoint(folder=ASSETS / "tiny_aligner")
+
+
+def get_direction(name: str) -> Direction:
+    """The direction of that name, or a DirectionError that lists those there are."""
+    if name not in DIRECTIONS:
+        raise DirectionError(f"there is no direction {name!r}: choose one of {', '.join(DIRECTIONS)}")
+    return DIRECTIONS[name]
+
+
+def choose_checkpoint(direction: Direction, choice: str | None = None) -> Checkpoint:
+    """What `--checkpoint` means: nothing is the direction's own, `tiny` the embedded one, else a folder."""
+    if choice is None:
+        return direction.checkpoint
+    folder = TINY.folder if choice == "tiny" else Path(choice).expanduser().resolve()
+    return TINY if folder == TINY.folder else Checkpoint(folder=folder)
+
+
+def check_alignable(direction: Direction) -> None:
+    """Raise DirectionError for a direction whose words are not those that were said."""
+    if direction.translates:
+        raise DirectionError(
+            f"words can't be aligned for {direction.name}: the text is in another language than the speech; "
+            "leave out --align, the times are then those of its windows"
+        )

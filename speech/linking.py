@@ -1,0 +1,242 @@
+"""Speaker labels of windows -> speaker labels of the recording.
+
+A checkpoint numbers speakers anew in every window. Windows of a call overlap, so the words of the overlap are written
+twice: aligning the two texts says which label of one window is which of the next, and where to go over from one to the
+other without losing or doubling a word.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from itertools import groupby, pairwise
+
+from speech.transcript import Turn, Word, join_texts
+
+CHARACTERS_PER_SECOND = 14.0
+"""Fast Japanese, in kana; how far to look for the overlap's words in both texts."""
+
+MIN_CONFIDENCE = 0.5
+"""A link below it is a warning: less than half of the overlap's characters agree, or they disagree on who spoke."""
+
+SENTENCE_ENDS = "。！？"
+
+GUESSED_CONFIDENCE = 0.3
+"""Of a label that the overlap says nothing about and that could be more than one speaker."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """How the labels of one window became those of the recording.
+
+    confidence: 0 to 1, the part of the overlap's characters on which both windows agree, in words and in speaker.
+    """
+
+    confidence: float
+    labels: dict[str, str]
+
+
+@dataclass
+class Linker:
+    """Takes the turns of window after window, gives the turns of the recording."""
+
+    _open: tuple[Turn, ...] = ()  # turns that the next window may still change
+    _known: tuple[str, ...] = ()  # labels of the recording, the one heard last at the end
+
+    def add(self, turns: tuple[Turn, ...], overlap_seconds: float) -> tuple[tuple[Turn, ...], Link | None]:
+        """The turns that are now settled, and the link; None where there was nothing to link.
+
+        turns: of one window, with its own labels. overlap_seconds: how much of it the window before has as well.
+        """
+        first = not (self._open and turns)
+        joined, link = self._join(turns, round(overlap_seconds * CHARACTERS_PER_SECOND))
+        heard = dict.fromkeys(turn.speaker for turn in joined if turn.speaker)
+        self._known = (*(label for label in self._known if label not in heard), *heard)
+        joined = merge_neighbours(joined)
+        # The next window can change no more than this window's own turns.
+        settled = max(0, len(joined) - len(turns) - 1)
+        self._open = joined[settled:]
+        return joined[:settled], None if first else link
+
+    def finish(self) -> tuple[Turn, ...]:
+        """The turns that were still open."""
+        settled, self._open = self._open, ()
+        return settled
+
+    def _join(self, turns: tuple[Turn, ...], characters: int) -> tuple[tuple[Turn, ...], Link]:
+        before = _characters(self._open)[-characters:] if characters else []
+        after = _characters(turns)[:characters]
+        pairs = align_overlap("".join(c.text for c in before), "".join(c.text for c in after))
+        votes: dict[str, Counter] = {}
+        for i, j in pairs:
+            if before[i].speaker and after[j].speaker:
+                votes.setdefault(after[j].speaker, Counter())[before[i].speaker] += 1
+        labels, certain = self._name({turn.speaker for turn in turns if turn.speaker}, votes)
+        agreeing = sum(votes[label][labels[label]] for label in votes)
+        confidence = agreeing / max(1, len(before) - pairs[0][0]) if pairs else 0.0
+        link = Link(min(confidence, 1.0 if certain else GUESSED_CONFIDENCE), labels)
+        named = tuple(replace(turn, speaker=labels.get(turn.speaker)) for turn in turns)
+        if not pairs:
+            return self._open + named, link
+        i, j = _seam(pairs, before, after)
+        return _up_to(self._open, len(_characters(self._open)) - len(before) + i) + _from(named, j), link
+
+    def _name(self, labels: set[str], votes: dict[str, Counter]) -> tuple[dict[str, str], bool]:
+        """The recording's label for each of a window's labels, and whether that is certain.
+
+        The most votes go first; a label without votes is the speaker heard last of those left, or a new one.
+        """
+        named: dict[str, str] = {}
+        ballots = [(count, label, choice) for label, vote in votes.items() for choice, count in vote.items()]
+        for _, label, choice in sorted(ballots, key=lambda ballot: (-ballot[0], ballot[1:])):
+            if label not in named and choice not in named.values():
+                named[label] = choice
+        certain = True
+        for label in sorted(labels - set(named)):
+            left = [known for known in self._known if known not in named.values()]
+            certain = certain and len(left) <= 1
+            named[label] = left[-1] if left else _next_label({*self._known, *named.values()})
+        return named, certain
+
+
+@dataclass(frozen=True)
+class _Character:
+    text: str
+    speaker: str | None
+
+
+def _characters(turns: tuple[Turn, ...]) -> list[_Character]:
+    return [_Character(character, turn.speaker) for turn in turns for character in turn.text]
+
+
+def align_overlap(before: str, after: str) -> list[tuple[int, int]]:
+    """Which characters of the end of `before` are which of the start of `after`: pairs of places, in order.
+
+    The alignment may leave out the start of `before` and the end of `after` for nothing; a match earns 1, a character
+    that is left out or differs costs 1. Empty where nothing is gained.
+    """
+    scores = [[0] * (len(before) + 1)]
+    for column, heard in enumerate(after, start=1):
+        previous, current = scores[-1], [-column]
+        for row, said in enumerate(before, start=1):
+            step = 1 if said == heard else -1
+            current.append(max(previous[row - 1] + step, previous[row] - 1, current[row - 1] - 1))
+        scores.append(current)
+    row = len(before)
+    column = max(range(len(after) + 1), key=lambda number: scores[number][row])
+    if scores[column][row] <= 0:
+        return []
+    pairs = []
+    while column and row:
+        score, same = scores[column][row], before[row - 1] == after[column - 1]
+        if score == scores[column - 1][row - 1] + (1 if same else -1):
+            row, column = row - 1, column - 1
+            if same:
+                pairs.append((row, column))
+        elif score == scores[column - 1][row] - 1:
+            column -= 1
+        else:
+            row -= 1
+    return pairs[::-1]
+
+
+def _seam(pairs: list[tuple[int, int]], before: list[_Character], after: list[_Character]) -> tuple[int, int]:
+    """Where to go over: at a turn's first character if there is one, else a sentence's, else in the longest run.
+
+    Of several the one nearest to the middle: at its edges a window has heard the least.
+    """
+    steady = [pair for pair, following in pairwise(pairs) if following == (pair[0] + 1, pair[1] + 1)]
+    for begins in (_begins_turn, _begins_sentence):
+        places = [(i, j) for i, j in steady if begins(before, i) or begins(after, j)]
+        if places:
+            middle = pairs[len(pairs) // 2]
+            return min(places, key=lambda place: abs(place[0] - middle[0]))
+    runs = [
+        [pair for _, pair in run]
+        for _, run in groupby(enumerate(pairs), key=lambda entry: (entry[1][0] - entry[0], entry[1][1] - entry[0]))
+    ]
+    longest = max(runs, key=len)
+    return longest[len(longest) // 2]
+
+
+def _begins_turn(text: list[_Character], place: int) -> bool:
+    return place > 0 and text[place].speaker != text[place - 1].speaker
+
+
+def _begins_sentence(text: list[_Character], place: int) -> bool:
+    return place > 0 and text[place - 1].text in SENTENCE_ENDS
+
+
+def _up_to(turns: tuple[Turn, ...], characters: int) -> tuple[Turn, ...]:
+    """The turns' first so many characters."""
+    kept = []
+    for turn in turns:
+        kept += cut_turn(turn, 0, characters)
+        characters = max(0, characters - len(turn.text))
+    return tuple(kept)
+
+
+def _from(turns: tuple[Turn, ...], characters: int) -> tuple[Turn, ...]:
+    """The turns without their first so many characters."""
+    kept = []
+    for turn in turns:
+        kept += cut_turn(turn, characters, len(turn.text))
+        characters = max(0, characters - len(turn.text))
+    return tuple(kept)
+
+
+def cut_turn(turn: Turn, start: int, end: int) -> list[Turn]:
+    """The turn's characters from start to end, with the words and times that are theirs; none where they are blank."""
+    text = turn.text[start:end]
+    start, end = start + len(text) - len(text.lstrip()), start + len(text.rstrip())
+    if start >= end:
+        return []
+    words, place = [], 0
+    for word in turn.words:
+        inside = word.text[max(0, start - place) : max(0, end - place)]
+        place += len(word.text)
+        words += [replace(word, text=inside)] if inside else []
+    # A cut may leave nothing but white space of a word; it goes to a neighbour.
+    words = _without_blank_words(words)
+    times = (words[0].start_seconds, words[-1].end_seconds) if words else (turn.start_seconds, turn.end_seconds)
+    return [
+        replace(turn, text=text.strip(), words=tuple(words), start_seconds=times[0], end_seconds=times[1]),
+    ]
+
+
+def _without_blank_words(words: list[Word]) -> list[Word]:
+    kept: list[Word] = []
+    for word in words:
+        if word.text.strip() or not kept:
+            kept.append(word)
+        else:
+            kept[-1] = replace(kept[-1], text=kept[-1].text + word.text)
+    return kept
+
+
+def merge_neighbours(turns: tuple[Turn, ...]) -> tuple[Turn, ...]:
+    """Join neighbours of one speaker into one turn, which begins with the first and ends with the last."""
+    merged: list[Turn] = []
+    for turn in turns:
+        if merged and merged[-1].speaker == turn.speaker:
+            merged[-1] = _merge(merged[-1], turn)
+        else:
+            merged.append(turn)
+    return tuple(merged)
+
+
+def _merge(one: Turn, two: Turn) -> Turn:
+    text = join_texts((one.text, two.text))
+    words: tuple[Word, ...] = ()
+    if one.words and two.words:
+        seam = text[len(one.text) : len(text) - len(two.text)]
+        words = (*one.words, replace(two.words[0], text=seam + two.words[0].text), *two.words[1:])
+    if one.start_seconds is None or two.start_seconds is None:
+        return Turn(one.speaker, text)
+    timing = "aligned" if one.timing == two.timing == "aligned" else "window"
+    end = max(one.end_seconds, two.end_seconds)
+    return Turn(one.speaker, text, one.start_seconds, end, timing, words if timing == "aligned" else ())
+
+
+def _next_label(taken: set[str]) -> str:
+    return next(label for number in range(len(taken) + 1) if (label := f"spk_{number}") not in taken)

@@ -1,0 +1,228 @@
+"""One recording -> one transcript: cut into windows, decode each, look at what came, join.
+
+Every step hands on a Transcript of what is settled so far; the last one is the whole. Nothing of the model is known
+here but a function that decodes a waveform, so that the page can run that one on a GPU that it borrows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from speech import checks
+from speech.alignment import Alignment
+from speech.audio import SAMPLE_RATE, format_duration
+from speech.channels import split_or_mix
+from speech.decoding import Decoded
+from speech.linking import MIN_CONFIDENCE, Linker, merge_neighbours
+from speech.transcript import Transcript, TranscriptWarning, Turn, parse_plain, parse_turns
+from speech.windows import Window, cut_channels, cut_windows, halves
+
+MIN_RETRY_SECONDS = 4.0
+"""A window shorter than this is not tried again in halves."""
+MAX_RETRIES = 2
+"""How often a window is halved."""
+
+Decode = Callable[[np.ndarray], Decoded]
+Align = Callable[[np.ndarray, tuple[Turn, ...]], Alignment]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a direction's recordings are cut and read."""
+
+    window_seconds: float
+    overlap_seconds: float
+    has_speakers: bool
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the model made of one window."""
+
+    window: Window
+    raw_text: str
+    turns: tuple[Turn, ...]
+    warnings: tuple[TranscriptWarning, ...]
+    mended: int
+    """How many of the aligner's times had to be mended."""
+
+
+def transcribe_blocks(
+    blocks: Iterable[np.ndarray],
+    blank: Transcript,
+    plan: Plan,
+    decode: Decode,
+    align: Align | None = None,
+    stereo: bool | None = None,
+) -> Iterator[Transcript]:
+    """Transcripts that grow, window by window; the last one is complete, the others carry a `partial` warning.
+
+    blocks: float32 16 kHz, (samples, channels). blank: a transcript without turns that names the recording, the
+    direction and so on. stereo: one speaker a channel; None to find out (where the direction has speakers).
+    Raises what `blocks` and `decode` raise.
+    """
+    counted = _Counted(blocks)
+    stereo, sound = split_or_mix(counted, stereo if plan.has_speakers else False)
+    if stereo:
+        windows = cut_channels(sound, plan.window_seconds)
+    else:
+        windows = cut_windows((block[:, 0] for block in sound), plan.window_seconds, plan.overlap_seconds)
+    joiner: _Joiner = _ChannelJoiner() if stereo else _LinkJoiner() if plan.has_speakers else _Joiner()
+    raw_texts: list[str] = []
+    mended = 0
+    transcript = blank
+    for window in windows:
+        for reading in read_window(window, plan.has_speakers, decode, align):
+            turns, warnings = joiner.add(reading)
+            raw_texts.append(reading.raw_text)
+            mended += reading.mended
+            transcript = replace(
+                transcript,
+                turns=transcript.turns + turns,
+                warnings=transcript.warnings + reading.warnings + warnings,
+                raw_text="\n".join(raw_texts),
+                duration_seconds=max(transcript.duration_seconds, round(window.end_seconds, 3)),
+            )
+        yield _marked_partial(transcript)
+    turns = transcript.turns + joiner.finish()
+    warnings = transcript.warnings
+    if not turns:
+        warnings += (TranscriptWarning("no_speech", "there is no speech in this recording, or the model found none"),)
+    if mended:
+        message = f"{mended} of the aligner's times were zero-length, backward or outside: they are mended"
+        warnings += (TranscriptWarning("mended_times", message),)
+    yield replace(transcript, turns=turns, warnings=warnings, duration_seconds=round(counted.samples / SAMPLE_RATE, 3))
+
+
+def read_window(
+    window: Window, has_speakers: bool, decode: Decode, align: Align | None, retries: int = MAX_RETRIES
+) -> Iterator[Reading]:
+    """Decode a window; where the text has a fault, its halves, and so on. What still has one carries a warning."""
+    waveform = window.waveform
+    decoded = decode(waveform)
+    faults = checks.find_faults(decoded, window.speech_seconds)
+    may_retry = faults and retries and window.samples >= MIN_RETRY_SECONDS * SAMPLE_RATE
+    if may_retry and (parts := halves(window, overlap=has_speakers)):
+        for half in parts:
+            yield from read_window(half, has_speakers, decode, align, retries - 1)
+        return
+    turns, warnings = (parse_turns if has_speakers else parse_plain)(decoded.text)
+    span = f"{format_time(window.start_seconds)} to {format_time(window.end_seconds)}"
+    messages = {warning.kind: warning.message for warning in warnings}
+    messages |= {fault: checks.FAULTS[fault] for fault in faults}
+    mended = 0
+    if align and turns:
+        alignment = align(waveform, turns)
+        mended = alignment.mended
+        turns = tuple(_in_recording(turn, window) for turn in alignment.turns)
+    else:
+        times = (window.start_seconds, window.end_seconds)
+        turns = tuple(Turn(turn.speaker, turn.text, *times, "window") for turn in turns)
+    yield Reading(
+        window,
+        decoded.text,
+        turns,
+        tuple(
+            TranscriptWarning(kind, f"{span}: {message}", round(window.start_seconds, 3), round(window.end_seconds, 3))
+            for kind, message in messages.items()
+        ),
+        mended,
+    )
+
+
+def format_time(seconds: float) -> str:
+    """A time in a recording as a clock shows it: 0:05, 12:30, 1:02:03."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _in_recording(turn: Turn, window: Window) -> Turn:
+    """An aligned turn whose times count from the start of the recording instead of the window's."""
+    words = tuple(
+        replace(
+            word,
+            start_seconds=round(window.to_recording(word.start_seconds), 3),
+            end_seconds=round(window.to_recording(word.end_seconds, is_end=True), 3),
+        )
+        for word in turn.words
+    )
+    return replace(
+        turn,
+        start_seconds=round(window.to_recording(turn.start_seconds), 3),
+        end_seconds=round(window.to_recording(turn.end_seconds, is_end=True), 3),
+        words=words,
+    )
+
+
+def _marked_partial(transcript: Transcript) -> Transcript:
+    message = f"only the first {format_duration(transcript.duration_seconds)} are in this transcript"
+    return replace(transcript, warnings=(*transcript.warnings, TranscriptWarning("partial", message)))
+
+
+class _Counted:
+    """Blocks on their way, counted."""
+
+    def __init__(self, blocks: Iterable[np.ndarray]):
+        self._blocks = blocks
+        self.samples = 0
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        for block in self._blocks:
+            self.samples += len(block)
+            yield block
+
+
+class _Joiner:
+    """Turns as they come; a window's turns are settled at once."""
+
+    def add(self, reading: Reading) -> tuple[tuple[Turn, ...], tuple[TranscriptWarning, ...]]:
+        """The turns that are settled now, and what there is to say about how they were joined."""
+        return reading.turns, ()
+
+    def finish(self) -> tuple[Turn, ...]:
+        """The turns that were not settled yet."""
+        return ()
+
+
+class _ChannelJoiner(_Joiner):
+    """Turns of a recording with one speaker a channel: the channel is the speaker, whatever the model wrote."""
+
+    def __init__(self):
+        self._labels: dict[int, str] = {}
+
+    def add(self, reading: Reading) -> tuple[tuple[Turn, ...], tuple[TranscriptWarning, ...]]:
+        channel = reading.window.channel
+        if reading.turns:
+            self._labels.setdefault(channel, f"spk_{len(self._labels)}")
+        label = self._labels.get(channel)
+        turns = tuple(replace(turn, speaker=label) for turn in reading.turns)
+        return merge_neighbours(turns), ()
+
+
+class _LinkJoiner(_Joiner):
+    """Turns of a recording whose windows overlap: labels are linked from window to window."""
+
+    def __init__(self):
+        self._linker = Linker()
+        self._before: Window | None = None
+
+    def add(self, reading: Reading) -> tuple[tuple[Turn, ...], tuple[TranscriptWarning, ...]]:
+        window = reading.window
+        turns, link = self._linker.add(reading.turns, window.overlap_seconds(self._before))
+        self._before = window
+        if link is None or link.confidence >= MIN_CONFIDENCE:
+            return turns, ()
+        time = format_time(window.start_seconds)
+        message = (
+            f"from {time} on the speakers' labels may be swapped, and words near it missing or doubled: "
+            f"the texts before and after agree by {link.confidence:.0%}"
+        )
+        seconds = round(window.start_seconds, 3)
+        return turns, (TranscriptWarning("weak_link", message, seconds, seconds),)
+
+    def finish(self) -> tuple[Turn, ...]:
+        return self._linker.finish()

@@ -1,0 +1,138 @@
+"""Recordings -> transcripts by a loaded checkpoint: what programs call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from speech.alignment import align_turns, load_stock_aligner
+from speech.audio import check_stream, check_waveform, stream_audio
+from speech.checkpoints import TINY, Checkpoint, check_speaker_tokens, choose_device, choose_dtype, load_once
+from speech.decoding import decode, load_stock_model
+from speech.directions import (
+    ALIGNER,
+    DIRECTIONS,
+    TINY_ALIGNER,
+    Direction,
+    check_alignable,
+    choose_checkpoint,
+    get_direction,
+)
+from speech.pipeline import Align, Decode, transcribe_blocks
+from speech.transcript import Transcript
+
+MAX_SECONDS = 4 * 3600.0
+"""The longest recording that is taken, unless the caller says otherwise."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A loaded checkpoint, ready for one direction. `stock` is a `qwen_asr.Qwen3ASRModel`."""
+
+    direction: Direction
+    checkpoint: Checkpoint
+    stock: Any
+
+    @property
+    def placed(self) -> str:
+        """Where it computes and in what, such as `cpu (float32)`."""
+        return f"{self.stock.model.device} ({str(self.stock.model.dtype).removeprefix('torch.')})"
+
+
+def load_model(direction: str, device: str | None = None, dtype=None, checkpoint: str | None = None) -> Model:
+    """Load what a direction needs; each checkpoint is loaded once and kept.
+
+    direction: a key of DIRECTIONS. device: a torch device, by default CUDA where there is one. dtype: a torch dtype,
+    by default `choose_dtype`. checkpoint: None for the direction's own from the hub, `tiny`, or a folder.
+    Raises DirectionError or CheckpointError.
+    """
+    chosen = get_direction(direction)
+    source = choose_checkpoint(chosen, checkpoint)
+    device = choose_device(device)
+    model = Model(chosen, source, load_once(source, device, dtype or choose_dtype(device), load_stock_model))
+    if chosen.has_speakers:
+        check_speaker_tokens(model.stock.processor.tokenizer, source.name)
+    return model
+
+
+def load_aligner(device: str | None = None, dtype=None, checkpoint: str | None = None) -> Any:
+    """Load the forced aligner, a `qwen_asr.Qwen3ForcedAligner`, once: the tiny one beside `tiny`, else the hub's.
+
+    Arguments and errors are those of `load_model`.
+    """
+    device = choose_device(device)
+    source = TINY_ALIGNER if choose_checkpoint(DIRECTIONS["diarize"], checkpoint) == TINY else ALIGNER
+    return load_once(source, device, dtype or choose_dtype(device), load_stock_aligner)
+
+
+def transcribe(model: Model, audio: str | Path | np.ndarray, name: str | None = None, **options) -> Transcript:
+    """Turn one recording of any length into text.
+
+    audio: a local file in any format `load_audio` reads, or a float32 mono 16 kHz waveform (samples,) in [-1, 1].
+    name: what the transcript and the errors call the recording; by default the file's name.
+    options: those of `stream_transcript`. Raises AudioError for a recording that can't be used.
+    """
+    *_, transcript = stream_transcript(model, audio, name, **options)
+    return transcript
+
+
+def stream_transcript(
+    model: Model,
+    audio: str | Path | np.ndarray,
+    name: str | None = None,
+    *,
+    aligner: Any = None,
+    stereo: bool | None = None,
+    max_seconds: float = MAX_SECONDS,
+) -> Iterator[Transcript]:
+    """As `transcribe`, window by window: transcripts that grow; the last one is complete.
+
+    All but the last carry a warning of the kind `partial`. aligner: from `load_aligner`, to give words and turns
+    their own times. stereo: whether each channel of a call holds one speaker; None to find out. max_seconds: refuse
+    a longer recording.
+    """
+    direction = model.direction
+    align = None
+    if aligner is not None:
+        check_alignable(direction)
+
+        def align(waveform, turns):
+            return align_turns(aligner, waveform, turns, direction.language)
+
+    return stream_with(
+        lambda waveform: decode(model.stock, waveform, direction.language),
+        direction,
+        model.checkpoint,
+        audio,
+        name,
+        align=align,
+        stereo=stereo,
+        max_seconds=max_seconds,
+    )
+
+
+def stream_with(
+    decode: Decode,
+    direction: Direction,
+    checkpoint: Checkpoint,
+    audio: str | Path | np.ndarray,
+    name: str | None = None,
+    *,
+    align: Align | None = None,
+    stereo: bool | None = None,
+    max_seconds: float = MAX_SECONDS,
+) -> Iterator[Transcript]:
+    """As `stream_transcript`, with the caller's own functions of a window's waveform in the models' place."""
+    is_file = isinstance(audio, (str, Path))
+    name = name or (Path(audio).name if is_file else "recording")
+    if is_file:
+        mono = not direction.has_speakers or stereo is False
+        blocks = check_stream(stream_audio(audio, max_seconds, mono), name, max_seconds)
+    else:
+        blocks = [check_waveform(audio, name, max_seconds)[:, np.newaxis]]
+    blank = Transcript(name, (), direction.name, direction.language, checkpoint.name, 0.0, "")
+    return transcribe_blocks(blocks, blank, direction.plan(checkpoint), decode, align, stereo)
