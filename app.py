@@ -12,7 +12,9 @@ import argparse
 import html
 import os
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,15 +25,19 @@ import gradio as gr
 
 from inference import (
     DIRECTIONS,
+    check_alignable,
     choose_checkpoint,
     get_direction,
+    load_aligner,
     load_model,
-    prepare_audio,
-    transcribe,
+    stream_with,
 )
-from speech.audio import SAMPLE_RATE, format_duration
+from speech.alignment import Alignment, align_turns
+from speech.audio import SAMPLE_RATE, format_duration, known_seconds
+from speech.decoding import Decoded, decode
 from speech.errors import AudioError, SpeechError
 from speech.formats import WRITERS
+from speech.pipeline import format_time
 from speech.transcript import Transcript, Turn
 
 if TYPE_CHECKING:
@@ -43,6 +49,8 @@ CHECKPOINT_VARIABLE = "SPEECH_CHECKPOINT"
 MAX_UPLOAD = "200mb"
 MAX_WAITING = 32
 """Visitors in the queue; ZeroGPU's own default is 1."""
+MAX_AT_ONCE = 4
+"""Visitors served side by side: their windows take turns, so that a clip need not wait for a two-hour call."""
 
 GPU_START_SECONDS = 15.0
 GPU_SECONDS_PER_SECOND = 0.5
@@ -95,30 +103,47 @@ TABS = (
 )
 
 
-def gpu_seconds(direction: str, checkpoint: str | None, waveform: np.ndarray, name: str) -> float:
-    """How long ZeroGPU is asked for: a visitor's quota is charged by what is requested."""
+def gpu_seconds(direction: str, checkpoint: str | None, waveform: np.ndarray, turns=None) -> float:
+    """How long ZeroGPU is asked for, window by window: a visitor's quota is charged by what is requested."""
     return GPU_START_SECONDS + GPU_SECONDS_PER_SECOND * len(waveform) / SAMPLE_RATE
 
 
 @spaces.GPU(duration=gpu_seconds)
-def run_model(direction: str, checkpoint: str | None, waveform: np.ndarray, name: str) -> Transcript:
-    """The one function that computes; every tab and endpoint goes through it."""
-    return transcribe(load_model(direction, checkpoint=checkpoint), waveform, name)
+def run_model(
+    direction: str, checkpoint: str | None, waveform: np.ndarray, turns: tuple[Turn, ...] | None = None
+) -> Decoded | Alignment:
+    """The one function that computes, for one window: its text, or, where turns are given, their times."""
+    if turns is not None:
+        aligner = load_aligner(checkpoint=checkpoint)
+        return align_turns(aligner, waveform, turns, get_direction(direction).language)
+    model = load_model(direction, checkpoint=checkpoint)
+    return decode(model.stock, waveform, model.direction.language)
 
 
-def answer(direction: str, checkpoint: str | None, audio: str | None) -> Transcript:
-    """Check a visitor's recording, then run the model on it. Raises SpeechError."""
+def answer(direction: str, checkpoint: str | None, audio: str | None, align: bool) -> Iterator[Transcript]:
+    """The transcripts of a visitor's recording as they grow. Raises SpeechError."""
     chosen = get_direction(direction)
     if audio is None:
         raise AudioError("There is no recording yet: upload a file or record one first")
-    waveform, name = prepare_audio(chosen, audio)
-    return run_model(direction, checkpoint, waveform, name)
+    if align:
+        check_alignable(chosen)
+    return stream_with(
+        partial(run_model, direction, checkpoint),
+        chosen,
+        choose_checkpoint(chosen, checkpoint),
+        audio,
+        align=partial(run_model, direction, checkpoint) if align else None,
+    )
 
 
 def show_transcript(transcript: Transcript) -> str:
     """A transcript as HTML: one row a turn, its speaker in colour, warnings above."""
     warnings = "".join(f'<p class="warning">{escape(w.message)}</p>' for w in transcript.warnings)
-    rows = "".join(_show_turn(turn, transcript.speakers) for turn in transcript.turns)
+    starts = [None, *(turn.start_seconds for turn in transcript.turns)]
+    rows = "".join(
+        _show_turn(turn, transcript.speakers, turn.start_seconds != before)
+        for turn, before in zip(transcript.turns, starts, strict=False)
+    )
     about = f"{format_duration(transcript.duration_seconds)} · {transcript.language} · {transcript.checkpoint}"
     turns = f'<ol class="turns" lang="{_LANGUAGE_TAGS[transcript.language]}">{rows}</ol>'
     return f'{warnings}{turns}<p class="about">{escape(about)}</p>'
@@ -127,12 +152,13 @@ def show_transcript(transcript: Transcript) -> str:
 _LANGUAGE_TAGS = {"Japanese": "ja", "English": "en", "Portuguese": "pt"}
 
 
-def _show_turn(turn: Turn, speakers: tuple[str, ...]) -> str:
-    if turn.speaker is None:
-        return f'<li class="turn"><span class="words">{escape(turn.text)}</span></li>'
-    colour = speakers.index(turn.speaker) % 8
+def _show_turn(turn: Turn, speakers: tuple[str, ...], with_time: bool) -> str:
+    """A row. with_time: not for the further turns of one window, which have no times of their own."""
+    colour = "" if turn.speaker is None else f" speaker-{speakers.index(turn.speaker) % 8}"
+    speaker = "" if turn.speaker is None else f'<span class="speaker">{escape(turn.speaker)}</span>'
+    time = f"<time>{format_time(turn.start_seconds)}</time>" if with_time and turn.start_seconds is not None else ""
     return (
-        f'<li class="turn speaker-{colour}"><span class="speaker">{escape(turn.speaker)}</span>'
+        f'<li class="turn{colour}"><span class="who">{speaker}{time}</span>'
         f'<span class="words">{escape(turn.text)}</span></li>'
     )
 
@@ -146,32 +172,76 @@ def escape(text: str) -> str:
 EMPTY = '<p class="empty">The text appears here.</p>'
 
 
-def page_handler(tab: Tab, checkpoint: str | None):
-    """The handler of a tab's button: message, transcript, files for the copy and download buttons."""
+def show_progress(transcript: Transcript | None, total_seconds: float | None) -> str:
+    """How much of a recording is done, as HTML."""
+    done = 0.0 if transcript is None else transcript.duration_seconds
+    of = f" of {format_duration(total_seconds)}" if total_seconds else ""
+    place = f' value="{done:.1f}" max="{total_seconds:.1f}"' if total_seconds else ""
+    bar = f"<progress{place}></progress>"
+    return f'<p class="progress" role="status">{bar} {format_duration(done)}{of}</p>'
 
-    def handle(audio: str | None, direction: str = tab.directions[0]):
+
+SAVED = ("txt", "srt", "vtt", "json")
+"""The formats that the page offers."""
+
+
+def as_files(transcript: Transcript) -> dict[str, str]:
+    """What the copy and download buttons take: the files' stem, and suffix -> content."""
+    return {"stem": Path(transcript.audio).stem, **{suffix: WRITERS[suffix](transcript) for suffix in SAVED}}
+
+
+def page_handler(tab: Tab, checkpoint: str | None):
+    """The handler of a tab's button: message, transcript, files, and which buttons can be pressed.
+
+    A generator: what it has yielded stays on the page when the visitor stops it.
+    """
+
+    def run(audio: str | None, direction: str, align: bool):
+        total = known_seconds(audio) if audio else None
+        yield show_progress(None, total), EMPTY, None, *button_updates(running=True, files=False)
         try:
-            transcript = answer(direction, checkpoint, audio)
+            for transcript in answer(direction, checkpoint, audio, align):
+                shown = show_transcript(transcript), as_files(transcript)
+                yield show_progress(transcript, total), *shown, *button_updates(running=True, files=True)
         except SpeechError as error:
             message = f'<p class="error" role="alert">{escape(str(error))}</p>'
-            return message, EMPTY, None, *[gr.update(interactive=False)] * 3
-        files = {"stem": Path(transcript.audio).stem}
-        files |= {suffix: write(transcript) for suffix, write in WRITERS.items()}
-        return "", show_transcript(transcript), files, *[gr.update(interactive=True)] * 3
+            yield message, gr.skip(), gr.skip(), *button_updates(running=False)
+            return
+        yield "", *shown, *button_updates(running=False, files=True)
 
-    return handle
+    # Programs see a handler's parameters, so each tab's has just its own.
+    def handle_one(audio: str | None, align: bool = False):
+        yield from run(audio, tab.directions[0], align)
+
+    def handle_several(audio: str | None, direction: str = tab.directions[0]):
+        yield from run(audio, direction, False)
+
+    return handle_several if len(tab.directions) > 1 else handle_one
 
 
 def api_handler(tab: Tab, checkpoint: str | None):
     """The handler of a tab's endpoint: the Transcript as JSON, or an error that the client raises."""
 
-    def handle(audio: str | None, direction: str = tab.directions[0]) -> dict:
+    def run(audio: str | None, direction: str, align: bool) -> dict:
         try:
-            return answer(direction, checkpoint, audio).to_dict()
+            *_, transcript = answer(direction, checkpoint, audio, align)
         except SpeechError as error:
             raise gr.Error(str(error), print_exception=False) from error
+        return transcript.to_dict()
 
-    return handle
+    def handle_one(audio: str | None, align: bool = False) -> dict:
+        return run(audio, tab.directions[0], align)
+
+    def handle_several(audio: str | None, direction: str = tab.directions[0]) -> dict:
+        return run(audio, direction, False)
+
+    return handle_several if len(tab.directions) > 1 else handle_one
+
+
+def button_updates(running: bool, files: bool | None = None) -> list:
+    """Updates of the run, stop, copy and download buttons; files: whether there is something to save, None as it is."""
+    saving = gr.skip() if files is None else gr.update(interactive=files)
+    return [gr.update(visible=not running), gr.update(visible=running), *[saving] * (1 + len(SAVED))]
 
 
 def build_demo(checkpoint: str | None = None) -> gr.Blocks:
@@ -196,21 +266,24 @@ TINY_NOTE = (
 def build_tab(tab: Tab, checkpoint: str | None) -> None:
     """One tab: the recording on the left, its text on the right, an endpoint for programs."""
     directions = [DIRECTIONS[name] for name in tab.directions]
-    limit = format_duration(directions[0].max_seconds)
     source = choose_checkpoint(directions[0], checkpoint)
     with gr.Row(equal_height=False):
         with gr.Column(min_width=300):
-            gr.Markdown(f"{tab.hint} Up to {limit}. Answered by `{source.name}`.")
+            gr.Markdown(f"{tab.hint} Answered by `{source.name}`.")
             audio = gr.Audio(sources=["upload", "microphone"], type="filepath", label="Recording", buttons=["download"])
-            inputs = [audio]
             if len(directions) > 1:
                 choices = [(direction.label, direction.name) for direction in directions]
-                inputs.append(gr.Radio(choices, value=tab.directions[0], label="Direction"))
+                choice = gr.Radio(choices, value=tab.directions[0], label="Direction")
+            else:
+                choice = gr.Checkbox(label="Measure when each word is said (forced aligner)")
+            inputs = [audio, choice]
             run = gr.Button("Translate" if len(directions) > 1 else "Transcribe", variant="primary")
+            stop = gr.Button("Stop", variant="stop", visible=False)
             message = gr.HTML(elem_classes="message")
+            shown = inputs if len(directions) > 1 else inputs[:1]
             gr.Examples(
-                [[str(ROOT / "examples" / file), name][: len(inputs)] for file, name, _ in tab.examples],
-                inputs,
+                [[str(ROOT / "examples" / file), name][: len(shown)] for file, name, _ in tab.examples],
+                shown,
                 label="Examples, made by this project and free to use",
                 example_labels=[label for _, _, label in tab.examples],
                 api_visibility="private",
@@ -219,19 +292,25 @@ def build_tab(tab: Tab, checkpoint: str | None) -> None:
             view = gr.HTML(EMPTY, elem_classes="transcript")
             files = gr.JSON(visible=False)
             with gr.Row():
-                copy = gr.Button("Copy", size="sm", interactive=False)
-                save_text = gr.Button("Download text", size="sm", interactive=False)
-                save_json = gr.Button("Download JSON", size="sm", interactive=False)
-    run.click(
+                copy = gr.Button("Copy", size="sm", interactive=False, min_width=60)
+                saves = [
+                    gr.Button(f"Save {name.upper()}", size="sm", interactive=False, min_width=60) for name in SAVED
+                ]
+    buttons = [run, stop, copy, *saves]
+    running = run.click(
         page_handler(tab, checkpoint),
         inputs,
-        [message, view, files, copy, save_text, save_json],
+        [message, view, files, *buttons],
         api_visibility="private",
         concurrency_id="model",
+        concurrency_limit=MAX_AT_ONCE,
     )
+    # What the visitor has so far stays: only the progress goes, and the buttons change places.
+    stopped = ["", *button_updates(running=False)]
+    stop.click(lambda: stopped, None, [message, *buttons], cancels=[running], queue=False, api_visibility="private")
     copy.click(None, [files], js="(files) => speechPage.copy(files)")
-    save_text.click(None, [files], js="(files) => speechPage.download(files, 'txt')")
-    save_json.click(None, [files], js="(files) => speechPage.download(files, 'json')")
+    for name, save in zip(SAVED, saves, strict=True):
+        save.click(None, [files], js=f"(files) => speechPage.download(files, '{name}')")
     record = gr.JSON(visible=False)
     gr.Button(visible=False).click(
         api_handler(tab, checkpoint),
@@ -263,6 +342,7 @@ def main(argv: list[str] | None = None) -> int:
     if ON_ZERO_GPU:
         for direction in DIRECTIONS:
             load_model(direction, checkpoint=options.checkpoint)
+        load_aligner(checkpoint=options.checkpoint)
     demo = build_demo(options.checkpoint)
     demo.queue(max_size=MAX_WAITING)
     demo.launch(

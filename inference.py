@@ -12,277 +12,46 @@ from __future__ import annotations
 
 import argparse
 import sys
-import threading
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from speech.audio import SAMPLE_RATE, check_waveform, format_duration, load_audio
-from speech.errors import AudioError, CheckpointError, DirectionError, SpeechError
-from speech.formats import WRITERS, write_atomically
-from speech.transcript import Transcript, TranscriptWarning, parse_plain, parse_turns
+from speech.audio import known_seconds
+from speech.checks import FAULTS
+from speech.cues import has_estimated_times
+from speech.directions import DIRECTIONS, Direction, check_alignable, choose_checkpoint, get_direction
+from speech.errors import AudioError, SpeechError
+from speech.formats import WRITERS, Layout, write_atomically
+from speech.transcribing import (
+    MAX_SECONDS,
+    Model,
+    load_aligner,
+    load_model,
+    stream_transcript,
+    stream_with,
+    transcribe,
+)
+from speech.transcript import Transcript
 
-if TYPE_CHECKING:
-    import numpy as np
-
-TINY_FOLDER = Path(__file__).parent / "assets" / "tiny"
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """Where weights come from: a repository on the Hugging Face hub, or a folder on this machine."""
-
-    repo_id: str = ""
-    revision: str = "main"
-    folder: Path | None = None
-
-    @property
-    def name(self) -> str:
-        """What the page and the transcripts call it."""
-        if self.folder is None:
-            return self.repo_id
-        return "tiny" if self.folder == TINY_FOLDER else self.folder.name
-
-
-@dataclass(frozen=True)
-class Direction:
-    """One thing the tool does: what is spoken, what is written, and by which checkpoint.
-
-    `language` is the language of the *output*: Qwen3-ASR is told what to write, not what it hears (translation
-    card, "How Translation Direction Works").
-    """
-
-    name: str
-    label: str
-    checkpoint: Checkpoint
-    language: str
-    max_seconds: float
-    has_speakers: bool = False
-
-
-_TRANSLATION = Checkpoint("voiceping-ai/qwen3-asr-ja-en-speech-translation")
-
-DIRECTIONS = {
-    direction.name: direction
-    for direction in (
-        Direction(
-            "diarize",
-            "Japanese call to a transcript with speakers",
-            Checkpoint("okadahiroaki/Qwen3asr_diarization_projembed"),
-            "Japanese",
-            # The card names no limit. qwen-asr loses text silently past 3 to 4 minutes; past this we refuse.
-            max_seconds=180,
-            has_speakers=True,
-        ),
-        # The translation card trained on 0.5 to 30 s, "best performance on audio segments under 30 seconds".
-        Direction("en2ja", "English speech to Japanese text", _TRANSLATION, "Japanese", max_seconds=30),
-        Direction("ja2en", "Japanese speech to English text", _TRANSLATION, "English", max_seconds=30),
-        Direction(
-            "pt",
-            "Portuguese speech to cased, punctuated text",
-            Checkpoint("yuriyvnv/Qwen3-ASR-1.7B-PT"),
-            "Portuguese",
-            # The card filters by duration without saying at what; Common Voice's clips are far shorter than this.
-            max_seconds=30,
-        ),
-    )
-}
-
-
-@dataclass(frozen=True)
-class Model:
-    """A loaded checkpoint, ready for one direction. `stock` is a `qwen_asr.Qwen3ASRModel`."""
-
-    direction: Direction
-    checkpoint: Checkpoint
-    stock: Any
-
-    @property
-    def placed(self) -> str:
-        """Where it computes and in what, such as `cpu (float32)`."""
-        return f"{self.stock.model.device} ({str(self.stock.model.dtype).removeprefix('torch.')})"
-
-
-def get_direction(name: str) -> Direction:
-    """The direction of that name, or a DirectionError that lists those there are."""
-    if name not in DIRECTIONS:
-        raise DirectionError(f"there is no direction {name!r}: choose one of {', '.join(DIRECTIONS)}")
-    return DIRECTIONS[name]
-
-
-def choose_checkpoint(direction: Direction, choice: str | None = None) -> Checkpoint:
-    """What `--checkpoint` means: nothing is the direction's own, `tiny` the embedded one, else a folder."""
-    if choice is None:
-        return direction.checkpoint
-    return Checkpoint(folder=TINY_FOLDER if choice == "tiny" else Path(choice).expanduser().resolve())
-
-
-def choose_device(device: str | None = None) -> str:
-    """`cuda:0` where torch has a CUDA device, else `cpu`; what is asked for comes first."""
-    import torch
-
-    if device is None:
-        return "cuda:0" if torch.cuda.is_available() else "cpu"
-    try:
-        kind = torch.device(device).type
-    except RuntimeError as error:
-        raise CheckpointError(f"{device!r} is not a device: use cpu, cuda or cuda:0") from error
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise CheckpointError(f"torch finds no CUDA device for --device {device}: use --device cpu")
-    return device
-
-
-def choose_dtype(device: str):
-    """bfloat16, as the cards have it, on CUDA and on processors that compute it natively; else float32.
-
-    Returns a torch dtype.
-    """
-    import torch
-
-    native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return torch.bfloat16 if device.startswith("cuda") or native else torch.float32
-
-
-_LOADED: dict[tuple, Any] = {}
-_LOADING = threading.Lock()
-
-
-def load_model(direction: str, device: str | None = None, dtype=None, checkpoint: str | None = None) -> Model:
-    """Load what a direction needs; each checkpoint is loaded once and kept.
-
-    direction: a key of DIRECTIONS. device: a torch device, by default CUDA where there is one. dtype: a torch dtype,
-    by default `choose_dtype`. checkpoint: None for the direction's own from the hub, `tiny`, or a folder.
-    Raises DirectionError or CheckpointError.
-    """
-    chosen = get_direction(direction)
-    source = choose_checkpoint(chosen, checkpoint)
-    device = choose_device(device)
-    dtype = dtype or choose_dtype(device)
-    with _LOADING:
-        key = (source, device, dtype)
-        if key not in _LOADED:
-            _LOADED[key] = _load(source, device, dtype)
-        model = Model(chosen, source, _LOADED[key])
-    if chosen.has_speakers:
-        check_speaker_tokens(model.stock.processor.tokenizer, source.name)
-    return model
-
-
-def _load(checkpoint: Checkpoint, device: str, dtype):
-    from safetensors import SafetensorError
-
-    from speech.decoding import load_stock_model
-
-    folder = checkpoint_folder(checkpoint)
-    try:
-        return load_stock_model(str(folder), dtype, device)
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise CheckpointError(
-            f"{checkpoint.name} ({folder}) could not be loaded as a Qwen3-ASR checkpoint: "
-            f"{_first_line(error)}; fetch it again, or use --checkpoint tiny"
-        ) from error
-
-
-def checkpoint_folder(checkpoint: Checkpoint) -> Path:
-    """The folder that holds a checkpoint's files, fetched from the hub into its cache where need be.
-
-    The whole snapshot is taken at one revision, because `Qwen3ASRModel.from_pretrained` passes a revision on to the
-    weights but not to the processor. Only JSON, text and safetensors files are taken. Raises CheckpointError.
-    """
-    if checkpoint.folder is not None:
-        if not (checkpoint.folder / "config.json").is_file():
-            raise CheckpointError(
-                f"{checkpoint.folder} is not a checkpoint folder (it has no config.json): "
-                "give the folder that holds config.json and *.safetensors, or use --checkpoint tiny"
-            )
-        return checkpoint.folder
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-    from requests import RequestException
-
-    try:
-        return Path(
-            snapshot_download(
-                checkpoint.repo_id,
-                revision=checkpoint.revision,
-                allow_patterns=["*.json", "*.txt", "*.jinja", "*.safetensors"],
-            )
-        )
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, RequestException, OSError) as error:
-        raise CheckpointError(
-            f"{checkpoint.repo_id} (revision {checkpoint.revision}) is neither in this machine's Hugging Face cache "
-            f"nor to be had from the hub ({type(error).__name__}): log in with `hf auth login` if it asks for it, "
-            f"fetch it with `hf download {checkpoint.repo_id}`, give its folder with --checkpoint FOLDER, "
-            "or try the small embedded model with --checkpoint tiny"
-        ) from error
-
-
-def check_speaker_tokens(tokenizer, name: str) -> None:
-    """Raise CheckpointError unless `<|spk_0|>` and `<|spk_1|>` are tokens that decoding keeps.
-
-    qwen-asr decodes with `skip_special_tokens=True`: a special speaker token would vanish from every transcript.
-    """
-    added = tokenizer.get_added_vocab()
-    special = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
-    for tag in ("<|spk_0|>", "<|spk_1|>"):
-        if tag not in added or tag in special:
-            state = "has no token" if tag not in added else "registers as special the token"
-            raise CheckpointError(
-                f"{name} {state} {tag}, so it can't mark speakers: use okadahiroaki/Qwen3asr_diarization_projembed "
-                "or --checkpoint tiny for --direction diarize"
-            )
-
-
-def transcribe(model: Model, audio: str | Path | np.ndarray, name: str | None = None) -> Transcript:
-    """Turn one recording into text.
-
-    audio: a local file in any format `load_audio` reads, or a float32 mono 16 kHz waveform (samples,) in [-1, 1].
-    name: what the transcript and the errors call the recording; by default the file's name.
-    Raises AudioError for a recording that can't be used, longer ones than the direction takes included.
-    """
-    from speech.decoding import decode
-
-    direction = model.direction
-    waveform, name = prepare_audio(direction, audio, name)
-    decoded = decode(model.stock, waveform, direction.language)
-    turns, warnings = (parse_turns if direction.has_speakers else parse_plain)(decoded.text)
-    if not decoded.ended:
-        warnings += (
-            TranscriptWarning("budget", "the model did not come to an end; the text may be a loop or lack its end"),
-        )
-    if not turns:
-        warnings += (TranscriptWarning("no_speech", "the model found no speech in this recording"),)
-    return Transcript(
-        audio=name,
-        turns=turns,
-        direction=direction.name,
-        language=direction.language,
-        checkpoint=model.checkpoint.name,
-        duration_seconds=round(len(waveform) / SAMPLE_RATE, 3),
-        raw_text=decoded.text,
-        warnings=warnings,
-    )
-
-
-def prepare_audio(
-    direction: Direction, audio: str | Path | np.ndarray, name: str | None = None
-) -> tuple[np.ndarray, str]:
-    """The waveform of a recording that the direction can take, and its name; AudioError for any other."""
-    if isinstance(audio, (str, Path)):
-        return load_audio(audio, max_seconds=direction.max_seconds), name or Path(audio).name
-    name = name or "recording"
-    return check_waveform(audio, name, direction.max_seconds), name
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
-
-
-# The command line
+__all__ = [
+    "DIRECTIONS",
+    "MAX_SECONDS",
+    "Direction",
+    "Model",
+    "check_alignable",
+    "choose_checkpoint",
+    "get_direction",
+    "load_aligner",
+    "load_model",
+    "stream_transcript",
+    "stream_with",
+    "transcribe",
+]
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INCOMPLETE, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
-INCOMPLETE = {"budget"}
-"""Kinds of warnings that mean that text may be missing."""
+INCOMPLETE = {*FAULTS, "partial"}
+"""Kinds of warnings that mean that text may be missing or wrong."""
+TIMED_FORMATS = {"srt", "vtt", "tsv", "rttm"}
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -302,12 +71,34 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--checkpoint", help="`tiny` for the embedded model, or a folder (default: the hub's)")
     parser.add_argument("--device", help="cpu, cuda, cuda:0 … (default: cuda where there is one)")
     parser.add_argument(
-        "-f", "--output_format", "--output-format", choices=list(WRITERS), default="txt", help="default: txt"
+        "-f", "--output_format", "--output-format", choices=[*WRITERS, "all"], default="txt", help="default: txt"
     )
     parser.add_argument(
         "-o", "--output_dir", "--output-dir", type=Path, help="write <name>.<format> there, not to standard output"
     )
+    parser.add_argument("--align", action="store_true", help="measure when each word is said, by a forced aligner")
+    parser.add_argument(
+        "--stereo",
+        action=argparse.BooleanOptionalAction,
+        help="diarize: each channel holds one speaker (default: found out by listening)",
+    )
+    parser.add_argument(
+        "--max_seconds", "--max-seconds", type=_positive(float), default=MAX_SECONDS, help="refuse longer recordings"
+    )
+    parser.add_argument("--max_line_width", "--max-line-width", type=_positive(int), help="srt, vtt: characters")
+    parser.add_argument("--max_line_count", "--max-line-count", type=_positive(int), help="srt, vtt: lines a cue")
     return parser
+
+
+def _positive(kind: type):
+    def parse(text: str):
+        value = kind(text)
+        if not value > 0:
+            raise argparse.ArgumentTypeError(f"{text} is not positive")
+        return value
+
+    parse.__name__ = f"positive {kind.__name__}"
+    return parse
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -318,6 +109,8 @@ def main(argv: list[str] | None = None) -> int:
     if options.output_dir and len(set(outputs)) < len(outputs):
         twice = next(stem for stem in outputs if outputs.count(stem) > 1)
         parser.error(f"two recordings would both be written to {twice}.{options.output_format}: rename one")
+    if options.output_format == "all" and not options.output_dir:
+        parser.error("-f all writes one file a format: say where with --output_dir")
     try:
         return _run(options)
     except KeyboardInterrupt:
@@ -328,35 +121,95 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    if options.align:
+        check_alignable(DIRECTIONS[options.direction])
     model = load_model(options.direction, options.device, checkpoint=options.checkpoint)
+    aligner = load_aligner(options.device, checkpoint=options.checkpoint) if options.align else None
     _say(f"{model.direction.label}, by {model.checkpoint.name} on {model.placed}")
     failed = incomplete = False
     for number, audio in enumerate(options.audio, start=1):
+        _say(f"{number} of {len(options.audio)}: {audio}")
+        delivery = Delivery(options, Path(audio))
+        stream = stream_transcript(
+            model, audio, aligner=aligner, stereo=options.stereo, max_seconds=options.max_seconds
+        )
         try:
-            transcript = transcribe(model, audio)
-            _deliver(options, Path(audio), transcript)
+            with closing(stream), Bar(audio) as bar:
+                for transcript in stream:
+                    delivery.update(transcript)
+                    bar.update(transcript)
         except AudioError as error:
             _say(f"error: {error}")
             failed = True
-            continue
-        _say(f"{number} of {len(options.audio)}: {audio}, {format_duration(transcript.duration_seconds)}")
-        for warning in transcript.warnings:
+        finally:  # also where it broke off, or was interrupted: what is done is kept
+            transcript = delivery.finish()
+        for warning in transcript.warnings if transcript else ():
             _say(f"warning: {Path(audio).name}: {warning.message}")
             incomplete = incomplete or warning.kind in INCOMPLETE
     return EXIT_FAILED if failed else EXIT_INCOMPLETE if incomplete else EXIT_DONE
 
 
-def _deliver(options: argparse.Namespace, audio: Path, transcript: Transcript) -> None:
-    text = WRITERS[options.output_format](transcript)
-    if options.output_dir is None:
-        if len(options.audio) > 1 and options.output_format == "txt":
-            print(f"==> {audio} <==")  # as head and tail mark their files
-        print(text, end="", flush=True)
-        return
-    path = options.output_dir / f"{audio.stem}.{options.output_format}"
-    options.output_dir.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, text)
-    _say(f"written: {path}")
+class Delivery:
+    """Takes one recording's transcripts as they grow to where the user wants them."""
+
+    def __init__(self, options: argparse.Namespace, audio: Path):
+        self._options = options
+        self._audio = audio
+        self._layout = Layout(options.max_line_width, options.max_line_count)
+        self._streams = options.output_dir is None and options.output_format == "txt"
+        self._printed = 0
+        self._transcript: Transcript | None = None
+
+    def update(self, transcript: Transcript) -> None:
+        """Keep the transcript; text for the terminal goes there at once."""
+        if self._streams:
+            if self._transcript is None and len(self._options.audio) > 1:
+                print(f"==> {self._audio} <==")  # as head and tail mark their files
+            new = replace(transcript, turns=transcript.turns[self._printed :])
+            print(WRITERS["txt"](new), end="", flush=True)
+            self._printed = len(transcript.turns)
+        self._transcript = transcript
+
+    def finish(self) -> Transcript | None:
+        """Write what came last, where it isn't written yet; returns it, None where nothing came."""
+        if self._transcript is None or self._streams:
+            return self._transcript
+        suffixes = list(WRITERS) if self._options.output_format == "all" else [self._options.output_format]
+        if TIMED_FORMATS & set(suffixes) and has_estimated_times(self._transcript):
+            _say(f"note: {self._audio.name}: times inside a window are estimated from its text; --align measures them")
+        for suffix in suffixes:
+            text = WRITERS[suffix](self._transcript, self._layout)
+            if self._options.output_dir is None:
+                print(text, end="", flush=True)
+            else:
+                self._write(text, suffix)
+        return self._transcript
+
+    def _write(self, text: str, suffix: str) -> None:
+        path = self._options.output_dir / f"{self._audio.stem}.{suffix}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, text)
+        _say(f"written: {path}")
+
+
+class Bar:
+    """How far a recording is, on standard error where that is a terminal."""
+
+    def __init__(self, audio: str):
+        from tqdm import tqdm
+
+        total = known_seconds(audio)
+        self._bar = tqdm(total=round(total, 1) if total else None, unit="s", unit_scale=True, leave=False, disable=None)
+
+    def __enter__(self) -> Bar:
+        return self
+
+    def update(self, transcript: Transcript) -> None:
+        """Move to where the transcript ends."""
+        self._bar.update(transcript.duration_seconds - self._bar.n)
+
+    def __exit__(self, *_) -> None:
+        self._bar.close()
 
 
 def _say(message: str) -> None:

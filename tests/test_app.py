@@ -9,8 +9,9 @@ import numpy as np
 import torch
 
 import app
-from inference import TINY_FOLDER
-from speech.decoding import load_stock_model
+from speech.alignment import Alignment
+from speech.checkpoints import TINY
+from speech.decoding import Decoded, load_stock_model
 from speech.transcript import Transcript, TranscriptWarning, Turn
 
 MADE = Transcript(
@@ -26,8 +27,8 @@ MADE = Transcript(
 
 
 def test_the_gpu_is_asked_for_by_the_length_of_the_recording():
-    assert app.gpu_seconds("pt", None, np.zeros(30 * 16000, np.float32), "a.wav") == 30
-    assert app.gpu_seconds("diarize", None, np.zeros(180 * 16000, np.float32), "a.wav") == 105
+    assert app.gpu_seconds("pt", None, np.zeros(30 * 16000, np.float32)) == 30
+    assert app.gpu_seconds("diarize", None, np.zeros(120 * 16000, np.float32), MADE.turns) == 75
 
 
 def test_the_duration_takes_what_the_gpu_function_takes():
@@ -36,19 +37,20 @@ def test_the_duration_takes_what_the_gpu_function_takes():
 
 
 def test_what_comes_back_from_a_gpu_worker_can_be_pickled():
-    assert pickle.loads(pickle.dumps(MADE)) == MADE
+    for made in (Decoded("はい。", True), Alignment(MADE.turns, 1)):
+        assert pickle.loads(pickle.dumps(made)) == made
 
 
 def test_on_zero_gpu_the_model_is_moved_after_loading(monkeypatch):
     monkeypatch.setenv("SPACES_ZERO_GPU", "true")
-    model = load_stock_model(str(TINY_FOLDER), torch.bfloat16, "meta")
+    model = load_stock_model(str(TINY.folder), torch.bfloat16, "meta")
     assert {parameter.device.type for parameter in model.model.parameters()} == {"meta"}
 
 
 def test_warnings_are_shown_with_the_text():
     shown = app.show_transcript(MADE)
     assert '<p class="warning">a sentence</p>' in shown
-    assert '<span class="speaker">spk_0</span><span class="words">はい。</span>' in shown
+    assert '<span class="speaker">spk_0</span><time>0:00</time></span><span class="words">はい。</span>' in shown
 
 
 def test_the_environment_chooses_the_checkpoint(monkeypatch):

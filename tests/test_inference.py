@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import functools
+import itertools
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from conftest import EXAMPLES, RECORDINGS, one_recording, recordings_in
 
-import inference
-from inference import DIRECTIONS, TINY_FOLDER, Checkpoint, load_model, transcribe
+from inference import DIRECTIONS, load_model, stream_transcript, transcribe
+from speech import checkpoints
 from speech.audio import load_audio
+from speech.checkpoints import TINY, Checkpoint
 from speech.decoding import Decoded, decode, end_token_ids, token_budget
 from speech.errors import AudioError, CheckpointError, DirectionError
-from speech.transcript import Transcript, parse_turns
+from speech.transcript import Transcript, join_texts, parse_turns
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +38,13 @@ def test_the_transcript_is_what_was_spoken(models, recording):
     assert transcript.checkpoint == "tiny"
     assert transcript.duration_seconds == pytest.approx(len(load_audio(recording.path)) / 16000, abs=0.001)
     if direction.has_speakers:
-        assert transcript.turns == parse_turns(recording.reference)[0]
+        said = parse_turns(recording.reference)[0]
+        assert [(turn.speaker, turn.text) for turn in transcript.turns] == [(t.speaker, t.text) for t in said]
         assert set(transcript.speakers) <= {"spk_0", "spk_1"}
     else:
         assert [(turn.speaker, turn.text) for turn in transcript.turns] == [(None, recording.reference)]
+    for turn in transcript.turns:
+        assert turn.timing == "window" and 0 <= turn.start_seconds < turn.end_seconds <= transcript.duration_seconds
     assert Transcript.from_dict(transcript.to_dict()) == transcript
 
 
@@ -54,7 +60,7 @@ def test_the_text_is_that_of_stock_transcribe(models, direction):
         result = stock.transcribe(audio=(waveform, 16000), language=DIRECTIONS[direction].language)
     finally:
         stock.model.generate = generate
-    assert transcribe(models[direction], waveform).raw_text == result[0].text
+    assert decode(stock, waveform, DIRECTIONS[direction].language).text == result[0].text
 
 
 def test_without_a_forced_language_the_model_names_it(models):
@@ -77,13 +83,17 @@ def test_a_checkpoint_is_loaded_once_for_all_directions(models):
 def test_on_a_cpu_the_dtype_is_what_the_processor_computes(models):
     native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     assert models["pt"].stock.model.dtype == (torch.bfloat16 if native else torch.float32)
-    assert inference.choose_dtype("cuda:0") == torch.bfloat16
+    assert checkpoints.choose_dtype("cuda:0") == torch.bfloat16
 
 
-def test_a_text_that_does_not_end_is_warned_of(models, monkeypatch):
+def test_a_text_that_does_not_end_is_tried_again_in_halves_and_warned_of(models, monkeypatch):
     monkeypatch.setattr("speech.decoding.token_budget", lambda seconds: 3)
-    transcript = transcribe(models["pt"], one_recording("pt").path)
-    assert [warning.kind for warning in transcript.warnings] == ["budget"]
+    recording = one_recording("pt")
+    transcript = transcribe(models["pt"], np.concatenate([load_audio(recording.path)] * 3))
+    assert len(transcript.warnings) > 1
+    assert {warning.kind for warning in transcript.warnings} == {"budget"}
+    starts = [warning.start_seconds for warning in transcript.warnings]
+    assert starts == sorted(set(starts))
 
 
 def test_the_budget_follows_from_the_length():
@@ -104,7 +114,7 @@ def test_a_folder_that_is_no_checkpoint_is_named(tmp_path):
 
 @pytest.mark.parametrize("damage", ["config.json", "model.safetensors"])
 def test_a_damaged_checkpoint_is_named(tmp_path, damage):
-    for file in TINY_FOLDER.iterdir():
+    for file in TINY.folder.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     (tmp_path / damage).write_bytes(b"{" + (tmp_path / damage).read_bytes()[5:2000])
     with pytest.raises(CheckpointError, match=f"{tmp_path.name} .* could not be loaded as a Qwen3-ASR checkpoint"):
@@ -132,19 +142,19 @@ def test_a_snapshot_in_the_cache_is_taken_at_the_revision_without_a_network(tmp_
     (repository / "refs").mkdir()
     (repository / "refs" / "v1").write_text("a" * 40)
     (snapshot / "config.json").write_text("{}")
-    assert inference.checkpoint_folder(checkpoint) == snapshot
+    assert checkpoints.checkpoint_folder(checkpoint) == snapshot
     with pytest.raises(CheckpointError, match="revision main"):
-        inference.checkpoint_folder(Checkpoint("someone/tiny"))
+        checkpoints.checkpoint_folder(Checkpoint("someone/tiny"))
 
 
 def test_a_checkpoint_that_would_lose_its_speakers_is_refused():
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(TINY_FOLDER)
-    inference.check_speaker_tokens(tokenizer, "mine")
+    tokenizer = AutoTokenizer.from_pretrained(TINY.folder)
+    checkpoints.check_speaker_tokens(tokenizer, "mine")
     tokenizer.add_special_tokens({"additional_special_tokens": ["<|spk_0|>"]})
     with pytest.raises(CheckpointError, match=r"mine registers as special the token <\|spk_0\|>"):
-        inference.check_speaker_tokens(tokenizer, "mine")
+        checkpoints.check_speaker_tokens(tokenizer, "mine")
 
 
 def test_a_checkpoint_without_speakers_is_refused_for_calls():
@@ -160,12 +170,57 @@ def test_a_checkpoint_without_speakers_is_refused_for_calls():
             return {token: number for token, number in self.stock.get_added_vocab().items() if "spk" not in token}
 
     with pytest.raises(CheckpointError, match=r"mine has no token <\|spk_0\|>"):
-        inference.check_speaker_tokens(WithoutSpeakers(), "mine")
+        checkpoints.check_speaker_tokens(WithoutSpeakers(), "mine")
 
 
 def test_a_recording_past_the_limit_is_refused(models):
     with pytest.raises(AudioError, match="recording is 31 s long; the limit is 30 s"):
-        transcribe(models["pt"], np.full(31 * 16000, 0.1, np.float32))
+        transcribe(models["pt"], np.full(31 * 16000, 0.1, np.float32), max_seconds=30)
+
+
+def test_a_recording_without_speech_gives_an_empty_transcript_that_says_so(models):
+    noise = np.random.default_rng(0).normal(0, 0.01, 20 * 16000).astype(np.float32)
+    transcript = transcribe(models["pt"], noise)
+    assert (transcript.turns, transcript.raw_text, transcript.duration_seconds) == ((), "", 20.0)
+    assert [warning.kind for warning in transcript.warnings] == ["no_speech"]
+
+
+@pytest.mark.parametrize("direction", ["en2ja", "ja2en", "pt"])
+def test_a_long_recording_is_all_there(models, direction):
+    """Recordings one after the other, with seconds of silence between: 30 s windows hold them all, each once."""
+    recordings = [r for r in recordings_in(RECORDINGS) if r.direction == direction]
+    quiet = np.random.default_rng(0).normal(0, 1e-4, 3 * 16000).astype(np.float32)
+    sound = [part for recording in recordings for part in (load_audio(recording.path), quiet)] * 4
+    seconds = sum(map(len, sound)) / 16000
+    assert seconds > 40
+    *partial, transcript = stream_transcript(models[direction], np.concatenate(sound))
+    expected = [recording.reference for recording in recordings] * 4
+    assert transcript.text == join_texts(expected)
+    assert transcript.warnings == () and transcript.duration_seconds == pytest.approx(seconds, abs=0.001)
+    assert len(partial) > 1
+    for one, two in zip(partial, [*partial[1:], transcript], strict=True):
+        assert two.turns[: len(one.turns)] == one.turns
+        assert [warning.kind for warning in one.warnings] == ["partial"]
+    times = [(turn.start_seconds, turn.end_seconds) for turn in transcript.turns]
+    assert all(one[1] <= two[0] for one, two in itertools.pairwise(times))
+
+
+def test_a_stereo_call_is_exact(models, tmp_path):
+    """One speaker a channel, taking turns: labels, order and times are those of the channels."""
+    one, two = [r for r in recordings_in(RECORDINGS) if r.direction == "ja2en"][:2]
+    first, second = load_audio(one.path), load_audio(two.path)
+    blank = np.random.default_rng(0).normal(0, 1e-4, len(first) + len(second)).astype(np.float32)
+    left, right = blank.copy(), blank.copy()
+    left[: len(first)] += first
+    right[len(first) :] += second
+    soundfile.write(tmp_path / "call.wav", np.stack([np.tile(left, 2), np.tile(right, 2)], axis=1), 16000)
+    for stereo in (None, True):
+        transcript = transcribe(models["diarize"], tmp_path / "call.wav", stereo=stereo)
+        assert [turn.speaker for turn in transcript.turns] == ["spk_0", "spk_1"] * 2
+        half, second_start = len(blank) / 16000, len(first) / 16000
+        starts = [turn.start_seconds for turn in transcript.turns]
+        assert starts == pytest.approx([0, second_start, half, half + second_start], abs=0.8)
+    assert transcribe(models["diarize"], tmp_path / "call.wav", stereo=False).turns != transcript.turns
 
 
 def test_a_device_that_is_not_there_is_named():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -128,11 +130,16 @@ def test_neighbours_never_share_a_speaker_and_no_window_is_lost(one, two):
     second, _ = linker.add(tuple(two), 0.0)
     turns = merge_neighbours(first + second + linker.finish())
     assert "".join(turn.text for turn in turns) == "".join(turn.text for turn in (*one, *two))
-    assert all(a.speaker != b.speaker for a, b in zip(turns, turns[1:], strict=False))
+    assert all(a.speaker != b.speaker for a, b in itertools.pairwise(turns))
 
 
 ALIGNED = Turn(
-    "spk_0", "Bom dia, Ana.", 1.0, 3.0, "aligned", (Word("Bom", 1.0, 1.5), Word(" dia,", 1.5, 2.0), Word(" Ana.", 2.5, 3.0))
+    "spk_0",
+    "Bom dia, Ana.",
+    1.0,
+    3.0,
+    "aligned",
+    (Word("Bom", 1.0, 1.5), Word(" dia,", 1.5, 2.0), Word(" Ana.", 2.5, 3.0)),
 )
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import html
 import json
 
+import numpy as np
 import pytest
-from conftest import EXAMPLES, one_recording, recordings_in
+import soundfile
+from conftest import EXAMPLES, RECORDINGS, one_recording, recordings_in
 from playwright.sync_api import expect
 
 from speech.audio import load_audio
@@ -156,13 +158,60 @@ def test_the_text_can_be_copied_and_downloaded(page):
     page.wait_for_function("async () => (await navigator.clipboard.readText()).length > 0")
     assert page.evaluate("navigator.clipboard.readText()") == lines
     with page.expect_download() as caught:
-        panel.get_by_role("button", name="Download text").click()
+        panel.get_by_role("button", name="Save TXT").click()
     assert caught.value.suggested_filename == f"{recording.path.stem}.txt"
     assert caught.value.path().read_text(encoding="utf-8") == lines
     with page.expect_download() as caught:
-        panel.get_by_role("button", name="Download JSON").click()
+        panel.get_by_role("button", name="Save JSON").click()
     transcript = Transcript.from_dict(json.loads(caught.value.path().read_text(encoding="utf-8")))
     assert transcript.raw_text == recording.reference
+
+
+def test_a_long_recording_streams_and_stop_keeps_what_is_done(page, browser, server, tmp_path):
+    """Another visitor's job, started before, goes on to its end."""
+    recordings = [r for r in recordings_in(RECORDINGS) if r.direction == "pt"]
+    once = np.concatenate([load_audio(recording.path) for recording in recordings])
+    soundfile.write(tmp_path / "talk.flac", np.tile(once, 40), 16000)
+    panel = open_tab(page, "pt")
+    upload(panel, tmp_path / "talk.flac")
+    other_context = browser.new_context()
+    other = other_context.new_page()
+    other.set_default_timeout(SHOWN_MS)
+    other.goto(server)
+    other_panel = open_tab(other, "pt")
+    soundfile.write(tmp_path / "short.flac", np.tile(once, 4), 16000)
+    upload(other_panel, tmp_path / "short.flac")
+    panel.get_by_role("button", name="Transcribe", exact=True).click()
+    other_panel.get_by_role("button", name="Transcribe", exact=True).click()
+    panel.locator(".turn").first.wait_for()
+    assert panel.locator("progress").is_visible()
+    panel.get_by_role("button", name="Stop", exact=True).click()
+    panel.get_by_role("button", name="Transcribe", exact=True).wait_for()
+    done = words(panel)
+    assert done[0].startswith(recordings[0].reference)
+    expect(panel.locator(".warning")).to_contain_text("only the first")
+    with page.expect_download() as caught:
+        panel.get_by_role("button", name="Save JSON").click()
+    kept = Transcript.from_dict(json.loads(caught.value.path().read_text(encoding="utf-8")))
+    assert [turn.text for turn in kept.turns] == done
+    expect(other_panel.locator("progress")).to_have_count(0, timeout=SHOWN_MS)
+    assert "".join(words(other_panel)).count(recordings[-1].reference) == 4
+    assert words(panel) == done
+    other_context.close()
+
+
+@pytest.mark.parametrize("suffix", ["srt", "vtt"])
+def test_subtitles_can_be_saved(page, suffix):
+    recording = one_recording("pt")
+    panel = open_tab(page, "pt")
+    upload(panel, recording.path)
+    panel.get_by_label("Measure when each word is said").check()
+    panel.get_by_role("button", name="Transcribe", exact=True).click()
+    assert words(panel) == [recording.reference]
+    with page.expect_download() as caught:
+        panel.get_by_role("button", name=f"Save {suffix.upper()}").click()
+    assert caught.value.suggested_filename == f"{recording.path.stem}.{suffix}"
+    assert " --> " in caught.value.path().read_text(encoding="utf-8")
 
 
 def test_the_page_says_which_checkpoint_answers(page):

@@ -9,10 +9,11 @@ import subprocess
 import sys
 
 import pytest
+import srt
 import yaml
 from conftest import ROOT, recordings_in
 
-from inference import DIRECTIONS
+from speech.directions import ALIGNER, DIRECTIONS
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FRONT_MATTER = yaml.safe_load(README.split("---\n")[1])
@@ -43,6 +44,12 @@ def test_the_shell_example_prints_what_the_readme_shows():
     assert done.stdout == shown
 
 
+def test_the_subtitle_example_prints_subtitles():
+    done = run(arguments_of(block_with("--align -f srt")), cwd=ROOT)
+    (talk,) = [r for r in recordings_in(ROOT / "examples") if r.path.stem == "portuguese_daily"]
+    assert " ".join(cue.content for cue in srt.parse(done.stdout)).split() == talk.reference.split()
+
+
 def test_the_example_with_many_files_writes_them(tmp_path):
     command = (
         block_with("-f json -o out").replace("-o out", f"-o {tmp_path}").replace(".venv/bin/python", sys.executable)
@@ -71,7 +78,7 @@ def test_the_front_matter_is_that_of_this_space():
     pins = dict(re.findall(r"^([\w-]+)==(\S+)$", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
     assert FRONT_MATTER["sdk_version"] == pins["gradio"]
     assert (ROOT / FRONT_MATTER["app_file"]).is_file()
-    repositories = {direction.checkpoint.repo_id for direction in DIRECTIONS.values()}
+    repositories = {direction.checkpoint.repo_id for direction in DIRECTIONS.values()} | {ALIGNER.repo_id}
     assert set(FRONT_MATTER["models"]) == set(FRONT_MATTER["preload_from_hub"]) == repositories
     assert len(FRONT_MATTER["short_description"]) <= 60  # the hub's limit
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from conftest import EXAMPLES, recordings_in
@@ -93,7 +95,7 @@ def test_all_speech_is_in_a_window_and_no_window_is_too_long(max_seconds, overla
             np.testing.assert_array_equal(piece.waveform, waveform[piece.start : end])
             heard[piece.start : end] = True
     assert np.mean(heard[voice(waveform)]) > 0.999
-    shared = [two.overlap_seconds(one) for one, two in zip(windows, windows[1:], strict=False)]
+    shared = [two.overlap_seconds(one) for one, two in itertools.pairwise(windows)]
     assert shared and all(seconds >= overlap / 2 if overlap else seconds == 0 for seconds in shared)
 
 
@@ -137,7 +139,7 @@ def test_pieces_are_packed_in_order_and_none_is_lost(rows, limit, overlap):
     assert all(window.samples <= limit * 160 for window in windows)
     starts = [piece.start for window in windows for piece in window.pieces]
     assert sorted(set(starts)) == sorted({piece.start for piece in rows})
-    for one, two in zip(windows, windows[1:], strict=False):
+    for one, two in itertools.pairwise(windows):
         assert two.pieces[-1].start > one.pieces[-1].start  # every window brings something new
         assert two.overlap_seconds(one) * 2 <= one.samples / SAMPLE_RATE
 

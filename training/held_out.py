@@ -17,10 +17,8 @@ from speech.decoding import decode, load_stock_model
 from speech.transcript import Turn, join_texts, parse_plain, parse_turns
 from training import pool, sentences, speech
 from training.batches import OUTPUT_LANGUAGE, compose_call, compose_sentences
-from training.core import CoreMaker
 
 ROOT = Path(__file__).parent.parent
-Maker = sentences.SentenceMaker | CoreMaker
 CLIPS = 200
 LONGER = (2, 3, 4)
 """Sentences of one speaker in the rows headed `several sentences`."""
@@ -34,18 +32,14 @@ class Recording:
     reference: str
 
 
-def held_out_recordings(
-    task: str, sentence_counts: tuple[int, ...] = (1,), closed: bool = False
-) -> Iterator[Recording]:
+def held_out_recordings(task: str, sentence_counts: tuple[int, ...] = (1,)) -> Iterator[Recording]:
     """Endless held-out clips of `call`, `pt`, `en2ja`, `ja2en` or `english`, always the same ones.
 
-    sentence_counts: how many sentences a clip of one speaker may have. closed: sentences of the closed set; then only
-    the voices are held out.
+    sentence_counts: how many sentences a clip of one speaker may have.
     """
     rng = random.Random(f"held out {task} {sentence_counts}")
     kind = "en2ja" if task == "english" else task
-    seed = rng.getrandbits(32)
-    maker = CoreMaker(kind, seed) if closed else pool.MAKERS[kind](seed)
+    maker = pool.MAKERS[kind](rng.getrandbits(32))
     while True:
         if kind == "call":
             yield _call(rng, maker)
@@ -53,7 +47,7 @@ def held_out_recordings(
             yield _sentences(rng, maker, task, kind, rng.choice(sentence_counts))
 
 
-def _call(rng: random.Random, maker: Maker) -> Recording:
+def _call(rng: random.Random, maker: sentences.SentenceMaker) -> Recording:
     speakers = speech.draw_speakers(rng, speech.HELD_OUT_HALF_TONES)
 
     def draw_utterance(speaker: speech.Speaker) -> speech.Utterance:
@@ -65,7 +59,7 @@ def _call(rng: random.Random, maker: Maker) -> Recording:
     return Recording(waveform, reference)
 
 
-def _sentences(rng: random.Random, maker: Maker, task: str, kind: str, count: int) -> Recording:
+def _sentences(rng: random.Random, maker: sentences.SentenceMaker, task: str, kind: str, count: int) -> Recording:
     voice = pool.draw_voice(kind, rng, held_out=True)
     factor = speech.draw_factor(rng, voice)
     spoken = [pool.utter(kind, maker.draw(held_out=True), voice).warped(factor) for _ in range(count)]
@@ -75,21 +69,23 @@ def _sentences(rng: random.Random, maker: Maker, task: str, kind: str, count: in
 
 def right_speakers(reference: tuple[Turn, ...], hypothesis: tuple[Turn, ...]) -> int:
     """How many reference turns have most of their matched characters under the right label; labels as they stand."""
+    matched = matched_labels(reference, hypothesis)
+    return sum(labels.count(turn.speaker) * 2 > len(labels) for turn, labels in zip(reference, matched, strict=True))
+
+
+def matched_labels(reference: tuple[Turn, ...], hypothesis: tuple[Turn, ...]) -> list[list[str | None]]:
+    """For each reference turn, the labels under which its characters were found, one a character found."""
     from rapidfuzz.distance import Levenshtein
 
     said, heard = ("".join(turn.text for turn in turns) for turns in (reference, hypothesis))
     labels = [turn.speaker for turn in hypothesis for _ in turn.text]
-    label_of = {}
+    turn_of = [number for number, turn in enumerate(reference) for _ in turn.text]
+    matched: list[list[str | None]] = [[] for _ in reference]
     for block in Levenshtein.opcodes(said, heard):
         if block.tag == "equal":
             for offset in range(block.src_end - block.src_start):
-                label_of[block.src_start + offset] = labels[block.dest_start + offset]
-    right, start = 0, 0
-    for turn in reference:
-        matched = [label_of[place] for place in range(start, start + len(turn.text)) if place in label_of]
-        right += matched.count(turn.speaker) * 2 > len(matched)
-        start += len(turn.text)
-    return right
+                matched[turn_of[block.src_start + offset]].append(labels[block.dest_start + offset])
+    return matched
 
 
 @dataclass(frozen=True)
@@ -127,12 +123,12 @@ def answer(model, row: Row, recording: Recording) -> str:
     return text if prefix == f"language {language}" else ""
 
 
-def measure(model, row: Row, clips: int, closed: bool) -> str:
+def measure(model, row: Row, clips: int) -> str:
     """A row's figures as Markdown: clips, error rate, exact answers, turns with the right speaker."""
     import jiwer
 
     parse = parse_turns if row.task == "call" else parse_plain
-    recordings = islice(held_out_recordings(row.task, row.sentence_counts, closed), clips)
+    recordings = islice(held_out_recordings(row.task, row.sentence_counts), clips)
     pairs = [(parse(recording.reference)[0], parse(answer(model, row, recording))[0]) for recording in recordings]
     said, heard = zip(*pairs, strict=True)
     japanese = OUTPUT_LANGUAGE[row.task] == "Japanese"
@@ -152,12 +148,11 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.held_out", description=__doc__.splitlines()[0])
     parser.add_argument("--checkpoint", default=str(ROOT / "assets" / "tiny"))
     parser.add_argument("--clips", type=int, default=CLIPS, help="clips a row")
-    parser.add_argument("--closed", action="store_true", help="sentences of the closed set: only voices are held out")
     options = parser.parse_args(argv)
     model = load_stock_model(options.checkpoint)
     print("| task | clips | error rate | exact | turns with the right speaker |\n| --- | --- | --- | --- | --- |")
     for row in ROWS:
-        print(measure(model, row, options.clips, options.closed), flush=True)
+        print(measure(model, row, options.clips), flush=True)
     return 0
 
 

@@ -1,0 +1,129 @@
+"""From windows to one transcript, with faults put in where a model would make them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from conftest import EXAMPLES, recordings_in
+
+from speech.alignment import Alignment
+from speech.audio import SAMPLE_RATE, load_audio
+from speech.decoding import Decoded
+from speech.pipeline import Plan, format_time, transcribe_blocks
+from speech.transcript import Transcript, Word
+
+CALL = load_audio(next(r.path for r in recordings_in(EXAMPLES) if r.direction == "diarize"))
+QUIET = np.random.default_rng(0).normal(0, 1e-4, 5 * SAMPLE_RATE).astype(np.float32)
+SOUND = np.concatenate([CALL, QUIET, CALL])
+BLANK = Transcript("a.wav", (), "pt", "Portuguese", "none", 0.0, "")
+PLAIN = Plan(window_seconds=60, overlap_seconds=0, has_speakers=False)
+HALF = 0.75 * (len(CALL) + len(CALL)) / SAMPLE_RATE
+"""Between the length of the whole recording's window and that of its halves, in seconds."""
+
+
+def run(decode, plan=PLAIN, sound=SOUND, **options) -> Transcript:
+    blocks = [block[:, np.newaxis] for block in np.array_split(sound, 9)]
+    *partial, transcript = transcribe_blocks(blocks, BLANK, plan, decode, **options)
+    assert all(one.warnings[-1].kind == "partial" for one in partial)
+    assert transcript.duration_seconds == round(len(sound) / SAMPLE_RATE, 3)
+    return transcript
+
+
+def kinds(transcript: Transcript) -> list[str]:
+    return [warning.kind for warning in transcript.warnings]
+
+
+@pytest.mark.parametrize(
+    ("bad", "kind"),
+    [
+        (Decoded("Bom dia", False), "budget"),
+        (Decoded("Bom dia, bom dia. " * 9, True), "loop"),
+        (Decoded("Bom <|im_start|> dia.", True), "control_token"),
+        (Decoded("system\nBom dia.", True), "echo"),
+        (Decoded("", True), "empty"),
+    ],
+)
+def test_a_bad_window_is_tried_again_in_halves(bad, kind):
+    lengths = []
+
+    def decode(waveform):
+        lengths.append(len(waveform) / SAMPLE_RATE)
+        return bad if lengths[-1] > HALF else Decoded(f"Parte {len(lengths)}.", True)
+
+    transcript = run(decode)
+    assert len(lengths) == 3 and sum(lengths[1:]) == pytest.approx(lengths[0])
+    assert [turn.text for turn in transcript.turns] == ["Parte 2.", "Parte 3."]
+    assert kinds(transcript) == []
+
+    stubborn = run(lambda waveform: bad)
+    assert set(kinds(stubborn)) == {kind} | ({"no_speech"} if kind == "empty" else set())
+    spans = [(w.start_seconds, w.end_seconds) for w in stubborn.warnings if w.kind == kind]
+    assert len(spans) == 4 and spans == sorted(spans) and all(start < end for start, end in spans)
+    assert all(f"{format_time(w.start_seconds)} to " in w.message for w in stubborn.warnings if w.kind == kind)
+    assert stubborn.raw_text.split("\n") == [line for _ in spans for line in bad.text.split("\n")]
+
+
+def test_a_good_window_is_decoded_once():
+    calls = []
+    transcript = run(lambda waveform: calls.append(len(waveform)) or Decoded("Bom dia.", True))
+    assert len(calls) == 1
+    (turn,) = transcript.turns
+    assert turn.timing == "window"
+    assert turn.start_seconds == pytest.approx(0.3, abs=0.4)
+    assert turn.end_seconds == pytest.approx(len(SOUND) / SAMPLE_RATE, abs=0.7)
+
+
+def test_silence_is_never_decoded():
+    transcript = run(None, sound=np.tile(QUIET, 5))
+    assert kinds(transcript) == ["no_speech"] and transcript.turns == ()
+
+
+def test_aligned_times_skip_the_silence_that_was_left_out_and_mending_is_counted():
+    """A word in the first second and one in the last second of a window from which five seconds are missing."""
+
+    def align(waveform, turns):
+        seconds = len(waveform) / SAMPLE_RATE
+        words = (Word("Bom", 0.5, 1.0), Word(" dia.", seconds - 1.0, seconds - 0.5))
+        (turn,) = turns
+        times = {"start_seconds": 0.5, "end_seconds": seconds - 0.5}
+        return Alignment((replace(turn, words=words, timing="aligned", **times),), 3)
+
+    transcript = run(lambda waveform: Decoded("Bom dia.", True), align=align)
+    (turn,) = transcript.turns
+    end = len(SOUND) / SAMPLE_RATE
+    assert turn.words[0].start_seconds == pytest.approx(0.5, abs=0.3)
+    assert turn.words[1].start_seconds == pytest.approx(end - 1.0, abs=0.3)
+    assert (turn.start_seconds, turn.end_seconds) == (turn.words[0].start_seconds, turn.words[1].end_seconds)
+    assert [w.message for w in transcript.warnings] == [
+        "3 of the aligner's times were zero-length, backward or outside: they are mended"
+    ]
+
+
+def test_a_weak_link_is_a_warning_with_its_time():
+    texts = iter(
+        ["<|spk_0|> はい、そうです。", "<|spk_0|> まったく別の話です。 <|spk_1|> ええ。", "<|spk_0|> そうですか。"]
+    )
+    plan = Plan(window_seconds=20, overlap_seconds=5, has_speakers=True)
+    transcript = run(lambda waveform: Decoded(next(texts), True), plan=plan, stereo=False)
+    assert set(kinds(transcript)) == {"weak_link"}
+    assert all(0 < warning.start_seconds < 40 for warning in transcript.warnings)
+
+
+def test_what_fails_while_reading_comes_after_what_was_done():
+    def blocks():
+        yield SOUND[:, np.newaxis]
+        yield np.tile(SOUND, 10)[:, np.newaxis]
+        raise OSError("the disk is gone")
+
+    done = []
+    with pytest.raises(OSError, match="the disk is gone"):
+        for transcript in transcribe_blocks(blocks(), BLANK, PLAIN, lambda waveform: Decoded("Bom dia.", True)):
+            done.append(transcript)
+    assert done and done[-1].turns and kinds(done[-1]) == ["partial"]
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(0, "0:00"), (5.9, "0:05"), (750, "12:30"), (3723, "1:02:03")])
+def test_times_are_shown_as_on_a_clock(seconds, shown):
+    assert format_time(seconds) == shown
