@@ -288,9 +288,7 @@ def _samples(frame: av.AudioFrame) -> np.ndarray:
     return samples.astype(np.float32).T
 
 
-def _resample(
-    blocks: Iterable[tuple[np.ndarray, int]], name: str, max_seconds: float | None
-) -> Iterator[np.ndarray]:
+def _resample(blocks: Iterable[tuple[np.ndarray, int]], name: str, max_seconds: float | None) -> Iterator[np.ndarray]:
     """Blocks (samples, channels), each with its rate in Hz, at 16 kHz.
 
     soxr gives the same samples in blocks as in one piece. Rate and channels may change on the way, as they do in

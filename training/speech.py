@@ -86,9 +86,15 @@ def _espeak(text: str, voice: Voice) -> np.ndarray:
 
 def trim(waveform: np.ndarray, threshold: float = 0.01) -> np.ndarray:
     """Cut what is quieter than `threshold` from both ends, leaving 20 ms."""
+    start, end = loud_span(waveform, threshold)
+    return waveform[start:end]
+
+
+def loud_span(waveform: np.ndarray, threshold: float = 0.01) -> tuple[int, int]:
+    """First and end sample of what `trim` leaves."""
     loud = np.flatnonzero(np.abs(waveform) > threshold)
     margin = SAMPLE_RATE // 50
-    return waveform[max(0, loud[0] - margin) : loud[-1] + margin]
+    return max(0, int(loud[0]) - margin), min(len(waveform), int(loud[-1]) + margin)
 
 
 def draw_factor(rng: random.Random, voice: Voice) -> float:
