@@ -114,8 +114,7 @@ def run_model(
 ) -> Decoded | Alignment:
     """The one function that computes, for one window: its text, or, where turns are given, their times."""
     if turns is not None:
-        aligner = load_aligner(checkpoint=checkpoint)
-        return align_turns(aligner, waveform, turns, get_direction(direction).language)
+        return align_turns(load_aligner(), waveform, turns, get_direction(direction).language)
     model = load_model(direction, checkpoint=checkpoint)
     return decode(model.stock, waveform, model.direction.language)
 
@@ -258,8 +257,8 @@ def build_demo(checkpoint: str | None = None) -> gr.Blocks:
 
 
 TINY_NOTE = (
-    '<p class="note"><b>The tiny embedded model answers.</b> It knows some 150 sentences, spoken by '
-    "synthetic voices, and shows how the tool works; it says nothing about the quality of the real checkpoints.</p>"
+    '<p class="note"><b>The tiny embedded model answers.</b> It knows some hundreds of words in synthetic voices, and '
+    "shows how the tool works; it says nothing about the quality of the real checkpoints.</p>"
 )
 
 
@@ -342,7 +341,7 @@ def main(argv: list[str] | None = None) -> int:
     if ON_ZERO_GPU:
         for direction in DIRECTIONS:
             load_model(direction, checkpoint=options.checkpoint)
-        load_aligner(checkpoint=options.checkpoint)
+        load_aligner()
     demo = build_demo(options.checkpoint)
     demo.queue(max_size=MAX_WAITING)
     demo.launch(

@@ -8,6 +8,7 @@ from itertools import chain
 import numpy as np
 
 from speech.audio import SAMPLE_RATE
+from speech.errors import AudioError
 
 HEARD_SECONDS = 300.0
 """How much of the beginning decides."""
@@ -25,6 +26,7 @@ def split_or_mix(blocks: Iterable[np.ndarray], stereo: bool | None) -> tuple[boo
     """Whether to hear the channels one by one, and the blocks for that: (samples, 2), or mono (samples, 1).
 
     blocks: float32 16 kHz, (samples, channels). stereo: True or False where the user has said so, None to find out.
+    Raises AudioError, when the blocks are taken, where the user said so and there are not two channels.
     """
     blocks = iter(blocks)
     held: list[np.ndarray] = []
@@ -57,4 +59,6 @@ def _as_one(block: np.ndarray) -> np.ndarray:
 
 
 def _as_two(block: np.ndarray) -> np.ndarray:
-    return block if block.shape[1] == 2 else np.repeat(_as_one(block), 2, axis=1)
+    if block.shape[1] != 2:
+        raise AudioError(f"the recording has {block.shape[1]} channel(s), and --stereo needs 2: leave --stereo out")
+    return block

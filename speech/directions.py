@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from speech.checkpoints import ASSETS, TINY, Checkpoint
+from speech.checkpoints import TINY, Checkpoint
 from speech.errors import DirectionError
 from speech.pipeline import Plan
 
@@ -65,7 +65,6 @@ DIRECTIONS = {
 }
 
 ALIGNER = Checkpoint("Qwen/Qwen3-ForcedAligner-0.6B")
-TINY_ALIGNER = Checkpoint(folder=ASSETS / "tiny_aligner")
 
 
 def get_direction(name: str) -> Direction:

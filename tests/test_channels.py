@@ -8,6 +8,7 @@ from conftest import EXAMPLES, recordings_in
 
 from speech.audio import load_audio
 from speech.channels import has_one_speaker_a_channel, split_or_mix
+from speech.errors import AudioError
 
 CALL = load_audio(next(r.path for r in recordings_in(EXAMPLES) if r.direction == "diarize"))
 QUIET = np.random.default_rng(0).normal(0, 1e-4, len(CALL)).astype(np.float32)
@@ -44,10 +45,14 @@ def test_no_sample_is_lost_by_listening_first(said):
     np.testing.assert_allclose(np.concatenate(list(blocks)), expected, atol=1e-7)
 
 
-def test_what_is_not_two_channels_is_mixed_or_doubled():
+def test_what_is_not_two_channels_is_mixed():
     split, blocks = split_or_mix(iter([np.ones((4, 3), np.float32)]), None)
     assert not split
     assert [block.tolist() for block in blocks] == [[[1.0]] * 4]
-    split, blocks = split_or_mix(iter([np.ones((2, 1), np.float32)]), True)
-    assert split
-    assert [block.tolist() for block in blocks] == [[[1.0, 1.0]] * 2]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_channels_that_are_not_there_are_told(channels):
+    _, blocks = split_or_mix(iter([np.ones((2, channels), np.float32)]), True)
+    with pytest.raises(AudioError, match=rf"has {channels} channel.s., and --stereo needs 2: leave --stereo out"):
+        list(blocks)

@@ -13,7 +13,7 @@ import soundfile
 from conftest import ROOT, one_recording
 
 from inference import DIRECTIONS
-from speech.formats import write_txt
+from speech.formats import WRITERS, write_txt
 from speech.transcript import Transcript, parse_turns
 
 
@@ -144,3 +144,62 @@ def test_an_interrupt_is_exit_code_130(monkeypatch):
     monkeypatch.setattr("inference.transcribe", interrupt)
     code = inference.main([str(one_recording("pt").path), "--direction", "pt", "--checkpoint", "tiny"])
     assert code == 130
+
+
+def test_every_format_in_one_call(tmp_path):
+    recording = one_recording("diarize")
+    done = tiny("diarize", recording.path, "-f", "all", "-o", tmp_path)
+    assert done.returncode == 0, done.stderr
+    stem = recording.path.stem
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted(f"{stem}.{suffix}" for suffix in WRITERS)
+    turns = parse_turns(recording.reference)[0]
+    for suffix in ("txt", "srt", "vtt", "tsv"):
+        assert (tmp_path / f"{stem}.{suffix}").read_text(encoding="utf-8").count("[spk_") >= len(turns)
+    assert (tmp_path / f"{stem}.rttm").read_text().count("SPEAKER ") == len(turns)
+    assert "times inside a window are estimated" in done.stderr
+
+
+def test_the_aligner_that_is_not_to_be_had_is_named():
+    done = tiny("diarize", one_recording("diarize").path, "--align")
+    assert done.returncode == 1 and done.stdout == ""
+    assert "error: Qwen/Qwen3-ForcedAligner-0.6B (revision main) is neither in this machine's" in done.stderr
+
+
+def test_translations_cannot_be_aligned():
+    done = tiny("en2ja", one_recording("en2ja").path, "--align")
+    assert done.returncode == 1 and done.stdout == ""
+    assert "error: words can't be aligned for en2ja: the text is in another language than the speech" in done.stderr
+
+
+def test_all_formats_need_a_folder():
+    done = tiny("pt", one_recording("pt").path, "-f", "all")
+    assert done.returncode == 2 and "--output_dir" in done.stderr
+
+
+def test_a_recording_past_the_limit_is_refused():
+    done = tiny("pt", one_recording("pt").path, "--max-seconds", "1")
+    assert done.returncode == 1
+    assert "the limit is 1 s: cut it into shorter recordings" in done.stderr
+
+
+def test_noise_gives_an_empty_transcript_that_says_so(tmp_path):
+    noise = np.random.default_rng(0).normal(0, 0.01, 5 * 16000).astype(np.float32)
+    soundfile.write(tmp_path / "noise.wav", noise, 16000)
+    done = tiny("pt", tmp_path / "noise.wav")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "warning: noise.wav: there is no speech in this recording, or the model found none" in done.stderr
+
+
+def test_what_was_done_before_the_damage_is_kept(tmp_path):
+    """Two films' sound, the second one broken: PyAV reads up to the damage."""
+    recording = one_recording("pt")
+    sound = np.tile(soundfile.read(recording.path, dtype="float32")[0], 120)
+    soundfile.write(tmp_path / "long.flac", sound, 16000)
+    data = bytearray((tmp_path / "long.flac").read_bytes())
+    place = int(len(data) * 0.95)
+    data[place : place + 20000] = bytes(20000)
+    (tmp_path / "long.flac").write_bytes(data)
+    done = tiny("pt", tmp_path / "long.flac", "-o", tmp_path / "out")
+    assert done.returncode == 1
+    assert "error: long.flac is damaged after" in done.stderr and "warning: long.flac: only the first" in done.stderr
+    assert (tmp_path / "out" / "long.txt").read_text(encoding="utf-8").startswith(recording.reference)

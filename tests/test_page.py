@@ -205,7 +205,6 @@ def test_subtitles_can_be_saved(page, suffix):
     recording = one_recording("pt")
     panel = open_tab(page, "pt")
     upload(panel, recording.path)
-    panel.get_by_label("Measure when each word is said").check()
     panel.get_by_role("button", name="Transcribe", exact=True).click()
     assert words(panel) == [recording.reference]
     with page.expect_download() as caught:
