@@ -60,6 +60,10 @@ TEXT_CONFIG = {
     },
     "tie_word_embeddings": True,
 }
+STEP_MILLISECONDS = 80
+TIME_STEPS = 2400
+"""The aligner's grid is Qwen3-ForcedAligner-0.6B's; it ends after 192 s, a little past the 180 s that qwen-asr aligns
+at once, where the real one's 5,000 steps would make a head of 2 MB."""
 
 
 def added_tokens() -> list:
@@ -138,6 +142,43 @@ def build_model(tokenizer):
     model = Qwen3ASRForConditionalGeneration(config)
     model.generation_config = GenerationConfig(eos_token_id=end_ids, pad_token_id=end_ids[0], do_sample=False)
     return model
+
+
+def build_aligner(tiny_config, tokenizer):
+    """A forced aligner on the shape and tokenizer of a tiny checkpoint, random weights, float32.
+
+    tiny_config: that checkpoint's `Qwen3ASRConfig`. What differs is what differs in Qwen3-ForcedAligner-0.6B's
+    config.json: the head tells a step of time instead of a token, so nothing is tied.
+    """
+    from qwen_asr.core.transformers_backend import Qwen3ASRConfig, Qwen3ASRForConditionalGeneration
+
+    thinker = tiny_config.thinker_config.to_dict()
+    config = Qwen3ASRConfig(
+        thinker_config=thinker
+        | {
+            "model_type": "qwen3_forced_aligner",
+            "classify_num": TIME_STEPS,
+            "text_config": thinker["text_config"] | {"tie_word_embeddings": False},
+            "tie_word_embeddings": False,
+        },
+        support_languages=["English", "Portuguese", "Japanese"],
+        architectures=["Qwen3ASRForConditionalGeneration"],
+        timestamp_token_id=tokenizer.convert_tokens_to_ids("<timestamp>"),
+        timestamp_segment_time=STEP_MILLISECONDS,
+    )
+    return Qwen3ASRForConditionalGeneration(config)
+
+
+def save_aligner(model, processor, folder: Path) -> None:
+    """Write a forced aligner as `save_checkpoint` does.
+
+    transformers writes the class's own `model_type` for the thinker, which would load as a model that writes text.
+    """
+    save_checkpoint(model, processor, folder)
+    path = folder / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config["thinker_config"]["model_type"] = model.config.thinker_config.model_type
+    path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 
 def save_checkpoint(model, processor, folder: Path) -> None:
