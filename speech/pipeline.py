@@ -119,7 +119,7 @@ def read_window(
         mended = alignment.mended
         turns = tuple(_in_recording(turn, window) for turn in alignment.turns)
     else:
-        times = (window.start_seconds, window.end_seconds)
+        times = (round(window.start_seconds, 3), round(window.end_seconds, 3))
         turns = tuple(Turn(turn.speaker, turn.text, *times, "window") for turn in turns)
     yield Reading(
         window,

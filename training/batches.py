@@ -1,7 +1,7 @@
 """Utterances -> clips -> batches: what one step of training hears and should write."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +9,11 @@ import numpy as np
 from training import speech
 from training.speech import Speaker, Utterance, Voice
 
-MIX = {"call": 0.32, "ja2en": 0.22, "en2ja": 0.2, "pt": 0.16, "english": 0.04, "japanese": 0.05, "silence": 0.01}
+MIX = {"call": 0.28, "ja2en": 0.22, "en2ja": 0.2, "pt": 0.18, "english": 0.05, "japanese": 0.06, "silence": 0.01}
 """Share of clips of each task. `english` and `japanese` are the translation sentences transcribed."""
+CORE_MIX = MIX | {"call": 0.6}
+SCRIPTED_SHARE = 0.35
+"""Of the calls, where there are scripts: the sentences of one script in its order, in any voices."""
 SENTENCES_MIX = {task: share for task, share in MIX.items() if task not in ("call", "silence")}
 """For the first steps: short clips, in which sounds are found sooner."""
 OUTPUT_LANGUAGE = {
@@ -90,8 +93,15 @@ def compose_sentences(task: str, utterances: list[Utterance], rng: random.Random
 class ClipMaker:
     """Draws clips of every task from a pool of utterances; each is mixed anew, so none comes twice."""
 
-    def __init__(self, pool: dict[str, list[Utterance]], mix: dict[str, float], seed: int):
+    def __init__(
+        self,
+        pool: dict[str, list[Utterance]],
+        mix: dict[str, float],
+        seed: int,
+        scripts: Sequence[list[list[str]]] = (),
+    ):
         self._mix = mix
+        self._scripts = scripts
         self._rng = random.Random(seed)
         self._pool = pool
         self._by_voice: dict[str, dict[tuple, list[Utterance]]] = {}
@@ -128,13 +138,20 @@ class ClipMaker:
     def _call(self) -> tuple[np.ndarray, str, str]:
         rng = self._rng
         speakers = speech.draw_speakers(rng, speech.TRAINING_HALF_TONES)
+        turn_lengths, texts = speech.draw_turn_lengths(rng), iter(())
+        if self._scripts and rng.random() < SCRIPTED_SHARE:
+            script = rng.choice(self._scripts)
+            turn_lengths = [len(turn) for turn in script]
+            texts = iter([text for turn in script for text in turn])
 
         def draw_utterance(speaker: Speaker) -> Utterance:
             voice = Voice("openjtalk", half_tone=speaker.half_tone)
-            return _scaled(rng.choice(self._by_voice["call"][voice.speaker])).warped(speaker.factor)
+            utterances = self._by_voice["call"][voice.speaker]
+            text = next(texts, None)
+            utterance = rng.choice([u for u in utterances if text in (None, u.text)])
+            return _scaled(utterance).warped(speaker.factor)
 
-        telephone = rng.random() < TELEPHONE_SHARE
-        return compose_call(rng, speakers, speech.draw_turn_lengths(rng), draw_utterance, telephone)
+        return compose_call(rng, speakers, turn_lengths, draw_utterance, rng.random() < TELEPHONE_SHARE)
 
     def _one_speaker(self, task: str) -> tuple[np.ndarray, str, str, str]:
         rng = self._rng

@@ -23,7 +23,8 @@ from training import pool as pools
 from training import sentences
 from training.architecture import build_model, build_processor, save_checkpoint
 from training.batched_model import decoder_logits, encode, log_mel
-from training.batches import MIX, SENTENCES_MIX, Clip, ClipMaker
+from training.batches import CORE_MIX, MIX, SENTENCES_MIX, Clip, ClipMaker
+from training.core import SCRIPTS, core_pool
 
 ROOT = Path(__file__).parent.parent
 PEAK_LEARNING_RATE = 6e-4
@@ -42,15 +43,18 @@ class Stage:
     steps: int
     mix: dict[str, float]
     whole: bool  # else the encoder alone learns
+    sounds: bool = True  # whether the loss on the projector's output counts
 
 
 STAGES = (
     Stage(3000, SENTENCES_MIX, whole=False),
     Stage(1500, MIX, whole=False),
     Stage(1500, SENTENCES_MIX, whole=True),
-    Stage(18000, MIX, whole=True),
+    Stage(9000, MIX, whole=True),
 )
 """Sounds first, and short clips first: a decoder that can't hear yet only learns the sentences by heart."""
+CORE_STAGES = (Stage(1500, CORE_MIX, whole=True, sounds=False),)
+"""The end of a short training: on a closed set of sentences (training.core)."""
 
 
 def tokenizer_texts(count: int = 4000) -> list[str]:
@@ -134,7 +138,7 @@ class Trainer:
         if stage.whole:
             text_loss, word_loss = self._decoder_losses(audio, mask, clips)
         self.optimizer.zero_grad()
-        (text_loss + SOUND_WEIGHT * sound_loss + WORD_WEIGHT * word_loss).backward()
+        (text_loss + SOUND_WEIGHT * stage.sounds * sound_loss + WORD_WEIGHT * word_loss).backward()
         nn.utils.clip_grad_norm_(self.parameters, 1.0)
         self.optimizer.step()
         self.schedule.step()
@@ -176,15 +180,15 @@ def learning_rate_factor(step: int, steps: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - WARMUP_STEPS) / max(1, steps - WARMUP_STEPS))))
 
 
-def train(output: Path, work: Path, start: Path | None) -> None:
+def train(output: Path, work: Path, start: Path | None, core: bool) -> None:
     """Speak what is missing, train through the stages, write the checkpoint to `output`.
 
-    start: a checkpoint of an earlier run to go on from, with the last stage alone.
+    start: a checkpoint of an earlier run whose weights to go on from. core: end on the closed set of sentences.
     """
     torch.manual_seed(0)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    pool = pools.load_or_make(work / "pool")
-    stages = STAGES[-1:] if start else STAGES
+    pool = core_pool(work / "core") if core else pools.load_or_make(work / "pool")
+    stages = CORE_STAGES if core else STAGES
     processor = build_processor(tokenizer_texts())
     spellings = {symbol for kind in pool.values() for utterance in kind for symbol in utterance.spelling} | {"0", "1"}
     trainer = Trainer(processor, spellings, sum(stage.steps for stage in stages), device)
@@ -192,7 +196,7 @@ def train(output: Path, work: Path, start: Path | None) -> None:
         trainer.start_from(start)
     log = Log()
     for number, stage in enumerate(stages):
-        batches = ClipMaker(pool, stage.mix, seed=number).batches()
+        batches = ClipMaker(pool, stage.mix, seed=number, scripts=SCRIPTS if core else []).batches()
         if start is None and stage.whole and (number == 0 or not stages[number - 1].whole):
             trainer.match_audio_to_text(next(batches))
         for clips in islice(batches, stage.steps):
@@ -229,9 +233,10 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.tiny", description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=ROOT / "assets" / "tiny")
     parser.add_argument("--work", type=Path, default=ROOT / "training" / "work", help="where spoken data is kept")
-    parser.add_argument("--start", type=Path, help="go on from this checkpoint's weights, with the last stage")
+    parser.add_argument("--start", type=Path, help="go on from this checkpoint's weights")
+    parser.add_argument("--core", action="store_true", help="train on the closed set of sentences")
     options = parser.parse_args(argv)
-    train(options.output, options.work, options.start)
+    train(options.output, options.work, options.start, options.core)
     return 0
 
 
