@@ -15,8 +15,9 @@ import pytest
 import torch
 from conftest import one_recording
 
-from inference import TINY_FOLDER, load_model, transcribe
+from inference import load_model, transcribe
 from speech.audio import load_audio
+from speech.checkpoints import TINY
 
 AUDIO = {
     "d_model": 1024,
@@ -49,7 +50,7 @@ TEXT = {
 
 def real_config() -> dict:
     """The tiny checkpoint's config.json with the real sizes."""
-    config = json.loads((TINY_FOLDER / "config.json").read_text())
+    config = json.loads((TINY.folder / "config.json").read_text())
     config["thinker_config"]["audio_config"] |= AUDIO
     config["thinker_config"]["text_config"] |= TEXT
     return config
@@ -84,7 +85,7 @@ def real_folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("Qwen3-ASR-1.7B")
     if shutil.disk_usage(folder).free < 8e9:
         pytest.skip("the real shape needs 8 GB of free disk")
-    for file in TINY_FOLDER.iterdir():
+    for file in TINY.folder.iterdir():
         if file.suffix in (".json", ".txt", ".jinja") and file.name != "config.json":
             shutil.copy(file, folder)
     (folder / "config.json").write_text(json.dumps(real_config()))
