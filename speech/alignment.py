@@ -7,7 +7,6 @@ after it. And the times are read before that repair, so that what it changes can
 Not covered: text in another language than the audio. The aligner would place it without a word of doubt.
 """
 
-import os
 import threading
 import unicodedata
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from itertools import pairwise
 import numpy as np
 
 from speech.audio import SAMPLE_RATE, format_duration
+from speech.decoding import load_placed
 from speech.errors import AudioError
 from speech.transcript import Turn, Word
 
@@ -44,17 +44,9 @@ def load_stock_aligner(path: str, dtype=None, device: str = "cpu"):
 
     dtype: a torch dtype, or None for float32. Raises OSError, ValueError or SafetensorError where there is none.
     """
-    import torch
     from qwen_asr import Qwen3ForcedAligner
 
-    # ZeroGPU packs what `.to("cuda")` moves at start-up, when there is no device to load on to yet.
-    on_zero_gpu = bool(os.environ.get("SPACES_ZERO_GPU"))
-    aligner = Qwen3ForcedAligner.from_pretrained(
-        path, dtype=dtype or torch.float32, device_map="cpu" if on_zero_gpu else device
-    )
-    if on_zero_gpu:
-        aligner.model.to(device)
-    return aligner
+    return load_placed(Qwen3ForcedAligner, path, dtype, device)
 
 
 def align_turns(aligner, waveform: np.ndarray, turns: Sequence[Turn], language: str) -> Alignment:

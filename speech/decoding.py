@@ -35,17 +35,21 @@ def load_stock_model(path: str, dtype=None, device: str = "cpu"):
     dtype: a torch dtype, or None for float32. Raises OSError, ValueError or SafetensorError where the folder is not a
     checkpoint.
     """
-    import torch
     from qwen_asr import Qwen3ASRModel
+
+    return load_placed(Qwen3ASRModel, path, dtype, device)
+
+
+def load_placed(stock: type, path: str, dtype, device: str):
+    """Load one of qwen_asr's classes from a folder, on `device`, ZeroGPU's included; a dtype of None is float32."""
+    import torch
 
     # ZeroGPU packs what `.to("cuda")` moves at start-up, when there is no device to load on to yet.
     on_zero_gpu = bool(os.environ.get("SPACES_ZERO_GPU"))
-    model = Qwen3ASRModel.from_pretrained(
-        path, dtype=dtype or torch.float32, device_map="cpu" if on_zero_gpu else device
-    )
+    loaded = stock.from_pretrained(path, dtype=dtype or torch.float32, device_map="cpu" if on_zero_gpu else device)
     if on_zero_gpu:
-        model.model.to(device)
-    return model
+        loaded.model.to(device)
+    return loaded
 
 
 def token_budget(seconds: float) -> int:

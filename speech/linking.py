@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 
-from speech.transcript import Turn, Word, join_texts
+from speech.transcript import Turn, Word, merge_neighbours
 
 CHARACTERS_PER_SECOND = 14.0
 """Fast Japanese, in kana; how far to look for the overlap's words in both texts."""
@@ -79,7 +79,7 @@ class Linker:
         if not pairs:
             return self._open + named, link
         i, j = _seam(pairs, before, after)
-        return _up_to(self._open, len(_characters(self._open)) - len(before) + i) + _from(named, j), link
+        return _between(self._open, 0, len(_characters(self._open)) - len(before) + i) + _between(named, j), link
 
     def _name(self, labels: set[str], votes: dict[str, Counter]) -> tuple[dict[str, str], bool]:
         """The recording's label for each of a window's labels, and whether that is certain.
@@ -167,21 +167,13 @@ def _begins_sentence(text: list[_Character], place: int) -> bool:
     return place > 0 and text[place - 1].text in SENTENCE_ENDS
 
 
-def _up_to(turns: tuple[Turn, ...], characters: int) -> tuple[Turn, ...]:
-    """The turns' first so many characters."""
-    kept = []
+def _between(turns: tuple[Turn, ...], start: int, end: int | None = None) -> tuple[Turn, ...]:
+    """The turns' characters from start to end, counted through all of them; to the last where end is None."""
+    kept, place = [], 0
     for turn in turns:
-        kept += cut_turn(turn, 0, characters)
-        characters = max(0, characters - len(turn.text))
-    return tuple(kept)
-
-
-def _from(turns: tuple[Turn, ...], characters: int) -> tuple[Turn, ...]:
-    """The turns without their first so many characters."""
-    kept = []
-    for turn in turns:
-        kept += cut_turn(turn, characters, len(turn.text))
-        characters = max(0, characters - len(turn.text))
+        last = len(turn.text) if end is None else max(0, end - place)
+        kept += cut_turn(turn, max(0, start - place), last)
+        place += len(turn.text)
     return tuple(kept)
 
 
@@ -212,30 +204,6 @@ def _without_blank_words(words: list[Word]) -> list[Word]:
         else:
             kept[-1] = replace(kept[-1], text=kept[-1].text + word.text)
     return kept
-
-
-def merge_neighbours(turns: tuple[Turn, ...]) -> tuple[Turn, ...]:
-    """Join neighbours of one speaker into one turn, which begins with the first and ends with the last."""
-    merged: list[Turn] = []
-    for turn in turns:
-        if merged and merged[-1].speaker == turn.speaker:
-            merged[-1] = _merge(merged[-1], turn)
-        else:
-            merged.append(turn)
-    return tuple(merged)
-
-
-def _merge(one: Turn, two: Turn) -> Turn:
-    text = join_texts((one.text, two.text))
-    words: tuple[Word, ...] = ()
-    if one.words and two.words:
-        seam = text[len(one.text) : len(text) - len(two.text)]
-        words = (*one.words, replace(two.words[0], text=seam + two.words[0].text), *two.words[1:])
-    if one.start_seconds is None or two.start_seconds is None:
-        return Turn(one.speaker, text)
-    timing = "aligned" if one.timing == two.timing == "aligned" else "window"
-    end = max(one.end_seconds, two.end_seconds)
-    return Turn(one.speaker, text, one.start_seconds, end, timing, words if timing == "aligned" else ())
 
 
 def _next_label(taken: set[str]) -> str:

@@ -16,8 +16,8 @@ from speech.alignment import Alignment
 from speech.audio import SAMPLE_RATE, format_duration
 from speech.channels import split_or_mix
 from speech.decoding import Decoded
-from speech.linking import MIN_CONFIDENCE, Linker, merge_neighbours
-from speech.transcript import Transcript, TranscriptWarning, Turn, parse_plain, parse_turns
+from speech.linking import MIN_CONFIDENCE, Linker
+from speech.transcript import Transcript, TranscriptWarning, Turn, merge_neighbours, parse_plain, parse_turns
 from speech.windows import Window, cut_channels, cut_windows, halves
 
 MIN_RETRY_SECONDS = 4.0

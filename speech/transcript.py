@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from itertools import groupby
+from dataclasses import asdict, dataclass, replace
 
 # Where a turn's times come from: a forced aligner, or only the model input that held the turn.
 TIMINGS = ("aligned", "window")
@@ -221,7 +220,7 @@ def parse_turns(raw_text: str) -> tuple[tuple[Turn, ...], tuple[TranscriptWarnin
             runs.append((tag[1], []))
         runs[-1][1].append(text)
     spoken = [(speaker, join_texts(texts)) for speaker, texts in runs]
-    turns = _merge_neighbours((speaker, text) for speaker, text in spoken if text)
+    turns = merge_neighbours(Turn(speaker, text) for speaker, text in spoken if text)
     return turns, _turn_warnings(spoken, [token for token in tokens if not _TAG.match(token)])
 
 
@@ -236,11 +235,28 @@ def parse_plain(raw_text: str) -> tuple[tuple[Turn, ...], tuple[TranscriptWarnin
     return turns, _control_token_warnings(pieces[1::2])
 
 
-def _merge_neighbours(spoken: Iterable[tuple[str | None, str]]) -> tuple[Turn, ...]:
-    return tuple(
-        Turn(speaker, join_texts(text for _, text in run))
-        for speaker, run in groupby(spoken, key=lambda speaker_and_text: speaker_and_text[0])
-    )
+def merge_neighbours(turns: Iterable[Turn]) -> tuple[Turn, ...]:
+    """Join neighbours of one speaker into one turn, which begins with the first and ends with the last."""
+    merged: list[Turn] = []
+    for turn in turns:
+        if merged and merged[-1].speaker == turn.speaker:
+            merged[-1] = _merge(merged[-1], turn)
+        else:
+            merged.append(turn)
+    return tuple(merged)
+
+
+def _merge(one: Turn, two: Turn) -> Turn:
+    text = join_texts((one.text, two.text))
+    words: tuple[Word, ...] = ()
+    if one.words and two.words:
+        seam = text[len(one.text) : len(text) - len(two.text)]
+        words = (*one.words, replace(two.words[0], text=seam + two.words[0].text), *two.words[1:])
+    if one.start_seconds is None or two.start_seconds is None:
+        return Turn(one.speaker, text)
+    timing = "aligned" if one.timing == two.timing == "aligned" else "window"
+    end = max(one.end_seconds, two.end_seconds)
+    return Turn(one.speaker, text, one.start_seconds, end, timing, words if timing == "aligned" else ())
 
 
 def _turn_warnings(spoken: list[tuple[str | None, str]], control_tokens: list[str]) -> tuple[TranscriptWarning, ...]:

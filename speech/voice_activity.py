@@ -2,7 +2,6 @@
 
 The detector hears 32 ms a step and carries a state from step to step. On one long recording that is a slow loop; here
 a stretch is cut into rows which go through it side by side, each beginning a little early to build its state up.
-Measured on two minutes of a call: 2.6 times as fast as one row, and the same decision on 99 % of the steps.
 """
 
 from __future__ import annotations

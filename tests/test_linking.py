@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speech.linking import MIN_CONFIDENCE, Linker, align_overlap, cut_turn, merge_neighbours
-from speech.transcript import Turn, Word, parse_turns
+from speech.linking import MIN_CONFIDENCE, Linker, align_overlap, cut_turn
+from speech.transcript import Turn, Word, merge_neighbours, parse_turns
 
 CALL = (
     ("spk_0", "はい、みどり病院でございます。"),
