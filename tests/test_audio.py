@@ -18,7 +18,7 @@ import pytest
 import soundfile
 from sound_files import AV_CODECS, SOUNDFILE, encode, encode_silent_film, two_tones
 
-from speech.audio import SAMPLE_RATE, check_waveform, format_duration, load_audio
+from speech.audio import SAMPLE_RATE, _drop_samples, check_waveform, format_duration, load_audio
 from speech.errors import AudioError
 
 RATE = 48000  # one that every codec takes
@@ -115,6 +115,13 @@ def test_joined_files_are_read_to_the_end(tmp_path, suffix):
     single = encode(tmp_path / f"single{suffix}", two_tones(RATE), RATE).read_bytes()
     waveform = load_audio(write(tmp_path / f"joined{suffix}", single + single))
     assert len(waveform) / SAMPLE_RATE == pytest.approx(4, abs=3 * CODEC_PADDING_SECONDS)
+
+
+@pytest.mark.parametrize("given", [0, 1, 3, 4, 5, 9, 10, 12])
+def test_the_second_decoder_goes_on_where_the_first_ended(given):
+    blocks = [(np.arange(start, end)[:, np.newaxis], 8000) for start, end in ((0, 4), (4, 5), (5, 10))]
+    kept = [sample for block, _ in _drop_samples(blocks, given) for sample in block[:, 0].tolist()]
+    assert kept == list(range(given, 10))
 
 
 def test_a_tag_at_the_end_of_an_mp3_changes_nothing(tmp_path):
