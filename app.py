@@ -34,7 +34,7 @@ from inference import (
 )
 from speech.alignment import Alignment, align_turns
 from speech.audio import SAMPLE_RATE, format_duration, known_seconds
-from speech.decoding import Decoded, decode
+from speech.decoded import Decoded
 from speech.errors import AudioError, SpeechError
 from speech.formats import WRITERS
 from speech.pipeline import format_time
@@ -103,20 +103,20 @@ TABS = (
 )
 
 
-def gpu_seconds(direction: str, checkpoint: str | None, waveform: np.ndarray, turns=None) -> float:
-    """How long ZeroGPU is asked for, window by window: a visitor's quota is charged by what is requested."""
-    return GPU_START_SECONDS + GPU_SECONDS_PER_SECOND * len(waveform) / SAMPLE_RATE
+def gpu_seconds(direction: str, checkpoint: str | None, sound, turns=None) -> float:
+    """How long ZeroGPU is asked for, windows at a time: a visitor's quota is charged by what is requested."""
+    samples = sum(map(len, sound)) if turns is None else len(sound)
+    return GPU_START_SECONDS + GPU_SECONDS_PER_SECOND * samples / SAMPLE_RATE
 
 
 @spaces.GPU(duration=gpu_seconds)
 def run_model(
-    direction: str, checkpoint: str | None, waveform: np.ndarray, turns: tuple[Turn, ...] | None = None
-) -> Decoded | Alignment:
-    """The one function that computes, for one window: its text, or, where turns are given, their times."""
+    direction: str, checkpoint: str | None, sound: list[np.ndarray] | np.ndarray, turns: tuple[Turn, ...] | None = None
+) -> list[Decoded] | Alignment:
+    """The one function that computes: windows' texts or, for one window and its turns, the turns' times."""
     if turns is not None:
-        return align_turns(load_aligner(), waveform, turns, get_direction(direction).language)
-    model = load_model(direction, checkpoint=checkpoint)
-    return decode(model.stock, waveform, model.direction.language)
+        return align_turns(load_aligner(), sound, turns, get_direction(direction).language)
+    return load_model(direction, checkpoint=checkpoint).decode(sound)
 
 
 def answer(direction: str, checkpoint: str | None, audio: str | None, align: bool) -> Iterator[Transcript]:

@@ -16,8 +16,8 @@ from itertools import pairwise
 import numpy as np
 
 from speech.audio import SAMPLE_RATE, format_duration
-from speech.decoding import load_placed
 from speech.errors import AudioError
+from speech.stock import load_placed
 from speech.transcript import Turn, Word
 
 MAX_SECONDS = 180.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from speech.decoding import Decoded
+from speech.decoded import Decoded
 from speech.transcript import CONTROL_TOKENS
 
 FAULTS = {
@@ -37,8 +37,8 @@ def find_faults(decoded: Decoded, speech_seconds: float) -> tuple[str, ...]:
     """The faults of a window's text, keys of FAULTS. speech_seconds: how much voice there is in the window."""
     text = decoded.text
     found = {
-        "budget": not decoded.ended,
-        "loop": has_loop(text),
+        "budget": decoded.ended_by == "budget",
+        "loop": decoded.ended_by == "loop" or has_loop(text),
         "control_token": bool(_CONTROL.search(text)),
         "echo": bool(_PROMPT.search(text)),
         "empty": speech_seconds >= MIN_SPEECH_SECONDS and not _TAG_OR_SPACE.sub("", text),

@@ -1,55 +1,40 @@
-"""Waveform -> decoded text, by the stock qwen-asr model.
+"""Waveforms -> decoded texts: the greedy loop that replaces the stock model's `generate()`, many windows at once.
 
-The prompt, the features and the greedy `generate()` are those of `Qwen3ASRModel.transcribe` (qwen-asr 0.0.6,
-inference/qwen3_asr.py). Two things differ on purpose: the token budget follows from the clip's length instead of
-being 512 for any clip, and the text is kept as the model wrote it: `transcribe` edits repetitions away unseen.
+The prompt and the choice of tokens are those of `Qwen3ASRModel.transcribe`; tests compare them token for token. Two
+things differ on purpose: the token budget follows from the clip's length instead of being 512 for any clip, and the
+text is kept as the model wrote it: `transcribe` edits repetitions away unseen.
 """
 
-import os
+from __future__ import annotations
+
 import threading
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 
+from speech import batching
 from speech.audio import SAMPLE_RATE
+from speech.checks import has_loop
+from speech.decoded import Decoded
+from speech.decoder import Cache, Decoder, bucket
+from speech.encoder import audio_tokens, encode, log_mel, mel_filters
+from speech.graphs import GraphedStep
+from speech.stock import build_prompt, end_token_ids, load_stock_model
 
 BUDGET_TOKENS = 32
 BUDGET_TOKENS_PER_SECOND = 16
 """Fast speech stays under 10 tokens a second in the languages served; what passes this budget is a loop."""
-
-_ONE_AT_A_TIME = threading.Lock()
-"""The stock model keeps `rope_deltas` between steps, so two threads on one model would mix up their positions."""
-
-
-@dataclass(frozen=True)
-class Decoded:
-    """What the model wrote for one clip: text with its tags and control tokens, and whether it ended by itself."""
-
-    text: str
-    ended: bool
-
-
-def load_stock_model(path: str, dtype=None, device: str = "cpu"):
-    """Load a checkpoint folder as its model card shows; returns a `qwen_asr.Qwen3ASRModel`.
-
-    dtype: a torch dtype, or None for float32. Raises OSError, ValueError or SafetensorError where the folder is not a
-    checkpoint.
-    """
-    from qwen_asr import Qwen3ASRModel
-
-    return load_placed(Qwen3ASRModel, path, dtype, device)
-
-
-def load_placed(stock: type, path: str, dtype, device: str):
-    """Load one of qwen_asr's classes from a folder, on `device`, ZeroGPU's included; a dtype of None is float32."""
-    import torch
-
-    # ZeroGPU packs what `.to("cuda")` moves at start-up, when there is no device to load on to yet.
-    on_zero_gpu = bool(os.environ.get("SPACES_ZERO_GPU"))
-    loaded = stock.from_pretrained(path, dtype=dtype or torch.float32, device_map="cpu" if on_zero_gpu else device)
-    if on_zero_gpu:
-        loaded.model.to(device)
-    return loaded
+SHOW_EVERY_TOKENS = 16
+"""How often a text that grows is handed out."""
+LOOK_EVERY_STEPS_ON_CUDA = 8
+"""How often chosen tokens are fetched: each time the device has to be waited for."""
+LOOP_EVERY_TOKENS = 64
+"""How often a text is searched for loops."""
 
 
 def token_budget(seconds: float) -> int:
@@ -57,31 +42,216 @@ def token_budget(seconds: float) -> int:
     return BUDGET_TOKENS + round(BUDGET_TOKENS_PER_SECOND * seconds)
 
 
-def end_token_ids(tokenizer) -> list[int]:
-    """The ids that end a text. `generate()` assumes the 1.7B vocabulary's; a smaller vocabulary has its own."""
-    return tokenizer.convert_tokens_to_ids(["<|im_end|>", "<|endoftext|>"])
+class Recognizer:
+    """A loaded checkpoint that decodes: the stock `qwen_asr.Qwen3ASRModel` and our loop on its weights.
 
-
-def decode(model, waveform: np.ndarray, language: str | None) -> Decoded:
-    """Let the model write down one clip, greedily.
-
-    model: from `load_stock_model`. waveform: float32 mono 16 kHz, (samples,). language: forces the language of the
-    output; None lets the model begin with `language X<asr_text>`.
+    attention: how far the encoder's tokens see, one of `speech.encoder.ATTENTION_MODES`.
     """
-    prompt = model._build_text_prompt(context="", force_language=language)
-    inputs = model.processor(text=[prompt], audio=[waveform], return_tensors="pt", padding=True)
-    inputs = inputs.to(model.model.device).to(model.model.dtype)
-    end_ids = end_token_ids(model.processor.tokenizer)
-    with _ONE_AT_A_TIME:
-        sequences = model.model.generate(
-            **inputs,
-            max_new_tokens=token_budget(len(waveform) / SAMPLE_RATE),
-            eos_token_id=end_ids,
-            pad_token_id=end_ids[-1],
-        ).sequences
-    ids = sequences[0, inputs["input_ids"].shape[1] :].tolist()
-    ended = bool(ids) and ids[-1] in end_ids
-    text = model.processor.tokenizer.decode(
-        ids[:-1] if ended else ids, skip_special_tokens=False, clean_up_tokenization_spaces=False
-    )
-    return Decoded(text.strip(), ended)
+
+    def __init__(self, stock: Any, attention: str = "full"):
+        self.stock = stock
+        self.attention = attention
+        self.tokenizer = stock.processor.tokenizer
+        self.end_ids = frozenset(end_token_ids(self.tokenizer))
+        self.one_at_a_time = threading.Lock()
+        """Two jobs on one device at once would need twice the memory that was computed for one."""
+
+    @cached_property
+    def decoder(self) -> Decoder:
+        """Made when it is first needed: ZeroGPU moves the weights before that."""
+        return Decoder(self.stock.model.thinker)
+
+    @cached_property
+    def filters(self) -> torch.Tensor:
+        """The features' filters, where the model is."""
+        return mel_filters(self.stock.processor, self.stock.model.device)
+
+    @cached_property
+    def step(self) -> Callable:
+        """`Decoder.step`, replayed as a CUDA graph where there is CUDA."""
+        return GraphedStep(self.decoder) if self.decoder.device.type == "cuda" else self.decoder.step
+
+    def prompt_ids(self, language: str | None) -> tuple[list[int], list[int]]:
+        """The ids before and after the audio tokens."""
+        ids = self.tokenizer(build_prompt(self.stock, language)).input_ids
+        place = ids.index(self.stock.model.thinker.config.audio_token_id)
+        return ids[:place], ids[place + 1 :]
+
+    def text(self, ids: list[int]) -> str:
+        """Ids -> text with its tags and control tokens."""
+        return self.tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False).strip()
+
+
+def load_recognizer(path: str, dtype=None, device: str = "cpu") -> Recognizer:
+    """Load a checkpoint folder, as `speech.stock.load_stock_model` does."""
+    return Recognizer(load_stock_model(path, dtype, device))
+
+
+@dataclass
+class _Row:
+    """One clip's text while it grows."""
+
+    index: int
+    budget: int
+    ids: list[int] = field(default_factory=list)
+    log_probabilities: list[float] = field(default_factory=list)
+    ended_by: str = ""
+
+    def add(self, token: int, log_probability: float, recognizer: Recognizer, is_loop: Callable[[str], bool]) -> None:
+        """Take a token, and see whether the text ends with it."""
+        if self.ended_by:
+            return
+        self.ids.append(token)
+        self.log_probabilities.append(log_probability)
+        if token in recognizer.end_ids:
+            self.ended_by = "end"
+        elif len(self.ids) >= self.budget:
+            self.ended_by = "budget"
+        elif len(self.ids) % LOOP_EVERY_TOKENS == 0 and is_loop(recognizer.text(self.ids)):
+            self.ended_by = "loop"
+
+    def decoded(self, recognizer: Recognizer) -> Decoded:
+        """The text so far."""
+        words = self.ids[:-1] if self.ended_by == "end" else self.ids
+        return Decoded(
+            recognizer.text(words), self.ended_by or "cancelled", tuple(self.ids), tuple(self.log_probabilities)
+        )
+
+
+def decode(
+    recognizer: Recognizer,
+    waveforms: Sequence[np.ndarray],
+    language: str | None,
+    is_loop: Callable[[str], bool] = has_loop,
+) -> list[Decoded]:
+    """Let the model write down clips, greedily, each as it would alone.
+
+    waveforms: float32 mono 16 kHz, (samples,) each. language: forces the language of the output; None lets the model
+    begin with `language X<asr_text>`. is_loop: stops a text that goes round in circles.
+    """
+    *_, decoded = stream_decode(recognizer, waveforms, language, is_loop)
+    return decoded
+
+
+def stream_decode(
+    recognizer: Recognizer,
+    waveforms: Sequence[np.ndarray],
+    language: str | None,
+    is_loop: Callable[[str], bool] = has_loop,
+) -> Iterator[list[Decoded]]:
+    """As `decode`, handing out all texts so far every few tokens; the last time they are complete.
+
+    What has not ended yet is `cancelled`, as it stays for a caller who stops here (closes the generator).
+    """
+    done = [Decoded("", "cancelled") for _ in waveforms]
+    budgets = [token_budget(len(waveform) / SAMPLE_RATE) for waveform in waveforms]
+    with recognizer.one_at_a_time:
+        waiting = batching.plan(recognizer, [len(waveform) for waveform in waveforms], budgets)
+        while waiting:
+            batch = waiting.pop(0)
+            rows = [_Row(index, budgets[index]) for index in batch]
+            try:
+                for _ in _decode_batch(recognizer, [waveforms[index] for index in batch], rows, language, is_loop):
+                    for row in rows:
+                        done[row.index] = row.decoded(recognizer)
+                    yield list(done)
+            except Exception as error:
+                if len(batch) == 1 or not batching.is_out_of_memory(error):
+                    raise
+                batching.free_memory()
+                half = len(batch) // 2
+                waiting[:0] = [batch[:half], batch[half:]]
+    yield done
+
+
+class _Batch:
+    """The rows at work: for each its last token and where it stands."""
+
+    @torch.no_grad()
+    def __init__(self, recognizer: Recognizer, waveforms: list[np.ndarray], language: str | None):
+        self.recognizer = recognizer
+        x, self.lengths = _embed(recognizer, waveforms, language)
+        self.cache = Cache(recognizer.decoder, len(x), bucket(max(self.lengths) + SHOW_EVERY_TOKENS))
+        self.positions = torch.tensor(self.lengths, device=x.device)
+        self.steps = 0
+        self.chosen = _choose(recognizer.decoder.prefill(x, self.lengths, self.cache))
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Read the token just chosen and choose the next."""
+        filled = max(self.lengths) + self.steps + 1
+        if filled > self.cache.length:
+            self.cache.grow(bucket(filled))
+        self.chosen = _choose(self.recognizer.step(self.chosen[0], self.positions, self.cache, filled))
+        self.positions = self.positions + 1
+        self.steps += 1
+
+    def keep(self, places: list[int]) -> None:
+        """The other rows leave."""
+        kept = torch.tensor(places, device=self.positions.device)
+        self.cache.keep(kept)
+        self.lengths = [self.lengths[place] for place in places]
+        self.positions = self.positions[kept]
+        self.chosen = tuple(column[kept] for column in self.chosen)
+
+
+def _embed(recognizer: Recognizer, waveforms: list[np.ndarray], language: str | None) -> tuple[torch.Tensor, list[int]]:
+    """Hear clips: their prompts as embeddings (clips, longest, hidden), padded at the end, and the prompts' lengths."""
+    decoder = recognizer.decoder
+    tokens = [audio_tokens(len(waveform)) for waveform in waveforms]
+    mels = log_mel(waveforms, recognizer.filters).to(decoder.dtype)
+    audio = encode(recognizer.stock.model.thinker.audio_tower, mels, tokens, recognizer.attention)
+    before, after = recognizer.prompt_ids(language)
+    lengths = [len(before) + count + len(after) for count in tokens]
+    words = F.embedding(torch.tensor([*before, *after], device=decoder.device), decoder.embeddings)
+    x = words.new_zeros(len(waveforms), max(lengths), words.shape[1])
+    x[:, : len(before)] = words[: len(before)]
+    x[:, len(before) : len(before) + audio.shape[1]] = audio
+    ends = torch.tensor(lengths, device=x.device)[:, None] + torch.arange(-len(after), 0, device=x.device)
+    x[torch.arange(len(x), device=x.device)[:, None], ends] = words[len(before) :]
+    return x, lengths
+
+
+def _choose(logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The likeliest token of each row and its log-probability."""
+    logits = logits.float()
+    best, ids = logits.max(-1)
+    return ids, best - logits.logsumexp(-1)
+
+
+def _decode_batch(
+    recognizer: Recognizer,
+    waveforms: list[np.ndarray],
+    rows: list[_Row],
+    language: str | None,
+    is_loop: Callable[[str], bool],
+) -> Iterator[None]:
+    """Fill rows until each has ended; yields now and then, and at the end."""
+    batch = _Batch(recognizer, waveforms, language)
+    look_every = LOOK_EVERY_STEPS_ON_CUDA if recognizer.decoder.device.type == "cuda" else 1
+    active, shown = rows, 0
+    while True:
+        chosen = [batch.chosen]
+        while len(chosen) < look_every:
+            batch.step()
+            chosen.append(batch.chosen)
+        for ids, log_probabilities in _fetch(chosen):
+            for row, token, log_probability in zip(active, ids, log_probabilities, strict=True):
+                row.add(token, log_probability, recognizer, is_loop)
+        going = [place for place, row in enumerate(active) if not row.ended_by]
+        if not going:
+            break
+        if len(going) < len(active):
+            batch.keep(going)
+            active = [active[place] for place in going]
+        if batch.steps - shown >= SHOW_EVERY_TOKENS:
+            shown = batch.steps
+            yield
+        batch.step()
+    yield
+
+
+def _fetch(chosen: list[tuple[torch.Tensor, torch.Tensor]]) -> Iterator[tuple[list[int], list[float]]]:
+    """Tokens and log-probabilities of some steps, from the device in one go."""
+    ids, log_probabilities = (torch.stack(column).tolist() for column in zip(*chosen, strict=True))
+    return zip(ids, log_probabilities, strict=True)

@@ -15,7 +15,7 @@ from speech import checks
 from speech.alignment import Alignment
 from speech.audio import SAMPLE_RATE, format_duration
 from speech.channels import split_or_mix
-from speech.decoding import Decoded
+from speech.decoded import Decoded
 from speech.linking import MIN_CONFIDENCE, Linker
 from speech.transcript import Transcript, TranscriptWarning, Turn, merge_neighbours, parse_plain, parse_turns
 from speech.windows import Window, cut_channels, cut_windows, halves
@@ -25,7 +25,10 @@ MIN_RETRY_SECONDS = 4.0
 MAX_RETRIES = 2
 """How often a window is halved."""
 
-Decode = Callable[[np.ndarray], Decoded]
+WINDOWS_AT_ONCE = 16
+"""Windows handed to the model together, at most; how many of them it takes at a time, its memory decides."""
+
+Decode = Callable[[list[np.ndarray]], list[Decoded]]
 Align = Callable[[np.ndarray, tuple[Turn, ...]], Alignment]
 
 
@@ -74,8 +77,8 @@ def transcribe_blocks(
     raw_texts: list[str] = []
     mended = 0
     transcript = blank
-    for window in windows:
-        for reading in read_window(window, plan.has_speakers, decode, align):
+    for group in in_groups(windows):
+        for reading in read_windows(group, plan.has_speakers, decode, align):
             turns, warnings = joiner.add(reading)
             raw_texts.append(reading.raw_text)
             mended += reading.mended
@@ -84,9 +87,9 @@ def transcribe_blocks(
                 turns=transcript.turns + turns,
                 warnings=transcript.warnings + reading.warnings + warnings,
                 raw_text="\n".join(raw_texts),
-                duration_seconds=max(transcript.duration_seconds, round(window.end_seconds, 3)),
+                duration_seconds=max(transcript.duration_seconds, round(reading.window.end_seconds, 3)),
             )
-        yield _marked_partial(transcript)
+            yield _marked_partial(transcript)
     turns = transcript.turns + joiner.finish()
     warnings = transcript.warnings
     if not turns:
@@ -97,31 +100,54 @@ def transcribe_blocks(
     yield replace(transcript, turns=turns, warnings=warnings, duration_seconds=round(counted.samples / SAMPLE_RATE, 3))
 
 
-def read_window(
-    window: Window, has_speakers: bool, decode: Decode, align: Align | None, retries: int = MAX_RETRIES
+def in_groups(windows: Iterable[Window]) -> Iterator[list[Window]]:
+    """One window, two, four… at a time, up to WINDOWS_AT_ONCE: the first text comes soon, the rest comes fast."""
+    group: list[Window] = []
+    size = 1
+    try:
+        for window in windows:
+            group.append(window)
+            if len(group) == size:
+                yield group
+                group, size = [], min(2 * size, WINDOWS_AT_ONCE)
+    except Exception:
+        # What could still be read is not lost.
+        if group:
+            yield group
+        raise
+    if group:
+        yield group
+
+
+def read_windows(
+    windows: list[Window], has_speakers: bool, decode: Decode, align: Align | None, retries: int = MAX_RETRIES
 ) -> Iterator[Reading]:
-    """Decode a window; where the text has a fault, its halves, and so on. What still has one carries a warning."""
-    waveform = window.waveform
-    decoded = decode(waveform)
-    faults = checks.find_faults(decoded, window.speech_seconds)
-    may_retry = faults and retries and window.samples >= MIN_RETRY_SECONDS * SAMPLE_RATE
-    if may_retry and (parts := halves(window, overlap=has_speakers)):
-        for half in parts:
-            yield from read_window(half, has_speakers, decode, align, retries - 1)
-        return
+    """Decode windows; where a text has a fault, its window's halves, and so on. What still has one has a warning."""
+    for window, decoded in zip(windows, decode([window.waveform for window in windows]), strict=True):
+        faults = checks.find_faults(decoded, window.speech_seconds)
+        may_retry = faults and retries and window.samples >= MIN_RETRY_SECONDS * SAMPLE_RATE
+        if may_retry and (parts := halves(window, overlap=has_speakers)):
+            yield from read_windows(list(parts), has_speakers, decode, align, retries - 1)
+        else:
+            yield _read(window, decoded, faults, has_speakers, align)
+
+
+def _read(
+    window: Window, decoded: Decoded, faults: tuple[str, ...], has_speakers: bool, align: Align | None
+) -> Reading:
     turns, warnings = (parse_turns if has_speakers else parse_plain)(decoded.text)
     span = f"{format_time(window.start_seconds)} to {format_time(window.end_seconds)}"
     messages = {warning.kind: warning.message for warning in warnings}
     messages |= {fault: checks.FAULTS[fault] for fault in faults}
     mended = 0
     if align and turns:
-        alignment = align(waveform, turns)
+        alignment = align(window.waveform, turns)
         mended = alignment.mended
         turns = tuple(_in_recording(turn, window) for turn in alignment.turns)
     else:
         times = (round(window.start_seconds, 3), round(window.end_seconds, 3))
         turns = tuple(Turn(turn.speaker, turn.text, *times, "window") for turn in turns)
-    yield Reading(
+    return Reading(
         window,
         decoded.text,
         turns,

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from speech.alignment import align_turns, load_stock_aligner
 from speech.audio import check_stream, check_waveform, stream_audio
 from speech.checkpoints import Checkpoint, check_speaker_tokens, choose_device, choose_dtype, load_once
-from speech.decoding import decode, load_stock_model
 from speech.directions import ALIGNER, Direction, check_alignable, choose_checkpoint, get_direction
 from speech.pipeline import Align, Decode, transcribe_blocks
 from speech.transcript import Transcript
+
+if TYPE_CHECKING:
+    from speech.decoded import Decoded
+    from speech.decoding import Recognizer
 
 MAX_SECONDS = 4 * 3600.0
 """The longest recording that is taken, unless the caller says otherwise."""
@@ -23,16 +26,23 @@ MAX_SECONDS = 4 * 3600.0
 
 @dataclass(frozen=True)
 class Model:
-    """A loaded checkpoint, ready for one direction. `stock` is a `qwen_asr.Qwen3ASRModel`."""
+    """A loaded checkpoint, ready for one direction."""
 
     direction: Direction
     checkpoint: Checkpoint
-    stock: Any
+    recognizer: Recognizer
 
     @property
     def placed(self) -> str:
         """Where it computes and in what, such as `cpu (float32)`."""
-        return f"{self.stock.model.device} ({str(self.stock.model.dtype).removeprefix('torch.')})"
+        model = self.recognizer.stock.model
+        return f"{model.device} ({str(model.dtype).removeprefix('torch.')})"
+
+    def decode(self, waveforms: list[np.ndarray]) -> list[Decoded]:
+        """What the model writes for clips, float32 mono 16 kHz, (samples,) each."""
+        from speech.decoding import decode
+
+        return decode(self.recognizer, waveforms, self.direction.language)
 
 
 def load_model(direction: str, device: str | None = None, dtype=None, checkpoint: str | None = None) -> Model:
@@ -42,12 +52,14 @@ def load_model(direction: str, device: str | None = None, dtype=None, checkpoint
     by default `choose_dtype`. checkpoint: None for the direction's own from the hub, `tiny`, or a folder.
     Raises DirectionError or CheckpointError.
     """
+    from speech.decoding import load_recognizer
+
     chosen = get_direction(direction)
     source = choose_checkpoint(chosen, checkpoint)
     device = choose_device(device)
-    model = Model(chosen, source, load_once(source, device, dtype or choose_dtype(device), load_stock_model))
+    model = Model(chosen, source, load_once(source, device, dtype or choose_dtype(device), load_recognizer))
     if chosen.has_speakers:
-        check_speaker_tokens(model.stock.processor.tokenizer, source.name)
+        check_speaker_tokens(model.recognizer.tokenizer, source.name)
     return model
 
 
@@ -95,7 +107,7 @@ def stream_transcript(
             return align_turns(aligner, waveform, turns, direction.language)
 
     return stream_with(
-        lambda waveform: decode(model.stock, waveform, direction.language),
+        model.decode,
         direction,
         model.checkpoint,
         audio,
@@ -117,7 +129,7 @@ def stream_with(
     stereo: bool | None = None,
     max_seconds: float = MAX_SECONDS,
 ) -> Iterator[Transcript]:
-    """As `stream_transcript`, with the caller's own functions of a window's waveform in the models' place."""
+    """As `stream_transcript`, with the caller's own functions of windows' waveforms in the models' place."""
     is_file = isinstance(audio, (str, Path))
     name = name or (Path(audio).name if is_file else "recording")
     if is_file:

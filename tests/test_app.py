@@ -11,7 +11,8 @@ import torch
 import app
 from speech.alignment import Alignment
 from speech.checkpoints import TINY
-from speech.decoding import Decoded, load_stock_model
+from speech.decoded import Decoded
+from speech.stock import load_stock_model
 from speech.transcript import Transcript, TranscriptWarning, Turn
 
 MADE = Transcript(
@@ -27,7 +28,7 @@ MADE = Transcript(
 
 
 def test_the_gpu_is_asked_for_by_the_length_of_the_recording():
-    assert app.gpu_seconds("pt", None, np.zeros(30 * 16000, np.float32)) == 30
+    assert app.gpu_seconds("pt", None, [np.zeros(15 * 16000, np.float32)] * 2) == 30
     assert app.gpu_seconds("diarize", None, np.zeros(120 * 16000, np.float32), MADE.turns) == 75
 
 
@@ -37,7 +38,7 @@ def test_the_duration_takes_what_the_gpu_function_takes():
 
 
 def test_what_comes_back_from_a_gpu_worker_can_be_pickled():
-    for made in (Decoded("はい。", True), Alignment(MADE.turns, 1)):
+    for made in ([Decoded("はい。", "end", (1, 2), (-0.1, 0.0))], Alignment(MADE.turns, 1)):
         assert pickle.loads(pickle.dumps(made)) == made
 
 

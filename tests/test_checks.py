@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from speech.checks import FAULTS, find_faults, has_loop
-from speech.decoding import Decoded
+from speech.decoded import Decoded
 
 PHRASE = "月曜日の午前10時はいかがですか。"
 
@@ -62,7 +62,11 @@ def test_what_people_say(text):
     ],
 )
 def test_faults(text, ended, seconds, faults):
-    assert find_faults(Decoded(text, ended), seconds) == faults
+    assert find_faults(Decoded(text, "end" if ended else "budget"), seconds) == faults
+
+
+def test_a_text_that_was_stopped_as_a_loop_is_one():
+    assert find_faults(Decoded("はい、はい", "loop"), 3.0) == ("loop",)
 
 
 def test_every_fault_has_a_sentence():

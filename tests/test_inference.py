@@ -16,8 +16,9 @@ from inference import DIRECTIONS, load_model, stream_transcript, transcribe
 from speech import checkpoints
 from speech.audio import load_audio
 from speech.checkpoints import TINY, Checkpoint
-from speech.decoding import Decoded, decode, end_token_ids, token_budget
+from speech.decoding import decode, token_budget
 from speech.errors import AudioError, CheckpointError, DirectionError
+from speech.stock import end_token_ids
 from speech.transcript import Transcript, join_texts, parse_turns
 
 
@@ -52,7 +53,7 @@ def test_the_transcript_is_what_was_spoken(models, recording):
 @pytest.mark.parametrize("direction", DIRECTIONS)
 def test_the_text_is_that_of_stock_transcribe(models, direction):
     """`Qwen3ASRModel.transcribe`, as the model cards call it; it only has to be told where tiny's texts end."""
-    stock = models[direction].stock
+    stock = models[direction].recognizer.stock
     waveform = load_audio(one_recording(direction).path)
     ends = end_token_ids(stock.processor.tokenizer)
     generate = stock.model.generate
@@ -61,14 +62,15 @@ def test_the_text_is_that_of_stock_transcribe(models, direction):
         result = stock.transcribe(audio=(waveform, 16000), language=DIRECTIONS[direction].language)
     finally:
         stock.model.generate = generate
-    assert decode(stock, waveform, DIRECTIONS[direction].language).text == result[0].text
+    assert models[direction].decode([waveform])[0].text == result[0].text
 
 
 def test_without_a_forced_language_the_model_names_it(models):
     for direction, language in (("pt", "Portuguese"), ("diarize", "Japanese")):
         recording = one_recording(direction)
-        decoded = decode(models[direction].stock, load_audio(recording.path), None)
-        assert decoded == Decoded(f"language {language}<asr_text>{recording.reference}", ended=True)
+        (decoded,) = decode(models[direction].recognizer, [load_audio(recording.path)], None)
+        assert decoded.text == f"language {language}<asr_text>{recording.reference}"
+        assert decoded.ended_by == "end"
 
 
 def test_a_waveform_serves_as_well_as_a_file(models):
@@ -78,12 +80,12 @@ def test_a_waveform_serves_as_well_as_a_file(models):
 
 
 def test_a_checkpoint_is_loaded_once_for_all_directions(models):
-    assert len({id(model.stock) for model in models.values()}) == 1
+    assert len({id(model.recognizer) for model in models.values()}) == 1
 
 
 def test_on_a_cpu_the_dtype_is_what_the_processor_computes(models):
     native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    assert models["pt"].stock.model.dtype == (torch.bfloat16 if native else torch.float32)
+    assert models["pt"].recognizer.stock.model.dtype == (torch.bfloat16 if native else torch.float32)
     assert checkpoints.choose_dtype("cuda:0") == torch.bfloat16
 
 

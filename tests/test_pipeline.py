@@ -10,7 +10,7 @@ from conftest import EXAMPLES, recordings_in
 
 from speech.alignment import Alignment
 from speech.audio import SAMPLE_RATE, load_audio
-from speech.decoding import Decoded
+from speech.decoded import Decoded
 from speech.pipeline import Plan, format_time, transcribe_blocks
 from speech.transcript import Transcript, Word
 
@@ -23,9 +23,14 @@ HALF = 0.75 * (len(CALL) + len(CALL)) / SAMPLE_RATE
 """Between the length of the whole recording's window and that of its halves, in seconds."""
 
 
+def one_by_one(decode):
+    """A decoder of lists from one of single waveforms."""
+    return lambda waveforms: [decode(waveform) for waveform in waveforms]
+
+
 def run(decode, plan=PLAIN, sound=SOUND, **options) -> Transcript:
     blocks = [block[:, np.newaxis] for block in np.array_split(sound, 9)]
-    *partial, transcript = transcribe_blocks(blocks, BLANK, plan, decode, **options)
+    *partial, transcript = transcribe_blocks(blocks, BLANK, plan, one_by_one(decode), **options)
     assert all(one.warnings[-1].kind == "partial" for one in partial)
     assert transcript.duration_seconds == round(len(sound) / SAMPLE_RATE, 3)
     return transcript
@@ -38,11 +43,11 @@ def kinds(transcript: Transcript) -> list[str]:
 @pytest.mark.parametrize(
     ("bad", "kind"),
     [
-        (Decoded("Bom dia", False), "budget"),
-        (Decoded("Bom dia, bom dia. " * 9, True), "loop"),
-        (Decoded("Bom <|im_start|> dia.", True), "control_token"),
-        (Decoded("system\nBom dia.", True), "echo"),
-        (Decoded("", True), "empty"),
+        (Decoded("Bom dia", "budget"), "budget"),
+        (Decoded("Bom dia, bom dia. " * 9, "end"), "loop"),
+        (Decoded("Bom <|im_start|> dia.", "end"), "control_token"),
+        (Decoded("system\nBom dia.", "end"), "echo"),
+        (Decoded("", "end"), "empty"),
     ],
 )
 def test_a_bad_window_is_tried_again_in_halves(bad, kind):
@@ -50,7 +55,7 @@ def test_a_bad_window_is_tried_again_in_halves(bad, kind):
 
     def decode(waveform):
         lengths.append(len(waveform) / SAMPLE_RATE)
-        return bad if lengths[-1] > HALF else Decoded(f"Parte {len(lengths)}.", True)
+        return bad if lengths[-1] > HALF else Decoded(f"Parte {len(lengths)}.", "end")
 
     transcript = run(decode)
     assert len(lengths) == 3 and sum(lengths[1:]) == pytest.approx(lengths[0])
@@ -67,7 +72,7 @@ def test_a_bad_window_is_tried_again_in_halves(bad, kind):
 
 def test_a_good_window_is_decoded_once():
     calls = []
-    transcript = run(lambda waveform: calls.append(len(waveform)) or Decoded("Bom dia.", True))
+    transcript = run(lambda waveform: calls.append(len(waveform)) or Decoded("Bom dia.", "end"))
     assert len(calls) == 1
     (turn,) = transcript.turns
     assert turn.timing == "window"
@@ -90,7 +95,7 @@ def test_aligned_times_skip_the_silence_that_was_left_out_and_mending_is_counted
         times = {"start_seconds": 0.5, "end_seconds": seconds - 0.5}
         return Alignment((replace(turn, words=words, timing="aligned", **times),), 3)
 
-    transcript = run(lambda waveform: Decoded("Bom dia.", True), align=align)
+    transcript = run(lambda waveform: Decoded("Bom dia.", "end"), align=align)
     (turn,) = transcript.turns
     end = len(SOUND) / SAMPLE_RATE
     assert turn.words[0].start_seconds == pytest.approx(0.5, abs=0.3)
@@ -106,7 +111,7 @@ def test_a_weak_link_is_a_warning_with_its_time():
         ["<|spk_0|> はい、そうです。", "<|spk_0|> まったく別の話です。 <|spk_1|> ええ。", "<|spk_0|> そうですか。"]
     )
     plan = Plan(window_seconds=20, overlap_seconds=5, has_speakers=True)
-    transcript = run(lambda waveform: Decoded(next(texts), True), plan=plan, stereo=False)
+    transcript = run(lambda waveform: Decoded(next(texts), "end"), plan=plan, stereo=False)
     assert set(kinds(transcript)) == {"weak_link"}
     assert all(0 < warning.start_seconds < 40 for warning in transcript.warnings)
 
@@ -119,7 +124,9 @@ def test_what_fails_while_reading_comes_after_what_was_done():
 
     done = []
     with pytest.raises(OSError, match="the disk is gone"):
-        for transcript in transcribe_blocks(blocks(), BLANK, PLAIN, lambda waveform: Decoded("Bom dia.", True)):
+        for transcript in transcribe_blocks(
+            blocks(), BLANK, PLAIN, one_by_one(lambda waveform: Decoded("Bom dia.", "end"))
+        ):
             done.append(transcript)
     assert done and done[-1].turns and kinds(done[-1]) == ["partial"]
 

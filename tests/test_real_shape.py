@@ -1,7 +1,6 @@
 """The real checkpoints' path, on their real shape with random weights: the hub can't be reached from a test.
 
-The numbers are those of Qwen3-ASR-1.7B, cross-checked against public ports; vocabulary and tokenizer are the tiny
-checkpoint's files with the real number of rows, because the real tokenizer is on the hub only.
+The shape is that of benchmarks.shapes.
 """
 
 from __future__ import annotations
@@ -15,52 +14,10 @@ import pytest
 import torch
 from conftest import one_recording
 
+from benchmarks.shapes import meta_model, shape_config
 from inference import load_model, transcribe
 from speech.audio import load_audio
 from speech.checkpoints import TINY
-
-AUDIO = {
-    "d_model": 1024,
-    "encoder_layers": 24,
-    "num_hidden_layers": 24,
-    "encoder_attention_heads": 16,
-    "encoder_ffn_dim": 4096,
-    "downsample_hidden_size": 480,
-    "output_dim": 2048,
-}
-TEXT = {
-    "hidden_size": 2048,
-    "intermediate_size": 6144,
-    "num_hidden_layers": 28,
-    "num_attention_heads": 16,
-    "num_key_value_heads": 8,
-    "head_dim": 128,
-    "vocab_size": 151936,
-    "max_position_embeddings": 65536,
-    "rope_theta": 1000000,
-    "rope_scaling": {
-        "rope_type": "default",
-        "type": "default",
-        "mrope_section": [24, 20, 20],
-        "interleaved": True,
-        "mrope_interleaved": True,
-    },
-}
-
-
-def real_config() -> dict:
-    """The tiny checkpoint's config.json with the real sizes."""
-    config = json.loads((TINY.folder / "config.json").read_text())
-    config["thinker_config"]["audio_config"] |= AUDIO
-    config["thinker_config"]["text_config"] |= TEXT
-    return config
-
-
-def meta_model():
-    from qwen_asr.core.transformers_backend import Qwen3ASRConfig, Qwen3ASRForConditionalGeneration
-
-    with torch.device("meta"):
-        return Qwen3ASRForConditionalGeneration(Qwen3ASRConfig(**real_config()))
 
 
 def parameters(module) -> int:
@@ -68,7 +25,7 @@ def parameters(module) -> int:
 
 
 def test_the_shape_has_the_published_number_of_parameters():
-    thinker = meta_model().thinker
+    thinker = meta_model("1.7b").thinker
     embedding = thinker.model.embed_tokens.weight.numel()
     assert round(embedding / 1e6, 1) == 311.2
     assert round((parameters(thinker.model) - embedding) / 1e6, 1) == 1409.4
@@ -88,9 +45,9 @@ def real_folder(tmp_path_factory):
     for file in TINY.folder.iterdir():
         if file.suffix in (".json", ".txt", ".jinja") and file.name != "config.json":
             shutil.copy(file, folder)
-    (folder / "config.json").write_text(json.dumps(real_config()))
+    (folder / "config.json").write_text(json.dumps(shape_config("1.7b")))
     torch.manual_seed(0)
-    state = meta_model().state_dict()
+    state = meta_model("1.7b").state_dict()
     weights = {name: torch.empty(t.shape, dtype=torch.bfloat16).uniform_(-0.02, 0.02) for name, t in state.items()}
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     assert round((folder / "model.safetensors").stat().st_size / 1e9, 1) == 4.7  # the published file's size
@@ -102,7 +59,7 @@ def test_the_real_shape_loads_and_writes(real_folder, monkeypatch):
     """Exactly the calls that the model cards show, on a CPU: from_pretrained in bfloat16, then a few tokens."""
     monkeypatch.setattr("speech.decoding.token_budget", lambda seconds: 3)
     model = load_model("diarize", device="cpu", dtype=torch.bfloat16, checkpoint=str(real_folder))
-    thinker = model.stock.model.thinker
+    thinker = model.recognizer.stock.model.thinker
     assert {parameter.dtype for parameter in thinker.parameters()} == {torch.bfloat16}
     assert thinker.lm_head.weight.data_ptr() == thinker.model.embed_tokens.weight.data_ptr()
     waveform = load_audio(one_recording("diarize").path)[: 2 * 16000]
@@ -112,7 +69,7 @@ def test_the_real_shape_loads_and_writes(real_folder, monkeypatch):
 
 
 def test_the_prompt_is_that_of_the_chat_template():
-    model = load_model("en2ja", checkpoint="tiny").stock
+    model = load_model("en2ja", checkpoint="tiny").recognizer.stock
     waveform = np.zeros(int(2.5 * 16000), np.float32)
     prompt = model._build_text_prompt(context="", force_language="Japanese")
     inputs = model.processor(text=[prompt], audio=[waveform], return_tensors="pt", padding=True)

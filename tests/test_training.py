@@ -69,7 +69,7 @@ def test_decoder_logits_equal_the_stock_forward(model, processor, waveforms):
         mels = [log_mel(torch.from_numpy(waveform), filters) for waveform in waveforms]
         audio, mask = encode(model.thinker.audio_tower, mels)
         prompts = [tokenizer(prompt_text).input_ids] * 3
-        logits, targets, heard = decoder_logits(model.thinker, audio, mask, prompts, answers)
+        logits, targets, heard, _ = decoder_logits(model.thinker, audio, mask, prompts, answers)
         assert targets.tolist() == [token for answer in answers for token in answer]
         start = 0
         for row, (waveform, answer) in enumerate(zip(waveforms, answers, strict=True)):

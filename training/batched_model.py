@@ -31,6 +31,11 @@ def tokens_after_convolutions(frames: int) -> int:
     return tokens + frames // FRAMES_PER_CHUNK * 13
 
 
+def token_times(tokens: int) -> list[float]:
+    """The middle of what each of a clip's audio tokens covers, in seconds: (tokens,)."""
+    return [token // 13 + (token % 13) * 0.08 + 0.04 for token in range(tokens)]
+
+
 def encode(tower, mels: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
     """Run the audio encoder and projector on a batch.
 
@@ -74,12 +79,13 @@ def _attend(attention, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
 
 def decoder_logits(
     thinker, audio: torch.Tensor, audio_mask: torch.Tensor, prompts: list[list[int]], answers: list[list[int]]
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """What the decoder predicts for every token of every answer, teacher-forced, and at every audio token.
 
     prompts: token ids with one placeholder (the audio token) each, replaced by the clip's embeddings.
-    Returns logits (tokens, vocabulary) and targets (tokens,), all answers one after another, and the logits at the
-    audio tokens (clips, longest, vocabulary), which the model itself never uses.
+    Returns logits (tokens, vocabulary) and targets (tokens,), all answers one after another; the logits at the audio
+    tokens (clips, longest, vocabulary), which the model itself never uses; and what half of its layers make of those
+    tokens (clips, longest, hidden).
     """
     embed = thinker.model.embed_tokens
     audio_token = thinker.config.audio_token_id
@@ -96,11 +102,15 @@ def decoder_logits(
     x = pad_sequence(rows, batch_first=True)
     positions = torch.arange(x.shape[1], device=device)
     mask = (positions < torch.tensor(lengths, device=device)[:, None]).long()
-    hidden = thinker.model(inputs_embeds=x, attention_mask=mask, use_cache=False).last_hidden_state
+    layers = thinker.model(inputs_embeds=x, attention_mask=mask, use_cache=False, output_hidden_states=True)
+    hidden, halfway = layers.last_hidden_state, layers.hidden_states[len(thinker.model.layers) // 2]
     # Each token is predicted by the position before it.
     predicting = [
         hidden[row, length - 1 - len(target) : length - 1]
         for row, (length, target) in enumerate(zip(lengths, targets, strict=True))
     ]
-    hearing = pad_sequence([hidden[row, start:end] for row, (start, end) in enumerate(places)], batch_first=True)
-    return thinker.lm_head(torch.cat(predicting)), torch.cat(targets), thinker.lm_head(hearing)
+    hearing, halfway = (
+        pad_sequence([layer[row, start:end] for row, (start, end) in enumerate(places)], batch_first=True)
+        for layer in (hidden, halfway)
+    )
+    return thinker.lm_head(torch.cat(predicting)), torch.cat(targets), thinker.lm_head(hearing), halfway

@@ -1,19 +1,16 @@
 """Utterances -> clips -> batches: what one step of training hears and should write."""
 
 import random
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from training import speech
 from training.speech import Speaker, Utterance, Voice
 
-MIX = {"call": 0.28, "ja2en": 0.22, "en2ja": 0.2, "pt": 0.18, "english": 0.05, "japanese": 0.06, "silence": 0.01}
+MIX = {"call": 0.32, "ja2en": 0.22, "en2ja": 0.2, "pt": 0.16, "english": 0.04, "japanese": 0.05, "silence": 0.01}
 """Share of clips of each task. `english` and `japanese` are the translation sentences transcribed."""
-CORE_MIX = MIX | {"call": 0.6}
-SCRIPTED_SHARE = 0.35
-"""Of the calls, where there are scripts: the sentences of one script in its order, in any voices."""
 SENTENCES_MIX = {task: share for task, share in MIX.items() if task not in ("call", "silence")}
 """For the first steps: short clips, in which sounds are found sooner."""
 OUTPUT_LANGUAGE = {
@@ -30,10 +27,37 @@ UNFORCED_SHARE = 0.25
 SENTENCES = (1,) * 17 + (2,) * 4 + (3,) * 2 + (4, 6)
 """How many sentences a clip of one speaker has, as often as they stand here."""
 TELEPHONE_SHARE = 0.9
+LONG_CALL_SHARE = 0.35
+"""Of the calls: as many turns as a window of a long recording can have."""
 MAX_CALL_SECONDS = 30.0
 BATCH_SECONDS = 60.0
 BATCH_CLIPS = 12
 BATCHES_SORTED_TOGETHER = 16
+
+
+CHANGE = "|"
+
+
+@dataclass(frozen=True)
+class Span:
+    """One utterance's place in a clip."""
+
+    start: float  # seconds
+    end: float
+    speaker: int
+    semitones: float  # pitch above the synthesiser's own
+
+
+def place_spans(
+    waveforms: list[np.ndarray], gaps: list[float], speakers: list[int], semitones: list[float]
+) -> tuple[Span, ...]:
+    """Where `speech.mix` puts each waveform."""
+    spans, clock = [], 0.0
+    for waveform, gap, speaker, pitch in zip(waveforms, gaps, speakers, semitones, strict=True):
+        start = clock + gap
+        clock = start + len(waveform) / speech.SAMPLE_RATE
+        spans.append(Span(start, clock, speaker, pitch))
+    return tuple(spans)
 
 
 @dataclass(frozen=True)
@@ -44,7 +68,8 @@ class Clip:
     forced_language: str  # "" where the model must name the language itself
     answer: str
     transcript: str  # what was said in its own language, for the auxiliary loss of the decoder
-    spelling: str  # for the auxiliary CTC loss; digits 0 and 1 mark where each speaker begins
+    spelling: str  # for the auxiliary CTC loss; `CHANGE` marks where a speaker begins
+    spans: tuple[Span, ...]  # who speaks when, where voices were made to be told apart
 
 
 def compose_call(
@@ -53,14 +78,14 @@ def compose_call(
     turn_lengths: list[int],
     draw_utterance: Callable[[Speaker], Utterance],
     telephone: bool,
-) -> tuple[np.ndarray, str, str]:
-    """A call whose turns have so many sentences each: waveform, transcript with tags, spelling.
+) -> tuple[np.ndarray, str, str, tuple[Span, ...]]:
+    """A call whose turns have so many sentences each: waveform, transcript with tags, spelling, spans.
 
     `draw_utterance(speaker)` gives one sentence in that speaker's voice. A call that would pass
     `MAX_CALL_SECONDS` ends at the turn before.
     """
     waveforms: list[np.ndarray] = []
-    texts, spellings = [], []
+    texts, spellings, labels = [], [], []
     seconds = 0.0
     for turn, sentences in enumerate(turn_lengths):
         label = turn % 2
@@ -70,38 +95,38 @@ def compose_call(
         if seconds > MAX_CALL_SECONDS:
             break
         waveforms += [utterance.waveform * gain for utterance in spoken]
+        labels += [label] * sentences
         texts.append(f"<|spk_{label}|> " + "".join(utterance.text for utterance in spoken))
-        spellings.append(str(label) + "".join(utterance.spelling for utterance in spoken))
-    waveform = speech.mix(waveforms, speech.draw_gaps(rng, len(waveforms)), rng, telephone)
-    return waveform, " ".join(texts), "".join(spellings)
+        spellings.append(CHANGE + "".join(utterance.spelling for utterance in spoken))
+    gaps = speech.draw_gaps(rng, len(waveforms))
+    spans = place_spans(waveforms, gaps, labels, [speakers[label].semitones for label in labels])
+    return speech.mix(waveforms, gaps, rng, telephone), " ".join(texts), "".join(spellings), spans
 
 
-def compose_sentences(task: str, utterances: list[Utterance], rng: random.Random) -> tuple[np.ndarray, str, str, str]:
-    """What one speaker says, wide band: waveform, the answer that `task` wants, transcript, spelling."""
+def compose_sentences(
+    task: str, utterances: list[Utterance], rng: random.Random
+) -> tuple[np.ndarray, str, str, str, tuple[Span, ...]]:
+    """What one speaker says, wide band: waveform, the answer that `task` wants, transcript, spelling, spans."""
     gaps = speech.draw_gaps(rng, len(utterances))
-    waveform = speech.mix([utterance.waveform for utterance in utterances], gaps, rng, False)
+    waveforms = [utterance.waveform for utterance in utterances]
+    waveform = speech.mix(waveforms, gaps, rng, False)
     japanese = task in ("ja2en", "japanese")
     space = "" if japanese else " "
     transcript = ("<|spk_0|> " if japanese else "") + space.join(u.text for u in utterances)
     answer = transcript
     if task in ("en2ja", "ja2en"):
         answer = (" " if japanese else "").join(u.translation for u in utterances)
-    spelling = ("0" if japanese else "") + space.join(u.spelling for u in utterances)
-    return waveform, answer, transcript, spelling
+    spelling = (CHANGE if japanese else "") + space.join(u.spelling for u in utterances)
+    pitch = float(utterances[0].voice.half_tone)
+    spans = place_spans(waveforms, gaps, [0] * len(gaps), [pitch] * len(gaps)) if japanese else ()
+    return waveform, answer, transcript, spelling, spans
 
 
 class ClipMaker:
     """Draws clips of every task from a pool of utterances; each is mixed anew, so none comes twice."""
 
-    def __init__(
-        self,
-        pool: dict[str, list[Utterance]],
-        mix: dict[str, float],
-        seed: int,
-        scripts: Sequence[list[list[str]]] = (),
-    ):
+    def __init__(self, pool: dict[str, list[Utterance]], mix: dict[str, float], seed: int):
         self._mix = mix
-        self._scripts = scripts
         self._rng = random.Random(seed)
         self._pool = pool
         self._by_voice: dict[str, dict[tuple, list[Utterance]]] = {}
@@ -117,11 +142,12 @@ class ClipMaker:
         if task == "silence":
             waveform = speech.mix([np.zeros(16000, np.float32)], [1.0], rng, False)
             answer = transcript = spelling = ""
+            spans: tuple[Span, ...] = ()
         elif task == "call":
-            waveform, transcript, spelling = self._call()
+            waveform, transcript, spelling, spans = self._call()
             answer = transcript
         else:
-            waveform, answer, transcript, spelling = self._one_speaker(task)
+            waveform, answer, transcript, spelling, spans = self._one_speaker(task)
         may_choose = task not in ("en2ja", "ja2en")
         forced = not may_choose or rng.random() >= UNFORCED_SHARE
         language = OUTPUT_LANGUAGE[task]
@@ -133,33 +159,30 @@ class ClipMaker:
             answer if forced else f"language {language}<asr_text>{answer}",
             transcript,
             spelling,
+            spans,
         )
 
-    def _call(self) -> tuple[np.ndarray, str, str]:
+    def _call(self) -> tuple[np.ndarray, str, str, tuple[Span, ...]]:
         rng = self._rng
         speakers = speech.draw_speakers(rng, speech.TRAINING_HALF_TONES)
-        turn_lengths, texts = speech.draw_turn_lengths(rng), iter(())
-        if self._scripts and rng.random() < SCRIPTED_SHARE:
-            script = rng.choice(self._scripts)
-            turn_lengths = [len(turn) for turn in script]
-            texts = iter([text for turn in script for text in turn])
 
         def draw_utterance(speaker: Speaker) -> Utterance:
             voice = Voice("openjtalk", half_tone=speaker.half_tone)
-            utterances = self._by_voice["call"][voice.speaker]
-            text = next(texts, None)
-            utterance = rng.choice([u for u in utterances if text in (None, u.text)])
-            return _scaled(utterance).warped(speaker.factor)
+            return _scaled(rng.choice(self._by_voice["call"][voice.speaker])).warped(speaker.factor)
 
-        return compose_call(rng, speakers, turn_lengths, draw_utterance, rng.random() < TELEPHONE_SHARE)
+        telephone = rng.random() < TELEPHONE_SHARE
+        turns = speech.draw_turn_lengths(rng, most=10 if rng.random() < LONG_CALL_SHARE else 6)
+        return compose_call(rng, speakers, turns, draw_utterance, telephone)
 
-    def _one_speaker(self, task: str) -> tuple[np.ndarray, str, str, str]:
+    def _one_speaker(self, task: str) -> tuple[np.ndarray, str, str, str, tuple[Span, ...]]:
         rng = self._rng
         kind = {"english": "en2ja", "japanese": "ja2en"}.get(task, task)
         voice = rng.choice(self._pool[kind]).voice
         utterances = rng.choices(self._by_voice[kind][voice.speaker], k=rng.choice(SENTENCES))
         factor = speech.draw_factor(rng, voice)
-        return compose_sentences(task, [_scaled(u).warped(factor) for u in utterances], rng)
+        *made, spans = compose_sentences(task, [_scaled(u).warped(factor) for u in utterances], rng)
+        rise = 12 * float(np.log2(factor))
+        return *made, tuple(replace(span, semitones=span.semitones + rise) for span in spans)
 
     def batches(self) -> Iterator[list[Clip]]:
         """Endless batches of clips of like length."""

@@ -13,14 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from speech.decoding import decode, load_stock_model
+from speech.decoding import decode, load_recognizer
 from speech.transcript import Turn, join_texts, parse_plain, parse_turns
 from training import pool, sentences, speech
 from training.batches import OUTPUT_LANGUAGE, compose_call, compose_sentences
-from training.core import CoreMaker
 
 ROOT = Path(__file__).parent.parent
-Maker = sentences.SentenceMaker | CoreMaker
 CLIPS = 200
 LONGER = (2, 3, 4)
 """Sentences of one speaker in the rows headed `several sentences`."""
@@ -34,18 +32,14 @@ class Recording:
     reference: str
 
 
-def held_out_recordings(
-    task: str, sentence_counts: tuple[int, ...] = (1,), closed: bool = False
-) -> Iterator[Recording]:
+def held_out_recordings(task: str, sentence_counts: tuple[int, ...] = (1,)) -> Iterator[Recording]:
     """Endless held-out clips of `call`, `pt`, `en2ja`, `ja2en` or `english`, always the same ones.
 
-    sentence_counts: how many sentences a clip of one speaker may have. closed: sentences of the closed set; then only
-    the voices are held out.
+    sentence_counts: how many sentences a clip of one speaker may have.
     """
     rng = random.Random(f"held out {task} {sentence_counts}")
     kind = "en2ja" if task == "english" else task
-    seed = rng.getrandbits(32)
-    maker = CoreMaker(kind, seed) if closed else pool.MAKERS[kind](seed)
+    maker = pool.MAKERS[kind](rng.getrandbits(32))
     while True:
         if kind == "call":
             yield _call(rng, maker)
@@ -53,7 +47,7 @@ def held_out_recordings(
             yield _sentences(rng, maker, task, kind, rng.choice(sentence_counts))
 
 
-def _call(rng: random.Random, maker: Maker) -> Recording:
+def _call(rng: random.Random, maker: sentences.SentenceMaker) -> Recording:
     speakers = speech.draw_speakers(rng, speech.HELD_OUT_HALF_TONES)
 
     def draw_utterance(speaker: speech.Speaker) -> speech.Utterance:
@@ -61,15 +55,15 @@ def _call(rng: random.Random, maker: Maker) -> Recording:
         voice = speech.Voice("openjtalk", half_tone=speaker.half_tone, speed=speed)
         return pool.utter("call", maker.draw(held_out=True), voice).warped(speaker.factor)
 
-    waveform, reference, _ = compose_call(rng, speakers, speech.draw_turn_lengths(rng), draw_utterance, telephone=True)
+    waveform, reference, *_ = compose_call(rng, speakers, speech.draw_turn_lengths(rng), draw_utterance, telephone=True)
     return Recording(waveform, reference)
 
 
-def _sentences(rng: random.Random, maker: Maker, task: str, kind: str, count: int) -> Recording:
+def _sentences(rng: random.Random, maker: sentences.SentenceMaker, task: str, kind: str, count: int) -> Recording:
     voice = pool.draw_voice(kind, rng, held_out=True)
     factor = speech.draw_factor(rng, voice)
     spoken = [pool.utter(kind, maker.draw(held_out=True), voice).warped(factor) for _ in range(count)]
-    waveform, reference, _, _ = compose_sentences(task, spoken, rng)
+    waveform, reference, *_ = compose_sentences(task, spoken, rng)
     return Recording(waveform, reference)
 
 
@@ -122,19 +116,19 @@ ROWS = (
 def answer(model, row: Row, recording: Recording) -> str:
     """What the model writes; nothing where it names a wrong language."""
     language = OUTPUT_LANGUAGE[row.task]
-    text = decode(model, recording.waveform, language if row.forced else None).text
+    text = decode(model, [recording.waveform], language if row.forced else None)[0].text
     if row.forced:
         return text
     prefix, _, text = text.partition("<asr_text>")
     return text if prefix == f"language {language}" else ""
 
 
-def measure(model, row: Row, clips: int, closed: bool) -> str:
+def measure(model, row: Row, clips: int) -> str:
     """A row's figures as Markdown: clips, error rate, exact answers, turns with the right speaker."""
     import jiwer
 
     parse = parse_turns if row.task == "call" else parse_plain
-    recordings = islice(held_out_recordings(row.task, row.sentence_counts, closed), clips)
+    recordings = islice(held_out_recordings(row.task, row.sentence_counts), clips)
     pairs = [(parse(recording.reference)[0], parse(answer(model, row, recording))[0]) for recording in recordings]
     said, heard = zip(*pairs, strict=True)
     japanese = OUTPUT_LANGUAGE[row.task] == "Japanese"
@@ -154,12 +148,11 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.held_out", description=__doc__.splitlines()[0])
     parser.add_argument("--checkpoint", default=str(ROOT / "assets" / "tiny"))
     parser.add_argument("--clips", type=int, default=CLIPS, help="clips a row")
-    parser.add_argument("--closed", action="store_true", help="sentences of the closed set: only voices are held out")
     options = parser.parse_args(argv)
-    model = load_stock_model(options.checkpoint)
+    model = load_recognizer(options.checkpoint)
     print("| task | clips | error rate | exact | turns with the right speaker |\n| --- | --- | --- | --- | --- |")
     for row in ROWS:
-        print(measure(model, row, options.clips, options.closed), flush=True)
+        print(measure(model, row, options.clips), flush=True)
     return 0
 
 

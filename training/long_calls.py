@@ -153,12 +153,11 @@ def _right(reference: tuple[Turn, ...], matched: list[list[str]]) -> int:
 
 def transcribe_turn(model, call: LongCall, said: Said) -> str:
     """What the model writes for one turn cut out at its true times."""
-    from speech.decoding import decode
     from speech.transcript import parse_turns
 
     start, end = (round(time * speech.SAMPLE_RATE) for time in (said.start - TURN_MARGIN_SECONDS, said.end))
     sound = call.waveform[max(0, start) : end + round(TURN_MARGIN_SECONDS * speech.SAMPLE_RATE)]
-    turns, _ = parse_turns(decode(model.stock, sound, "Japanese").text)
+    turns, _ = parse_turns(model.decode([sound])[0].text)
     return "".join(turn.text for turn in turns)
 
 

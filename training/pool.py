@@ -10,16 +10,17 @@ import numpy as np
 
 from training import sentences
 from training.speech import (
-    ENGLISH_ENGINES,
-    PORTUGUESE_ENGINES,
+    ENGLISH_ENGINE,
+    PORTUGUESE_ENGINE,
     Utterance,
     Voice,
     draw_espeak_voice,
     draw_japanese_voice,
+    phonemes,
     speak,
 )
 
-KINDS = {"call": 3600, "ja2en": 3000, "en2ja": 4500, "pt": 4500}
+KINDS = {"call": 3600, "ja2en": 3000, "en2ja": 9000, "pt": 9000}
 """How many utterances of each kind are spoken."""
 SHARDS = 8
 
@@ -35,17 +36,17 @@ def draw_voice(kind: str, rng: random.Random, held_out: bool) -> Voice:
     """A voice that speaks the language of `kind`."""
     if kind in ("call", "ja2en"):
         return draw_japanese_voice(rng, held_out)
-    engines = ENGLISH_ENGINES if kind == "en2ja" else PORTUGUESE_ENGINES
-    return draw_espeak_voice(rng, engines, held_out)
+    engine = ENGLISH_ENGINE if kind == "en2ja" else PORTUGUESE_ENGINE
+    return draw_espeak_voice(rng, engine, held_out)
 
 
 def spelling(kind: str, text: str) -> str:
-    """What the sound is made of: kana for Japanese, lower-case letters elsewhere."""
+    """What the sound is made of: kana for Japanese, elsewhere espeak-ng's phonemes without stress and length."""
     if kind in ("call", "ja2en"):
         import pyopenjtalk
 
         return "".join(symbol for symbol in pyopenjtalk.g2p(text, kana=True) if "ァ" <= symbol <= "ー")
-    return " ".join("".join(c if c.isalpha() else " " for c in text.lower()).split())
+    return phonemes(text, ENGLISH_ENGINE if kind == "en2ja" else PORTUGUESE_ENGINE)
 
 
 def utter(kind: str, sentence: sentences.Sentence, voice: Voice) -> Utterance:

@@ -18,7 +18,7 @@ SAMPLE_RATE = 16000
 TELEPHONE_BAND_HZ = (300.0, 3400.0)
 WARP_RANGE = (0.86, 1.16)
 """Factor on pitch and formants; beyond it a voice stops sounding human."""
-MIN_SPEAKER_DISTANCE_SEMITONES = 3.0
+MIN_SPEAKER_DISTANCE_SEMITONES = 5.0
 """Two speakers of one call differ in pitch at least by this."""
 LONG_ENDING_SHARE = 0.25
 """Of the clips: half a second to two seconds of quiet at the end, in which nothing may be heard."""
@@ -44,10 +44,11 @@ TRAINING_SPEEDS = (0.9, 1.0, 1.1, 1.2)
 HELD_OUT_SPEEDS = (0.95, 1.05, 1.15)
 TRAINING_HALF_TONES = (-8, -6, -4, -2, 0, 2, 4)
 HELD_OUT_HALF_TONES = (-7, -5, -3, -1, 1, 3)
-TRAINING_VARIANTS = "m1 m2 m3 m4 m7 f1 f2 f3 f5 steph linda michel paul robert edward".split()
-HELD_OUT_VARIANTS = "m6 f4 victor belinda david".split()
-ENGLISH_ENGINES = ("en-us", "en-us", "en-gb")
-PORTUGUESE_ENGINES = ("pt-br", "pt-br", "pt")
+TRAINING_VARIANTS = "m1 m2 m3 m4 m5 m7 f1 f2 f3 f5".split()
+HELD_OUT_VARIANTS = "m6 m8 f4".split()
+UNHEARD = str.maketrans("", "", "\u02c8\u02cc\u02d0\u0303\u0329\u032f\u200d()")
+"""Of the phonetic alphabet: stress, length and what is written over or under a letter."""
+ENGLISH_ENGINE, PORTUGUESE_ENGINE = "en-us", "pt-br"
 
 
 def draw_japanese_voice(rng: random.Random, held_out: bool) -> Voice:
@@ -56,10 +57,10 @@ def draw_japanese_voice(rng: random.Random, held_out: bool) -> Voice:
     return Voice("openjtalk", half_tone=rng.choice(half_tones), speed=rng.choice(speeds))
 
 
-def draw_espeak_voice(rng: random.Random, engines: tuple[str, ...], held_out: bool) -> Voice:
+def draw_espeak_voice(rng: random.Random, engine: str, held_out: bool) -> Voice:
     """A setting of espeak-ng; held-out variants are never trained on."""
     variants = HELD_OUT_VARIANTS if held_out else TRAINING_VARIANTS
-    return Voice(rng.choice(engines), rng.choice(variants), pitch=rng.randint(30, 70), speed=rng.uniform(0.85, 1.1))
+    return Voice(engine, rng.choice(variants), pitch=rng.randint(30, 70), speed=rng.uniform(0.85, 1.1))
 
 
 def speak(text: str, voice: Voice) -> np.ndarray:
@@ -82,6 +83,12 @@ def _espeak(text: str, voice: Voice) -> np.ndarray:
     header_bytes, rate = 44, 22050
     samples = np.frombuffer(done.stdout[header_bytes:], dtype=np.int16).astype(np.float32) / 32768
     return soxr.resample(samples, rate, SAMPLE_RATE)
+
+
+def phonemes(text: str, engine: str) -> str:
+    """What espeak-ng makes of a text before it speaks: phonemes, without stress and length, one space between words."""
+    done = subprocess.run(["espeak-ng", "-q", "--ipa", "-v", engine, text], capture_output=True, check=True)
+    return " ".join(done.stdout.decode().translate(UNHEARD).split())
 
 
 def trim(waveform: np.ndarray, threshold: float = 0.01) -> np.ndarray:
@@ -113,7 +120,7 @@ class Utterance:
 
     text: str
     translation: str
-    spelling: str  # kana or lower-case letters: what the sound is made of
+    spelling: str  # kana or phonemes: what the sound is made of
     voice: Voice
     waveform: np.ndarray
 
@@ -143,9 +150,9 @@ def draw_speakers(rng: random.Random, half_tones: tuple[int, ...]) -> tuple[Spea
             return one, two
 
 
-def draw_turn_lengths(rng: random.Random) -> list[int]:
-    """How many sentences each turn of a call has: 1 to 6 turns of one or two."""
-    return [rng.choice((1, 1, 2)) for _ in range(rng.randint(1, 6))]
+def draw_turn_lengths(rng: random.Random, most: int = 6) -> list[int]:
+    """How many sentences each turn of a call has: 1 to `most` turns of one or two."""
+    return [rng.choice((1, 1, 2)) for _ in range(rng.randint(1, most))]
 
 
 def mix(utterances: list[np.ndarray], gaps: list[float], rng: random.Random, telephone: bool) -> np.ndarray:

@@ -5,6 +5,8 @@ auxiliary CTC losses break it. One, on the projector's output, wants kana, lette
 token); the encoder learns by it alone first. The other, on the decoder's output at the audio tokens, wants the words of
 the transcript, so that the decoder finds them in the order in which it has to write them. The first one's head is
 thrown away; the second uses the model's own, with `<blank1>` as its blank.
+Speakers are learnt from what each audio token should know: in the encoder, whose positions begin anew each second so
+that it can't tell who spoke first, the pitch of the voice; halfway up the decoder, the speaker's number.
 Not covered: resuming a run in the middle, more than one GPU.
 """
 
@@ -15,6 +17,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -22,15 +25,14 @@ from torch import nn
 from training import pool as pools
 from training import sentences
 from training.architecture import build_model, build_processor, save_checkpoint
-from training.batched_model import decoder_logits, encode, log_mel
-from training.batches import CORE_MIX, MIX, SENTENCES_MIX, Clip, ClipMaker
-from training.core import SCRIPTS, core_pool
+from training.batched_model import decoder_logits, encode, log_mel, token_times
+from training.batches import CHANGE, MIX, SENTENCES_MIX, Clip, ClipMaker
 
 ROOT = Path(__file__).parent.parent
 PEAK_LEARNING_RATE = 6e-4
 WARMUP_STEPS = 100
-SOUND_WEIGHT = 0.5
-WORD_WEIGHT = 0.5
+WEIGHTS = {"text": 1.0, "sounds": 0.5, "words": 0.5, "pitch": 0.5, "speakers": 0.5}
+OCTAVE = 12.0
 SYMBOLS_PER_TOKEN = 2
 """13 tokens a second are too few for English letters."""
 SAVE_EVERY = 250
@@ -43,18 +45,15 @@ class Stage:
     steps: int
     mix: dict[str, float]
     whole: bool  # else the encoder alone learns
-    sounds: bool = True  # whether the loss on the projector's output counts
 
 
 STAGES = (
     Stage(3000, SENTENCES_MIX, whole=False),
     Stage(1500, MIX, whole=False),
     Stage(1500, SENTENCES_MIX, whole=True),
-    Stage(9000, MIX, whole=True),
+    Stage(18000, MIX, whole=True),
 )
 """Sounds first, and short clips first: a decoder that can't hear yet only learns the sentences by heart."""
-CORE_STAGES = (Stage(1500, CORE_MIX, whole=True, sounds=False),)
-"""The end of a short training: on a closed set of sentences (training.core)."""
 
 
 def tokenizer_texts(count: int = 4000) -> list[str]:
@@ -81,10 +80,13 @@ class Trainer:
         self.symbols = {symbol: number for number, symbol in enumerate(sorted(spellings), start=1)}
         width = self.model.thinker.config.audio_config.output_dim
         self.ctc_head = nn.Linear(width, SYMBOLS_PER_TOKEN * (len(self.symbols) + 1)).to(device)
+        self.pitch_head = nn.Linear(width, 1).to(device)
+        self.speaker_head = nn.Linear(self.model.thinker.config.text_config.hidden_size, 2).to(device)
         self.filters = torch.tensor(processor.feature_extractor.mel_filters.T, dtype=torch.float32, device=device)
         self.blank_id = processor.tokenizer.convert_tokens_to_ids("<blank1>")
         self.end_id = processor.tokenizer.convert_tokens_to_ids("<|im_end|>")
-        self.parameters = [*self.model.parameters(), *self.ctc_head.parameters()]
+        heads = (self.ctc_head, self.pitch_head, self.speaker_head)
+        self.parameters = [parameter for part in (self.model, *heads) for parameter in part.parameters()]
         self.optimizer = torch.optim.AdamW(
             self.parameters, lr=PEAK_LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.01, fused=True
         )
@@ -127,32 +129,68 @@ class Trainer:
             text += f"language {language}<asr_text>"
         return self.processor.tokenizer(text).input_ids
 
-    def step(self, clips: list[Clip], stage: Stage) -> tuple[float, float, float]:
-        """One update; returns the losses of text, sounds and words."""
+    def step(self, clips: list[Clip], stage: Stage) -> dict[str, float]:
+        """One update; returns the losses."""
         audio, mask = encode(self.model.thinker.audio_tower, [self._mel(clip) for clip in clips])
-        spelled = [[self.symbols[symbol] for symbol in clip.spelling] for clip in clips]
-        normalized = F.rms_norm(audio, audio.shape[-1:])  # else the loss would make the outputs ever larger
-        logits = self.ctc_head(normalized).unflatten(2, (SYMBOLS_PER_TOKEN, -1)).flatten(1, 2)
-        sound_loss = ctc_loss(logits, mask.sum(1) * SYMBOLS_PER_TOKEN, spelled, blank=0)
-        text_loss = word_loss = torch.zeros((), device=self.device)
+        speakers, pitches = (column.to(self.device) for column in who_speaks(clips, mask.shape[1]))
+        losses = self._encoder_losses(audio, mask, clips, pitches)
         if stage.whole:
-            text_loss, word_loss = self._decoder_losses(audio, mask, clips)
+            losses |= self._decoder_losses(audio, mask, clips, speakers)
         self.optimizer.zero_grad()
-        (text_loss + SOUND_WEIGHT * stage.sounds * sound_loss + WORD_WEIGHT * word_loss).backward()
+        sum(WEIGHTS[name] * loss for name, loss in losses.items()).backward()
         nn.utils.clip_grad_norm_(self.parameters, 1.0)
         self.optimizer.step()
         self.schedule.step()
-        return text_loss.item(), sound_loss.item(), word_loss.item()
+        return {name: loss.item() for name, loss in losses.items()}
+
+    def _encoder_losses(
+        self, audio: torch.Tensor, mask: torch.Tensor, clips: list[Clip], pitches: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
+        spelled = [[self.symbols[symbol] for symbol in clip.spelling] for clip in clips]
+        normalized = F.rms_norm(audio, audio.shape[-1:])  # else the loss would make the outputs ever larger
+        logits = self.ctc_head(normalized).unflatten(2, (SYMBOLS_PER_TOKEN, -1)).flatten(1, 2)
+        heard = self.pitch_head(normalized)[:, :, 0] - pitches
+        return {
+            "sounds": ctc_loss(logits, mask.sum(1) * SYMBOLS_PER_TOKEN, spelled, blank=0),
+            "pitch": mean_of(heard[~pitches.isnan()] ** 2),
+        }
 
     def _decoder_losses(
-        self, audio: torch.Tensor, mask: torch.Tensor, clips: list[Clip]
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+        self, audio: torch.Tensor, mask: torch.Tensor, clips: list[Clip], speakers: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
         tokenizer = self.processor.tokenizer
         answers = [[*tokenizer(clip.answer).input_ids, self.end_id] for clip in clips]
         prompts = [self.prompts[clip.forced_language] for clip in clips]
-        logits, targets, heard = decoder_logits(self.model.thinker, audio, mask, prompts, answers)
+        logits, targets, heard, halfway = decoder_logits(self.model.thinker, audio, mask, prompts, answers)
         words = [tokenizer(clip.transcript).input_ids for clip in clips]
-        return F.cross_entropy(logits, targets), ctc_loss(heard, mask.sum(1), words, blank=self.blank_id)
+        known = speakers >= 0
+        told = self.speaker_head(F.rms_norm(halfway[known], halfway.shape[-1:]))
+        return {
+            "text": F.cross_entropy(logits, targets),
+            "words": ctc_loss(heard, mask.sum(1), words, blank=self.blank_id),
+            "speakers": mean_of(F.cross_entropy(told, speakers[known], reduction="none")),
+        }
+
+
+def who_speaks(clips: list[Clip], tokens: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """At every audio token the speaker's number, -1 for none, and the voice's pitch in octaves, NaN for none.
+
+    Both are (clips, tokens), int64 and float32.
+    """
+    times = np.array(token_times(tokens))
+    speakers = np.full((len(clips), tokens), -1)
+    pitches = np.full((len(clips), tokens), np.nan, np.float32)
+    for row, clip in enumerate(clips):
+        for span in clip.spans:
+            inside = (times >= span.start) & (times < span.end)
+            speakers[row, inside] = span.speaker
+            pitches[row, inside] = span.semitones / OCTAVE
+    return torch.from_numpy(speakers), torch.from_numpy(pitches)
+
+
+def mean_of(losses: torch.Tensor) -> torch.Tensor:
+    """The mean, 0 of none."""
+    return losses.sum() / max(1, losses.numel())
 
 
 def ctc_loss(logits: torch.Tensor, lengths: torch.Tensor, targets: list[list[int]], blank: int) -> torch.Tensor:
@@ -180,23 +218,23 @@ def learning_rate_factor(step: int, steps: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - WARMUP_STEPS) / max(1, steps - WARMUP_STEPS))))
 
 
-def train(output: Path, work: Path, start: Path | None, core: bool) -> None:
+def train(output: Path, work: Path, start: Path | None) -> None:
     """Speak what is missing, train through the stages, write the checkpoint to `output`.
 
-    start: a checkpoint of an earlier run whose weights to go on from. core: end on the closed set of sentences.
+    start: a checkpoint of an earlier run to go on from, with the last stage alone.
     """
     torch.manual_seed(0)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    pool = core_pool(work / "core") if core else pools.load_or_make(work / "pool")
-    stages = CORE_STAGES if core else STAGES
+    pool = pools.load_or_make(work / "pool")
+    stages = STAGES[-1:] if start else STAGES
     processor = build_processor(tokenizer_texts())
-    spellings = {symbol for kind in pool.values() for utterance in kind for symbol in utterance.spelling} | {"0", "1"}
+    spellings = {symbol for kind in pool.values() for utterance in kind for symbol in utterance.spelling} | {CHANGE}
     trainer = Trainer(processor, spellings, sum(stage.steps for stage in stages), device)
     if start:
         trainer.start_from(start)
     log = Log()
     for number, stage in enumerate(stages):
-        batches = ClipMaker(pool, stage.mix, seed=number, scripts=SCRIPTS if core else []).batches()
+        batches = ClipMaker(pool, stage.mix, seed=number).batches()
         if start is None and stage.whole and (number == 0 or not stages[number - 1].whole):
             trainer.match_audio_to_text(next(batches))
         for clips in islice(batches, stage.steps):
@@ -210,22 +248,20 @@ class Log:
     """Prints the mean losses every 50 steps."""
 
     def __init__(self):
-        self.steps, self.clips, self._losses = 0, 0, []
+        self.steps, self.clips = 0, 0
+        self._losses: dict[str, list[float]] = {}
         self._started = time.monotonic()
 
-    def add(self, clips: int, losses: tuple[float, float, float]) -> None:
+    def add(self, clips: int, losses: dict[str, float]) -> None:
         """Note one step."""
         self.steps, self.clips = self.steps + 1, self.clips + clips
-        self._losses.append(losses)
+        for name, loss in losses.items():
+            self._losses.setdefault(name, []).append(loss)
         if self.steps % 50 == 0:
-            text, sounds, words = (sum(column) / len(column) for column in zip(*self._losses, strict=True))
+            means = ", ".join(f"{name} {sum(values) / len(values):.3f}" for name, values in self._losses.items())
             minutes = (time.monotonic() - self._started) / 60
-            print(
-                f"step {self.steps}: text {text:.3f}, sounds {sounds:.3f}, words {words:.3f}, "
-                f"{self.clips} clips in {minutes:.1f} minutes",
-                flush=True,
-            )
-            self._losses = []
+            print(f"step {self.steps}: {means}, {self.clips} clips in {minutes:.1f} minutes", flush=True)
+            self._losses = {}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -233,10 +269,9 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.tiny", description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=ROOT / "assets" / "tiny")
     parser.add_argument("--work", type=Path, default=ROOT / "training" / "work", help="where spoken data is kept")
-    parser.add_argument("--start", type=Path, help="go on from this checkpoint's weights")
-    parser.add_argument("--core", action="store_true", help="train on the closed set of sentences")
+    parser.add_argument("--start", type=Path, help="go on from this checkpoint's weights, with the last stage")
     options = parser.parse_args(argv)
-    train(options.output, options.work, options.start, options.core)
+    train(options.output, options.work, options.start)
     return 0
 
 

@@ -1,0 +1,75 @@
+"""How many windows go through the model together: as many as there is memory for."""
+
+from __future__ import annotations
+
+import gc
+import os
+from typing import TYPE_CHECKING
+
+import torch
+
+from speech.decoder import bucket
+from speech.encoder import CHUNKS_AT_ONCE, audio_tokens, is_alone
+
+if TYPE_CHECKING:
+    from speech.decoding import Recognizer
+
+MEMORY_SHARE = 0.5
+"""Of what is free. The rest is for what is not counted: the allocator's gaps, and copies when a cache grows."""
+PROMPT_TOKENS = 64
+"""More than the prompt has around the audio."""
+
+
+def plan(recognizer: Recognizer, samples: list[int], budgets: list[int]) -> list[list[int]]:
+    """Windows -> batches of their indices: like lengths together, the longest first, each batch within the memory."""
+    limit = free_bytes(recognizer.decoder.device) * MEMORY_SHARE - shared_bytes(recognizer)
+    batches: list[list[int]] = []
+    for index in sorted(range(len(samples)), key=lambda index: -samples[index]):
+        full = not batches or is_alone(samples[index])
+        if not full:
+            # Every row of a batch is as long as its first.
+            longest = batches[-1][0]
+            full = (len(batches[-1]) + 1) * row_bytes(recognizer, samples[longest], budgets[longest]) > limit
+        if full:
+            batches.append([])
+        batches[-1].append(index)
+    return batches
+
+
+def row_bytes(recognizer: Recognizer, samples: int, budget: int) -> int:
+    """What one window takes at most: its cache, and the largest tensors of prefill and of the encoder's layers."""
+    decoder, tower = recognizer.decoder, recognizer.stock.model.thinker.audio_tower
+    prompt = audio_tokens(samples) + PROMPT_TOKENS
+    cache = len(decoder.layers) * 2 * decoder.key_heads * decoder.head_dim * bucket(prompt + budget)
+    layer = decoder.layers[0]
+    # Gate and up, their product, and a token's row in and out of attention.
+    prefill = prompt * (2 * len(layer.gate_up) + 2 * len(layer.qkv) + 4 * layer.out.shape[0])
+    encoder = audio_tokens(samples) * (2 * tower.config.encoder_ffn_dim + 6 * tower.config.d_model)
+    return (cache + max(prefill, encoder)) * decoder.dtype.itemsize
+
+
+def shared_bytes(recognizer: Recognizer) -> int:
+    """What a batch takes whatever its size: the outputs of the encoder's first convolution, before and after."""
+    config = recognizer.stock.model.thinker.audio_tower.config
+    values = CHUNKS_AT_ONCE * config.downsample_hidden_size * (config.num_mel_bins // 2) * 50
+    return 2 * values * recognizer.decoder.dtype.itemsize
+
+
+def free_bytes(device: torch.device) -> int:
+    """Memory that can be had on a device now."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an error says that memory ran out; on a CPU torch raises a plain RuntimeError."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def free_memory() -> None:
+    """Give back what a failed batch held."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

@@ -1,0 +1,17 @@
+"""What decoding gives for one window."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What the model wrote for one clip, and why it stopped."""
+
+    text: str
+    """With its tags and control tokens, without the one that ends it."""
+    ended_by: str
+    """`end` by itself, `budget` of tokens spent, `loop` stopped, or `cancelled` by the caller, at work until then."""
+    ids: tuple[int, ...] = ()
+    """The tokens, the one that ends the text included."""
+    log_probabilities: tuple[float, ...] = ()
+    """Of each token, natural logarithm."""

@@ -1,0 +1,60 @@
+"""The stock qwen-asr model: loading it, and its own `generate()`, which tests compare `speech.decoding` with."""
+
+import os
+import threading
+
+import numpy as np
+
+_ONE_AT_A_TIME = threading.Lock()
+"""The stock model keeps `rope_deltas` between steps, so two threads on one model would mix up their positions."""
+
+
+def load_stock_model(path: str, dtype=None, device: str = "cpu"):
+    """Load a checkpoint folder as its model card shows; returns a `qwen_asr.Qwen3ASRModel`.
+
+    dtype: a torch dtype, or None for float32. Raises OSError, ValueError or SafetensorError where the folder is not a
+    checkpoint.
+    """
+    from qwen_asr import Qwen3ASRModel
+
+    return load_placed(Qwen3ASRModel, path, dtype, device)
+
+
+def load_placed(stock: type, path: str, dtype, device: str):
+    """Load one of qwen_asr's classes from a folder, on `device`, ZeroGPU's included; a dtype of None is float32."""
+    import torch
+
+    # ZeroGPU packs what `.to("cuda")` moves at start-up, when there is no device to load on to yet.
+    on_zero_gpu = bool(os.environ.get("SPACES_ZERO_GPU"))
+    loaded = stock.from_pretrained(path, dtype=dtype or torch.float32, device_map="cpu" if on_zero_gpu else device)
+    if on_zero_gpu:
+        loaded.model.to(device)
+    return loaded
+
+
+def end_token_ids(tokenizer) -> list[int]:
+    """The ids that end a text. `generate()` assumes the 1.7B vocabulary's; a smaller vocabulary has its own."""
+    return tokenizer.convert_tokens_to_ids(["<|im_end|>", "<|endoftext|>"])
+
+
+def build_prompt(model, language: str | None) -> str:
+    """The prompt of `Qwen3ASRModel.transcribe` (qwen-asr 0.0.6, inference/qwen3_asr.py), with one audio token.
+
+    language: forces the language of the output; None lets the model begin with `language X<asr_text>`.
+    """
+    return model._build_text_prompt(context="", force_language=language)
+
+
+def generate(model, waveform: np.ndarray, language: str | None, max_tokens: int) -> list[int]:
+    """What the stock model writes for one clip, greedily: ids, the one that ends the text included.
+
+    model: from `load_stock_model`. waveform: float32 mono 16 kHz, (samples,).
+    """
+    inputs = model.processor(text=[build_prompt(model, language)], audio=[waveform], return_tensors="pt", padding=True)
+    inputs = inputs.to(model.model.device).to(model.model.dtype)
+    end_ids = end_token_ids(model.processor.tokenizer)
+    with _ONE_AT_A_TIME:
+        sequences = model.model.generate(
+            **inputs, max_new_tokens=max_tokens, eos_token_id=end_ids, pad_token_id=end_ids[-1]
+        ).sequences
+    return sequences[0, inputs["input_ids"].shape[1] :].tolist()
