@@ -165,11 +165,11 @@ def measure(recognizer: Recognizer, rounds: int, tokens: int | None, windows: in
     yield share("peak memory beside the weights, clip, MiB", [long[0] / 2**20 for _, long in looks])
     # Stock takes one window at a time: its longest tells.
     longest = max(parts, key=len)
-    peaks = [
-        memory_and_operations(device, rivals[0], [longest], tokens),
-        memory_and_operations(device, rivals[1], parts, tokens),
+    looks = [
+        memory_and_operations(device, rival, sound, tokens)
+        for rival, sound in zip(rivals, ([longest], parts), strict=True)
     ]
-    yield share("peak memory beside the weights, recording, MiB", [peak / 2**20 for peak, _ in peaks])
+    yield share("peak memory beside the weights, recording, MiB", [peak / 2**20 for peak, _ in looks])
 
 
 def sounds(fixed: bool, windows: int | None) -> tuple[np.ndarray, list[np.ndarray]]:

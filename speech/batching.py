@@ -43,7 +43,7 @@ def row_bytes(recognizer: Recognizer, samples: int, budget: int) -> int:
     cache = len(decoder.layers) * 2 * decoder.key_heads * decoder.head_dim * bucket(prompt + budget)
     layer = decoder.layers[0]
     # Gate and up, their product, and a token's row in and out of attention.
-    prefill = prompt * (2 * len(layer.gate_up) + 2 * len(layer.qkv) + 4 * layer.out.shape[0])
+    prefill = prompt * (2 * layer.gate_up.shape[1] + 2 * layer.qkv.shape[1] + 4 * layer.out.shape[1])
     encoder = audio_tokens(samples) * (2 * tower.config.encoder_ffn_dim + 6 * tower.config.d_model)
     return (cache + max(prefill, encoder)) * decoder.dtype.itemsize
 

@@ -17,18 +17,21 @@ def bucket(length: int) -> int:
 
 
 class Layer:
-    """One decoder layer's weights: query, key and value in one matrix, gate and up in another.
+    """One decoder layer's weights: query, key and value in one matrix, gate and up in another, as `mm` wants them.
 
     The stock projections become views of them, so that no weight is held twice.
     """
 
     def __init__(self, stock):
         attention, mlp = stock.self_attn, stock.mlp
-        self.qkv = _fuse(attention.q_proj, attention.k_proj, attention.v_proj)
-        self.gate_up = _fuse(mlp.gate_proj, mlp.up_proj)
-        self.out, self.down = attention.o_proj.weight, mlp.down_proj.weight
-        self.before, self.after = stock.input_layernorm.weight, stock.post_attention_layernorm.weight
-        self.query_norm, self.key_norm = attention.q_norm.weight, attention.k_norm.weight
+        self.qkv = _fuse(attention.q_proj, attention.k_proj, attention.v_proj).t()
+        self.gate_up = _fuse(mlp.gate_proj, mlp.up_proj).t()
+        self.out, self.down = attention.o_proj.weight.data.t(), mlp.down_proj.weight.data.t()
+        self.before, self.after = stock.input_layernorm.weight.data, stock.post_attention_layernorm.weight.data
+        heads = (attention.q_proj, attention.k_proj)
+        counts = torch.tensor([projection.out_features // attention.head_dim for projection in heads])
+        norms = torch.stack([attention.q_norm.weight.data, attention.k_norm.weight.data])
+        self.head_norms = norms.repeat_interleave(counts.to(norms.device), dim=0)
 
 
 def _fuse(*projections) -> torch.Tensor:
@@ -46,6 +49,11 @@ class Cache:
     def __init__(self, decoder: "Decoder", rows: int, length: int):
         shape = (len(decoder.layers), 2, rows, decoder.key_heads, length, decoder.head_dim)
         self.data = torch.zeros(shape, dtype=decoder.dtype, device=decoder.device)
+
+    def layers(self, filled: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Each layer's keys and values of the first `filled` slots, as views."""
+        parts = self.data[:, :, :, :, :filled].flatten(0, 1).unbind()
+        return list(zip(parts[::2], parts[1::2], strict=True))
 
     @property
     def length(self) -> int:
@@ -68,22 +76,23 @@ class Decoder:
     def __init__(self, thinker):
         config = thinker.config.text_config
         model = thinker.model
-        self.embeddings = model.embed_tokens.weight
+        self.embeddings = model.embed_tokens.weight.data
         self.layers = [Layer(layer) for layer in model.layers]
-        self.norm, self.head = model.norm.weight, thinker.lm_head.weight
+        self.norm, self.head = model.norm.weight.data, thinker.lm_head.weight.data.t()
         self.eps = config.rms_norm_eps
         self.heads, self.key_heads = config.num_attention_heads, config.num_key_value_heads
         self.head_dim = model.layers[0].self_attn.head_dim
         self.dtype, self.device = self.embeddings.dtype, self.embeddings.device
         self._rotary = model.rotary_emb
-        self._cos = self._sin = torch.empty(0, self.head_dim)
+        self._cos = self._sin = torch.empty(0, 1, self.head_dim)
 
     def rotations(self, length: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Cosines and sines of the positions below a cache's `length`: (length, head_dim) each."""
+        """Cosines and sines of the positions below `length`, for `rotate`: (length, 1, head_dim) each."""
         if len(self._cos) < length:
             positions = torch.arange(length, device=self.device)[None, None].expand(3, 1, -1)
-            cos, sin = self._rotary(self.embeddings[:0], positions)
-            self._cos, self._sin = cos[0].contiguous(), sin[0].contiguous()
+            cos, sin = (table[0][:, None] for table in self._rotary(self.embeddings[:0], positions))
+            one, two = sin.chunk(2, dim=-1)
+            self._cos, self._sin = cos.contiguous(), torch.cat((-one, two), dim=-1)
         return self._cos[:length], self._sin[:length]
 
     def prefill(self, x: torch.Tensor, lengths: list[int], cache: Cache) -> torch.Tensor:
@@ -92,17 +101,18 @@ class Decoder:
         lengths: of the prompts in tokens. The cache is filled from its start.
         """
         rows, longest, _ = x.shape
-        cos, sin = (table[:, None] for table in self.rotations(longest))
-        for layer, (keys, values) in zip(self.layers, cache.data, strict=True):
-            query, key, value = self._heads(layer, x, cos, sin)
-            # What padding writes lies after a row's end, where its own tokens will be written before they are read.
-            keys[:, :, :longest], values[:, :, :longest] = key.transpose(1, 2), value.transpose(1, 2)
-            seen = F.scaled_dot_product_attention(
-                query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2), is_causal=True, enable_gqa=True
+        x = x.flatten(0, 1)
+        cos, sin = (table.repeat(rows, 1, 1) for table in self.rotations(longest))
+        for layer, (keys, values) in zip(self.layers, cache.layers(longest), strict=True):
+            query, key, value = (
+                heads.unflatten(0, (rows, longest)).transpose(1, 2) for heads in self._heads(layer, x, cos, sin)
             )
-            x = self._finish(layer, x, seen.transpose(1, 2).flatten(2))
-        last = torch.tensor(lengths, device=x.device) - 1
-        return self._logits(x[torch.arange(rows, device=x.device), last])
+            # What padding writes lies after a row's end, where its own tokens will be written before they are read.
+            keys[:], values[:] = key, value
+            seen = F.scaled_dot_product_attention(query, key, value, is_causal=True, enable_gqa=True)
+            x = self._finish(layer, x, seen.transpose(1, 2).flatten(2).flatten(0, 1))
+        ends = torch.tensor([row * longest + length - 1 for row, length in enumerate(lengths)], device=x.device)
+        return self._logits(x[ends])
 
     def step(self, ids: torch.Tensor, positions: torch.Tensor, cache: Cache, filled: int) -> torch.Tensor:
         """Read one token a row: ids and their positions (rows,) int64 -> logits (rows, vocabulary).
@@ -110,48 +120,54 @@ class Decoder:
         filled: more than the last position; what lies after it in the cache is not looked at.
         """
         x = F.embedding(ids, self.embeddings)
-        cos, sin = (table[positions][:, None] for table in self.rotations(cache.length))
-        alone = len(ids) == 1
-        mask = None
-        if not (alone and filled < cache.length):
-            unseen = torch.arange(filled, device=x.device) > positions[:, None]
-            mask = torch.zeros(unseen.shape, dtype=x.dtype, device=x.device)
-            mask = mask.masked_fill_(unseen, torch.finfo(x.dtype).min)[:, None, None]
+        cos, sin = (table[positions] for table in self.rotations(cache.length))
+        # Alone, a row sees all that is filled. In a graph, whose `filled` is the cache's length, it does not.
+        alone = len(ids) == 1 and filled < cache.length
+        mask = None if alone else self._mask(positions, filled)
         rows = torch.arange(len(ids), device=x.device)
-        for layer, (keys, values) in zip(self.layers, cache.data, strict=True):
+        for layer, (keys, values) in zip(self.layers, cache.layers(filled), strict=True):
             query, key, value = self._heads(layer, x, cos, sin)
-            if alone and mask is None:
-                keys[:, :, filled - 1], values[:, :, filled - 1] = key, value
+            if alone:
+                keys[:, :, -1], values[:, :, -1] = key, value
             else:
                 keys[rows, :, positions], values[rows, :, positions] = key, value
             # The heads that share a key stand in for so many queries: nothing is repeated.
             query = query.unflatten(1, (self.key_heads, -1))
-            seen = F.scaled_dot_product_attention(query, keys[:, :, :filled], values[:, :, :filled], attn_mask=mask)
+            seen = F.scaled_dot_product_attention(query, keys, values, attn_mask=mask)
             x = self._finish(layer, x, seen.flatten(1))
         return self._logits(x)
+
+    def _mask(self, positions: torch.Tensor, filled: int) -> torch.Tensor:
+        """What is added to attention's logits so that a row sees itself and what came before: (rows, 1, 1, filled)."""
+        unseen = torch.arange(filled, device=positions.device) > positions[:, None]
+        mask = torch.zeros(unseen.shape, dtype=self.dtype, device=positions.device)
+        return mask.masked_fill_(unseen, torch.finfo(self.dtype).min)[:, None, None]
 
     def _heads(
         self, layer: Layer, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Query, key and value of tokens (…, hidden), normalised and rotated: (…, heads, head_dim) each."""
-        x = F.linear(F.rms_norm(x, x.shape[-1:], layer.before, self.eps), layer.qkv)
-        x = x.unflatten(-1, (-1, self.head_dim))
-        query, key, value = x.split([self.heads, self.key_heads, self.key_heads], dim=-2)
-        query = F.rms_norm(query, query.shape[-1:], layer.query_norm, self.eps)
-        key = F.rms_norm(key, key.shape[-1:], layer.key_norm, self.eps)
-        return rotate(query, cos, sin), rotate(key, cos, sin), value
+        """Query, key and value of tokens (tokens, hidden), normalised and rotated: (tokens, heads, head_dim) each."""
+        x = torch.mm(F.rms_norm(x, x.shape[-1:], layer.before, self.eps), layer.qkv)
+        x = x.view(len(x), -1, self.head_dim)
+        turned = self.heads + self.key_heads
+        both = F.rms_norm(x[:, :turned], x.shape[-1:], None, self.eps) * layer.head_norms
+        both = rotate(both, cos, sin)
+        return both[:, : self.heads], both[:, self.heads :], x[:, turned:]
 
     def _finish(self, layer: Layer, x: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
         """The rest of a layer, after attention."""
-        x = x + F.linear(seen, layer.out)
-        gate, up = F.linear(F.rms_norm(x, x.shape[-1:], layer.after, self.eps), layer.gate_up).chunk(2, dim=-1)
-        return x + F.linear(F.silu(gate) * up, layer.down)
+        x = torch.addmm(x, seen, layer.out)
+        gate, up = torch.mm(F.rms_norm(x, x.shape[-1:], layer.after, self.eps), layer.gate_up).chunk(2, dim=-1)
+        return torch.addmm(x, F.silu(gate) * up, layer.down)
 
     def _logits(self, x: torch.Tensor) -> torch.Tensor:
-        return F.linear(F.rms_norm(x, x.shape[-1:], self.norm, self.eps), self.head)
+        return torch.mm(F.rms_norm(x, x.shape[-1:], self.norm, self.eps), self.head)
 
 
 def rotate(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
-    """Rotary positions (Su et al. 2021, the half-split form): x (…, heads, head_dim) by angles (…, 1, head_dim)."""
+    """Rotary positions (Su et al. 2021, the half-split form): x (tokens, heads, head_dim).
+
+    cos, sin: (tokens, 1, head_dim); the sines' first half is negative already.
+    """
     one, two = x.chunk(2, dim=-1)
-    return x * cos + torch.cat((-two, one), dim=-1) * sin
+    return torch.addcmul(x * cos, torch.cat((two, one), dim=-1), sin)

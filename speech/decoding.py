@@ -7,6 +7,7 @@ text is kept as the model wrote it: `transcribe` edits repetitions away unseen.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -53,6 +54,8 @@ class Recognizer:
         self.attention = attention
         self.tokenizer = stock.processor.tokenizer
         self.end_ids = frozenset(end_token_ids(self.tokenizer))
+        self.look_every = LOOK_EVERY_STEPS_ON_CUDA if stock.model.device.type == "cuda" else 1
+        """After so many steps the chosen tokens are looked at."""
         self.one_at_a_time = threading.Lock()
         """Two jobs on one device at once would need twice the memory that was computed for one."""
 
@@ -167,7 +170,7 @@ def stream_decode(
 class _Batch:
     """The rows at work: for each its last token and where it stands."""
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def __init__(self, recognizer: Recognizer, waveforms: list[np.ndarray], language: str | None):
         self.recognizer = recognizer
         x, self.lengths = _embed(recognizer, waveforms, language)
@@ -176,7 +179,7 @@ class _Batch:
         self.steps = 0
         self.chosen = _choose(recognizer.decoder.prefill(x, self.lengths, self.cache))
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def step(self) -> None:
         """Read the token just chosen and choose the next."""
         filled = max(self.lengths) + self.steps + 1
@@ -186,6 +189,7 @@ class _Batch:
         self.positions = self.positions + 1
         self.steps += 1
 
+    @torch.inference_mode()
     def keep(self, places: list[int]) -> None:
         """The other rows leave."""
         kept = torch.tensor(places, device=self.positions.device)
@@ -213,10 +217,10 @@ def _embed(recognizer: Recognizer, waveforms: list[np.ndarray], language: str | 
 
 
 def _choose(logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The likeliest token of each row and its log-probability."""
+    """The likeliest token of each row and one over its probability."""
     logits = logits.float()
-    best, ids = logits.max(-1)
-    return ids, best - logits.logsumexp(-1)
+    best, ids = logits.max(-1, keepdim=True)
+    return ids[:, 0], (logits - best).exp_().sum(-1)
 
 
 def _decode_batch(
@@ -228,16 +232,15 @@ def _decode_batch(
 ) -> Iterator[None]:
     """Fill rows until each has ended; yields now and then, and at the end."""
     batch = _Batch(recognizer, waveforms, language)
-    look_every = LOOK_EVERY_STEPS_ON_CUDA if recognizer.decoder.device.type == "cuda" else 1
     active, shown = rows, 0
     while True:
         chosen = [batch.chosen]
-        while len(chosen) < look_every:
+        while len(chosen) < recognizer.look_every:
             batch.step()
             chosen.append(batch.chosen)
-        for ids, log_probabilities in _fetch(chosen):
-            for row, token, log_probability in zip(active, ids, log_probabilities, strict=True):
-                row.add(token, log_probability, recognizer, is_loop)
+        for ids, improbabilities in _fetch(chosen):
+            for row, token, improbability in zip(active, ids, improbabilities, strict=True):
+                row.add(token, -math.log(improbability), recognizer, is_loop)
         going = [place for place, row in enumerate(active) if not row.ended_by]
         if not going:
             break
@@ -252,6 +255,6 @@ def _decode_batch(
 
 
 def _fetch(chosen: list[tuple[torch.Tensor, torch.Tensor]]) -> Iterator[tuple[list[int], list[float]]]:
-    """Tokens and log-probabilities of some steps, from the device in one go."""
-    ids, log_probabilities = (torch.stack(column).tolist() for column in zip(*chosen, strict=True))
-    return zip(ids, log_probabilities, strict=True)
+    """What `_choose` gave in some steps, from the device in one go."""
+    ids, improbabilities = (torch.stack(column).tolist() for column in zip(*chosen, strict=True))
+    return zip(ids, improbabilities, strict=True)

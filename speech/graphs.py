@@ -60,13 +60,13 @@ class GraphedStep:
         own = recording.cache.data[:, :, :rows]
         if cache.data.data_ptr() != own.data_ptr():
             own.copy_(cache.data)
-        cache.data = own
+            cache.data = own
         recording.ids[:rows].copy_(ids)
         recording.positions[:rows].copy_(positions)
         recording.graph.replay()
         return recording.logits[:rows]
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def _record(self, rows: int, length: int) -> Recording:
         device = self.decoder.device
         ids, positions = (torch.zeros(rows, dtype=torch.int64, device=device) for _ in range(2))

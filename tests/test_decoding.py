@@ -13,6 +13,7 @@ from speech.checkpoints import TINY
 from speech.decoder import Cache, bucket
 from speech.decoding import Recognizer, decode, load_recognizer, stream_decode, token_budget
 from speech.directions import DIRECTIONS
+from speech.graphs import GraphedStep
 from speech.stock import generate, load_stock_model
 
 LANGUAGES = ("Japanese", "English", "Portuguese", None)
@@ -147,6 +148,47 @@ def test_the_stock_model_keeps_its_weights_without_holding_them_twice(tiny):
     assert tiny.decoder.layers[0].qkv.data_ptr() == own["thinker.model.layers.0.self_attn.q_proj.weight"].data_ptr()
     for name, weight in fresh.items():
         assert torch.equal(weight, own[name]), name
+
+
+def test_looking_at_the_tokens_now_and_then_gives_the_same(tiny, monkeypatch):
+    waveforms = [waveform for waveform, language in CLIPS if language == "Japanese"]
+    every_step = decode(tiny, waveforms, "Japanese")
+    monkeypatch.setattr(tiny, "look_every", 8)
+    assert [decoded.ids for decoded in decode(tiny, waveforms, "Japanese")] == [decoded.ids for decoded in every_step]
+
+
+def test_where_no_graph_can_be_recorded_steps_run_as_they_are(tiny, monkeypatch, caplog):
+    waveforms = [waveform for waveform, language in CLIPS if language == "Japanese"][:3]
+    expected = decode(tiny, waveforms, "Japanese")
+    monkeypatch.setattr(tiny, "step", GraphedStep(tiny.decoder))
+    assert decode(tiny, waveforms, "Japanese") == expected
+    assert [record.message.partition(":")[0] for record in caplog.records] == ["steps run without CUDA graphs"]
+
+
+def test_graphs_get_their_rows_and_give_them_back(tiny, monkeypatch):
+    """What surrounds a graph, with the step itself in the graph's place: nothing here can record one."""
+    made = []
+
+    class Replayed:
+        def __init__(self, rows, length):
+            self.ids, self.positions = torch.zeros(rows, dtype=torch.int64), torch.zeros(rows, dtype=torch.int64)
+            self.cache = Cache(tiny.decoder, rows, length)
+            self.logits = torch.zeros(rows, len(tiny.decoder.embeddings))
+            self.graph = self
+            made.append((rows, length))
+
+        def replay(self):
+            self.logits.copy_(tiny.decoder.step(self.ids, self.positions, self.cache, self.cache.length))
+
+    waveforms = [waveform for waveform, language in CLIPS if language == "Japanese"][:5]
+    expected = [decoded.ids for decoded in decode(tiny, waveforms, "Japanese")]
+    step = GraphedStep(tiny.decoder)
+    monkeypatch.setattr(step, "_record", Replayed)
+    monkeypatch.setattr(tiny, "step", step)
+    monkeypatch.setattr(tiny, "look_every", 8)
+    for _ in range(2):
+        assert [decoded.ids for decoded in decode(tiny, waveforms, "Japanese")] == expected
+    assert made[0][0] == 8 and len(made) == len(set(made))
 
 
 def test_a_loop_is_stopped_as_it_happens_and_a_budget_is_kept(monkeypatch):

@@ -12,7 +12,6 @@ Not covered: clips longer than training's 30 s, although the head reaches furthe
 
 import argparse
 import math
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -27,6 +26,7 @@ from training import aligner_clips
 from training.aligner_clips import TOKENS_PER_SECOND, AlignedClip, AlignedClipMaker, token_row
 from training.architecture import STEP_MILLISECONDS, build_aligner, save_aligner
 from training.batched_model import encode, log_mel
+from training.log import Log
 from training.tiny import learning_rate_factor
 
 ROOT = Path(__file__).parent.parent
@@ -200,29 +200,10 @@ def train(output: Path, work: Path, start: Path, steps: int) -> None:
     trainer = AlignerTrainer(start, steps, "cuda" if torch.cuda.is_available() else "cpu")
     log = Log()
     for clips in draw_batches(pool, steps):
-        log.add(trainer.step(clips))
+        log.add(trainer.step(clips), len(clips))
         if log.steps % SAVE_EVERY == 0:
             save_aligner(trainer.model, trainer.processor, output)
     save_aligner(trainer.model, trainer.processor, output)
-
-
-class Log:
-    """Prints the means of every 50 steps."""
-
-    def __init__(self):
-        self.steps, self._figures = 0, []
-        self._started = time.monotonic()
-
-    def add(self, figures: dict[str, float]) -> None:
-        """Note one step."""
-        self.steps += 1
-        self._figures.append(figures)
-        if self.steps % 50 == 0:
-            means = {name: sum(step[name] for step in self._figures) / len(self._figures) for name in figures}
-            minutes = (time.monotonic() - self._started) / 60
-            told = ", ".join(f"{name} {mean:.2f}" for name, mean in means.items())
-            print(f"step {self.steps}: {told}, {minutes:.1f} minutes", flush=True)
-            self._figures = []
 
 
 def main(argv: list[str] | None = None) -> int:

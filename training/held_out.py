@@ -113,14 +113,14 @@ ROWS = (
 )
 
 
-def answer(model, row: Row, recording: Recording) -> str:
+def answers(model, row: Row, recordings: list[Recording]) -> list[str]:
     """What the model writes; nothing where it names a wrong language."""
     language = OUTPUT_LANGUAGE[row.task]
-    text = decode(model, [recording.waveform], language if row.forced else None)[0].text
+    decoded = decode(model, [recording.waveform for recording in recordings], language if row.forced else None)
     if row.forced:
-        return text
-    prefix, _, text = text.partition("<asr_text>")
-    return text if prefix == f"language {language}" else ""
+        return [one.text for one in decoded]
+    named = [one.text.partition("<asr_text>") for one in decoded]
+    return [text if prefix == f"language {language}" else "" for prefix, _, text in named]
 
 
 def measure(model, row: Row, clips: int) -> str:
@@ -128,13 +128,14 @@ def measure(model, row: Row, clips: int) -> str:
     import jiwer
 
     parse = parse_turns if row.task == "call" else parse_plain
-    recordings = islice(held_out_recordings(row.task, row.sentence_counts), clips)
-    pairs = [(parse(recording.reference)[0], parse(answer(model, row, recording))[0]) for recording in recordings]
-    said, heard = zip(*pairs, strict=True)
+    recordings = list(islice(held_out_recordings(row.task, row.sentence_counts), clips))
+    said = [parse(recording.reference)[0] for recording in recordings]
+    heard = [parse(text)[0] for text in answers(model, row, recordings)]
     japanese = OUTPUT_LANGUAGE[row.task] == "Japanese"
     error_rate = (jiwer.cer if japanese else jiwer.wer)(
         *[[join_texts(turn.text for turn in turns) for turns in side] for side in (said, heard)]
     )
+    pairs = list(zip(said, heard, strict=True))
     exact = sum(one == other for one, other in pairs)
     cells = [row.label, str(clips), f"{'CER' if japanese else 'WER'} {error_rate:.2%}", f"{exact / clips:.1%}"]
     turns = sum(map(len, said))

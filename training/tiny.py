@@ -6,13 +6,13 @@ token); the encoder learns by it alone first. The other, on the decoder's output
 the transcript, so that the decoder finds them in the order in which it has to write them. The first one's head is
 thrown away; the second uses the model's own, with `<blank1>` as its blank.
 Speakers are learnt from what each audio token should know: in the encoder, whose positions begin anew each second so
-that it can't tell who spoke first, the pitch of the voice; halfway up the decoder, the speaker's number.
+that it can't tell who spoke first, the pitch of the voice, and whether it is the higher one of the call; halfway up the
+decoder, the speaker's number.
 Not covered: resuming a run in the middle, more than one GPU.
 """
 
 import argparse
 import math
-import time
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -27,11 +27,12 @@ from training import sentences
 from training.architecture import build_model, build_processor, save_checkpoint
 from training.batched_model import decoder_logits, encode, log_mel, token_times
 from training.batches import CHANGE, MIX, SENTENCES_MIX, Clip, ClipMaker
+from training.log import Log
 
 ROOT = Path(__file__).parent.parent
 PEAK_LEARNING_RATE = 6e-4
 WARMUP_STEPS = 100
-WEIGHTS = {"text": 1.0, "sounds": 0.5, "words": 0.5, "pitch": 0.5, "speakers": 0.5}
+WEIGHTS = {"text": 1.0, "sounds": 0.5, "words": 0.5, "pitch": 0.5, "higher": 1.0, "speakers": 1.0}
 OCTAVE = 12.0
 SYMBOLS_PER_TOKEN = 2
 """13 tokens a second are too few for English letters."""
@@ -81,11 +82,12 @@ class Trainer:
         width = self.model.thinker.config.audio_config.output_dim
         self.ctc_head = nn.Linear(width, SYMBOLS_PER_TOKEN * (len(self.symbols) + 1)).to(device)
         self.pitch_head = nn.Linear(width, 1).to(device)
+        self.higher_head = nn.Linear(width, 1).to(device)
         self.speaker_head = nn.Linear(self.model.thinker.config.text_config.hidden_size, 2).to(device)
         self.filters = torch.tensor(processor.feature_extractor.mel_filters.T, dtype=torch.float32, device=device)
         self.blank_id = processor.tokenizer.convert_tokens_to_ids("<blank1>")
         self.end_id = processor.tokenizer.convert_tokens_to_ids("<|im_end|>")
-        heads = (self.ctc_head, self.pitch_head, self.speaker_head)
+        heads = (self.ctc_head, self.pitch_head, self.higher_head, self.speaker_head)
         self.parameters = [parameter for part in (self.model, *heads) for parameter in part.parameters()]
         self.optimizer = torch.optim.AdamW(
             self.parameters, lr=PEAK_LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.01, fused=True
@@ -150,9 +152,12 @@ class Trainer:
         normalized = F.rms_norm(audio, audio.shape[-1:])  # else the loss would make the outputs ever larger
         logits = self.ctc_head(normalized).unflatten(2, (SYMBOLS_PER_TOKEN, -1)).flatten(1, 2)
         heard = self.pitch_head(normalized)[:, :, 0] - pitches
+        two, higher = which_is_higher(pitches)
+        told = self.higher_head(normalized)[:, :, 0][two]
         return {
             "sounds": ctc_loss(logits, mask.sum(1) * SYMBOLS_PER_TOKEN, spelled, blank=0),
             "pitch": mean_of(heard[~pitches.isnan()] ** 2),
+            "higher": mean_of(F.binary_cross_entropy_with_logits(told, higher[two].float(), reduction="none")),
         }
 
     def _decoder_losses(
@@ -186,6 +191,17 @@ def who_speaks(clips: list[Clip], tokens: int) -> tuple[torch.Tensor, torch.Tens
             speakers[row, inside] = span.speaker
             pitches[row, inside] = span.semitones / OCTAVE
     return torch.from_numpy(speakers), torch.from_numpy(pitches)
+
+
+def which_is_higher(pitches: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Where a clip of two voices has one, and where that is the higher: (clips, tokens) bool each.
+
+    pitches: from `who_speaks`.
+    """
+    lowest = pitches.nan_to_num(torch.inf).amin(1, keepdim=True)
+    highest = pitches.nan_to_num(-torch.inf).amax(1, keepdim=True)
+    two = ~pitches.isnan() & (highest - lowest > 0)
+    return two, pitches > (lowest + highest) / 2
 
 
 def mean_of(losses: torch.Tensor) -> torch.Tensor:
@@ -238,30 +254,10 @@ def train(output: Path, work: Path, start: Path | None) -> None:
         if start is None and stage.whole and (number == 0 or not stages[number - 1].whole):
             trainer.match_audio_to_text(next(batches))
         for clips in islice(batches, stage.steps):
-            log.add(len(clips), trainer.step(clips, stage))
+            log.add(trainer.step(clips, stage), len(clips))
             if log.steps % SAVE_EVERY == 0:
                 save_checkpoint(trainer.model, processor, output)
     save_checkpoint(trainer.model, processor, output)
-
-
-class Log:
-    """Prints the mean losses every 50 steps."""
-
-    def __init__(self):
-        self.steps, self.clips = 0, 0
-        self._losses: dict[str, list[float]] = {}
-        self._started = time.monotonic()
-
-    def add(self, clips: int, losses: dict[str, float]) -> None:
-        """Note one step."""
-        self.steps, self.clips = self.steps + 1, self.clips + clips
-        for name, loss in losses.items():
-            self._losses.setdefault(name, []).append(loss)
-        if self.steps % 50 == 0:
-            means = ", ".join(f"{name} {sum(values) / len(values):.3f}" for name, values in self._losses.items())
-            minutes = (time.monotonic() - self._started) / 60
-            print(f"step {self.steps}: {means}, {self.clips} clips in {minutes:.1f} minutes", flush=True)
-            self._losses = {}
 
 
 def main(argv: list[str] | None = None) -> int:
