@@ -257,8 +257,8 @@ def build_demo(checkpoint: str | None = None) -> gr.Blocks:
 
 
 TINY_NOTE = (
-    '<p class="note"><b>The tiny embedded model answers.</b> It knows some 150 sentences, spoken by '
-    "synthetic voices, and shows how the tool works; it says nothing about the quality of the real checkpoints.</p>"
+    '<p class="note"><b>The tiny embedded model answers.</b> It knows some hundreds of words in synthetic '
+    "voices, and shows how the tool works; it says nothing about the quality of the real checkpoints.</p>"
 )
 
 

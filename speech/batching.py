@@ -1,4 +1,4 @@
-"""How many windows go through the model together: as many as there is memory for."""
+"""How many windows are written together, as many as there is memory for; and how many are heard at once."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 MEMORY_SHARE = 0.5
 """Of what is free. The rest is for what is not counted: the allocator's gaps, and copies when a cache grows."""
+READ_TOGETHER_ON_CUDA = 8
 PROMPT_TOKENS = 64
 """More than the prompt has around the audio."""
 
@@ -25,7 +26,7 @@ def plan(recognizer: Recognizer, samples: list[int], budgets: list[int]) -> list
     limit = free_bytes(recognizer.decoder.device) * MEMORY_SHARE - shared_bytes(recognizer)
     batches: list[list[int]] = []
     for index in sorted(range(len(samples)), key=lambda index: -samples[index]):
-        full = not batches or is_alone(samples[index])
+        full = not batches
         if not full:
             # Every row of a batch is as long as its first.
             longest = batches[-1][0]
@@ -34,6 +35,23 @@ def plan(recognizer: Recognizer, samples: list[int], budgets: list[int]) -> list
             batches.append([])
         batches[-1].append(index)
     return batches
+
+
+def read_together(recognizer: Recognizer, samples: list[int]) -> list[tuple[int, int]]:
+    """Which windows go through encoder and prefill together: where each stretch of them starts and ends.
+
+    samples: their lengths, the longest first. On CUDA several, to launch less; on a CPU, where one fills the caches,
+    each by itself.
+    """
+    most = READ_TOGETHER_ON_CUDA if recognizer.decoder.device.type == "cuda" else 1
+    stretches: list[tuple[int, int]] = []
+    for index, count in enumerate(samples):
+        start = stretches[-1][0] if stretches else index
+        if not stretches or index - start == most or is_alone(count):
+            stretches.append((index, index + 1))
+        else:
+            stretches[-1] = (start, index + 1)
+    return stretches
 
 
 def row_bytes(recognizer: Recognizer, samples: int, budget: int) -> int:

@@ -46,9 +46,18 @@ def _fuse(*projections) -> torch.Tensor:
 class Cache:
     """Keys and values of some rows: (layers, 2, rows, key heads, length, head_dim); a slot is a token's position."""
 
-    def __init__(self, decoder: "Decoder", rows: int, length: int):
+    def __init__(self, data: torch.Tensor):
+        self.data = data
+
+    @classmethod
+    def empty(cls, decoder: "Decoder", rows: int, length: int) -> "Cache":
+        """Room for `length` tokens in each of `rows` rows."""
         shape = (len(decoder.layers), 2, rows, decoder.key_heads, length, decoder.head_dim)
-        self.data = torch.zeros(shape, dtype=decoder.dtype, device=decoder.device)
+        return cls(torch.zeros(shape, dtype=decoder.dtype, device=decoder.device))
+
+    def part(self, start: int, end: int) -> "Cache":
+        """Some of the rows, in the same memory."""
+        return Cache(self.data[:, :, start:end])
 
     def layers(self, filled: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """Each layer's keys and values of the first `filled` slots, as views."""

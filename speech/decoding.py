@@ -173,11 +173,18 @@ class _Batch:
     @torch.inference_mode()
     def __init__(self, recognizer: Recognizer, waveforms: list[np.ndarray], language: str | None):
         self.recognizer = recognizer
-        x, self.lengths = _embed(recognizer, waveforms, language)
-        self.cache = Cache(recognizer.decoder, len(x), bucket(max(self.lengths) + SHOW_EVERY_TOKENS))
-        self.positions = torch.tensor(self.lengths, device=x.device)
+        decoder = recognizer.decoder
+        before, after = recognizer.prompt_ids(language)
+        around = len(before) + len(after)
+        self.lengths = [around + audio_tokens(len(waveform)) for waveform in waveforms]
+        self.cache = Cache.empty(decoder, len(waveforms), bucket(max(self.lengths) + SHOW_EVERY_TOKENS))
+        self.positions = torch.tensor(self.lengths, device=decoder.device)
         self.steps = 0
-        self.chosen = _choose(recognizer.decoder.prefill(x, self.lengths, self.cache))
+        logits = []
+        for start, end in batching.read_together(recognizer, [len(waveform) for waveform in waveforms]):
+            x = _embed(recognizer, waveforms[start:end], before, after)
+            logits.append(decoder.prefill(x, self.lengths[start:end], self.cache.part(start, end)))
+        self.chosen = _choose(torch.cat(logits))
 
     @torch.inference_mode()
     def step(self) -> None:
@@ -199,21 +206,23 @@ class _Batch:
         self.chosen = tuple(column[kept] for column in self.chosen)
 
 
-def _embed(recognizer: Recognizer, waveforms: list[np.ndarray], language: str | None) -> tuple[torch.Tensor, list[int]]:
-    """Hear clips: their prompts as embeddings (clips, longest, hidden), padded at the end, and the prompts' lengths."""
+def _embed(recognizer: Recognizer, waveforms: list[np.ndarray], before: list[int], after: list[int]) -> torch.Tensor:
+    """Hear clips: their prompts as embeddings, (clips, longest, hidden), padded at the end.
+
+    before, after: the prompt's ids around the audio.
+    """
     decoder = recognizer.decoder
     tokens = [audio_tokens(len(waveform)) for waveform in waveforms]
     mels = log_mel(waveforms, recognizer.filters).to(decoder.dtype)
     audio = encode(recognizer.stock.model.thinker.audio_tower, mels, tokens, recognizer.attention)
-    before, after = recognizer.prompt_ids(language)
-    lengths = [len(before) + count + len(after) for count in tokens]
     words = F.embedding(torch.tensor([*before, *after], device=decoder.device), decoder.embeddings)
-    x = words.new_zeros(len(waveforms), max(lengths), words.shape[1])
+    x = words.new_zeros(len(waveforms), len(words) + max(tokens), words.shape[1])
     x[:, : len(before)] = words[: len(before)]
     x[:, len(before) : len(before) + audio.shape[1]] = audio
-    ends = torch.tensor(lengths, device=x.device)[:, None] + torch.arange(-len(after), 0, device=x.device)
-    x[torch.arange(len(x), device=x.device)[:, None], ends] = words[len(before) :]
-    return x, lengths
+    starts = torch.tensor(tokens, device=x.device)[:, None] + len(before)
+    places = starts + torch.arange(len(after), device=x.device)
+    x[torch.arange(len(x), device=x.device)[:, None], places] = words[len(before) :]
+    return x
 
 
 def _choose(logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

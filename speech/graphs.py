@@ -70,7 +70,7 @@ class GraphedStep:
     def _record(self, rows: int, length: int) -> Recording:
         device = self.decoder.device
         ids, positions = (torch.zeros(rows, dtype=torch.int64, device=device) for _ in range(2))
-        cache = Cache(self.decoder, rows, length)
+        cache = Cache.empty(self.decoder, rows, length)
         self.decoder.rotations(length)
         side = torch.cuda.Stream(device)
         side.wait_stream(torch.cuda.current_stream(device))

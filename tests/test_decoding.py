@@ -172,7 +172,7 @@ def test_graphs_get_their_rows_and_give_them_back(tiny, monkeypatch):
     class Replayed:
         def __init__(self, rows, length):
             self.ids, self.positions = torch.zeros(rows, dtype=torch.int64), torch.zeros(rows, dtype=torch.int64)
-            self.cache = Cache(tiny.decoder, rows, length)
+            self.cache = Cache.empty(tiny.decoder, rows, length)
             self.logits = torch.zeros(rows, len(tiny.decoder.embeddings))
             self.graph = self
             made.append((rows, length))
@@ -220,10 +220,10 @@ def test_a_text_is_handed_out_as_it_grows_and_stopping_leaves_what_is_there(tiny
     assert decode(tiny, waveforms, "Japanese") == whole
 
 
-def test_batches_keep_within_the_memory_and_short_clips_go_alone(tiny, monkeypatch):
+def test_batches_keep_within_the_memory(tiny, monkeypatch):
     samples = [160000, 8000, 480000, 15999, 320000, 480000]
     budgets = [token_budget(count / 16000) for count in samples]
-    assert batching.plan(tiny, samples, budgets) == [[2, 5, 4, 0], [3], [1]]
+    assert batching.plan(tiny, samples, budgets) == [[2, 5, 4, 0, 3, 1]]
     row = batching.row_bytes(tiny, 480000, budgets[2])
     for rows in (1, 2, 3):
         free = (rows * row + batching.shared_bytes(tiny)) / batching.MEMORY_SHARE
@@ -254,20 +254,20 @@ def test_out_of_memory_halves_the_batch_and_goes_on(tiny, monkeypatch):
     whole = [decoded.ids for decoded in decode(tiny, waveforms, "Japanese")]
     sizes = []
 
-    def allocate(cache, decoder, rows, length, make=Cache.__init__):
+    def allocate(decoder, rows, length, make=Cache.empty):
         sizes.append(rows)
         if rows > 2:
             raise torch.OutOfMemoryError("injected")
-        make(cache, decoder, rows, length)
+        return make(decoder, rows, length)
 
-    monkeypatch.setattr(Cache, "__init__", allocate)
+    monkeypatch.setattr(Cache, "empty", allocate)
     assert [decoded.ids for decoded in decode(tiny, waveforms, "Japanese")] == whole
     assert sizes == [5, 2, 3, 1, 2]
 
-    def refuse(cache, decoder, rows, length):
+    def refuse(decoder, rows, length):
         raise torch.OutOfMemoryError("none left")
 
-    monkeypatch.setattr(Cache, "__init__", refuse)
+    monkeypatch.setattr(Cache, "empty", refuse)
     with pytest.raises(torch.OutOfMemoryError, match="none left"):
         decode(tiny, waveforms, "Japanese")
     assert not tiny.one_at_a_time.locked()

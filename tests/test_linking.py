@@ -102,6 +102,14 @@ def test_the_seam_lies_between_turns_where_there_are_any():
     assert turns == TURNS[:5]
 
 
+def test_the_seam_lies_at_a_turn_rather_than_at_a_sentence_nearer_to_the_middle():
+    """The second window misheard a word of the turn in which it began."""
+    said = (Turn("spk_0", "もしもし。"), Turn("spk_1", "はい。そうですね、えーと。"), Turn("spk_0", "ええ。"))
+    heard = (Turn("spk_0", "はい。そうですな、えーと。"), Turn("spk_1", "ええ。"), Turn("spk_0", "では。"))
+    turns, _ = link(said, heard)
+    assert turns == (*said, Turn("spk_1", "では。"))
+
+
 @pytest.mark.parametrize(
     ("before", "after", "pairs"),
     [

@@ -116,6 +116,22 @@ def test_a_weak_link_is_a_warning_with_its_time():
     assert all(0 < warning.start_seconds < 40 for warning in transcript.warnings)
 
 
+def test_the_first_window_goes_alone_and_then_ever_more_together():
+    sizes = []
+
+    def decode(waveforms):
+        sizes.append(len(waveforms))
+        return [Decoded("Bom dia.", "end")] * len(waveforms)
+
+    plan = replace(PLAIN, window_seconds=5)
+    blocks = (SOUND[:, np.newaxis] for _ in range(12))
+    *partial, transcript = transcribe_blocks(blocks, BLANK, plan, decode)
+    assert sizes[:5] == [1, 2, 4, 8, 16] and max(sizes) == 16
+    assert len(partial) == sum(sizes) == len(transcript.turns)
+    done = [one.duration_seconds for one in partial]
+    assert done == sorted(set(done))
+
+
 def test_what_fails_while_reading_comes_after_what_was_done():
     def blocks():
         yield SOUND[:, np.newaxis]

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from training.architecture import build_model, build_processor
-from training.batched_model import decoder_logits, encode, log_mel, tokens_after_convolutions
+from training.batched_model import encode, log_mel, run_decoder, tokens_after_convolutions
 from training.sentences import HELD_OUT_ONE_IN, english_sentences, japanese_sentences
 
 
@@ -60,7 +60,7 @@ def test_batched_encoder_equals_the_stock_encoder(model, waveforms, filters):
             torch.testing.assert_close(embeddings[kept], stock, atol=1e-5, rtol=1e-4)
 
 
-def test_decoder_logits_equal_the_stock_forward(model, processor, waveforms):
+def test_the_batched_decoder_equals_the_stock_forward(model, processor, waveforms):
     tokenizer = processor.tokenizer
     prompt_text = "<|im_start|>user\n<|audio_start|><|audio_pad|><|audio_end|><|im_end|>\nlanguage Japanese<asr_text>"
     answers = [tokenizer(text).input_ids for text in ("はい。", "はい、さくら歯科です。", "Bom dia")]
@@ -69,7 +69,9 @@ def test_decoder_logits_equal_the_stock_forward(model, processor, waveforms):
         mels = [log_mel(torch.from_numpy(waveform), filters) for waveform in waveforms]
         audio, mask = encode(model.thinker.audio_tower, mels)
         prompts = [tokenizer(prompt_text).input_ids] * 3
-        logits, targets, heard, _ = decoder_logits(model.thinker, audio, mask, prompts, answers)
+        made = run_decoder(model.thinker, audio, mask, prompts, answers)
+        logits, targets = made.logits, made.targets
+        heard = model.thinker.lm_head(made.layers[-1][:, made.audio_starts :])
         assert targets.tolist() == [token for answer in answers for token in answer]
         start = 0
         for row, (waveform, answer) in enumerate(zip(waveforms, answers, strict=True)):

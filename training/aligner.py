@@ -25,7 +25,7 @@ from torch.nn.utils.rnn import pad_sequence
 from training import aligner_clips
 from training.aligner_clips import TOKENS_PER_SECOND, AlignedClip, AlignedClipMaker, token_row
 from training.architecture import STEP_MILLISECONDS, build_aligner, save_aligner
-from training.batched_model import encode, log_mel
+from training.batched_model import attention_logits, encode, log_mel
 from training.log import Log
 from training.tiny import learning_rate_factor
 
@@ -163,24 +163,13 @@ class AlignerTrainer:
 
         hidden: what the layer gets, (clips, tokens, hidden). Its own attention does not give its weights away.
         """
-        from qwen_asr.core.transformers_backend.modeling_qwen3_asr import apply_rotary_pos_emb
-
-        decoder = self.model.thinker.model
-        layer = decoder.layers[HALFWAY]
-        attention = layer.self_attn
-        x = layer.input_layernorm(hidden)
-        shape = (*x.shape[:2], -1, attention.head_dim)
-        query = attention.q_norm(attention.q_proj(x).view(shape)).transpose(1, 2)
-        key = attention.k_norm(attention.k_proj(x).view(shape)).transpose(1, 2)
-        places = torch.arange(x.shape[1], device=x.device)
-        query, key = apply_rotary_pos_emb(query, key, *decoder.rotary_emb(x, places.expand(3, len(x), -1)))
+        logits = attention_logits(self.model.thinker.model, HALFWAY, hidden, slice(LOOKING_HEADS))
         losses = []
         for row, stamps in enumerate(batch.stamps):
-            logits = query[row, :LOOKING_HEADS, stamps] @ key[row, :1].transpose(1, 2) * attention.scaling
-            logits = logits.masked_fill(places > places[stamps][:, None], -1e4)
             distances = (batch.times[row] - batch.times[row, stamps][:, None]) * TOKENS_PER_SECOND
             truth = blurred(distances.masked_fill(~batch.audio[row], 1e4))
-            losses.append(F.cross_entropy(logits.flatten(0, 1), truth.repeat(LOOKING_HEADS, 1), reduction="none"))
+            looks = logits[row, :, stamps].flatten(0, 1)
+            losses.append(F.cross_entropy(looks, truth.repeat(LOOKING_HEADS, 1), reduction="none"))
         return torch.cat(losses).mean()
 
 

@@ -4,6 +4,8 @@ The stock encoder takes one clip at a time. Run as one batch with a mask on the 
 (tests/test_training.py) and is much faster, which is what training on two cores needs.
 """
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch.nn.utils.rnn import pad_sequence
@@ -77,40 +79,67 @@ def _attend(attention, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     return attention.out_proj(y.transpose(1, 2).flatten(2))
 
 
-def decoder_logits(
+@dataclass(frozen=True)
+class Pass:
+    """What the decoder makes of a batch."""
+
+    logits: torch.Tensor
+    """Of every token of every answer, one after another: (tokens, vocabulary)."""
+    targets: torch.Tensor
+    """Those tokens: (tokens,)."""
+    layers: tuple[torch.Tensor, ...]
+    """What goes into the first layer, into the second… and what comes out in the end, normalised: (clips, tokens,
+    hidden) each, of the prompt up to the longest clip's last audio token."""
+    audio_starts: int
+    """The place of the first audio token, the same in every clip."""
+
+
+def run_decoder(
     thinker, audio: torch.Tensor, audio_mask: torch.Tensor, prompts: list[list[int]], answers: list[list[int]]
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """What the decoder predicts for every token of every answer, teacher-forced, and at every audio token.
+) -> Pass:
+    """Run the decoder on clips' embeddings, with the answers given (teacher forcing).
 
     prompts: token ids with one placeholder (the audio token) each, replaced by the clip's embeddings.
-    Returns logits (tokens, vocabulary) and targets (tokens,), all answers one after another; the logits at the audio
-    tokens (clips, longest, vocabulary), which the model itself never uses; and what half of its layers make of those
-    tokens (clips, longest, hidden).
     """
     embed = thinker.model.embed_tokens
-    audio_token = thinker.config.audio_token_id
     device = audio.device
-    rows, places, targets = [], [], []
+    (place,) = {prompt.index(thinker.config.audio_token_id) for prompt in prompts}
+    rows = []
     for embeddings, kept, prompt, answer in zip(audio, audio_mask, prompts, answers, strict=True):
-        place = prompt.index(audio_token)
-        ids = torch.tensor(prompt[:place] + prompt[place + 1 :] + answer, device=device)
-        text = embed(ids)
+        text = embed(torch.tensor(prompt[:place] + prompt[place + 1 :] + answer, device=device))
         rows.append(torch.cat([text[:place], embeddings[kept], text[place:]]))
-        places.append((place, place + int(kept.sum())))
-        targets.append(torch.tensor(answer, device=device))
     lengths = [len(row) for row in rows]
     x = pad_sequence(rows, batch_first=True)
     positions = torch.arange(x.shape[1], device=device)
     mask = (positions < torch.tensor(lengths, device=device)[:, None]).long()
-    layers = thinker.model(inputs_embeds=x, attention_mask=mask, use_cache=False, output_hidden_states=True)
-    hidden, halfway = layers.last_hidden_state, layers.hidden_states[len(thinker.model.layers) // 2]
+    made = thinker.model(inputs_embeds=x, attention_mask=mask, use_cache=False, output_hidden_states=True)
+    hidden = made.last_hidden_state
     # Each token is predicted by the position before it.
     predicting = [
-        hidden[row, length - 1 - len(target) : length - 1]
-        for row, (length, target) in enumerate(zip(lengths, targets, strict=True))
+        hidden[row, length - 1 - len(answer) : length - 1]
+        for row, (length, answer) in enumerate(zip(lengths, answers, strict=True))
     ]
-    hearing, halfway = (
-        pad_sequence([layer[row, start:end] for row, (start, end) in enumerate(places)], batch_first=True)
-        for layer in (hidden, halfway)
-    )
-    return thinker.lm_head(torch.cat(predicting)), torch.cat(targets), thinker.lm_head(hearing), halfway
+    targets = torch.tensor([token for answer in answers for token in answer], device=device)
+    heard = place + audio.shape[1]
+    layers = tuple(layer[:, :heard] for layer in (*made.hidden_states[: len(thinker.model.layers)], hidden))
+    return Pass(thinker.lm_head(torch.cat(predicting)), targets, layers, place)
+
+
+def attention_logits(decoder, number: int, x: torch.Tensor, heads: slice) -> torch.Tensor:
+    """What a layer's heads look at, before the softmax: (clips, heads, tokens, tokens), -1e4 where they can't look.
+
+    x: what goes into the layer, (clips, tokens, hidden), from the prompt's start. heads: of its query heads some that
+    share the first key head. The layer itself does not give its weights away.
+    """
+    from qwen_asr.core.transformers_backend.modeling_qwen3_asr import apply_rotary_pos_emb
+
+    layer = decoder.layers[number]
+    attention = layer.self_attn
+    x = layer.input_layernorm(x)
+    shape = (*x.shape[:2], -1, attention.head_dim)
+    query = attention.q_norm(attention.q_proj(x).view(shape)).transpose(1, 2)
+    key = attention.k_norm(attention.k_proj(x).view(shape)).transpose(1, 2)
+    places = torch.arange(x.shape[1], device=x.device)
+    query, key = apply_rotary_pos_emb(query, key, *decoder.rotary_emb(x, places.expand(3, len(x), -1)))
+    logits = query[:, heads] @ key[:, :1].transpose(2, 3) * attention.scaling
+    return logits.masked_fill(places > places[:, None], -1e4)

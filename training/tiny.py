@@ -6,8 +6,9 @@ token); the encoder learns by it alone first. The other, on the decoder's output
 the transcript, so that the decoder finds them in the order in which it has to write them. The first one's head is
 thrown away; the second uses the model's own, with `<blank1>` as its blank.
 Speakers are learnt from what each audio token should know: in the encoder, whose positions begin anew each second so
-that it can't tell who spoke first, the pitch of the voice, and whether it is the higher one of the call; halfway up the
-decoder, the speaker's number.
+that it can't tell who spoke first, the pitch of the voice, and whether it is the higher one of the call; after three
+layers of the decoder, the speaker's number. A head of the second layer is shown where the first speaker spoke, and
+what comes out of it should tell whether that was the higher voice.
 Not covered: resuming a run in the middle, more than one GPU.
 """
 
@@ -25,14 +26,25 @@ from torch import nn
 from training import pool as pools
 from training import sentences
 from training.architecture import build_model, build_processor, save_checkpoint
-from training.batched_model import decoder_logits, encode, log_mel, token_times
+from training.batched_model import Pass, attention_logits, encode, log_mel, run_decoder, token_times
 from training.batches import CHANGE, MIX, SENTENCES_MIX, Clip, ClipMaker
 from training.log import Log
 
 ROOT = Path(__file__).parent.parent
 PEAK_LEARNING_RATE = 6e-4
 WARMUP_STEPS = 100
-WEIGHTS = {"text": 1.0, "sounds": 0.5, "words": 0.5, "pitch": 0.5, "higher": 1.0, "speakers": 1.0}
+WEIGHTS = {
+    "text": 1.0,
+    "sounds": 0.5,
+    "words": 0.5,
+    "pitch": 0.5,
+    "higher": 1.0,
+    "speakers": 1.0,
+    "look": 0.3,
+    "first": 0.5,
+}
+LOOKING_LAYER, SPEAKERS_LAYER = 1, 3
+"""Of the four: the second can look to the start, that the third compares."""
 OCTAVE = 12.0
 SYMBOLS_PER_TOKEN = 2
 """13 tokens a second are too few for English letters."""
@@ -83,11 +95,13 @@ class Trainer:
         self.ctc_head = nn.Linear(width, SYMBOLS_PER_TOKEN * (len(self.symbols) + 1)).to(device)
         self.pitch_head = nn.Linear(width, 1).to(device)
         self.higher_head = nn.Linear(width, 1).to(device)
-        self.speaker_head = nn.Linear(self.model.thinker.config.text_config.hidden_size, 2).to(device)
+        hidden = self.model.thinker.config.text_config.hidden_size
+        self.first_head = nn.Linear(hidden, 1).to(device)
+        self.speaker_head = nn.Linear(hidden, 2).to(device)
         self.filters = torch.tensor(processor.feature_extractor.mel_filters.T, dtype=torch.float32, device=device)
         self.blank_id = processor.tokenizer.convert_tokens_to_ids("<blank1>")
         self.end_id = processor.tokenizer.convert_tokens_to_ids("<|im_end|>")
-        heads = (self.ctc_head, self.pitch_head, self.higher_head, self.speaker_head)
+        heads = (self.ctc_head, self.pitch_head, self.higher_head, self.first_head, self.speaker_head)
         self.parameters = [parameter for part in (self.model, *heads) for parameter in part.parameters()]
         self.optimizer = torch.optim.AdamW(
             self.parameters, lr=PEAK_LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.01, fused=True
@@ -137,7 +151,7 @@ class Trainer:
         speakers, pitches = (column.to(self.device) for column in who_speaks(clips, mask.shape[1]))
         losses = self._encoder_losses(audio, mask, clips, pitches)
         if stage.whole:
-            losses |= self._decoder_losses(audio, mask, clips, speakers)
+            losses |= self._decoder_losses(audio, mask, clips, speakers, pitches)
         self.optimizer.zero_grad()
         sum(WEIGHTS[name] * loss for name, loss in losses.items()).backward()
         nn.utils.clip_grad_norm_(self.parameters, 1.0)
@@ -161,20 +175,65 @@ class Trainer:
         }
 
     def _decoder_losses(
-        self, audio: torch.Tensor, mask: torch.Tensor, clips: list[Clip], speakers: torch.Tensor
+        self,
+        audio: torch.Tensor,
+        mask: torch.Tensor,
+        clips: list[Clip],
+        speakers: torch.Tensor,
+        pitches: torch.Tensor,
     ) -> dict[str, torch.Tensor]:
         tokenizer = self.processor.tokenizer
+        thinker = self.model.thinker
         answers = [[*tokenizer(clip.answer).input_ids, self.end_id] for clip in clips]
         prompts = [self.prompts[clip.forced_language] for clip in clips]
-        logits, targets, heard, halfway = decoder_logits(self.model.thinker, audio, mask, prompts, answers)
+        made = run_decoder(thinker, audio, mask, prompts, answers)
+        heard = thinker.lm_head(made.layers[-1][:, made.audio_starts :])
         words = [tokenizer(clip.transcript).input_ids for clip in clips]
-        known = speakers >= 0
-        told = self.speaker_head(F.rms_norm(halfway[known], halfway.shape[-1:]))
         return {
-            "text": F.cross_entropy(logits, targets),
+            "text": F.cross_entropy(made.logits, made.targets),
             "words": ctc_loss(heard, mask.sum(1), words, blank=self.blank_id),
+        } | self._speaker_losses(made, clips, speakers, pitches)
+
+    def _speaker_losses(
+        self, made: Pass, clips: list[Clip], speakers: torch.Tensor, pitches: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
+        """In the order of finding out: where to look, whether that voice is the higher, who speaks."""
+        two, higher = which_is_higher(pitches)
+        known = speakers >= 0
+        first_is_higher = higher.gather(1, known.int().argmax(1, keepdim=True)).expand_as(higher)
+        first = self.first_head(self._heard_after(LOOKING_LAYER + 1, made, two))[:, 0]
+        told = self.speaker_head(self._heard_after(SPEAKERS_LAYER, made, known))
+        return {
+            "look": self._look_loss(made, clips, two),
+            "first": mean_of(F.binary_cross_entropy_with_logits(first, first_is_higher[two].float(), reduction="none")),
             "speakers": mean_of(F.cross_entropy(told, speakers[known], reduction="none")),
         }
+
+    @staticmethod
+    def _heard_after(layers: int, made: Pass, chosen: torch.Tensor) -> torch.Tensor:
+        """What so many layers make of the chosen audio tokens, normalised: (tokens, hidden)."""
+        x = made.layers[layers][:, made.audio_starts :][chosen]
+        return F.rms_norm(x, x.shape[-1:])
+
+    def _look_loss(self, made: Pass, clips: list[Clip], two: torch.Tensor) -> torch.Tensor:
+        """One head of LOOKING_LAYER looks from any voice of a call to the first utterance, whose speaker is number 0.
+
+        Minus the logarithm of how much of its attention goes there. two: from `which_is_higher`.
+        """
+        calls = two.any(1).nonzero()[:, 0]
+        if not len(calls):
+            return made.logits.new_zeros(())
+        x = made.layers[LOOKING_LAYER][calls]
+        logits = attention_logits(self.model.thinker.model, LOOKING_LAYER, x, slice(1))[:, 0]
+        times = torch.tensor(token_times(two.shape[1]), device=two.device)
+        start, end = (
+            torch.tensor([getattr(clips[call].spans[0], side) for call in calls.tolist()], device=two.device)[:, None]
+            for side in ("start", "end")
+        )
+        first = F.pad((times >= start) & (times < end), (made.audio_starts, 0))
+        later = F.pad(two[calls] & (times >= end), (made.audio_starts, 0))
+        there = logits.log_softmax(-1).masked_fill(~first[:, None], -torch.inf).logsumexp(-1)
+        return -mean_of(there[later])
 
 
 def who_speaks(clips: list[Clip], tokens: int) -> tuple[torch.Tensor, torch.Tensor]:
