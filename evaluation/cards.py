@@ -1,0 +1,186 @@
+"""The model cards' tables, each figure with ours beside it where we have measured one.
+
+    python -m evaluation.cards results/cv17 results/fleurs-en2ja results/fleurs-ja2en
+
+A run fills a row of a card if it was called by the row's name (`--name "Common Voice 17 (test)"`, `--name FLEURS`) and
+its checkpoint is the row's model. Other runs of the card's directions stand in a table of their own below.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from evaluation.metrics import Figure
+from evaluation.results import Folder
+from speech.directions import DIRECTIONS
+from speech.errors import SpeechError
+
+BASE = "Qwen/Qwen3-ASR-1.7B"
+"""The model whose figures the Portuguese card heads "Zero-shot"."""
+QUALITY = "quality"
+"""The figure that `evaluation.judge` makes: 1 to 5."""
+
+PORTUGUESE_ROWS = (
+    # Test set, samples, WER zero-shot and fine-tuned, CER zero-shot and fine-tuned (card, "Results")
+    ("Common Voice 17 (test)", 9467, 12.63, 8.11, 3.51, 2.41),
+    ("Common Voice 22 (test)", 9641, 12.91, 8.50, 3.6, 2.55),
+)
+TRANSLATION_ROWS = (
+    # Model, parameters, quality EN->JA and JA->EN, tokens a second (card, "Benchmark")
+    ("openai/whisper-large-v3", "1.55B", "N/A", 3.2, 51.0),
+    ("facebook/seamless-m4t-v2-large", "1.50B", 3.8, 3.0, 48.6),
+    ("voiceping-ai/whisper-ja-en-speech-translation", "756M", 2.6, 2.4, 212.1),
+    (DIRECTIONS["en2ja"].checkpoint.repo_id, "1.7B", 4.2, 4.0, 45.8),
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One finished run: its summary, and its figures with the judge's where there is one."""
+
+    summary: dict
+    figures: tuple[Figure, ...]
+
+    def is_of(self, name: str, direction: str, checkpoint: str) -> bool:
+        """Whether it measured this checkpoint (a hub id, or a folder of its name) on this set."""
+        model = self.summary["checkpoint"].rpartition("/")[2]
+        return (self.summary["name"], self.summary["direction"]) == (name, direction) and (
+            model == checkpoint.rpartition("/")[2]
+        )
+
+
+class Runs:
+    """Finished runs, and which of them a card's row has used."""
+
+    def __init__(self, runs: Sequence[Run]):
+        self._runs = runs
+        self._used: set[int] = set()
+
+    def find(self, name: str, direction: str, checkpoint: str) -> Run | None:
+        """The run of a row; the last one where there are several."""
+        for number, run in reversed(list(enumerate(self._runs))):
+            if run.is_of(name, direction, checkpoint):
+                self._used.add(number)
+                return run
+        return None
+
+    def others(self, directions: Sequence[str]) -> Iterator[Run]:
+        """Those of these directions that no row has used."""
+        for number, run in enumerate(self._runs):
+            if number not in self._used and run.summary["direction"] in directions:
+                yield run
+
+
+def load_run(path: Path) -> Run:
+    """Read a folder that `evaluation.run` has filled. Raises DataError where it has not finished."""
+    folder = Folder(path)
+    summary = folder.summary()
+    found = [*summary["figures"], *folder.quality()]
+    return Run(summary, tuple(Figure(**figure) for figure in found))
+
+
+def portuguese_table(runs: Runs) -> str:
+    """The Portuguese card's results."""
+    tuned_checkpoint = DIRECTIONS["pt"].checkpoint.repo_id
+    rows = []
+    for name, samples, base_wer, tuned_wer, base_cer, tuned_cer in PORTUGUESE_ROWS:
+        base, tuned = (runs.find(name, "pt", checkpoint) for checkpoint in (BASE, tuned_checkpoint))
+        change = f"{tuned_wer - base_wer:.2f} ({100 * (tuned_wer / base_wer - 1):.1f}%)"
+        rows.append(
+            [
+                *(name, f"{samples:,}", str(tuned.summary["utterances"]) if tuned else ""),
+                *(f"{base_wer:.2f}", _shown(base, "WER"), f"{tuned_wer:.2f}", _shown(tuned, "WER")),
+                *(change, _change(base, tuned)),
+                *(f"{base_cer:g} → {tuned_cer:g}", _both(base, tuned, "CER")),
+            ]
+        )
+    columns = ["Samples", "Zero-shot WER", "Fine-tuned WER", "Δ WER", "CER (zero-shot → fine-tuned)"]
+    return _table(["Test set", *_with_ours(columns)], rows)
+
+
+def translation_table(runs: Runs) -> str:
+    """The translation card's benchmark: quality from 1 to 5 on FLEURS, and speed."""
+    rows = []
+    for model, parameters, to_japanese, to_english, speed in TRANSLATION_ROWS:
+        en2ja, ja2en = (runs.find("FLEURS", direction, model) for direction in ("en2ja", "ja2en"))
+        speeds = [str(run.summary["tokens_per_second"]) for run in (en2ja, ja2en) if run]
+        quality = [str(to_japanese), _shown(en2ja, QUALITY), str(to_english), _shown(ja2en, QUALITY)]
+        rows.append([model, parameters, *quality, str(speed), ", ".join(speeds)])
+    return _table(["Model", "Parameters", *_with_ours(["EN->JA (of 5)", "JA->EN (of 5)", "Speed (tok/s)"])], rows)
+
+
+def others_table(runs: Runs, directions: Sequence[str]) -> str:
+    """Runs that are no row of the card, and the figures that it doesn't have."""
+    rows = []
+    for run in runs.others(directions):
+        figures = "; ".join(f"{figure.name} {_interval(figure)}" for figure in run.figures)
+        summary = run.summary
+        rows.append([summary["name"], summary["direction"], summary["checkpoint"], str(summary["utterances"]), figures])
+    return _table(["Set", "Direction", "Checkpoint", "Recordings", "Figures"], rows) if rows else ""
+
+
+def cards(runs: Runs) -> Iterator[str]:
+    """Each card: its name, its table, and what else was measured in its directions."""
+    translation = DIRECTIONS["en2ja"].checkpoint.repo_id
+    yield f"## {DIRECTIONS['diarize'].checkpoint.repo_id}\n\nThe card gives no figures.\n"
+    yield others_table(runs, ["diarize"])
+    yield f"## {translation}\n\n{translation_table(runs)}"
+    yield others_table(runs, ["en2ja", "ja2en"])
+    yield f"## {DIRECTIONS['pt'].checkpoint.repo_id}\n\n{portuguese_table(runs)}"
+    yield others_table(runs, ["pt"])
+
+
+def _with_ours(columns: Sequence[str]) -> list[str]:
+    return [heading for column in columns for heading in (column, "ours")]
+
+
+def _figure(run: Run | None, name: str) -> Figure | None:
+    return next((figure for figure in run.figures if figure.name == name), None) if run else None
+
+
+def _shown(run: Run | None, name: str) -> str:
+    figure = _figure(run, name)
+    return _interval(figure) if figure else ""
+
+
+def _interval(figure: Figure) -> str:
+    return f"{figure.value:.2f} [{figure.low:.2f}, {figure.high:.2f}]"
+
+
+def _change(base: Run | None, tuned: Run | None) -> str:
+    before, after = _figure(base, "WER"), _figure(tuned, "WER")
+    if not (before and after and before.value):
+        return ""
+    return f"{after.value - before.value:.2f} ({100 * (after.value / before.value - 1):.1f}%)"
+
+
+def _both(base: Run | None, tuned: Run | None, name: str) -> str:
+    before, after = _shown(base, name), _shown(tuned, name)
+    return f"{before} → {after}" if before or after else ""
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m evaluation.cards", description=__doc__.splitlines()[0])
+    parser.add_argument("results", nargs="*", type=Path, help="folders that `python -m evaluation.run` has filled")
+    options = parser.parse_args(argv)
+    try:
+        runs = Runs([load_run(path) for path in options.results])
+    except SpeechError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print("\n".join(filter(None, cards(runs))), end="")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

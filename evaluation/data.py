@@ -1,0 +1,318 @@
+"""Test sets: what is said in which recording, read piece by piece from the layouts that data come in.
+
+| layout | what `--data` names |
+| --- | --- |
+| Common Voice | a language's folder: `test.tsv`, `clips/` (with a column `translation`, CoVoST 2's, for translation) |
+| FLEURS | the folder of `en_us`, `ja_jp`, `pt_br`: in each `test.tsv`, and `audio/test/` or `audio/test.tar.gz` |
+| calls | a folder of audio with SegLST (`.json`), STM (`.stm`) or RTTM (`.rttm`) files; RTTM says only who speaks |
+| examples | a folder of audio with `references.json`, as this repository's `examples/` |
+| parquet | a folder with `CONFIG/SPLIT/*.parquet`, as the hub exports its data sets |
+| the hub | `hf://datasets/OWNER/NAME`: the parquet export of a data set, streamed; FLEURS's own files, cached |
+
+Not covered: STM's categories in angle brackets, and Common Voice's tar archives.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+import tarfile
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from evaluation.normalisation import written_form
+from speech.directions import Direction
+from speech.errors import SpeechError
+from speech.transcript import Turn, parse_plain, parse_turns
+
+HUB = "hf://datasets/"
+PARQUET_REVISION = "refs/convert/parquet"
+"""The branch to which the hub exports every data set that its viewer shows."""
+FLEURS = "google/fleurs"
+"""On the hub, where it has no parquet export to rely on: its files are in its own layout, under `data/`."""
+FLEURS_SPOKEN = {"en2ja": "en_us", "ja2en": "ja_jp", "pt": "pt_br", "diarize": "ja_jp"}
+FLEURS_WRITTEN = {"en2ja": "ja_jp", "ja2en": "en_us", "pt": "pt_br", "diarize": "ja_jp"}
+FLEURS_COLUMNS = ("id", "file_name", "raw_transcription", "transcription", "characters", "num_samples", "gender")
+"""Of FLEURS's tsv files, which have no header."""
+TEXT_COLUMNS = ("raw_transcription", "sentence", "text", "transcription")
+"""Where a hub data set keeps its text; the first that there is."""
+ROWS_AT_ONCE = 16
+
+_LOG = logging.getLogger(__name__)
+
+
+class DataError(SpeechError):
+    """A test set, or a folder of results, that can't be used."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Words of one speaker, without a break. speaker: None where none is named; text: None where only that is."""
+
+    speaker: str | None
+    text: str | None
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """A recording and its reference.
+
+    name: no other recording of the set has it. audio: a file, or its bytes. reference: in the order of speech.
+    """
+
+    name: str
+    audio: Path | bytes
+    reference: tuple[Segment, ...]
+
+    @contextmanager
+    def open_file(self) -> Iterator[Path]:
+        """A path at which the audio lies for the while."""
+        if isinstance(self.audio, Path):
+            yield self.audio
+            return
+        with tempfile.NamedTemporaryFile(suffix=Path(self.name).suffix) as file:
+            file.write(self.audio)
+            file.flush()
+            yield Path(file.name)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a test set is read from.
+
+    location: what `--data` names. config, reference_config: of parquet data, the folder with the audio, and the one
+    whose text under the same `id` is the reference, None for the text beside the audio. text_column:
+    None for the first of TEXT_COLUMNS, or `translation`.
+    """
+
+    location: str
+    split: str = "test"
+    config: str | None = None
+    reference_config: str | None = None
+    text_column: str | None = None
+
+
+def read_utterances(source: Source, direction: Direction) -> Iterator[Utterance]:
+    """The recordings of a test set one by one, their references in the form in which they are compared.
+
+    Portuguese references come in the card's written form. Raises DataError for data of no known layout,
+    without recordings, with one missing, or with two of one name.
+    """
+    names: set[str] = set()
+    for utterance in _reader(source, direction):
+        if utterance.name in names:
+            raise DataError(f"{source.location} has two recordings named {utterance.name}: rename one")
+        if isinstance(utterance.audio, Path) and not utterance.audio.is_file():
+            raise DataError(f"{utterance.audio} is not there, though the references name it: fetch the data again")
+        names.add(utterance.name)
+        yield utterance if direction.name != "pt" else _in_written_form(utterance)
+    if not names:
+        raise DataError(f"{source.location} holds no recordings for {direction.name}: check --data and --direction")
+
+
+def _in_written_form(utterance: Utterance) -> Utterance:
+    reference = tuple(replace(one, text=one.text and written_form(one.text)) for one in utterance.reference)
+    return replace(utterance, reference=reference)
+
+
+def _reader(source: Source, direction: Direction) -> Iterator[Utterance]:
+    if source.location.startswith(HUB):
+        return _read_hub(source, direction)
+    root = Path(source.location).expanduser()
+    if not root.is_dir():
+        raise DataError(f"{root} is not a folder: name a folder with recordings, or {HUB}OWNER/NAME")
+    if (root / "references.json").is_file():
+        return _read_examples(root, direction)
+    if (root / "clips").is_dir():
+        return _read_common_voice(root, source.split, direction)
+    if (root / FLEURS_SPOKEN[direction.name] / f"{source.split}.tsv").is_file():
+        return _read_fleurs(root, source.split, direction)
+    if files := sorted(file for suffix in ("json", "stm", "rttm") for file in root.glob(f"*.{suffix}")):
+        return _read_calls(root, files)
+    if source.config and (root / source.config).is_dir():
+        from fsspec.implementations.local import LocalFileSystem
+
+        return _read_parquet(LocalFileSystem(), str(root), source, direction)
+    language = FLEURS_SPOKEN[direction.name]
+    raise DataError(
+        f"{root} has none of the layouts that are read for {direction.name}, split {source.split!r}: "
+        f"{source.split}.tsv with clips/, {language}/{source.split}.tsv, audio with .json, .stm or .rttm files, "
+        "references.json, or parquet files under --config: check --data and --split"
+    )
+
+
+def _read_examples(root: Path, direction: Direction) -> Iterator[Utterance]:
+    references = json.loads((root / "references.json").read_text(encoding="utf-8"))
+    for name, entry in references.items():
+        if entry["direction"] == direction.name:
+            turns, _ = (parse_turns if direction.has_speakers else parse_plain)(entry["reference"])
+            yield Utterance(name, root / name, segments(turns))
+
+
+def segments(turns: Iterable[Turn]) -> tuple[Segment, ...]:
+    """What turns say, without their times."""
+    return tuple(Segment(turn.speaker, turn.text) for turn in turns)
+
+
+def _read_common_voice(root: Path, split: str, direction: Direction) -> Iterator[Utterance]:
+    tsv = root / f"{split}.tsv"
+    column = "translation" if direction.translates else "sentence"
+    for row in _tsv_rows(tsv):
+        if row.get(column) is None or row.get("path") is None:
+            raise DataError(f"{tsv} has no column {column!r} beside 'path': --direction {direction.name} needs both")
+        yield Utterance(row["path"], root / "clips" / row["path"], (Segment(None, row[column]),))
+
+
+def _read_fleurs(root: Path, split: str, direction: Direction) -> Iterator[Utterance]:
+    spoken, written = root / FLEURS_SPOKEN[direction.name], root / FLEURS_WRITTEN[direction.name]
+    texts = {row["id"]: row["raw_transcription"] for row in _tsv_rows(written / f"{split}.tsv", FLEURS_COLUMNS)}
+    files = {row["file_name"]: row["id"] for row in _tsv_rows(spoken / f"{split}.tsv", FLEURS_COLUMNS)}
+    references = {name: texts[identity] for name, identity in files.items() if identity in texts}
+    if unpaired := len(files) - len(references):
+        _LOG.warning("%d of %d recordings have no sentence in %s: left out", unpaired, len(files), written.name)
+    for name, audio in _fleurs_audio(spoken / "audio", split, references):
+        yield Utterance(name, audio, (Segment(None, references[name]),))
+
+
+def _fleurs_audio(folder: Path, split: str, names: Iterable[str]) -> Iterator[tuple[str, Path | bytes]]:
+    archive = folder / f"{split}.tar.gz"
+    if not archive.is_file():
+        yield from ((name, folder / split / name) for name in names)
+        return
+    missing = set(names)
+    with tarfile.open(archive, mode="r|gz") as members:
+        for member in members:
+            name = Path(member.name).name
+            if name in missing:
+                missing.remove(name)
+                yield name, members.extractfile(member).read()
+    if missing:
+        raise DataError(f"{archive} lacks {min(missing)} and {len(missing) - 1} more: fetch it again")
+
+
+def _tsv_rows(path: Path, columns: tuple[str, ...] | None = None) -> Iterator[dict[str, str]]:
+    """The rows of a tsv file without quoting, under its own header or the columns given."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            yield from csv.DictReader(file, columns, delimiter="\t", quoting=csv.QUOTE_NONE)
+    except FileNotFoundError as error:
+        raise DataError(f"{path} is not there: check --data and --split") from error
+
+
+def _read_calls(root: Path, files: list[Path]) -> Iterator[Utterance]:
+    recordings = {file.stem: file for file in sorted(root.iterdir()) if file not in files and file.is_file()}
+    for session, reference in sorted(_sessions(files).items()):
+        if session not in recordings:
+            raise DataError(f"{root} holds no recording of {session}, which its references name: add the audio file")
+        yield Utterance(recordings[session].name, recordings[session], reference)
+
+
+def _sessions(files: list[Path]) -> dict[str, tuple[Segment, ...]]:
+    """The references of each recording, by the stem of its name; where some have words, those without give way."""
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for file in files:
+        for segment in _load_segments(file):
+            found[segment["session_id"]].append(segment)
+    sessions = {}
+    for session, spoken in found.items():
+        spoken = [segment for segment in spoken if "words" in segment] or spoken
+        spoken.sort(key=lambda segment: segment.get("start_time", 0))
+        sessions[session] = tuple(Segment(str(one["speaker"]), one.get("words")) for one in spoken)
+    return sessions
+
+
+def _load_segments(file: Path) -> list[dict[str, Any]]:
+    """Segments as SegLST has them: session_id, speaker, words (not from RTTM), start_time in seconds."""
+    try:
+        if file.suffix == ".json":
+            found = json.loads(file.read_text(encoding="utf-8"))
+        else:
+            from meeteval.io import RTTM, STM
+
+            found = (STM if file.suffix == ".stm" else RTTM).parse(file.read_text(encoding="utf-8")).to_seglst()
+        found = list(found)
+        if not all({"session_id", "speaker"} <= set(segment) for segment in found):
+            raise ValueError("a segment has no session_id and speaker")
+        return found
+    except (ValueError, TypeError, AssertionError, ArithmeticError) as error:
+        raise DataError(f"{file} is no SegLST, STM or RTTM file ({error}): mend it or move it away") from error
+
+
+def _read_hub(source: Source, direction: Direction) -> Iterator[Utterance]:
+    from huggingface_hub import HfFileSystem
+    from huggingface_hub.errors import HfHubHTTPError
+    from requests import RequestException
+
+    repository = source.location.removeprefix(HUB)
+    try:
+        if repository == FLEURS:
+            yield from _read_fleurs(_fetch_fleurs(source.split, direction), source.split, direction)
+        else:
+            yield from _read_parquet(HfFileSystem(), f"datasets/{repository}@{PARQUET_REVISION}", source, direction)
+    except (HfHubHTTPError, RequestException, OSError) as error:
+        raise DataError(
+            f"{source.location} is not to be had from the hub ({type(error).__name__}): log in with `hf auth login` if "
+            "it asks for it, or fetch it on another machine and name its folder with --data"
+        ) from error
+
+
+def _fetch_fleurs(split: str, direction: Direction) -> Path:
+    """The folder of languages in the hub's cache, with what one direction needs of a split."""
+    from huggingface_hub import snapshot_download
+
+    spoken, written = FLEURS_SPOKEN[direction.name], FLEURS_WRITTEN[direction.name]
+    wanted = [f"data/{written}/{split}.tsv", f"data/{spoken}/{split}.tsv", f"data/{spoken}/audio/{split}.tar.gz"]
+    return Path(snapshot_download(FLEURS, repo_type="dataset", allow_patterns=wanted)) / "data"
+
+
+def _read_parquet(files: Any, root: str, source: Source, direction: Direction) -> Iterator[Utterance]:
+    """files: an fsspec file system, on which `root` holds CONFIG/SPLIT/*.parquet."""
+    config = source.config or "default"
+    texts = None
+    if source.reference_config:
+        rows = _parquet_rows(
+            files, f"{root}/{source.reference_config}/{source.split}", ("id", _text_column(source, False))
+        )
+        texts = {row["id"]: _text(row) for row in rows}
+    columns = ("audio", "id") if texts is not None else ("audio", _text_column(source, direction.translates))
+    for number, row in enumerate(_parquet_rows(files, f"{root}/{config}/{source.split}", columns)):
+        text = _text(row) if texts is None else texts.get(row["id"])
+        if text is None:
+            _LOG.warning("recording %d has no sentence in %s: left out", number, source.reference_config)
+            continue
+        if row["audio"]["bytes"] is None:
+            raise DataError(f"{root} names recordings but does not hold them: export it with its audio embedded")
+        name = f"{number:06}-{Path(row['audio'].get('path') or 'audio').name}"
+        yield Utterance(name, row["audio"]["bytes"], (Segment(None, text),))
+
+
+def _text_column(source: Source, translates: bool) -> str:
+    return source.text_column or ("translation" if translates else "")
+
+
+def _text(row: dict[str, Any]) -> str | None:
+    return next((value for column, value in row.items() if column not in ("audio", "id")), None)
+
+
+def _parquet_rows(files: Any, folder: str, columns: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    """Rows of the columns; an empty name stands for the first of TEXT_COLUMNS that there is."""
+    import pyarrow.parquet
+
+    paths = sorted(files.glob(f"{folder}/*.parquet"))
+    if not paths:
+        raise DataError(f"{folder} holds no parquet files: check --config and --split")
+    for path in paths:
+        with files.open(path, "rb") as file:
+            table = pyarrow.parquet.ParquetFile(file)
+            there = table.schema_arrow.names
+            chosen = [name or next((text for text in TEXT_COLUMNS if text in there), "text") for name in columns]
+            if missing := [name for name in chosen if name not in there]:
+                raise DataError(f"{folder} has no column {missing[0]!r} but {', '.join(there)}: give --text_column")
+            for batch in table.iter_batches(ROWS_AT_ONCE, columns=chosen):
+                yield from batch.to_pylist()

@@ -1,0 +1,92 @@
+"""A run's summary: as data, as a Markdown table, as a picture."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from evaluation.metrics import Figure
+from evaluation.results import SUMMARY, Folder, Result
+from evaluation.scoring import score
+from speech.audio import format_duration
+from speech.checks import FAULTS
+from speech.directions import DIRECTIONS
+from speech.formats import write_atomically
+
+
+def write_summary(folder: Folder) -> dict:
+    """Score all results of a folder and write `summary.json`, `summary.md` and `figures.svg`; returns the first."""
+    summary = summarise(folder.settings(), list(folder.results()))
+    write_atomically(folder.path / SUMMARY, json.dumps(summary, ensure_ascii=False, indent=2) + "\n")
+    write_atomically(folder.path / "summary.md", summary_table(summary))
+    if summary["figures"]:
+        draw(summary, folder.path / "figures.svg")
+    return summary
+
+
+def summarise(settings: dict, results: Sequence[Result]) -> dict:
+    """Everything that is said of a run, ready for JSON.
+
+    incomplete: how many transcripts have a warning that text may be missing or wrong. tokens_per_second: what the
+    model wrote in the time of whole transcriptions, reading the file included.
+    """
+    warnings = Counter(kind for result in results for kind in result.warnings)
+    seconds = sum(result.seconds for result in results)
+    speech = sum(result.duration_seconds for result in results)
+    figures = score(DIRECTIONS[settings["direction"]], [result.pair for result in results])
+    return settings | {
+        "utterances": len(results),
+        "speech_seconds": round(speech, 3),
+        "refused": sum(result.refused is not None for result in results),
+        "incomplete": sum(bool(FAULTS.keys() & set(result.warnings)) for result in results),
+        "warnings": dict(warnings),
+        "tokens_per_second": round(sum(result.tokens for result in results) / seconds, 1) if seconds else None,
+        "speech_per_second": round(speech / seconds, 2) if seconds else None,
+        "figures": [asdict(figure) for figure in figures],
+    }
+
+
+def summary_table(summary: dict) -> str:
+    """The summary as Markdown: a heading, a line on the set, a row a figure."""
+    said = (
+        f"`{summary['direction']}` by {summary['checkpoint']}: {summary['utterances']} utterances, "
+        f"{format_duration(summary['speech_seconds'])} of speech, {summary['refused']} refused, "
+        f"{summary['incomplete']} incomplete"
+    )
+    if summary["tokens_per_second"] is not None:
+        said += f"; {summary['tokens_per_second']} tokens/s, {summary['speech_per_second']} s of speech a second"
+    lines = [
+        f"# {summary['name']}",
+        "",
+        f"{said}.",
+        "",
+        "| figure | value | 95 % interval | from |",
+        "| --- | --- | --- | --- |",
+    ]
+    for figure in (Figure(**figure) for figure in summary["figures"]):
+        detail = figure.detail.replace("|", " ")
+        interval = f"{figure.low:.2f} to {figure.high:.2f}"
+        lines.append(f"| {figure.name} | {figure.value:.2f} | {interval} | {detail} |")
+    return "\n".join(lines) + "\n"
+
+
+def draw(summary: dict, path: Path) -> None:
+    """The figures with their intervals, as SVG."""
+    from matplotlib.figure import Figure as Drawing
+
+    figures = [Figure(**figure) for figure in reversed(summary["figures"])]
+    drawing = Drawing(figsize=(7, 1 + 0.5 * len(figures)), layout="constrained")
+    axes = drawing.subplots()
+    for row, figure in enumerate(figures):
+        axes.plot([figure.low, figure.high], [row, row], color="tab:blue", linewidth=3, alpha=0.4, clip_on=False)
+        axes.plot(figure.value, row, "o", color="tab:blue", clip_on=False)
+        axes.annotate(f"{figure.value:.2f}", (figure.value, row), (0, 7), textcoords="offset points", ha="center")
+    axes.set_yticks(range(len(figures)), [figure.name for figure in figures])
+    right = max(1.0, *(figure.high for figure in figures))
+    axes.set(xlim=(0, right), ylim=(-0.6, len(figures) - 0.2), xlabel="with 95 % bootstrap interval")
+    axes.set_title(f"{summary['name']}: {summary['checkpoint']}, {summary['utterances']} utterances", fontsize=10)
+    axes.spines[["top", "right"]].set_visible(False)
+    drawing.savefig(path, metadata={"Date": None})
