@@ -70,7 +70,7 @@ def embedded(recordings):
 def test_examples_of_one_direction_are_read():
     found = {utterance.name: utterance.reference for utterance in read(EXAMPLES, "diarize")}
     assert set(found) == {"call_appointment.flac", "call_order.flac"}
-    assert found["call_order.flac"][0] == Segment("spk_0", "こちらは北海食堂の木村です。")
+    assert found["call_order.flac"][0] == Segment("spk_0", "こちらは北海食堂の佐藤です。")
 
 
 def test_common_voice_is_read_in_the_cards_written_form(tmp_path):
