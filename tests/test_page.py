@@ -214,7 +214,7 @@ def test_subtitles_can_be_saved(page, suffix):
 
 
 def test_the_page_says_which_checkpoint_answers(page):
-    assert page.get_by_text("The tiny embedded model answers.").is_visible()
+    expect(page.get_by_text("The tiny embedded model answers.")).to_be_visible(timeout=SHOWN_MS)
     for direction in TABS:
         expect(open_tab(page, direction)).to_contain_text("Answered by tiny.", timeout=SHOWN_MS)
 
