@@ -25,7 +25,7 @@ from speech.audio import SAMPLE_RATE, load_audio
 from speech.checkpoints import TINY
 from speech.decoding import Recognizer, decode, token_budget
 from speech.encoder import ATTENTION_MODES
-from speech.stock import end_token_ids, load_stock_model
+from speech.stock import generate, load_stock_model
 from speech.windows import cut_windows
 
 ROOT = Path(__file__).parent.parent
@@ -46,12 +46,15 @@ class Contender:
 
 def contenders(recognizer: Recognizer, fixed: bool) -> tuple[Contender, Contender]:
     """Stock and ours. fixed: texts don't end before their budget."""
-    end_ids = end_token_ids(recognizer.tokenizer)
     if fixed:
         recognizer.end_ids = frozenset()
 
     def stock(waveforms: list[np.ndarray], most: int | None) -> list[tuple[int, ...]]:
-        return [stock_ids(recognizer.stock, waveform, most, [] if fixed else end_ids) for waveform in waveforms]
+        budgets = [most or token_budget(len(waveform) / SAMPLE_RATE) for waveform in waveforms]
+        return [
+            tuple(generate(recognizer.stock, waveform, LANGUAGE, budget, ends_itself=not fixed))
+            for waveform, budget in zip(waveforms, budgets, strict=True)
+        ]
 
     def ours(waveforms: list[np.ndarray], most: int | None) -> list[tuple[int, ...]]:
         asked = decoding.token_budget
@@ -62,16 +65,6 @@ def contenders(recognizer: Recognizer, fixed: bool) -> tuple[Contender, Contende
             decoding.token_budget = asked
 
     return Contender("stock", stock), Contender("ours", ours)
-
-
-def stock_ids(stock, waveform: np.ndarray, most: int | None, end_ids: list[int]) -> tuple[int, ...]:
-    """As `speech.stock.generate`, with the ids that end a text given."""
-    prompt = stock._build_text_prompt(context="", force_language=LANGUAGE)
-    inputs = stock.processor(text=[prompt], audio=[waveform], return_tensors="pt", padding=True)
-    inputs = inputs.to(stock.model.device).to(stock.model.dtype)
-    budget = most or token_budget(len(waveform) / SAMPLE_RATE)
-    made = stock.model.generate(**inputs, max_new_tokens=budget, eos_token_id=end_ids or -1, pad_token_id=0)
-    return tuple(made.sequences[0, inputs["input_ids"].shape[1] :].tolist())
 
 
 def seconds_of(device: torch.device, work: Callable[[], object]) -> float:

@@ -63,10 +63,6 @@ def choose_dtype(device: str):
     return torch.bfloat16 if device.startswith("cuda") or native else torch.float32
 
 
-_LOADED: dict[tuple, Any] = {}
-_LOADING = threading.Lock()
-
-
 def load_once(checkpoint: Checkpoint, device: str, dtype, load: Callable):
     """What `load(folder, dtype, device)` makes of a checkpoint, loaded once and kept. Raises CheckpointError."""
     key = (checkpoint, device, dtype)

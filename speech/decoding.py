@@ -94,7 +94,6 @@ def load_recognizer(path: str, dtype=None, device: str = "cpu") -> Recognizer:
 class _Row:
     """One clip's text while it grows."""
 
-    index: int
     budget: int
     ids: list[int] = field(default_factory=list)
     log_probabilities: list[float] = field(default_factory=list)
@@ -132,8 +131,8 @@ def decode(
     waveforms: float32 mono 16 kHz, (samples,) each. language: forces the language of the output; None lets the model
     begin with `language X<asr_text>`. is_loop: stops a text that goes round in circles.
     """
-    *_, decoded = stream_decode(recognizer, waveforms, language, is_loop)
-    return decoded
+    *_, rows = _write(recognizer, waveforms, language, is_loop)
+    return [row.decoded(recognizer) for row in rows]
 
 
 def stream_decode(
@@ -146,25 +145,32 @@ def stream_decode(
 
     What has not ended yet is `cancelled`, as it stays for a caller who stops here (closes the generator).
     """
-    done = [Decoded("", "cancelled") for _ in waveforms]
-    budgets = [token_budget(len(waveform) / SAMPLE_RATE) for waveform in waveforms]
+    for rows in _write(recognizer, waveforms, language, is_loop):
+        yield [row.decoded(recognizer) for row in rows]
+
+
+def _write(
+    recognizer: Recognizer, waveforms: Sequence[np.ndarray], language: str | None, is_loop: Callable[[str], bool]
+) -> Iterator[list[_Row]]:
+    """All rows, filled batch by batch; handed out every few tokens and in the end."""
+    rows = [_Row(token_budget(len(waveform) / SAMPLE_RATE)) for waveform in waveforms]
     with recognizer.one_at_a_time:
-        waiting = batching.plan(recognizer, [len(waveform) for waveform in waveforms], budgets)
+        waiting = batching.plan(recognizer, [len(waveform) for waveform in waveforms], [row.budget for row in rows])
         while waiting:
             batch = waiting.pop(0)
-            rows = [_Row(index, budgets[index]) for index in batch]
+            sounds, written = [waveforms[index] for index in batch], [rows[index] for index in batch]
             try:
-                for _ in _decode_batch(recognizer, [waveforms[index] for index in batch], rows, language, is_loop):
-                    for row in rows:
-                        done[row.index] = row.decoded(recognizer)
-                    yield list(done)
+                for _ in _decode_batch(recognizer, sounds, written, language, is_loop):
+                    yield rows
             except Exception as error:
                 if len(batch) == 1 or not batching.is_out_of_memory(error):
                     raise
                 batching.free_memory()
+                for index in batch:
+                    rows[index] = _Row(rows[index].budget)
                 half = len(batch) // 2
                 waiting[:0] = [batch[:half], batch[half:]]
-    yield done
+    yield rows
 
 
 class _Batch:

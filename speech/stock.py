@@ -45,16 +45,17 @@ def build_prompt(model, language: str | None) -> str:
     return model._build_text_prompt(context="", force_language=language)
 
 
-def generate(model, waveform: np.ndarray, language: str | None, max_tokens: int) -> list[int]:
+def generate(model, waveform: np.ndarray, language: str | None, max_tokens: int, ends_itself: bool = True) -> list[int]:
     """What the stock model writes for one clip, greedily: ids, the one that ends the text included.
 
-    model: from `load_stock_model`. waveform: float32 mono 16 kHz, (samples,).
+    model: from `load_stock_model`. waveform: float32 mono 16 kHz, (samples,). ends_itself: else it writes all of
+    `max_tokens`.
     """
     inputs = model.processor(text=[build_prompt(model, language)], audio=[waveform], return_tensors="pt", padding=True)
     inputs = inputs.to(model.model.device).to(model.model.dtype)
     end_ids = end_token_ids(model.processor.tokenizer)
     with _ONE_AT_A_TIME:
         sequences = model.model.generate(
-            **inputs, max_new_tokens=max_tokens, eos_token_id=end_ids, pad_token_id=end_ids[-1]
+            **inputs, max_new_tokens=max_tokens, eos_token_id=end_ids if ends_itself else -1, pad_token_id=end_ids[-1]
         ).sequences
     return sequences[0, inputs["input_ids"].shape[1] :].tolist()
