@@ -29,10 +29,12 @@ from inference import (
     check_alignable,
     choose_checkpoint,
     get_direction,
+    get_source,
     load_aligner,
     load_model,
     stream_with,
 )
+from page.comparing import compare
 from page.texts import ENGLISH, PREFIX, translations, view_texts_script
 from page.view import sheet
 from page.view import write_file as view_file
@@ -77,6 +79,11 @@ class Tab:
     endpoint: str
     examples: tuple[tuple[str, str, str], ...]
     """File in examples/, its direction, what it is called."""
+
+    @property
+    def translates(self) -> bool:
+        """Whether there is a direction to choose."""
+        return len(self.directions) > 1
 
 
 TABS = (
@@ -126,25 +133,35 @@ def run_model(
     return load_model(direction, checkpoint=checkpoint).decode(sound)
 
 
-def answer(direction: str, checkpoint: str | None, audio: str | None, align: bool) -> Iterator[Transcript]:
+@dataclass(frozen=True)
+class Wish:
+    """What a visitor wants to know of recordings. align: when each word is said. source: also what was said."""
+
+    direction: str
+    checkpoint: str | None
+    align: bool = False
+    source: bool = False
+
+
+def answer(wish: Wish, audio: str | None) -> Iterator[Transcript]:
     """The transcripts of a visitor's recording as they grow. Raises SpeechError."""
-    chosen = get_direction(direction)
+    direction = get_direction(wish.direction)
     if audio is None:
         raise AudioError("There is no recording yet: upload a file or record one first")
-    if align:
-        check_alignable(chosen)
+    if wish.align:
+        check_alignable(direction)
+    run = partial(run_model, direction.name, wish.checkpoint)
     return stream_with(
-        partial(run_model, direction, checkpoint),
-        chosen,
-        choose_checkpoint(chosen, checkpoint),
+        run,
+        direction,
+        choose_checkpoint(direction, wish.checkpoint),
         audio,
-        align=partial(run_model, direction, checkpoint) if align else None,
+        align=run if wish.align else None,
+        decode_source=partial(run_model, get_source(direction).name, wish.checkpoint) if wish.source else None,
     )
 
 
-def read_recordings(
-    paths: list[str], direction: str, checkpoint: str | None, align: bool
-) -> Iterator[tuple[dict | None, dict]]:
+def read_recordings(paths: list[str], wish: Wish) -> Iterator[tuple[dict | None, dict]]:
     """What the page shows while recordings are read one after another: message and view (`page.js`).
 
     A recording that can't be used is told about in the end; the others are read all the same.
@@ -158,7 +175,7 @@ def read_recordings(
     for path in paths or [None]:
         before = list(sheets)
         try:
-            for transcript in answer(direction, checkpoint, path, align):
+            for transcript in answer(wish, path):
                 sheets = [*before, sheet(transcript, path)]
                 heard = done + transcript.duration_seconds
                 yield progress(heard, total, time.monotonic() - clock), {"sheets": sheets, "running": True}
@@ -180,13 +197,20 @@ def page_handler(tab: Tab, checkpoint: str | None):
     A generator: what it has yielded stays on the page when the visitor stops it.
     """
 
-    def run(audio: str | None, several: list[str] | None, choice: str | bool):
-        direction, align = (choice, False) if len(tab.directions) > 1 else (tab.directions[0], choice)
+    def run(audio: str | None, several: list[str] | None, *options):
         paths = [path for path in (audio, *(several or [])) if path]
-        for message, view in read_recordings(paths, direction, checkpoint, align):
+        for message, view in read_recordings(paths, as_wish(tab, checkpoint, *options)):
             yield message, view, *button_updates(view["running"])
 
     return run
+
+
+def as_wish(tab: Tab, checkpoint: str | None, *options) -> Wish:
+    """What is set on a tab: direction and source where it translates, else whether to align."""
+    if tab.translates:
+        direction, source = options
+        return Wish(direction, checkpoint, source=source)
+    return Wish(tab.directions[0], checkpoint, align=options[0])
 
 
 def stop_running(view: dict | None) -> list:
@@ -197,20 +221,21 @@ def stop_running(view: dict | None) -> list:
 def api_handler(tab: Tab, checkpoint: str | None):
     """The handler of a tab's endpoint: the Transcript as JSON, or an error that the client raises."""
 
-    def run(audio: str | None, direction: str, align: bool) -> dict:
+    def run(audio: str | None, *options) -> dict:
         try:
-            *_, transcript = answer(direction, checkpoint, audio, align)
+            *_, transcript = answer(as_wish(tab, checkpoint, *options), audio)
         except SpeechError as error:
             raise gr.Error(str(error), print_exception=False) from error
         return transcript.to_dict()
 
-    def handle_one(audio: str | None, align: bool = False) -> dict:
-        return run(audio, tab.directions[0], align)
+    # Programs see a handler's parameters, so each kind of tab has just its own.
+    def transcribe(audio: str | None, align: bool = False) -> dict:
+        return run(audio, align)
 
-    def handle_several(audio: str | None, direction: str = tab.directions[0]) -> dict:
-        return run(audio, direction, False)
+    def translate(audio: str | None, direction: str = tab.directions[0], source: bool = False) -> dict:
+        return run(audio, direction, source)
 
-    return handle_several if len(tab.directions) > 1 else handle_one
+    return translate if tab.translates else transcribe
 
 
 def button_updates(running: bool) -> list:
@@ -237,11 +262,10 @@ OWN = {"value": None, "html_template": "<div></div>", "apply_default_css": False
 
 def build_tab(tab: Tab, checkpoint: str | None) -> None:
     """One tab: the recording on the left, its text on the right, an endpoint for programs."""
-    directions = [DIRECTIONS[name] for name in tab.directions]
     with gr.Row(equal_height=False):
         with gr.Column(min_width=300, scale=2):
             gr.Markdown(text(f"{tab.key}_hint"))
-            gr.Markdown(f"`{choose_checkpoint(directions[0], checkpoint).name}`")
+            gr.Markdown(f"`{choose_checkpoint(DIRECTIONS[tab.directions[0]], checkpoint).name}`")
             audio = gr.Audio(
                 sources=["upload", "microphone"], type="filepath", label=text("recording"), buttons=["download"]
             )
@@ -249,15 +273,10 @@ def build_tab(tab: Tab, checkpoint: str | None) -> None:
                 several = gr.File(
                     file_count="multiple", file_types=["audio", "video"], height=140, label=text("several")
                 )
-            if len(directions) > 1:
-                choices = [(direction.label, direction.name) for direction in directions]
-                choice = gr.Radio(choices, value=tab.directions[0], label=text("direction"))
-            else:
-                with gr.Accordion(text("options"), open=False):
-                    choice = gr.Checkbox(label=text("align"))
-            run = gr.Button(text("translate" if len(directions) > 1 else "transcribe"), variant="primary")
+            options = build_options(tab)
+            run = gr.Button(text("translate" if tab.translates else "transcribe"), variant="primary")
             stop = gr.Button(text("stop"), variant="stop", visible=False)
-            shown = [audio, choice] if len(directions) > 1 else [audio]
+            shown = [audio, options[0]] if tab.translates else [audio]
             gr.Examples(
                 [[str(ROOT / "examples" / file), name][: len(shown)] for file, name, _ in tab.examples],
                 shown,
@@ -273,10 +292,12 @@ def build_tab(tab: Tab, checkpoint: str | None) -> None:
                 elem_classes="transcript",
                 **OWN,
             )
+            if tab.key == "portuguese":
+                build_comparison(view)
     shown = [message, view, run, stop]
     running = run.click(
         page_handler(tab, checkpoint),
-        [audio, several, choice],
+        [audio, several, *options],
         shown,
         api_visibility="private",
         concurrency_id="model",
@@ -286,12 +307,42 @@ def build_tab(tab: Tab, checkpoint: str | None) -> None:
     record = gr.JSON(visible=False)
     gr.Button(visible=False).click(
         api_handler(tab, checkpoint),
-        [audio, choice],
+        [audio, *options],
         [record],
         api_name=tab.endpoint,
         api_description=f"{ENGLISH[f'{tab.key}_hint']} Returns the Transcript as JSON.",
         concurrency_id="model",
     )
+
+
+def build_options(tab: Tab) -> list[gr.components.Component]:
+    """What can be set on a tab, in the order of `as_wish`."""
+    direction = []
+    if tab.translates:
+        choices = [(DIRECTIONS[name].label, name) for name in tab.directions]
+        direction = [gr.Radio(choices, value=tab.directions[0], label=text("direction"))]
+    with gr.Accordion(text("options"), open=False):
+        return [*direction, gr.Checkbox(label=text("source" if tab.translates else "align"))]
+
+
+def build_comparison(view: gr.HTML) -> None:
+    """Below the transcript: a reference, and how the transcript differs from it."""
+    with gr.Accordion(text("compare"), open=False):
+        reference = gr.Textbox(label=text("reference"), lines=3)
+        button = gr.Button(text("compare"), size="sm")
+        result = gr.HTML(js_on_load="speechPage.mountComparison(element, props, watch)", **OWN)
+    button.click(compare_shown, [view, reference], [result], queue=False, api_visibility="private")
+
+
+def compare_shown(view: dict | None, reference: str) -> dict:
+    """How the transcript that the view shows differs from a reference (page/comparing.py), or an error."""
+    try:
+        sheets = (view or {}).get("sheets")
+        if not sheets:
+            raise SpeechError("There is no transcript to compare yet: transcribe a recording first")
+        return compare(reference, sheets[view.get("current", 0)]["transcript"]["text"])
+    except SpeechError as error:
+        return {"error": str(error)}
 
 
 async def write_file(request: list) -> dict[str, str]:

@@ -19,7 +19,7 @@ from pathlib import Path
 from speech.audio import known_seconds
 from speech.checks import FAULTS
 from speech.cues import has_estimated_times
-from speech.directions import DIRECTIONS, Direction, check_alignable, choose_checkpoint, get_direction
+from speech.directions import DIRECTIONS, Direction, check_alignable, choose_checkpoint, get_direction, get_source
 from speech.errors import AudioError, SpeechError
 from speech.formats import WRITERS, Layout, write_atomically
 from speech.transcribing import (
@@ -41,6 +41,7 @@ __all__ = [
     "check_alignable",
     "choose_checkpoint",
     "get_direction",
+    "get_source",
     "load_aligner",
     "load_model",
     "stream_transcript",
@@ -77,6 +78,9 @@ def build_parser() -> argparse.ArgumentParser:
         "-o", "--output_dir", "--output-dir", type=Path, help="write <name>.<format> there, not to standard output"
     )
     parser.add_argument("--align", action="store_true", help="measure when each word is said, by a forced aligner")
+    parser.add_argument(
+        "--source", action="store_true", help="en2ja, ja2en: also what was said, in json and below each subtitle"
+    )
     parser.add_argument(
         "--stereo",
         action=argparse.BooleanOptionalAction,
@@ -125,13 +129,14 @@ def _run(options: argparse.Namespace) -> int:
         check_alignable(DIRECTIONS[options.direction])
     model = load_model(options.direction, options.device, checkpoint=options.checkpoint)
     aligner = load_aligner(options.device) if options.align else None
+    source = load_source(options) if options.source else None
     _say(f"{model.direction.label}, by {model.checkpoint.name} on {model.placed}")
     failed = incomplete = False
     for number, audio in enumerate(options.audio, start=1):
         _say(f"{number} of {len(options.audio)}: {audio}")
         delivery = Delivery(options, Path(audio))
         stream = stream_transcript(
-            model, audio, aligner=aligner, stereo=options.stereo, max_seconds=options.max_seconds
+            model, audio, aligner=aligner, source=source, stereo=options.stereo, max_seconds=options.max_seconds
         )
         try:
             with closing(stream), Bar(audio) as bar:
@@ -147,6 +152,12 @@ def _run(options: argparse.Namespace) -> int:
             _say(f"warning: {Path(audio).name}: {warning.message}")
             incomplete = incomplete or warning.kind in INCOMPLETE
     return EXIT_FAILED if failed else EXIT_INCOMPLETE if incomplete else EXIT_DONE
+
+
+def load_source(options: argparse.Namespace) -> Model:
+    """The model that writes what was said beside its translation. Raises DirectionError where nothing is translated."""
+    said = get_source(DIRECTIONS[options.direction])
+    return load_model(said.name, options.device, checkpoint=options.checkpoint)
 
 
 class Delivery:

@@ -41,6 +41,33 @@ window.speechPage = (() => {
     element.replaceChildren(make("p", { class: "progress", role: "status" }, bar, make("span", {}, parts.join(" · "))));
   }
 
+  // The text of a turn, what the model was unsure of marked. Python counts characters, JavaScript their halves.
+  function markDoubts({ text, doubts }) {
+    const letters = [...text];
+    const parts = [];
+    let place = 0;
+    for (const [start, end] of doubts) {
+      parts.push(letters.slice(place, start).join(""));
+      parts.push(make("mark", { title: say("doubt") }, letters.slice(start, end).join("")));
+      place = end;
+    }
+    return [...parts, letters.slice(place).join("")].filter((part) => part !== "");
+  }
+
+  // How a transcript differs from its reference: `value` is what page/comparing.py gives, an error, or nothing.
+  function showComparison(element, value) {
+    if (!value || value.error) return showMessage(element, value);
+    const rate = ({ errors, length }) => `${((100 * errors) / length).toFixed(1)} %`;
+    const sentence = (key, counts) => say(key, rate(counts), counts.errors, counts.length);
+    const rates = [sentence("words_wrong", value.words), sentence("characters_wrong", value.characters)];
+    const pieces = value.pieces.flatMap(({ same, expected, written }) => {
+      if (same) return [`${written} `];
+      const parts = [expected && make("del", {}, expected), written && make("ins", {}, written)];
+      return parts.filter(Boolean).flatMap((part) => [part, " "]);
+    });
+    element.replaceChildren(make("p", { class: "rates" }, rates.join(" · ")), make("p", { class: "compared" }, ...pieces));
+  }
+
   class View {
     constructor(element, props, server) {
       this.props = props;
@@ -116,6 +143,7 @@ window.speechPage = (() => {
       );
       const onchange = (event) => {
         this.current = Number(event.target.value);
+        this.props.value = { ...this.props.value, current: this.current };
         this.render();
       };
       return make("label", { class: "choice" }, say("recording"), make("select", { onchange }, ...options));
@@ -168,7 +196,12 @@ window.speechPage = (() => {
     makeName(speaker) {
       const css = `name ${this.colour(speaker)}`;
       if (!this.editing) return make("span", { class: css }, speaker);
-      const onchange = (event) => this.rename(speaker, event.target.value);
+      let name = speaker;
+      const onchange = (event) => {
+        const wanted = event.target.value.trim() || name;
+        this.rename(name, wanted);
+        event.target.value = name = wanted;
+      };
       const onkeydown = (event) => event.key === "Enter" && event.target.blur();
       const label = { "aria-label": say("rename", speaker), title: say("rename", speaker) };
       return make("input", { class: css, value: speaker, size: 10, ...label, onchange, onkeydown });
@@ -197,60 +230,59 @@ window.speechPage = (() => {
       const time = make("button", { class: "time", "aria-label": say("play", clock(start)), title: hint }, about);
       const who = make("span", { class: "who" }, ...(turn.speaker == null ? [] : [this.makeSpeaker(turn, number)]), time);
       const onclick = () => this.seek(start);
-      return make("li", { class: `turn ${this.colour(turn.speaker)}`, onclick }, who, this.makeWords(turn, number));
+      const hidden = !this.editing && turn.text === ""; // all of its text was deleted: it can still be brought back
+      const css = `turn ${this.colour(turn.speaker)}`;
+      return make("li", { class: css, hidden, onclick }, who, this.makeWords(turn, number));
     }
 
     makeSpeaker(turn, number) {
       if (!this.editing) return make("span", { class: "speaker" }, turn.speaker);
-      const options = this.sheet.speakers.map((name) => make("option", { selected: name === turn.speaker }, name));
       const onchange = (event) => this.correct(number, { speaker: event.target.value });
-      const label = { "aria-label": say("speaker") };
-      return make("select", { ...label, onchange, onclick: (event) => event.stopPropagation() }, ...options);
+      const onclick = (event) => event.stopPropagation();
+      return make("select", { "aria-label": say("speaker"), onchange, onclick }, ...this.makeOptions(turn));
+    }
+
+    makeOptions(turn) {
+      return this.sheet.speakers.map((name) => make("option", { selected: name === turn.speaker }, name));
     }
 
     makeWords(turn, number) {
-      if (!this.editing) return make("span", { class: "words" }, turn.text);
+      if (!this.editing) {
+        const said = make("span", { class: "words" }, ...markDoubts(turn));
+        if (!turn.source) return said;
+        const lang = this.sheet.transcript.language === "Japanese" ? "en" : "ja";
+        return make("span", { class: "both" }, make("span", { class: "source", lang }, turn.source), said);
+      }
       const onchange = (event) => this.correct(number, { text: event.target.value.trim() });
       const rows = Math.ceil(turn.text.length / 30);
       const onclick = (event) => event.stopPropagation();
       return make("textarea", { class: "words", rows, "aria-label": say("words"), onchange, onclick }, turn.text);
     }
 
-    // One turn with something changed; one without text goes.
     correct(number, change) {
-      const { transcript, times } = this.sheet;
-      const turns = transcript.turns.map((turn, at) => {
-        if (at !== number) return turn;
-        return { ...turn, ...change, words: "text" in change ? [] : turn.words };
-      });
-      const kept = turns.map((turn) => turn.text !== "");
-      this.replace(
-        turns.filter((_, at) => kept[at]),
-        times.filter((_, at) => kept[at]),
-      );
+      if ("text" in change) change = { ...change, words: [], doubts: [] };
+      this.replace(this.sheet.transcript.turns.map((turn, at) => (at === number ? { ...turn, ...change } : turn)));
     }
 
-    rename(speaker, wanted) {
-      const name = wanted.trim() || speaker;
-      const { transcript, times } = this.sheet;
-      this.replace(
-        transcript.turns.map((turn) => (turn.speaker === speaker ? { ...turn, speaker: name } : turn)),
-        times,
-        this.sheet.speakers.map((other) => (other === speaker ? name : other)),
-      );
+    rename(speaker, name) {
+      const speakers = this.sheet.speakers.map((other) => (other === speaker ? name : other));
+      const turns = this.sheet.transcript.turns.map((turn) => (turn.speaker === speaker ? { ...turn, speaker: name } : turn));
+      this.replace(turns, speakers);
     }
 
-    replace(turns, times, speakers = this.sheet.speakers) {
-      const text = turns.map((turn) => turn.text).join(" ");
-      const changed = {
-        ...this.sheet,
-        times,
-        speakers: [...new Set(speakers)],
-        transcript: { ...this.sheet.transcript, turns, text },
-      };
+    // What was corrected is kept, and shown without making anew what the visitor is about to click on.
+    replace(turns, speakers = this.sheet.speakers) {
+      const text = turns.map((turn) => turn.text).filter(Boolean).join(" ");
+      const transcript = { ...this.sheet.transcript, turns, text };
+      const changed = { ...this.sheet, speakers: [...new Set(speakers)], transcript };
       const sheets = this.sheets.map((sheet, number) => (number === this.current ? changed : sheet));
       this.props.value = { ...this.props.value, sheets };
-      this.render();
+      this.timeline.replaceChildren(this.makeTimeline(changed));
+      turns.forEach((turn, number) => {
+        this.lines[number].className = `turn ${this.colour(turn.speaker)}`;
+        this.lines[number].querySelector("select")?.replaceChildren(...this.makeOptions(turn));
+      });
+      this.follow();
     }
 
     seek(seconds) {
@@ -282,7 +314,9 @@ window.speechPage = (() => {
 
     // Python writes the file, so that it is the one that the command line writes.
     written(suffix) {
-      return this.server.write_file([suffix, this.sheet.transcript]);
+      const { transcript } = this.sheet;
+      const turns = transcript.turns.filter((turn) => turn.text !== "");
+      return this.server.write_file([suffix, { ...transcript, turns }]);
     }
 
     async copy(button) {
@@ -310,6 +344,12 @@ window.speechPage = (() => {
     }
   }
 
+  function mountSmall(show, element, props, watch) {
+    const update = () => show(element, props.value);
+    watch("value", update);
+    update();
+  }
+
   const views = [];
   return {
     views,
@@ -318,10 +358,7 @@ window.speechPage = (() => {
       views.push(view);
       watch("value", () => view.show());
     },
-    mountMessage(element, props, watch) {
-      const show = () => showMessage(element, props.value);
-      watch("value", show);
-      show();
-    },
+    mountMessage: (element, props, watch) => mountSmall(showMessage, element, props, watch),
+    mountComparison: (element, props, watch) => mountSmall(showComparison, element, props, watch),
   };
 })();

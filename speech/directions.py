@@ -64,14 +64,29 @@ DIRECTIONS = {
     )
 }
 
+ENGLISH = Direction("en", "English speech to English text", Checkpoint("Qwen/Qwen3-ASR-1.7B"), "English", 30)
+"""Only to show what was said beside its translation: the translation checkpoint writes the other language."""
+
+SOURCES = {"en2ja": ENGLISH, "ja2en": DIRECTIONS["diarize"]}
+"""Direction that translates -> the one that writes what was said."""
+
 ALIGNER = Checkpoint("Qwen/Qwen3-ForcedAligner-0.6B")
 
 
 def get_direction(name: str) -> Direction:
     """The direction of that name, or a DirectionError that lists those there are."""
+    if name == ENGLISH.name:
+        return ENGLISH
     if name not in DIRECTIONS:
         raise DirectionError(f"there is no direction {name!r}: choose one of {', '.join(DIRECTIONS)}")
     return DIRECTIONS[name]
+
+
+def get_source(direction: Direction) -> Direction:
+    """The direction that writes what was said, or a DirectionError where the text is that already."""
+    if direction.name not in SOURCES:
+        raise DirectionError(f"{direction.name} writes what was said: a source is shown beside translations only")
+    return SOURCES[direction.name]
 
 
 def choose_checkpoint(direction: Direction, choice: str | None = None) -> Checkpoint:

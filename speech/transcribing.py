@@ -13,8 +13,8 @@ from speech.alignment import align_turns, load_stock_aligner
 from speech.audio import check_stream, check_waveform, stream_audio
 from speech.checkpoints import Checkpoint, check_speaker_tokens, choose_device, choose_dtype, load_once
 from speech.directions import ALIGNER, Direction, check_alignable, choose_checkpoint, get_direction
-from speech.pipeline import Align, Decode, transcribe_blocks
-from speech.transcript import Transcript
+from speech.pipeline import Align, Decode, Listen, transcribe_blocks
+from speech.transcript import Transcript, join_texts, parse_turns
 
 if TYPE_CHECKING:
     from speech.decoded import Decoded
@@ -89,14 +89,16 @@ def stream_transcript(
     name: str | None = None,
     *,
     aligner: Any = None,
+    source: Model | None = None,
     stereo: bool | None = None,
     max_seconds: float = MAX_SECONDS,
 ) -> Iterator[Transcript]:
     """As `transcribe`, window by window: transcripts that grow; the last one is complete.
 
     All but the last carry a warning of the kind `partial`. aligner: from `load_aligner`, to give words and turns
-    their own times. stereo: whether each channel of a call holds one speaker; None to find out. max_seconds: refuse
-    a longer recording.
+    their own times. source: a model of `get_source`'s direction, to show what was said beside its translation.
+    stereo: whether each channel of a call holds one speaker; None to find out. max_seconds: refuse a longer
+    recording.
     """
     direction = model.direction
     align = None
@@ -113,6 +115,7 @@ def stream_transcript(
         audio,
         name,
         align=align,
+        decode_source=source and source.decode,
         stereo=stereo,
         max_seconds=max_seconds,
     )
@@ -126,6 +129,7 @@ def stream_with(
     name: str | None = None,
     *,
     align: Align | None = None,
+    decode_source: Decode | None = None,
     stereo: bool | None = None,
     max_seconds: float = MAX_SECONDS,
 ) -> Iterator[Transcript]:
@@ -138,4 +142,15 @@ def stream_with(
     else:
         blocks = [check_waveform(audio, name, max_seconds)[:, np.newaxis]]
     blank = Transcript(name, (), direction.name, direction.language, checkpoint.name, 0.0, "")
-    return transcribe_blocks(blocks, blank, direction.plan(checkpoint), decode, align, stereo)
+    listen = listener(decode_source) if decode_source else None
+    return transcribe_blocks(blocks, blank, direction.plan(checkpoint), decode, align, stereo, listen)
+
+
+def listener(decode: Decode) -> Listen:
+    """What was said, from a function that decodes with speakers or without."""
+
+    def listen(waveforms: list[np.ndarray]) -> list[str]:
+        parsed = [parse_turns(decoded.text)[0] for decoded in decode(waveforms)]
+        return [join_texts(turn.text for turn in turns) for turns in parsed]
+
+    return listen
