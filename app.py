@@ -2,8 +2,7 @@
 
     python app.py --checkpoint tiny
 
-Gradio appears here only. What a recording has to be is checked before the GPU is asked for; text that a model wrote
-is escaped before it becomes HTML.
+Gradio appears here only: what a click sets to work is in page/jobs.py, what a transcript looks like in page/page.js.
 """
 
 from __future__ import annotations
@@ -12,40 +11,19 @@ import argparse
 import asyncio
 import os
 import sys
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
-import spaces  # before torch, which it patches on ZeroGPU
 import gradio as gr
 
-from inference import (
-    DIRECTIONS,
-    check_alignable,
-    choose_checkpoint,
-    get_direction,
-    get_source,
-    load_aligner,
-    load_model,
-    stream_with,
-)
-from page.comparing import compare
+from inference import DIRECTIONS, choose_checkpoint, load_aligner, load_model
+from page.jobs import Wish, answer, compare_shown, read_recordings, translate_call
 from page.texts import ENGLISH, PREFIX, translations, view_texts_script
-from page.view import sheet
 from page.view import write_file as view_file
-from speech.alignment import Alignment, align_turns
-from speech.audio import SAMPLE_RATE, known_seconds
-from speech.decoded import Decoded
-from speech.errors import AudioError, SpeechError
-from speech.transcript import Transcript, Turn
-
-if TYPE_CHECKING:
-    import numpy as np
+from speech.directions import SOURCES
+from speech.errors import SpeechError
 
 ROOT = Path(__file__).parent
 ON_ZERO_GPU = bool(os.environ.get("SPACES_ZERO_GPU"))
@@ -55,11 +33,6 @@ MAX_WAITING = 32
 """Visitors in the queue; ZeroGPU's own default is 1."""
 MAX_AT_ONCE = 4
 """Visitors served side by side: their windows take turns, so that a clip need not wait for a two-hour call."""
-
-GPU_START_SECONDS = 15.0
-GPU_SECONDS_PER_SECOND = 0.5
-"""Speech has up to 10 tokens a second; the translation card decodes 45.8 a second. Twice what that needs."""
-
 
 I18N = gr.I18n(**translations())
 
@@ -117,80 +90,6 @@ TABS = (
 )
 
 
-def gpu_seconds(direction: str, checkpoint: str | None, sound, turns=None) -> float:
-    """How long ZeroGPU is asked for, windows at a time: a visitor's quota is charged by what is requested."""
-    samples = sum(map(len, sound)) if turns is None else len(sound)
-    return GPU_START_SECONDS + GPU_SECONDS_PER_SECOND * samples / SAMPLE_RATE
-
-
-@spaces.GPU(duration=gpu_seconds)
-def run_model(
-    direction: str, checkpoint: str | None, sound: list[np.ndarray] | np.ndarray, turns: tuple[Turn, ...] | None = None
-) -> list[Decoded] | Alignment:
-    """The one function that computes: windows' texts or, for one window and its turns, the turns' times."""
-    if turns is not None:
-        return align_turns(load_aligner(), sound, turns, get_direction(direction).language)
-    return load_model(direction, checkpoint=checkpoint).decode(sound)
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What a visitor wants to know of recordings. align: when each word is said. source: also what was said."""
-
-    direction: str
-    checkpoint: str | None
-    align: bool = False
-    source: bool = False
-
-
-def answer(wish: Wish, audio: str | None) -> Iterator[Transcript]:
-    """The transcripts of a visitor's recording as they grow. Raises SpeechError."""
-    direction = get_direction(wish.direction)
-    if audio is None:
-        raise AudioError("There is no recording yet: upload a file or record one first")
-    if wish.align:
-        check_alignable(direction)
-    run = partial(run_model, direction.name, wish.checkpoint)
-    return stream_with(
-        run,
-        direction,
-        choose_checkpoint(direction, wish.checkpoint),
-        audio,
-        align=run if wish.align else None,
-        decode_source=partial(run_model, get_source(direction).name, wish.checkpoint) if wish.source else None,
-    )
-
-
-def read_recordings(paths: list[str], wish: Wish) -> Iterator[tuple[dict | None, dict]]:
-    """What the page shows while recordings are read one after another: message and view (`page.js`).
-
-    A recording that can't be used is told about in the end; the others are read all the same.
-    """
-    lengths = [known_seconds(path) for path in paths]
-    total = None if None in lengths else sum(lengths)
-    sheets: list[dict] = []
-    errors: list[str] = []
-    done, clock = 0.0, time.monotonic()
-    yield progress(0.0, total, 0.0), {"sheets": [], "running": True}
-    for path in paths or [None]:
-        before = list(sheets)
-        try:
-            for transcript in answer(wish, path):
-                sheets = [*before, sheet(transcript, path)]
-                heard = done + transcript.duration_seconds
-                yield progress(heard, total, time.monotonic() - clock), {"sheets": sheets, "running": True}
-            done = heard
-        except SpeechError as error:
-            errors.append(str(error))
-    yield ({"error": "\n".join(errors)} if errors else None), {"sheets": sheets, "running": False}
-
-
-def progress(done: float, total: float | None, spent: float) -> dict:
-    """How far a job is, in seconds: of sound heard, of all the sound, and those still to wait, None where unknown."""
-    left = spent * (total - done) / done if total and done else None
-    return {"done": done, "total": total, "left": left}
-
-
 def page_handler(tab: Tab, checkpoint: str | None):
     """The handler of a tab's button: message, view, and which buttons can be pressed.
 
@@ -198,11 +97,25 @@ def page_handler(tab: Tab, checkpoint: str | None):
     """
 
     def run(audio: str | None, several: list[str] | None, *options):
-        paths = [path for path in (audio, *(several or [])) if path]
-        for message, view in read_recordings(paths, as_wish(tab, checkpoint, *options)):
+        for message, view in read_recordings(own_files(audio, several), as_wish(tab, checkpoint, *options)):
             yield message, view, *button_updates(view["running"])
 
     return run
+
+
+def call_handler(checkpoint: str | None):
+    """The handler of the button that translates a call; yields what `page_handler`'s does."""
+
+    def run(audio: str | None, several: list[str] | None, view: dict | None):
+        for message, made in translate_call(own_files(audio, several), view, checkpoint):
+            yield message, made, *button_updates(made["running"])
+
+    return run
+
+
+def own_files(audio: str | None, several: list[str] | None) -> list[str]:
+    """The visitor's recordings, in order."""
+    return [path for path in (audio, *(several or [])) if path]
 
 
 def as_wish(tab: Tab, checkpoint: str | None, *options) -> Wish:
@@ -294,6 +207,8 @@ def build_tab(tab: Tab, checkpoint: str | None) -> None:
             )
             if tab.key == "portuguese":
                 build_comparison(view)
+            if tab.key == "diarize":
+                translate = gr.Button(text("translate_call"), size="sm")
     shown = [message, view, run, stop]
     running = run.click(
         page_handler(tab, checkpoint),
@@ -303,7 +218,18 @@ def build_tab(tab: Tab, checkpoint: str | None) -> None:
         concurrency_id="model",
         concurrency_limit=MAX_AT_ONCE,
     )
-    stop.click(stop_running, [view], shown, cancels=[running], queue=False, api_visibility="private")
+    jobs = [running]
+    if tab.key == "diarize":
+        jobs.append(
+            translate.click(
+                call_handler(checkpoint),
+                [audio, several, view],
+                shown,
+                api_visibility="private",
+                concurrency_id="model",
+            )
+        )
+    stop.click(stop_running, [view], shown, cancels=jobs, queue=False, api_visibility="private")
     record = gr.JSON(visible=False)
     gr.Button(visible=False).click(
         api_handler(tab, checkpoint),
@@ -332,17 +258,6 @@ def build_comparison(view: gr.HTML) -> None:
         button = gr.Button(text("compare"), size="sm")
         result = gr.HTML(js_on_load="speechPage.mountComparison(element, props, watch)", **OWN)
     button.click(compare_shown, [view, reference], [result], queue=False, api_visibility="private")
-
-
-def compare_shown(view: dict | None, reference: str) -> dict:
-    """How the transcript that the view shows differs from a reference (page/comparing.py), or an error."""
-    try:
-        sheets = (view or {}).get("sheets")
-        if not sheets:
-            raise SpeechError("There is no transcript to compare yet: transcribe a recording first")
-        return compare(reference, sheets[view.get("current", 0)]["transcript"]["text"])
-    except SpeechError as error:
-        return {"error": str(error)}
 
 
 async def write_file(request: list) -> dict[str, str]:
@@ -378,7 +293,7 @@ def main(argv: list[str] | None = None) -> int:
     options = build_parser().parse_args(argv)
     sys.stdout.reconfigure(line_buffering=True)  # the address is read from logs and pipes too
     if ON_ZERO_GPU:
-        for direction in DIRECTIONS:
+        for direction in {*DIRECTIONS, *(source.name for source in SOURCES.values())}:
             load_model(direction, checkpoint=options.checkpoint)
         load_aligner()
     demo = build_demo(options.checkpoint)
@@ -391,6 +306,7 @@ def main(argv: list[str] | None = None) -> int:
         css_paths=[ROOT / "page" / "page.css"],
         head=page_head(),
         i18n=I18N,
+        mcp_server=True,
     )
     return 0
 

@@ -105,11 +105,9 @@ window.speechPage = (() => {
 
     // What Python sent is new: nothing of it was corrected yet.
     show() {
-      this.current = Math.min(this.current, Math.max(0, this.sheets.length - 1));
-      if (this.props.value?.running) {
-        this.editing = false;
-        this.current = Math.max(0, this.sheets.length - 1);
-      }
+      const { running, current } = this.props.value ?? {};
+      if (running) this.editing = false;
+      this.current = current ?? Math.max(0, this.sheets.length - 1);
       this.render();
     }
 
@@ -139,7 +137,7 @@ window.speechPage = (() => {
 
     makeChoice() {
       const options = this.sheets.map((sheet, number) =>
-        make("option", { value: number, selected: number === this.current }, sheet.transcript.audio),
+        make("option", { value: number, selected: number === this.current }, `${sheet.transcript.audio} · ${sheet.transcript.language}`),
       );
       const onchange = (event) => {
         this.current = Number(event.target.value);

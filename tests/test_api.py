@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
+import http.server
+import threading
+
 import httpx
 import numpy as np
 import pytest
@@ -103,3 +108,44 @@ def test_a_path_or_address_in_the_request_is_neither_opened_nor_fetched(server, 
         assert "decoded" not in events and "refused" not in events
     else:
         assert started.status_code in (400, 403, 422)
+
+
+def call_tool(server: str, audio: str):
+    """What the MCP tool for Portuguese says to a recording, as its client sees it; and the tools' names."""
+    from mcp import ClientSession
+    from mcp.client.streamable_http import streamablehttp_client
+
+    async def talk():
+        async with streamablehttp_client(f"{server.rstrip('/')}/gradio_api/mcp/") as (read, write, _):
+            async with ClientSession(read, write) as session:
+                await session.initialize()
+                tools = [tool.name for tool in (await session.list_tools()).tools]
+                name = next(name for name in tools if "portuguese" in name)
+                return tools, await session.call_tool(name, {"audio": audio, "align": False})
+
+    return asyncio.run(talk())
+
+
+def test_the_endpoints_are_tools_of_an_mcp_server(server):
+    recording = one_recording("pt")
+    content = base64.b64encode(recording.path.read_bytes()).decode()
+    tools, result = call_tool(server, f"data:audio/flac;base64,{content}")
+    assert len(tools) == 3
+    assert not result.isError
+    assert recording.reference in result.content[0].text
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:{port}/a.wav", "file:///etc/hostname", "/etc/hostname"])
+def test_an_mcp_client_can_make_the_server_fetch_nothing(server, address):
+    asked = []
+
+    class Listener(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Listener) as listener:
+        threading.Thread(target=listener.serve_forever, daemon=True).start()
+        _, result = call_tool(server, address.format(port=listener.server_port))
+        listener.shutdown()
+    assert result.isError
+    assert asked == []

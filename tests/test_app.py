@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import app
+from page import jobs
 from page.texts import LANGUAGES, VIEW
 from speech.alignment import Alignment
 from speech.checkpoints import TINY
@@ -31,12 +32,12 @@ MADE = Transcript(
 
 
 def test_the_gpu_is_asked_for_by_the_length_of_the_recording():
-    assert app.gpu_seconds("pt", None, [np.zeros(15 * 16000, np.float32)] * 2) == 30
-    assert app.gpu_seconds("diarize", None, np.zeros(120 * 16000, np.float32), MADE.turns) == 75
+    assert jobs.gpu_seconds("pt", None, [np.zeros(15 * 16000, np.float32)] * 2) == 30
+    assert jobs.gpu_seconds("diarize", None, np.zeros(120 * 16000, np.float32), MADE.turns) == 75
 
 
 def test_the_duration_takes_what_the_gpu_function_takes():
-    asked, run = (inspect.signature(function).parameters for function in (app.gpu_seconds, app.run_model))
+    asked, run = (inspect.signature(function).parameters for function in (jobs.gpu_seconds, jobs.run_model))
     assert list(asked) == list(run)
 
 
@@ -52,9 +53,9 @@ def test_on_zero_gpu_the_model_is_moved_after_loading(monkeypatch):
 
 
 def test_how_long_there_is_to_wait_follows_from_what_is_done():
-    assert app.progress(0.0, 60.0, 1.0) == {"done": 0.0, "total": 60.0, "left": None}
-    assert app.progress(15.0, 60.0, 5.0) == {"done": 15.0, "total": 60.0, "left": 15.0}
-    assert app.progress(15.0, None, 5.0) == {"done": 15.0, "total": None, "left": None}
+    assert jobs.progress(0.0, 60.0, 1.0) == {"done": 0.0, "total": 60.0, "left": None}
+    assert jobs.progress(15.0, 60.0, 5.0) == {"done": 15.0, "total": 60.0, "left": 15.0}
+    assert jobs.progress(15.0, None, 5.0) == {"done": 15.0, "total": None, "left": None}
 
 
 def test_the_texts_of_the_page_are_there_in_every_language():

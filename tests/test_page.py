@@ -306,9 +306,9 @@ def test_several_files_are_read_and_a_bad_one_is_named(page, tmp_path):
     expect(panel.get_by_role("alert")).to_contain_text("notes.wav cannot be decoded", timeout=SHOWN_MS)
     choice = panel.locator(".choice select")
     expect(choice.locator("option")).to_have_count(2, timeout=SHOWN_MS)
-    assert choice.locator("option").all_inner_texts() == [recording.path.name for recording in good]
-    for recording in good:
-        choice.select_option(recording.path.name)
+    assert choice.locator("option").all_inner_texts() == [f"{recording.path.name} · Portuguese" for recording in good]
+    for number, recording in enumerate(good):
+        choice.select_option(str(number))
         assert words(panel) == [recording.reference]
         assert saved(page, panel, "txt") == (f"{recording.path.stem}.txt", recording.reference + "\n")
 
