@@ -116,12 +116,12 @@ def call_tool(server: str, audio: str):
     from mcp.client.streamable_http import streamablehttp_client
 
     async def talk():
-        async with streamablehttp_client(f"{server.rstrip('/')}/gradio_api/mcp/") as (read, write, _):
-            async with ClientSession(read, write) as session:
-                await session.initialize()
-                tools = [tool.name for tool in (await session.list_tools()).tools]
-                name = next(name for name in tools if "portuguese" in name)
-                return tools, await session.call_tool(name, {"audio": audio, "align": False})
+        address = f"{server.rstrip('/')}/gradio_api/mcp/"
+        async with streamablehttp_client(address) as (read, write, _), ClientSession(read, write) as session:
+            await session.initialize()
+            tools = [tool.name for tool in (await session.list_tools()).tools]
+            name = next(name for name in tools if "portuguese" in name)
+            return tools, await session.call_tool(name, {"audio": audio, "align": False})
 
     return asyncio.run(talk())
 

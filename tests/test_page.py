@@ -390,3 +390,65 @@ def test_what_a_model_writes_stays_text(page):
     assert shown.locator(".words").inner_text() == shown.locator(".warning").inner_text() == evil
     assert shown.locator(".speaker").inner_text() == "<b>spk</b>"
     assert shown.locator("img, b, i").count() == 0
+
+
+def tab_to(page, name: str) -> None:
+    """Press Tab until what is called so has the focus."""
+    for _ in range(150):
+        page.keyboard.press("Tab")
+        label = page.evaluate(
+            "(document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent).trim()"
+        )
+        if label.startswith(name):
+            return
+    raise AssertionError(f"Tab does not lead to {name}")
+
+
+def test_the_keyboard_alone_is_enough(page):
+    example = next(r for r in recordings_in(EXAMPLES) if r.path.stem == "call_order")
+    texts = [turn.text for turn in parse_turns(example.reference)[0]]
+    tab_to(page, "A call to a restaurant")
+    page.keyboard.press("Enter")
+    panel = page.locator("[role=tabpanel]:visible")
+    panel.locator("[data-testid*=waveform]").first.wait_for()
+    page.locator("body").focus()
+    tab_to(page, "Transcribe")
+    page.keyboard.press("Enter")
+    assert words(panel) == texts
+    expect(panel.locator(".transcript audio")).to_be_visible(timeout=SHOWN_MS)
+    expect(panel.get_by_role("button", name="Edit")).to_be_enabled(timeout=SHOWN_MS)
+    tab_to(page, "Edit")
+    page.keyboard.press("Enter")
+    tab_to(page, "Text of this row")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("OK")
+    tab_to(page, "Edit")
+    page.keyboard.press("Enter")
+    assert words(panel) == ["OK", *texts[1:]]
+    tab_to(page, "Play from")
+    tab_to(page, "Play from")
+    page.keyboard.press("Enter")
+    audio = panel.locator(".transcript audio")
+    assert audio.evaluate("audio => audio.currentTime") == pytest.approx(page.evaluate(JSON_OF, "times")[1][0], abs=0.01)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_tab_fits_and_has_no_serious_barrier(browser, server, width, theme):
+    """By axe-core, with a result on each tab, at the width of a laptop and of a phone."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    context = browser.new_context(viewport={"width": width, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(SHOWN_MS)
+    page.goto(f"{server}?__theme={theme}")
+    for direction in ("diarize", "en2ja", "pt"):
+        transcribed(page, direction)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        serious = [
+            (found["id"], [node["html"] for node in found["nodes"]])
+            for found in Axe().run(page).response["violations"]
+            if found["impact"] in ("serious", "critical")
+        ]
+        assert serious == []
+    context.close()
