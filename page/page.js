@@ -348,6 +348,16 @@ window.speechPage = (() => {
     update();
   }
 
+  // What Gradio 6.17 leaves to a keyboard or a screen reader that neither can use.
+  function mendGradio() {
+    for (const copy of document.querySelectorAll(".tab-container.visually-hidden")) copy.inert = true;
+    for (const menu of document.querySelectorAll(".overflow-menu > button")) menu.setAttribute("aria-label", "…");
+    for (const wave of document.querySelectorAll("[data-testid*=waveform] div, #waveform div")) {
+      wave.shadowRoot?.querySelector("[part=scroll]")?.setAttribute("tabindex", "0");
+    }
+  }
+  new MutationObserver(mendGradio).observe(document.documentElement, { childList: true, subtree: true });
+
   const views = [];
   return {
     views,
