@@ -429,7 +429,9 @@ def test_the_keyboard_alone_is_enough(page):
     tab_to(page, "Play from")
     page.keyboard.press("Enter")
     audio = panel.locator(".transcript audio")
-    assert audio.evaluate("audio => audio.currentTime") == pytest.approx(page.evaluate(JSON_OF, "times")[1][0], abs=0.01)
+    assert audio.evaluate("audio => audio.currentTime") == pytest.approx(
+        page.evaluate(JSON_OF, "times")[1][0], abs=0.01
+    )
 
 
 @pytest.mark.parametrize("width", [1280, 390])
