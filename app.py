@@ -295,7 +295,7 @@ def main(argv: list[str] | None = None) -> int:
     if ON_ZERO_GPU:
         for direction in {*DIRECTIONS, *(source.name for source in SOURCES.values())}:
             load_model(direction, checkpoint=options.checkpoint)
-        load_aligner()
+        load_aligner(checkpoint=options.checkpoint)
     demo = build_demo(options.checkpoint)
     demo.queue(max_size=MAX_WAITING)
     demo.launch(

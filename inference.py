@@ -128,7 +128,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.align:
         check_alignable(DIRECTIONS[options.direction])
     model = load_model(options.direction, options.device, checkpoint=options.checkpoint)
-    aligner = load_aligner(options.device) if options.align else None
+    aligner = load_aligner(options.device, checkpoint=options.checkpoint) if options.align else None
     source = load_source(options) if options.source else None
     _say(f"{model.direction.label}, by {model.checkpoint.name} on {model.placed}")
     failed = incomplete = False

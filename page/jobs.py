@@ -54,7 +54,7 @@ def run_model(
 ) -> list[Decoded] | Alignment:
     """The one function that computes: windows' texts or, for one window and its turns, the turns' times."""
     if turns is not None:
-        return align_turns(load_aligner(), sound, turns, get_direction(direction).language)
+        return align_turns(load_aligner(checkpoint=checkpoint), sound, turns, get_direction(direction).language)
     return load_model(direction, checkpoint=checkpoint).decode(sound)
 
 

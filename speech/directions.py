@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from speech.checkpoints import TINY, Checkpoint
+from speech.checkpoints import ASSETS, TINY, Checkpoint
 from speech.errors import DirectionError
 from speech.pipeline import Plan
 
@@ -71,6 +71,7 @@ SOURCES = {"en2ja": ENGLISH, "ja2en": DIRECTIONS["diarize"]}
 """Direction that translates -> the one that writes what was said."""
 
 ALIGNER = Checkpoint("Qwen/Qwen3-ForcedAligner-0.6B")
+TINY_ALIGNER = Checkpoint(folder=ASSETS / "tiny_aligner")
 
 
 def get_direction(name: str) -> Direction:
@@ -95,6 +96,11 @@ def choose_checkpoint(direction: Direction, choice: str | None = None) -> Checkp
         return direction.checkpoint
     folder = TINY.folder if choice == "tiny" else Path(choice).expanduser().resolve()
     return TINY if folder == TINY.folder else Checkpoint(folder=folder)
+
+
+def choose_aligner(choice: str | None = None) -> Checkpoint:
+    """The aligner beside what `--checkpoint` means: the tiny one beside `tiny`, else the hub's."""
+    return TINY_ALIGNER if choose_checkpoint(DIRECTIONS["diarize"], choice) == TINY else ALIGNER
 
 
 def check_alignable(direction: Direction) -> None:

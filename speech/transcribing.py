@@ -12,7 +12,7 @@ import numpy as np
 from speech.alignment import align_turns, load_stock_aligner
 from speech.audio import check_stream, check_waveform, stream_audio
 from speech.checkpoints import Checkpoint, check_speaker_tokens, choose_device, choose_dtype, load_once
-from speech.directions import ALIGNER, Direction, check_alignable, choose_checkpoint, get_direction
+from speech.directions import Direction, check_alignable, choose_aligner, choose_checkpoint, get_direction
 from speech.pipeline import Align, Decode, Listen, transcribe_blocks
 from speech.transcript import Transcript, join_texts, parse_turns
 
@@ -63,13 +63,13 @@ def load_model(direction: str, device: str | None = None, dtype=None, checkpoint
     return model
 
 
-def load_aligner(device: str | None = None, dtype=None) -> Any:
-    """Load the forced aligner from the hub, a `qwen_asr.Qwen3ForcedAligner`; it is loaded once and kept.
+def load_aligner(device: str | None = None, dtype=None, checkpoint: str | None = None) -> Any:
+    """Load the forced aligner, a `qwen_asr.Qwen3ForcedAligner`, once: the tiny one beside `tiny`, else the hub's.
 
     Arguments and errors are those of `load_model`.
     """
     device = choose_device(device)
-    return load_once(ALIGNER, device, dtype or choose_dtype(device), load_stock_aligner)
+    return load_once(choose_aligner(checkpoint), device, dtype or choose_dtype(device), load_stock_aligner)
 
 
 def transcribe(model: Model, audio: str | Path | np.ndarray, name: str | None = None, **options) -> Transcript:

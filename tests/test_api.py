@@ -79,9 +79,22 @@ def test_a_recording_past_the_limit_is_refused_by_its_header(client, tmp_path):
         call(client, "pt", path)
 
 
-def test_the_aligner_that_is_not_to_be_had_is_named(client):
-    with pytest.raises(AppError, match=r"Qwen/Qwen3-ForcedAligner-0\.6B"):
-        client.predict(audio=handle_file(one_recording("pt").path), align=True, api_name="/transcribe_portuguese")
+def test_words_have_times_where_they_are_asked_for(client):
+    recording = one_recording("pt")
+    path = handle_file(recording.path)
+    transcript = client.predict(audio=path, align=True, api_name="/transcribe_portuguese")
+    assert transcript["text"] == recording.reference
+    (turn,) = transcript["turns"]
+    assert turn["timing"] == "aligned"
+    assert "".join(word["text"] for word in turn["words"]) == recording.reference
+
+
+def test_what_was_said_comes_with_a_translation_where_it_is_asked_for(client):
+    recording = one_recording("ja2en")
+    transcript = client.predict(
+        audio=handle_file(recording.path), direction="ja2en", source=True, api_name="/translate"
+    )
+    assert [(turn["text"], turn["source"]) for turn in transcript["turns"]] == [(recording.reference, recording.said)]
 
 
 def test_a_direction_that_does_not_exist_is_refused(client):

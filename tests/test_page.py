@@ -326,6 +326,30 @@ def test_a_reference_shows_the_differing_words(page):
     assert panel.locator(".compared ins").all_inner_texts() == [spoken[1]]
 
 
+def test_a_call_is_translated_with_one_click(page):
+    """Speakers keep the names that the visitor gave them, and the subtitles say who speaks."""
+    panel = transcribed(page, "diarize")
+    said = words(panel)
+    panel.get_by_role("button", name="Edit").click()
+    panel.get_by_label("Name of spk_0").fill("Reception")
+    panel.get_by_role("button", name="Edit").click()
+    named = speakers(panel)
+    panel.get_by_role("button", name="Translate this call").click()
+    choice = panel.locator(".choice select")
+    expect(choice).to_have_value("1", timeout=SHOWN_MS)
+    expect(panel.get_by_role("button", name="Transcribe", exact=True)).to_be_visible(timeout=SHOWN_MS)
+    assert choice.locator("option").all_inner_texts() == [
+        "call_appointment.flac · Japanese",
+        "call_appointment.flac · English",
+    ]
+    assert panel.locator(".turn .source").all_inner_texts() == said
+    assert speakers(panel) == named
+    subtitles = saved(page, panel, "srt")[1]
+    assert all(f"[Reception]: {text}" in subtitles for text in words(panel)[:1])
+    choice.select_option("0")
+    assert words(panel) == said
+
+
 @pytest.mark.parametrize("direction", ["en2ja", "ja2en"])
 def test_what_was_said_stands_beside_its_translation(page, direction):
     recording = one_recording(direction)

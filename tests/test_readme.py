@@ -47,7 +47,7 @@ def test_the_shell_example_prints_what_the_readme_shows():
 
 
 def test_the_subtitle_example_prints_subtitles():
-    done = run(arguments_of(block_with("--checkpoint tiny -f srt")), cwd=ROOT)
+    done = run(arguments_of(block_with("--checkpoint tiny --align -f srt")), cwd=ROOT)
     (talk,) = [r for r in recordings_in(ROOT / "examples") if r.path.stem == "portuguese_daily"]
     assert " ".join(cue.content for cue in srt.parse(done.stdout)).split() == talk.reference.split()
 
