@@ -45,7 +45,10 @@ def load_placed(stock: type, path: str, dtype, device: str):
         trust_remote_code=False,
     )
     if loaded.model.config.model_type != MODEL_TYPE:
-        raise CheckpointError(f"{path} is a {loaded.model.config.model_type}, not a {MODEL_TYPE}: give another folder")
+        raise CheckpointError(
+            f"{path} is a {loaded.model.config.model_type}, not a {MODEL_TYPE}: "
+            "give another folder, or use --checkpoint tiny"
+        )
     check_all_loaded(loaded.model, Path(path))
     if on_zero_gpu:
         loaded.model.to(device)
