@@ -36,7 +36,7 @@ from speech.transcribing import (
     transcribe,
 )
 from speech.transcript import Transcript
-from speech.weights import hash_weights
+from speech.weights import identify_weights
 
 __all__ = [
     "DIRECTIONS",
@@ -173,8 +173,8 @@ def _transcribe(options: argparse.Namespace, model: Model, aligner, job: dict | 
 
 def _job(model: Model) -> dict:
     """What decides a window's text beside its sound."""
-    weights = hash_weights(checkpoint_folder(model.checkpoint))
-    return {"direction": model.direction.name, "weights_sha256": weights, "placed": model.placed}
+    weights = identify_weights(checkpoint_folder(model.checkpoint))
+    return {"direction": model.direction.name, "weights": weights, "placed": model.placed}
 
 
 @contextmanager
@@ -184,8 +184,10 @@ def _journal(options: argparse.Namespace, job: dict | None, audio: Path) -> Iter
         yield None
         return
     journal = Journal(journal_path(options.output_dir, audio.stem, options.direction), job, options.resume)
-    if journal.resumed:
-        _say(f"note: {display_name(audio)}: {journal.resumed} windows are taken from {journal.path}")
+    if options.resume:
+        found = f"{journal.resumed} windows are taken from {journal.path}"
+        missing = f"it starts at the beginning, as {journal.path} is missing or of another checkpoint or device"
+        _say(f"note: {display_name(audio)}: {found if journal.resumed else missing}")
     try:
         yield journal
     except BaseException:

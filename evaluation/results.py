@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -119,3 +120,13 @@ def _read_json(file: Path) -> dict:
         return json.loads(file.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError) as error:
         raise DataError(f"{file} is not there or damaged: let `python -m evaluation.run` finish first") from error
+
+
+def hash_weights(folder: Path) -> str:
+    """SHA-256 of a checkpoint's safetensors files, in the order of their names."""
+    digest = hashlib.sha256()
+    for file in sorted(folder.glob("*.safetensors")):
+        with file.open("rb") as weights:
+            while block := weights.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()

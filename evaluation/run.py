@@ -17,13 +17,12 @@ from pathlib import Path
 
 from evaluation.data import PARQUET_REVISION, Source, Utterance, read_utterances, segments
 from evaluation.report import summary_table, write_summary
-from evaluation.results import Folder, Result
+from evaluation.results import Folder, Result, hash_weights
 from evaluation.scoring import Pair, count_errors
 from inference import DIRECTIONS, EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, Model, choose_checkpoint, load_model
 from inference import transcribe as transcribe_recording
 from speech.checkpoints import checkpoint_folder
 from speech.errors import AudioError, SpeechError
-from speech.weights import hash_weights
 
 
 def build_parser() -> argparse.ArgumentParser:

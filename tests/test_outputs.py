@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import subprocess
 import sys
 
@@ -13,12 +14,37 @@ from conftest import ROOT, one_recording
 from speech.errors import AudioError, OutputError
 from speech.outputs import check_writable, write_output
 
-PORTUGUESE = one_recording("pt")
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of one page, 4 KiB: room for one small file."""
+    command = ["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", tmp_path]
+    if not shutil.which("mount") or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("a small disk can't be mounted here: that takes root")
+    yield tmp_path
+    subprocess.run(["umount", tmp_path], check=True)
 
 
-def run(*arguments: object, **options) -> subprocess.CompletedProcess:
-    command = [sys.executable, ROOT / "inference.py", PORTUGUESE.path, "--direction", "pt", "--checkpoint", "tiny"]
-    return subprocess.run([*command, *arguments], stderr=subprocess.PIPE, text=True, **options)
+def test_a_disk_that_is_full_before_the_end_leaves_no_half_of_a_file(small_disk):
+    """The journal still fits, the output does not; with room again, the job goes on."""
+    recording = one_recording("pt")
+    command = [sys.executable, ROOT / "inference.py", recording.path, "--direction", "pt", "--checkpoint", "tiny"]
+    command += ["-o", small_disk]
+    done = subprocess.run(command, capture_output=True, text=True)
+    output = small_disk / f"{recording.path.stem}.txt"
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1] == (
+        f"error: {output} cannot be written (No space left on device): free some space, or choose another --output_dir"
+    )
+    journal = small_disk / f"{recording.path.stem}.pt.journal"
+    assert os.listdir(small_disk) == [journal.name]
+    assert f"note: what is done is kept in {journal}" in done.stderr
+
+    subprocess.run(["mount", "-o", "remount,size=64k", small_disk], check=True)
+    done = subprocess.run([*command, "--resume"], capture_output=True, text=True)
+    assert done.returncode == 0 and "1 windows are taken from" in done.stderr
+    assert os.listdir(small_disk) == [output.name]
+    assert output.read_text(encoding="utf-8") == recording.reference + "\n"
 
 
 def let_files_have(size: int):
@@ -26,44 +52,36 @@ def let_files_have(size: int):
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
-def test_a_disk_that_is_full_before_the_end_leaves_no_half_of_a_file(tmp_path):
-    """The journal fits, and the output that is larger does not; with room again, the job goes on."""
-    output = tmp_path / f"{PORTUGUESE.path.stem}.json"
-    done = run("-f", "json", "-o", tmp_path, preexec_fn=let_files_have(700))
-    assert done.returncode == 1 and "Traceback" not in done.stderr
-    assert done.stderr.splitlines()[-1] == (
-        f"error: {output} cannot be written (File too large): free some space, or choose another --output_dir"
-    )
-    journal = tmp_path / f"{PORTUGUESE.path.stem}.pt.journal"
-    assert os.listdir(tmp_path) == [journal.name]
-    assert f"note: what is done is kept in {journal}" in done.stderr
-
-    done = run("-f", "json", "-o", tmp_path, "--resume")
-    assert done.returncode == 0 and "1 windows are taken from" in done.stderr
-    assert os.listdir(tmp_path) == [output.name]
-    assert PORTUGUESE.reference in output.read_text(encoding="utf-8")
-
-
-def test_a_disk_without_room_for_the_journal_is_one_sentence(tmp_path):
-    done = run("-o", tmp_path, preexec_fn=let_files_have(0))
-    assert done.returncode == 1 and "Traceback" not in done.stderr
-    assert "cannot be written (File too large)" in done.stderr.splitlines()[-1]
-    assert [path.stat().st_size for path in tmp_path.iterdir()] in ([], [0])
+def last_words(code: str, **options) -> str:
+    """What a small program says on standard error, down to its end."""
+    program = f"import sys\nfrom speech.errors import OutputError\ntry:\n    {code}\n"
+    program += "except OutputError as error:\n    sys.exit(str(error))"
+    done = subprocess.run([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True, cwd=ROOT, **options)
+    assert done.returncode == 1
+    return done.stderr
 
 
 def test_standard_output_that_is_full_or_closed_is_one_sentence():
+    code = "from speech.outputs import print_output; print_output('sim')"
+    remedy = "write to a file with --output_dir\n"
     with open("/dev/full", "w") as full:
-        done = run(stdout=full)
-    assert (done.returncode, done.stderr.splitlines()[-1]) == (
-        1,
-        "error: standard output cannot be written (No space left on device): write to a file with --output_dir",
-    )
+        words = last_words(code, stdout=full)
+    assert words == f"standard output cannot be written (No space left on device): {remedy}"
     reader, writer = os.pipe()
     os.close(reader)
-    done = run(stdout=writer)
+    words = last_words(code, stdout=writer)
     os.close(writer)
-    assert done.returncode == 1 and "Traceback" not in done.stderr
-    assert "standard output cannot be written (Broken pipe)" in done.stderr.splitlines()[-1]
+    assert words == f"standard output cannot be written (Broken pipe): {remedy}"
+
+
+def test_a_disk_without_room_for_a_journal_is_one_sentence(tmp_path):
+    path = tmp_path / "a.journal"
+    code = (
+        "import numpy, pathlib; from speech.journal import Journal; from speech.decoded import Decoded; "
+        f"Journal(pathlib.Path({str(path)!r}), {{}}, False).keep(lambda _: [Decoded('sim', 'end')])([numpy.zeros(9)])"
+    )
+    words = last_words(code, preexec_fn=let_files_have(20))
+    assert words.startswith(f"{path} cannot be written (File too large): free some space")
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from speech.formats import write_json
 from speech.journal import Journal, journal_path
 from speech.records import read_records
 
-JOB = {"direction": "pt", "weights_sha256": "0", "placed": "cpu (float32)"}
+JOB = {"direction": "pt", "weights": [["model.safetensors", 8, 1]], "placed": "cpu (float32)"}
 SOUNDS = [np.full(10, number, np.float32) for number in range(4)]
 
 
@@ -53,7 +53,7 @@ def test_a_killed_job_goes_on_and_ends_as_if_nothing_had_happened(tmp_path):
     kept = max(0, len(list(read_records(journal))) - 1)
 
     resumed = subprocess.run([*command, "--resume"], capture_output=True, text=True)
-    assert ("windows are taken from" in resumed.stderr) == bool(kept)
+    assert (f"{kept} windows are taken from {journal}" in resumed.stderr) == bool(kept)
     assert os.listdir(output) == ["long.json"]
     expected = transcribe(load_model("diarize", checkpoint="tiny"), recording)
     assert len(expected.raw_text.splitlines()) > 8
@@ -126,7 +126,7 @@ def test_half_a_line_is_left_out_and_written_again(tmp_path, cut):
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{}\n", b"\xff\n", b"[1]\n", b"null\n", json.dumps(JOB | {"weights_sha256": "1"}).encode() + b"\n"],
+    [b"", b"{}\n", b"\xff\n", b"[1]\n", b"null\n", json.dumps(JOB | {"weights": []}).encode() + b"\n"],
 )
 def test_another_jobs_journal_is_replaced(tmp_path, content):
     path = tmp_path / "a.journal"
