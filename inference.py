@@ -12,16 +12,20 @@ from __future__ import annotations
 
 import argparse
 import sys
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from speech.audio import known_seconds
+from speech.audio import display_name, displayed, known_seconds
+from speech.checkpoints import checkpoint_folder
 from speech.checks import FAULTS
 from speech.cues import has_estimated_times
 from speech.directions import DIRECTIONS, Direction, check_alignable, choose_checkpoint, get_direction, get_source
 from speech.errors import AudioError, SpeechError
-from speech.formats import WRITERS, Layout, write_atomically
+from speech.formats import WRITERS, Layout
+from speech.journal import Journal, journal_path
+from speech.outputs import check_writable, print_output, write_output
 from speech.transcribing import (
     MAX_SECONDS,
     Model,
@@ -32,6 +36,7 @@ from speech.transcribing import (
     transcribe,
 )
 from speech.transcript import Transcript
+from speech.weights import identify_weights
 
 __all__ = [
     "DIRECTIONS",
@@ -70,6 +75,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="; ".join(f"{direction.name}: {direction.label}" for direction in DIRECTIONS.values()),
     )
     parser.add_argument("--checkpoint", help="`tiny` for the embedded model, or a folder (default: the hub's)")
+    parser.add_argument("--revision", help="of the hub's checkpoint: a branch, a tag or a commit (default: main)")
     parser.add_argument("--device", help="cpu, cuda, cuda:0 … (default: cuda where there is one)")
     parser.add_argument(
         "-f", "--output_format", "--output-format", choices=[*WRITERS, "all"], default="txt", help="default: txt"
@@ -77,6 +83,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "-o", "--output_dir", "--output-dir", type=Path, help="write <name>.<format> there, not to standard output"
     )
+    parser.add_argument("--resume", action="store_true", help="go on where the same call was ended; needs --output_dir")
     parser.add_argument("--align", action="store_true", help="measure when each word is said, by a forced aligner")
     parser.add_argument(
         "--source", action="store_true", help="en2ja, ja2en: also what was said, in json and below each subtitle"
@@ -115,6 +122,8 @@ def main(argv: list[str] | None = None) -> int:
         parser.error(f"two recordings would both be written to {twice}.{options.output_format}: rename one")
     if options.output_format == "all" and not options.output_dir:
         parser.error("-f all writes one file a format: say where with --output_dir")
+    if options.resume and not options.output_dir:
+        parser.error("--resume goes on from a journal beside the output: say where with --output_dir")
     try:
         return _run(options)
     except KeyboardInterrupt:
@@ -127,29 +136,24 @@ def main(argv: list[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     if options.align:
         check_alignable(DIRECTIONS[options.direction])
-    model = load_model(options.direction, options.device, checkpoint=options.checkpoint)
-    aligner = load_aligner(options.device, checkpoint=options.checkpoint) if options.align else None
-    source = load_source(options) if options.source else None
+    model = load_model(options.direction, options.device, checkpoint=options.checkpoint, revision=options.revision)
+    beside = {
+        "aligner": load_aligner(options.device, checkpoint=options.checkpoint) if options.align else None,
+        "source": load_source(options) if options.source else None,
+    }
     _say(f"{model.direction.label}, by {model.checkpoint.name} on {model.placed}")
+    job = _job(model) if options.output_dir else None
     failed = incomplete = False
     for number, audio in enumerate(options.audio, start=1):
         _say(f"{number} of {len(options.audio)}: {audio}")
         delivery = Delivery(options, Path(audio))
-        stream = stream_transcript(
-            model, audio, aligner=aligner, source=source, stereo=options.stereo, max_seconds=options.max_seconds
-        )
         try:
-            with closing(stream), Bar(audio) as bar:
-                for transcript in stream:
-                    delivery.update(transcript)
-                    bar.update(transcript)
+            _transcribe(options, model, beside, job, delivery)
         except AudioError as error:
             _say(f"error: {error}")
             failed = True
-        finally:  # also where it broke off, or was interrupted: what is done is kept
-            transcript = delivery.finish()
-        for warning in transcript.warnings if transcript else ():
-            _say(f"warning: {Path(audio).name}: {warning.message}")
+        for warning in delivery.transcript.warnings if delivery.transcript else ():
+            _say(f"warning: {display_name(audio)}: {warning.message}")
             incomplete = incomplete or warning.kind in INCOMPLETE
     return EXIT_FAILED if failed else EXIT_INCOMPLETE if incomplete else EXIT_DONE
 
@@ -160,53 +164,102 @@ def load_source(options: argparse.Namespace) -> Model:
     return load_model(said.name, options.device, checkpoint=options.checkpoint)
 
 
+def _transcribe(options: argparse.Namespace, model: Model, beside: dict, job: dict | None, delivery: Delivery) -> None:
+    delivery.check()
+    with _journal(options, job, delivery.audio) as journal:
+        stream = stream_transcript(
+            model,
+            delivery.audio,
+            **beside,
+            stereo=options.stereo,
+            max_seconds=options.max_seconds,
+            journal=journal,
+        )
+        try:
+            with closing(stream), Bar(delivery.audio) as bar:
+                for transcript in stream:
+                    delivery.update(transcript)
+                    bar.update(transcript)
+        finally:  # also where it broke off, or was interrupted: what is done is kept
+            delivery.finish()
+
+
+def _job(model: Model) -> dict:
+    """What decides a window's text beside its sound."""
+    weights = identify_weights(checkpoint_folder(model.checkpoint))
+    return {"direction": model.direction.name, "weights": weights, "placed": model.placed}
+
+
+@contextmanager
+def _journal(options: argparse.Namespace, job: dict | None, audio: Path) -> Iterator[Journal | None]:
+    """The recording's journal, beside its output; deleted unless something goes wrong before that is written."""
+    if job is None:
+        yield None
+        return
+    journal = Journal(journal_path(options.output_dir, audio.stem, options.direction), job, options.resume)
+    if options.resume:
+        found = f"{journal.resumed} windows are taken from {journal.path}"
+        missing = f"it starts at the beginning, as {journal.path} is missing or of another checkpoint or device"
+        _say(f"note: {display_name(audio)}: {found if journal.resumed else missing}")
+    try:
+        yield journal
+    except BaseException:
+        if journal.path.exists():
+            _say(f"note: what is done is kept in {journal.path}; the same call with --resume goes on from there")
+        raise
+    journal.remove()
+
+
 class Delivery:
     """Takes one recording's transcripts as they grow to where the user wants them."""
 
     def __init__(self, options: argparse.Namespace, audio: Path):
-        self._options = options
-        self._audio = audio
+        self.audio = audio
+        self.transcript: Transcript | None = None
+        """What came last."""
+        self._several = len(options.audio) > 1
         self._layout = Layout(options.max_line_width, options.max_line_count)
         self._streams = options.output_dir is None and options.output_format == "txt"
         self._printed = 0
-        self._transcript: Transcript | None = None
+        suffixes = list(WRITERS) if options.output_format == "all" else [options.output_format]
+        folder = options.output_dir
+        self._outputs = {suffix: folder / f"{audio.stem}.{suffix}" if folder else None for suffix in suffixes}
+
+    def check(self) -> None:
+        """Raise OutputError or AudioError where the output could not be written when the work is done."""
+        for path in filter(None, self._outputs.values()):
+            check_writable(path)
 
     def update(self, transcript: Transcript) -> None:
         """Keep the transcript; text for the terminal goes there at once."""
         if self._streams:
-            if self._transcript is None and len(self._options.audio) > 1:
-                print(f"==> {self._audio} <==")  # as head and tail mark their files
+            if self.transcript is None and self._several:
+                print_output(f"==> {displayed(str(self.audio))} <==\n")  # as head and tail mark their files
             new = replace(transcript, turns=transcript.turns[self._printed :])
-            print(WRITERS["txt"](new), end="", flush=True)
+            print_output(WRITERS["txt"](new))
             self._printed = len(transcript.turns)
-        self._transcript = transcript
+        self.transcript = transcript
 
-    def finish(self) -> Transcript | None:
-        """Write what came last, where it isn't written yet; returns it, None where nothing came."""
-        if self._transcript is None or self._streams:
-            return self._transcript
-        suffixes = list(WRITERS) if self._options.output_format == "all" else [self._options.output_format]
-        if TIMED_FORMATS & set(suffixes) and has_estimated_times(self._transcript):
-            _say(f"note: {self._audio.name}: times inside a window are estimated from its text; --align measures them")
-        for suffix in suffixes:
-            text = WRITERS[suffix](self._transcript, self._layout)
-            if self._options.output_dir is None:
-                print(text, end="", flush=True)
+    def finish(self) -> None:
+        """Write what came last, where there is something and it isn't written yet."""
+        if self.transcript is None or self._streams:
+            return
+        if TIMED_FORMATS & set(self._outputs) and has_estimated_times(self.transcript):
+            name = display_name(self.audio)
+            _say(f"note: {name}: times inside a window are estimated from its text; --align measures them")
+        for suffix, path in self._outputs.items():
+            text = WRITERS[suffix](self.transcript, self._layout)
+            if path is None:
+                print_output(text)
             else:
-                self._write(text, suffix)
-        return self._transcript
-
-    def _write(self, text: str, suffix: str) -> None:
-        path = self._options.output_dir / f"{self._audio.stem}.{suffix}"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, text)
-        _say(f"written: {path}")
+                write_output(path, text)
+                _say(f"written: {path}")
 
 
 class Bar:
     """How far a recording is, on standard error where that is a terminal."""
 
-    def __init__(self, audio: str):
+    def __init__(self, audio: Path):
         from tqdm import tqdm
 
         total = known_seconds(audio)
@@ -224,7 +277,7 @@ class Bar:
 
 
 def _say(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
+    print(displayed(message), file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

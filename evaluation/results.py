@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from evaluation.data import DataError, Segment
 from evaluation.scoring import Pair
 from speech.formats import write_atomically
+from speech.records import append_records, read_records
 
 SETTINGS, UTTERANCES, SUMMARY = "settings.json", "utterances.jsonl", "summary.json"
 SCORES, QUALITY = "scores.jsonl", "quality.json"
@@ -82,7 +81,7 @@ class Folder:
 
     def add(self, result: Result) -> None:
         """Append one utterance."""
-        _append(self.path / UTTERANCES, asdict(result))
+        append_records(self.path / UTTERANCES, [asdict(result)])
 
     def results(self) -> Iterator[Result]:
         """All that were added, in that order. Raises DataError for a damaged file."""
@@ -94,7 +93,7 @@ class Folder:
 
     def add_score(self, judge: str, name: str, score: int) -> None:
         """Append what a judge says of one utterance."""
-        _append(self.path / SCORES, {"judge": judge, "name": name, "score": score})
+        append_records(self.path / SCORES, [{"judge": judge, "name": name, "score": score}])
 
     def scores(self, judge: str) -> dict[str, int]:
         """Each utterance's score by this judge."""
@@ -109,35 +108,11 @@ class Folder:
         return [_read_json(self.path / QUALITY)] if (self.path / QUALITY).exists() else []
 
 
-def _append(file: Path, record: dict) -> None:
-    """Add a line of JSON, and first cut off the half of one that a killed run may have left."""
-    with file.open("ab+") as lines:
-        lines.truncate(_end_of_last_line(lines))
-        lines.write((json.dumps(record, ensure_ascii=False) + "\n").encode())
-
-
-def _end_of_last_line(lines: BinaryIO) -> int:
-    end = lines.seek(0, os.SEEK_END)
-    while end:
-        lines.seek(end - 1)
-        if lines.read(1) == b"\n":
-            break
-        end -= 1
-    return end
-
-
 def _records(file: Path) -> Iterator[dict]:
-    """The whole lines of JSON in a file; none where there is no file. Raises DataError for a damaged one."""
-    if not file.exists():
-        return
-    with file.open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.endswith(b"\n"):
-                return  # a killed run had begun it
-            try:
-                yield json.loads(line)
-            except ValueError as error:
-                raise DataError(f"{file} is damaged in line {number}: remove it and run again") from error
+    try:
+        yield from read_records(file)
+    except ValueError as error:
+        raise DataError(f"{error}: remove it and run again") from error
 
 
 def _read_json(file: Path) -> dict:

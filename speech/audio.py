@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import stat
+import unicodedata
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
@@ -32,8 +33,13 @@ MIN_SECONDS = 0.1
 # models answer silence with invented text.
 SILENCE_DBFS = -60.0
 
-# Frames read from libsndfile at once: a long file is never held in memory at its own rate.
-BLOCK_FRAMES = 65536
+# Hz; half of it is the highest tone, and below 2 kHz few words can be told apart. Less is a damaged header as a rule,
+# and a small file that claims 1 Hz would become gigabytes at 16 kHz.
+MIN_RATE = 4000
+
+# Samples of all channels together that are read from libsndfile at once: neither a long file nor one with a thousand
+# channels is held in memory.
+BLOCK_SAMPLES = 65536
 
 # libsndfile's SF_COUNT_MAX: the header does not say how long the file is (FLAC from a pipe).
 UNKNOWN_FRAMES = 2**63 - 1
@@ -65,7 +71,7 @@ def load_audio(path: str | os.PathLike[str], max_seconds: float | None = None) -
         ValueError: max_seconds is not positive.
     """
     blocks = [block[:, 0] for block in stream_audio(path, max_seconds)]
-    return check_waveform(np.concatenate(blocks), Path(path).name)
+    return check_waveform(np.concatenate(blocks), display_name(path))
 
 
 def stream_audio(
@@ -82,18 +88,36 @@ def stream_audio(
         only where joined files do.
 
     Raises:
-        AudioError: the file cannot be opened or decoded, has no audio track or no samples in it, or is too long.
+        AudioError: the file cannot be opened or decoded, has no audio track or no samples in it, is too long, or has
+            a rate under MIN_RATE.
         ValueError: max_seconds is not positive.
     """
     if max_seconds is not None and not max_seconds > 0:
         raise ValueError(f"max_seconds must be positive, not {max_seconds}")
-    path = Path(path)
-    name = path.name or str(path)
-    with _open_file(path, name) as file:
+    name = display_name(path)
+    with _open_file(Path(path), name) as file:
         blocks = _native_blocks(file, name, max_seconds)
         if mono:
             blocks = ((block.mean(axis=1, keepdims=True), rate) for block, rate in blocks)
         yield from _resample(blocks, name, max_seconds)
+
+
+def display_name(path: str | os.PathLike[str]) -> str:
+    """A file's name without its folder, as `displayed` shows it."""
+    return displayed(Path(path).name or str(Path(path)))
+
+
+def displayed(text: str) -> str:
+    """A name or a path on one line and in order: no line breaks, no escape sequences, nothing UTF-8 can't hold.
+
+    Such characters become U+FFFD; so do those that make what follows run from right to left.
+    """
+    return "".join("\N{REPLACEMENT CHARACTER}" if _disturbs(character) else character for character in text)
+
+
+def _disturbs(character: str) -> bool:
+    reorders = unicodedata.bidirectional(character) in ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
+    return reorders or unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
 
 
 def known_seconds(path: str | os.PathLike[str]) -> float | None:
@@ -117,7 +141,7 @@ def check_stream(blocks: Iterable[np.ndarray], name: str, max_seconds: float | N
     for block in blocks:
         samples += len(block)
         peak = max(peak, float(np.abs(block).max(initial=0.0)))
-        if not math.isfinite(float(np.sum(block))):
+        if not np.isfinite(block).all():
             raise AudioError(f"{name} holds samples that are no finite numbers (NaN or infinity): export it again")
         _check_length(name, samples / SAMPLE_RATE, max_seconds)
         yield block
@@ -193,7 +217,7 @@ def _open_file(path: Path, name: str) -> BinaryIO:
         if status.st_size == 0:
             raise AudioError(f"{name} is empty (0 bytes): record or copy it again")
         return path.open("rb", buffering=0)
-    except (FileNotFoundError, NotADirectoryError) as error:
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # ValueError: a null character in the path
         raise AudioError(f"{name} does not exist: check the path (only local files are read)") from error
     except PermissionError as error:
         raise AudioError(f"{name} may not be read: change its permissions") from error
@@ -232,7 +256,8 @@ def _drop_samples(blocks: Iterable[tuple[np.ndarray, int]], count: int) -> Itera
 
 
 def _sound_blocks(sound: soundfile.SoundFile) -> Iterator[tuple[np.ndarray, int]]:
-    while len(block := sound.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
+    frames = max(1, BLOCK_SAMPLES // sound.channels)
+    while len(block := sound.read(frames, dtype="float32", always_2d=True)):
         yield block, sound.samplerate
 
 
@@ -252,7 +277,7 @@ def _pyav_blocks(file: BinaryIO, name: str) -> Iterator[tuple[np.ndarray, int]]:
     try:
         # metadata_errors: a title in another encoding than UTF-8 is no reason to fail.
         container = av.open(file, metadata_errors="ignore", options={"format_whitelist": CONTAINERS})
-    except av.error.FFmpegError as error:
+    except (av.error.FFmpegError, OSError) as error:  # OSError: the header points to before the file's start
         raise _undecodable(name) from error
     with container:
         if not container.streams.audio:
@@ -270,7 +295,9 @@ def _frame_blocks(container: av.container.InputContainer, name: str) -> Iterator
         for frame in container.decode(audio=0):
             yield _samples(frame), frame.sample_rate
             seconds += frame.samples / frame.sample_rate
-    except av.error.FFmpegError as error:
+    except (av.error.FFmpegError, OSError) as error:
+        if not seconds:
+            raise _undecodable(name) from error
         raise AudioError(
             f"{name} is damaged after {format_duration(seconds)}: export it again or cut it there"
         ) from error
@@ -292,12 +319,16 @@ def _resample(blocks: Iterable[tuple[np.ndarray, int]], name: str, max_seconds: 
     """Blocks (samples, channels), each with its rate in Hz, at 16 kHz.
 
     soxr gives the same samples in blocks as in one piece. Rate and channels may change on the way, as they do in
-    joined AAC files. Raises AudioError as soon as the blocks pass max_seconds.
+    joined AAC files. Raises AudioError for a rate under MIN_RATE, and as soon as the blocks pass max_seconds.
     """
     import soxr
 
     seconds = 0.0
     for (rate, channels), run in groupby(blocks, key=lambda entry: (entry[1], entry[0].shape[1])):
+        if rate < MIN_RATE:
+            raise AudioError(
+                f"{name} has {rate} samples a second; speech needs at least {MIN_RATE}: record or export it again"
+            )
         resampler = soxr.ResampleStream(rate, SAMPLE_RATE, channels, dtype="float32", quality="HQ")
         samples = given = 0
         for block, _ in run:

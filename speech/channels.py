@@ -33,7 +33,7 @@ def split_or_mix(blocks: Iterable[np.ndarray], stereo: bool | None) -> tuple[boo
     if stereo is None:
         for block in blocks:
             held.append(block)
-            if sum(map(len, held)) >= HEARD_SECONDS * SAMPLE_RATE:
+            if block.shape[1] != 2 or sum(map(len, held)) >= HEARD_SECONDS * SAMPLE_RATE:
                 break
         stereo = all(block.shape[1] == 2 for block in held) and has_one_speaker_a_channel(
             np.concatenate([np.zeros((0, 2), np.float32), *held])
@@ -60,5 +60,5 @@ def _as_one(block: np.ndarray) -> np.ndarray:
 
 def _as_two(block: np.ndarray) -> np.ndarray:
     if block.shape[1] != 2:
-        raise AudioError(f"the recording has {block.shape[1]} channel(s), and --stereo needs 2: leave --stereo out")
+        raise AudioError(f"the recording has {block.shape[1]} channel(s), and --stereo needs 2: use --no-stereo")
     return block

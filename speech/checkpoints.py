@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from speech.errors import CheckpointError
+from speech.weights import REMEDY, check_weights
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
@@ -73,15 +74,16 @@ def load_once(checkpoint: Checkpoint, device: str, dtype, load: Callable):
 
 
 def _load(checkpoint: Checkpoint, device: str, dtype, load: Callable):
-    from safetensors import SafetensorError
-
     folder = checkpoint_folder(checkpoint)
+    check_weights(folder)
     try:
         return load(str(folder), dtype, device)
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
+    except CheckpointError:
+        raise
+    except Exception as error:  # tokenizers raises just that, and transformers whatever it stumbles over
         raise CheckpointError(
             f"{checkpoint.name} ({folder}) could not be loaded as a Qwen3-ASR checkpoint: "
-            f"{_first_line(error)}; fetch it again, or use --checkpoint tiny"
+            f"{_first_line(error)}; {REMEDY}"
         ) from error
 
 

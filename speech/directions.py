@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from speech.checkpoints import ASSETS, TINY, Checkpoint
-from speech.errors import DirectionError
+from speech.errors import CheckpointError, DirectionError
 from speech.pipeline import Plan
 
 OVERLAP_SECONDS = 10.0
@@ -90,10 +90,17 @@ def get_source(direction: Direction) -> Direction:
     return SOURCES[direction.name]
 
 
-def choose_checkpoint(direction: Direction, choice: str | None = None) -> Checkpoint:
-    """What `--checkpoint` means: nothing is the direction's own, `tiny` the embedded one, else a folder."""
+def choose_checkpoint(direction: Direction, choice: str | None = None, revision: str | None = None) -> Checkpoint:
+    """What `--checkpoint` means: nothing is the direction's own, `tiny` the embedded one, else a folder.
+
+    revision: of the direction's own; None for its default. Raises CheckpointError for one of a folder.
+    """
     if choice is None:
-        return direction.checkpoint
+        return replace(direction.checkpoint, revision=revision) if revision else direction.checkpoint
+    if revision:
+        raise CheckpointError(
+            f"--checkpoint {choice} is a folder and has no revision {revision}: leave out --revision, or --checkpoint"
+        )
     folder = TINY.folder if choice == "tiny" else Path(choice).expanduser().resolve()
     return TINY if folder == TINY.folder else Checkpoint(folder=folder)
 

@@ -1,5 +1,9 @@
 """What can go wrong for a user. A caller's bug is a ValueError instead."""
 
+from __future__ import annotations
+
+import os
+
 
 class SpeechError(Exception):
     """One sentence written for the user: the value, the limit and the remedy."""
@@ -7,6 +11,15 @@ class SpeechError(Exception):
 
 class AudioError(SpeechError):
     """A recording that cannot be read or transcribed."""
+
+
+class OutputError(SpeechError):
+    """A result that cannot be written."""
+
+    @classmethod
+    def from_os_error(cls, path: os.PathLike[str] | str, error: OSError) -> OutputError:
+        """The sentence for a file that the system would not write."""
+        return cls(f"{path} cannot be written ({error.strerror}): free some space, or choose another --output_dir")
 
 
 class CheckpointError(SpeechError):

@@ -2,8 +2,15 @@
 
 import os
 import threading
+from pathlib import Path
 
 import numpy as np
+
+from speech.errors import CheckpointError
+from speech.weights import check_all_loaded
+
+MODEL_TYPE = "qwen3_asr"
+"""In a config.json; the forced aligner's as well."""
 
 _ONE_AT_A_TIME = threading.Lock()
 """The stock model keeps `rope_deltas` between steps, so two threads on one model would mix up their positions."""
@@ -21,12 +28,28 @@ def load_stock_model(path: str, dtype=None, device: str = "cpu"):
 
 
 def load_placed(stock: type, path: str, dtype, device: str):
-    """Load one of qwen_asr's classes from a folder, on `device`, ZeroGPU's included; a dtype of None is float32."""
+    """Load one of qwen_asr's classes from a folder, on `device`, ZeroGPU's included; a dtype of None is float32.
+
+    Weights are read from safetensors files only, and no code that comes with them is run. Raises CheckpointError for
+    another kind of model, and for one without all of its weights.
+    """
     import torch
 
     # ZeroGPU packs what `.to("cuda")` moves at start-up, when there is no device to load on to yet.
     on_zero_gpu = bool(os.environ.get("SPACES_ZERO_GPU"))
-    loaded = stock.from_pretrained(path, dtype=dtype or torch.float32, device_map="cpu" if on_zero_gpu else device)
+    loaded = stock.from_pretrained(
+        path,
+        dtype=dtype or torch.float32,
+        device_map="cpu" if on_zero_gpu else device,
+        use_safetensors=True,
+        trust_remote_code=False,
+    )
+    if loaded.model.config.model_type != MODEL_TYPE:
+        raise CheckpointError(
+            f"{path} is a {loaded.model.config.model_type}, not a {MODEL_TYPE}: "
+            "give another folder, or use --checkpoint tiny"
+        )
+    check_all_loaded(loaded.model, Path(path))
     if on_zero_gpu:
         loaded.model.to(device)
     return loaded

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from speech.alignment import align_turns, load_stock_aligner
-from speech.audio import check_stream, check_waveform, stream_audio
+from speech.audio import check_stream, check_waveform, display_name, stream_audio
 from speech.checkpoints import Checkpoint, check_speaker_tokens, choose_device, choose_dtype, load_once
 from speech.directions import Direction, check_alignable, choose_aligner, choose_checkpoint, get_direction
 from speech.pipeline import Align, Decode, Listen, transcribe_blocks
@@ -19,6 +19,7 @@ from speech.transcript import Transcript, join_texts, parse_turns
 if TYPE_CHECKING:
     from speech.decoded import Decoded
     from speech.decoding import Recognizer
+    from speech.journal import Journal
 
 MAX_SECONDS = 4 * 3600.0
 """The longest recording that is taken, unless the caller says otherwise."""
@@ -45,17 +46,24 @@ class Model:
         return decode(self.recognizer, waveforms, self.direction.language)
 
 
-def load_model(direction: str, device: str | None = None, dtype=None, checkpoint: str | None = None) -> Model:
+def load_model(
+    direction: str,
+    device: str | None = None,
+    dtype=None,
+    checkpoint: str | None = None,
+    revision: str | None = None,
+) -> Model:
     """Load what a direction needs; each checkpoint is loaded once and kept.
 
     direction: a key of DIRECTIONS. device: a torch device, by default CUDA where there is one. dtype: a torch dtype,
     by default `choose_dtype`. checkpoint: None for the direction's own from the hub, `tiny`, or a folder.
+    revision: of the direction's own checkpoint: a branch, a tag or a commit; None for `main`.
     Raises DirectionError or CheckpointError.
     """
     from speech.decoding import load_recognizer
 
     chosen = get_direction(direction)
-    source = choose_checkpoint(chosen, checkpoint)
+    source = choose_checkpoint(chosen, checkpoint, revision)
     device = choose_device(device)
     model = Model(chosen, source, load_once(source, device, dtype or choose_dtype(device), load_recognizer))
     if chosen.has_speakers:
@@ -92,13 +100,14 @@ def stream_transcript(
     source: Model | None = None,
     stereo: bool | None = None,
     max_seconds: float = MAX_SECONDS,
+    journal: Journal | None = None,
 ) -> Iterator[Transcript]:
     """As `transcribe`, window by window: transcripts that grow; the last one is complete.
 
     All but the last carry a warning of the kind `partial`. aligner: from `load_aligner`, to give words and turns
     their own times. source: a model of `get_source`'s direction, to show what was said beside its translation.
     stereo: whether each channel of a call holds one speaker; None to find out. max_seconds: refuse a longer
-    recording.
+    recording. journal: keeps the windows that are done, and knows those that were done before.
     """
     direction = model.direction
     align = None
@@ -109,7 +118,7 @@ def stream_transcript(
             return align_turns(aligner, waveform, turns, direction.language)
 
     return stream_with(
-        model.decode,
+        journal.keep(model.decode) if journal else model.decode,
         direction,
         model.checkpoint,
         audio,
@@ -135,7 +144,7 @@ def stream_with(
 ) -> Iterator[Transcript]:
     """As `stream_transcript`, with the caller's own functions of windows' waveforms in the models' place."""
     is_file = isinstance(audio, (str, Path))
-    name = name or (Path(audio).name if is_file else "recording")
+    name = name or (display_name(audio) if is_file else "recording")
     if is_file:
         mono = not direction.has_speakers or stereo is False
         blocks = check_stream(stream_audio(audio, max_seconds, mono), name, max_seconds)

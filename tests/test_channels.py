@@ -54,5 +54,5 @@ def test_what_is_not_two_channels_is_mixed():
 @pytest.mark.parametrize("channels", [1, 3])
 def test_channels_that_are_not_there_are_told(channels):
     _, blocks = split_or_mix(iter([np.ones((2, channels), np.float32)]), True)
-    with pytest.raises(AudioError, match=rf"has {channels} channel.s., and --stereo needs 2: leave --stereo out"):
+    with pytest.raises(AudioError, match=rf"has {channels} channel.s., and --stereo needs 2: use --no-stereo"):
         list(blocks)

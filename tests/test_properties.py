@@ -1,0 +1,90 @@
+"""Parsers and writers on whatever text there may be."""
+
+from __future__ import annotations
+
+import json
+import re
+from itertools import accumulate
+
+import srt
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from speech.audio import displayed
+from speech.checks import FAULTS, find_faults
+from speech.cues import make_cues
+from speech.decoded import Decoded
+from speech.formats import WRITERS
+from speech.transcript import CONTROL_TOKENS, Transcript, Turn, join_texts, parse_plain, parse_turns
+
+TAGS = re.compile(r"<\|spk_[0-9]+\|>|" + "|".join(map(re.escape, CONTROL_TOKENS)))
+MODEL_TEXTS = st.lists(
+    st.sampled_from(["<|spk_0|>", "<|spk_1|>", "<|spk_99|>", "<|spk_|>", "<|", "|>", *CONTROL_TOKENS[:8], " ", "\n"])
+    | st.text(max_size=20)
+).map("".join)
+"""With tags, halves of tags and control tokens among all that Unicode has."""
+
+
+@st.composite
+def transcripts(draw) -> Transcript:
+    """Turns with times of their own, in order; any text, any speaker's name."""
+    texts = draw(st.lists(st.text(min_size=1, max_size=60).map(str.strip).filter(bool), max_size=6))
+    steps = draw(st.lists(st.floats(0, 500), min_size=2 * len(texts), max_size=2 * len(texts)))
+    times = list(accumulate(steps))
+    speakers = draw(st.lists(st.none() | st.text(min_size=1, max_size=10), min_size=len(texts), max_size=len(texts)))
+    turns = tuple(
+        Turn(speaker, text, start, end, "aligned")
+        for speaker, text, start, end in zip(speakers, texts, times[::2], times[1::2], strict=True)
+    )
+    language = draw(st.sampled_from(["Japanese", "English", "Portuguese"]))
+    name = draw(st.text(min_size=1, max_size=20))
+    return Transcript(name, turns, "diarize", language, "tiny", max(times, default=0.0), draw(MODEL_TEXTS))
+
+
+def words(text: str) -> str:
+    return "".join(text.split())
+
+
+@settings(deadline=None)
+@given(MODEL_TEXTS)
+def test_parsing_loses_nothing_but_tags_and_white_space(text):
+    for parse in (parse_turns, parse_plain):
+        turns, _ = parse(text)
+        assert words("".join(turn.text for turn in turns)) == words(TAGS.sub(" ", text))
+    assert {kind for kind in find_faults(Decoded(text, "end"), 2.0)} <= FAULTS.keys()
+
+
+@settings(deadline=None)
+@given(st.lists(st.text(max_size=20)))
+def test_joining_keeps_every_character_in_order(texts):
+    assert words(join_texts(texts)) == words("".join(texts))
+
+
+@settings(deadline=None)
+@given(transcripts())
+def test_json_gives_the_transcript_back(transcript):
+    assert Transcript.from_dict(json.loads(WRITERS["json"](transcript))) == transcript
+
+
+@settings(deadline=None)
+@given(transcripts())
+def test_every_writer_writes_what_its_readers_read(transcript):
+    written = {suffix: write(transcript) for suffix, write in WRITERS.items()}
+    for text in written.values():
+        text.encode()
+    cues = make_cues(transcript)
+    read = list(srt.parse(written["srt"], ignore_errors=False))
+    assert len(read) == len(list(cues))
+    assert written["vtt"].count(" --> ") == len(read)
+    assert written["txt"].count("\n") == len(transcript.turns)
+    rows = [row.split("\t") for row in written["tsv"].split("\n")[:-1]]
+    assert len(rows) == 1 + len(transcript.turns) and {len(row) for row in rows} == {3}
+    assert all(len(line.split()) == 10 for line in written["rttm"].split("\n")[:-1])
+
+
+@settings(deadline=None)
+@given(st.text(st.characters(), max_size=50))
+def test_what_is_displayed_is_one_line_of_utf8(text):
+    shown = displayed(text)
+    assert shown.encode() and len(shown.splitlines()) == 1 if text else shown == ""
+    assert displayed(shown) == shown and len(shown) == len(text)

@@ -1,0 +1,40 @@
+"""The lock file holds what the requirements ask for, by hash, and says nothing of the machine that made it."""
+
+from __future__ import annotations
+
+import re
+
+from conftest import ROOT
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+LOCKED = dict(re.findall(r"^([a-z0-9._-]+)==(\S+) \\$", LOCK, re.MULTILINE))
+
+
+def test_the_lock_file_fits_the_requirements():
+    for file in ("pre-requirements.txt", "requirements.txt"):
+        for line in (ROOT / file).read_text(encoding="utf-8").splitlines():
+            if line and not line.startswith("#"):
+                requirement = Requirement(line)
+                assert requirement.specifier.contains(LOCKED[canonicalize_name(requirement.name)]), line
+
+
+def test_every_entry_has_hashes_and_none_an_address():
+    entries = re.split(r"\n(?=\S)", re.sub(r"^ *#.*\n", "", LOCK, flags=re.MULTILINE).strip())
+    assert len(entries) == len(LOCKED) > 100
+    for entry in entries:
+        first, *hashes = entry.split(" \\\n    ")
+        assert re.fullmatch(r"[a-z0-9._-]+==\S+", first), entry
+        assert hashes and all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", one) for one in hashes), entry
+    assert not re.search(r"://|@|/[a-z]+/", LOCK)
+
+
+def test_the_licences_are_those_of_the_locked_libraries():
+    rows = re.findall(r"^\| (\S+) +\| (\S+) +\| (.+?) +\|$", (ROOT / "LICENCES.md").read_text(), re.MULTILINE)
+    listed = {canonicalize_name(name): version for name, version, _ in rows if name != "Name"}
+    cuda = ("nvidia-", "cuda-", "triton")
+    assert {name for name in LOCKED if not name.startswith(cuda)} == listed.keys()
+    differing = {name for name in listed if LOCKED[name] != listed[name]}
+    assert differing <= {"torch", "setuptools"}
+    assert all("unknown" not in licence.lower() for _, _, licence in rows)

@@ -1,0 +1,165 @@
+"""A job that is killed goes on where it was, and ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from itertools import islice
+
+import numpy as np
+import pytest
+import soundfile
+from conftest import RECORDINGS, ROOT, recordings_in
+
+from inference import load_model, stream_with, transcribe
+from speech.audio import load_audio
+from speech.checkpoints import TINY
+from speech.decoded import Decoded
+from speech.errors import OutputError
+from speech.formats import write_json
+from speech.journal import Journal, journal_path
+from speech.records import read_records
+
+JOB = {"direction": "pt", "weights": [["model.safetensors", 8, 1]], "placed": "cpu (float32)"}
+SOUNDS = [np.full(10, number, np.float32) for number in range(4)]
+
+
+def joined(direction: str, seconds: float) -> np.ndarray:
+    """A direction's recordings again and again, two seconds after each; faint noise makes each time a little other."""
+    paths = [recording.path for recording in recordings_in(RECORDINGS) if recording.direction == direction]
+    sound = np.concatenate([part for path in paths for part in (load_audio(path), np.zeros(2 * 16000, np.float32))])
+    noise = np.random.default_rng(0).normal(0, 1e-4, round(seconds * 16000)).astype(np.float32)
+    return np.resize(sound, len(noise)) + noise
+
+
+def test_a_killed_job_goes_on_and_ends_as_if_nothing_had_happened(tmp_path):
+    """SIGKILL as soon as the first windows of a five-minute call are done; the file is the same, byte for byte."""
+    recording, output = tmp_path / "long.flac", tmp_path / "out"
+    soundfile.write(recording, joined("diarize", 300), 16000)
+    command = [sys.executable, ROOT / "inference.py", recording, "--direction", "diarize", "--checkpoint", "tiny"]
+    command += ["-f", "json", "-o", output]
+    journal = output / "long.diarize.journal"
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None and not journal.exists():
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    assert os.listdir(output) == [journal.name]
+    kept = max(0, len(list(read_records(journal))) - 1)
+
+    resumed = subprocess.run([*command, "--resume"], capture_output=True, text=True)
+    assert (f"{kept} windows are taken from {journal}" in resumed.stderr) == bool(kept)
+    assert os.listdir(output) == ["long.json"]
+    expected = transcribe(load_model("diarize", checkpoint="tiny"), recording)
+    assert len(expected.raw_text.splitlines()) > 8
+    assert (output / "long.json").read_text(encoding="utf-8") == write_json(expected)
+
+
+@pytest.mark.parametrize("direction", ["diarize", "pt"])
+def test_what_is_in_the_journal_is_not_decoded_again(tmp_path, direction):
+    """Broken off after the first group of windows, the second, the third."""
+    model = load_model(direction, checkpoint="tiny")
+    checkpoint, sound = replace(TINY, window_seconds=8), joined(direction, 75)
+    asked = []
+
+    def decode(waveforms):
+        asked.extend(waveforms)
+        return model.decode(waveforms)
+
+    def stream(decode):
+        return stream_with(decode, model.direction, checkpoint, sound)
+
+    *_, expected = stream(decode)
+    windows = len(asked)
+    assert windows > 7
+    for group in range(3):
+        path = tmp_path / f"{group}.journal"
+        broken_off = stream(Journal(path, JOB, resume=False).keep(model.decode))
+        list(islice(broken_off, 2**group))
+        broken_off.close()
+        journal = Journal(path, JOB, resume=True)
+        assert journal.resumed >= 2**group
+        asked.clear()
+        *_, transcript = stream(journal.keep(decode))
+        assert transcript == expected
+        assert len(asked) == windows - journal.resumed
+
+
+def lengths(waveforms: list[np.ndarray]) -> list[Decoded]:
+    """A decoder that writes the sum of a sound."""
+    return [Decoded(f"{waveform.sum()} 日本", "end", (1, 2), (-0.1, -1 / 3)) for waveform in waveforms]
+
+
+def never(waveforms: list[np.ndarray]) -> list[Decoded]:
+    raise AssertionError("it was decoded before")
+
+
+def begun(path) -> list[Decoded]:
+    return Journal(path, JOB, resume=False).keep(lengths)(SOUNDS[:3])
+
+
+def test_what_was_decoded_comes_back_as_it_was(tmp_path):
+    texts = begun(tmp_path / "a.journal")
+    journal = Journal(tmp_path / "a.journal", JOB, resume=True)
+    assert journal.resumed == 3
+    assert journal.keep(never)([SOUNDS[2], SOUNDS[0], SOUNDS[2]]) == [texts[2], texts[0], texts[2]]
+    journal.remove()
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("cut", [1, 2, 30])
+def test_half_a_line_is_left_out_and_written_again(tmp_path, cut):
+    path = tmp_path / "a.journal"
+    texts = begun(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-cut])
+    journal = Journal(path, JOB, resume=True)
+    assert journal.resumed == 2
+    assert journal.keep(lengths)(SOUNDS[:3]) == texts
+    assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{}\n", b"\xff\n", b"[1]\n", b"null\n", json.dumps(JOB | {"weights": []}).encode() + b"\n"],
+)
+def test_another_jobs_journal_is_replaced(tmp_path, content):
+    path = tmp_path / "a.journal"
+    begun(path)
+    good = path.read_bytes()
+    path.write_bytes(content + good[good.index(b"\n") + 1 :])
+    journal = Journal(path, JOB, resume=True)
+    assert journal.resumed == 0
+    journal.keep(lengths)(SOUNDS[:3])
+    assert path.read_bytes() == good
+
+
+def test_a_damaged_journal_is_replaced(tmp_path):
+    path = tmp_path / "a.journal"
+    begun(path)
+    path.write_bytes(path.read_bytes().replace(b'"ids"', b'"odd"', 1))
+    assert Journal(path, JOB, resume=True).resumed == 0
+
+
+def test_without_resume_nothing_is_taken_and_nothing_lost(tmp_path):
+    begun(tmp_path / "a.journal")
+    journal = Journal(tmp_path / "a.journal", JOB, resume=False)
+    assert journal.resumed == 0
+    journal.keep(lengths)(SOUNDS[3:])
+    assert Journal(tmp_path / "a.journal", JOB, resume=True).resumed == 4
+
+
+def test_a_journal_that_cannot_be_written_is_named(tmp_path):
+    with pytest.raises(OutputError, match=r"gone.a.journal cannot be written \(No such file or directory\)"):
+        begun(tmp_path / "gone" / "a.journal")
+
+
+def test_a_journal_is_named_by_the_recording_unless_that_is_too_long(tmp_path):
+    assert journal_path(tmp_path, "call", "diarize") == tmp_path / "call.diarize.journal"
+    long = [journal_path(tmp_path, letter * 84, "diarize") for letter in "あい"]
+    assert all(len(path.name.encode()) < 100 for path in long) and long[0] != long[1]
