@@ -132,6 +132,7 @@ def training_arguments(settings: Settings, folder: Path, evaluates: bool):
         label_names=["labels"],
         remove_unused_columns=False,
         dataloader_num_workers=min(8, os.cpu_count() or 1) if on_cuda else 0,
+        dataloader_pin_memory=on_cuda,
         logging_steps=LOG_EVERY_STEPS,
         report_to="none",
         seed=SEED,

@@ -102,8 +102,8 @@ def learned_tensors(model: SpeakerModel) -> dict[str, torch.Tensor]:
     """What differs from the base, under the names of a checkpoint."""
     weight = model.thinker.model.embed_tokens.weight.detach().clone()
     weight[model.row_ids] = model.rows.detach().to(weight.dtype)
-    state = model.state_dict()
-    projector = {name: state[name] for name in state if name.split(".")[-2] in PROJECTOR}
+    projector = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+    del projector["rows"]
     return projector | {EMBEDDING: weight, HEAD: weight}
 
 
