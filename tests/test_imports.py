@@ -14,7 +14,7 @@ MAY_IMPORT = {
     "app": {"inference", "speech"},
     "inference": {"speech"},
     "speech": {"speech"},
-    "training": {"evaluation", "speech", "training"},
+    "training": {"benchmarks", "evaluation", "speech", "training"},
     "benchmarks": {"speech", "benchmarks"},
     "evaluation": {"inference", "speech", "evaluation"},
 }

@@ -10,6 +10,7 @@ from conftest import RECORDINGS, ROOT, one_recording
 from safetensors.torch import load_file, save_file
 
 from evaluation.data import Source
+from speech.audio import load_audio
 from speech.directions import DIRECTIONS
 from speech.stock import load_stock_model
 from speech.transcribing import load_model
@@ -90,14 +91,13 @@ def test_the_result_loads_with_stock_qwen_asr_and_its_tags_survive(taught):
     assert model.recognizer.tokenizer.convert_tokens_to_ids("<|spk_7|>") < len(thinker.lm_head.weight)
 
 
-def test_more_steps_teach_it_to_begin_with_a_tag(manifest, tmp_path):
-    from speech.audio import load_audio
-
+def test_larger_steps_teach_it_to_begin_with_a_tag(manifest, tmp_path):
     strip_speakers(TINY, tmp_path / "base")
-    assert run(tmp_path / "base", manifest, tmp_path / "model", "--epochs", "8") == 0
+    options = ("--learning_rate", "2e-2", "--batch_size", "3", "--epochs", "4")
+    assert run(tmp_path / "base", manifest, tmp_path / "model", *options) == 0
     model = load_model("diarize", checkpoint=str(tmp_path / "model"))
     (decoded,) = model.decode([load_audio(one_recording("diarize").path)])
-    assert decoded.text.startswith("<|spk_0|>")
+    assert decoded.text.startswith("<|spk_")
 
 
 def test_calls_without_tags_are_dropped_and_named(manifest, tmp_path, capsys):
