@@ -6,10 +6,11 @@ from itertools import pairwise
 
 import pytest
 import torch
+from conftest import ROOT
 from torch import nn
 
 from benchmarks.shapes import meta_model
-from training.memory import LEARNED_BYTES, convolution_bytes, decoder_layer_bytes, memory_terms
+from training.memory import LEARNED_BYTES, convolution_bytes, decoder_layer_bytes, main, memory_terms
 
 TOKENS = 61
 
@@ -68,3 +69,10 @@ def test_the_convolutions_keep_what_is_computed(model):
     second = torch.randn(1, 1, config.num_mel_bins, 100)
     kept = kept_bytes(lambda: stem(second), lambda shape: shape[:2] == (1, config.downsample_hidden_size))
     assert kept == pytest.approx(convolution_bytes(config), rel=0.02)
+
+
+def test_the_readme_shows_what_is_computed(capsys):
+    assert main() == 0
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for line in capsys.readouterr().out.splitlines()[2:]:
+        assert line.partition(" | ")[2] in readme

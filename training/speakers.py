@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -107,9 +107,11 @@ def learned_tensors(model: SpeakerModel) -> dict[str, torch.Tensor]:
     return projector | {EMBEDDING: weight, HEAD: weight}
 
 
-def write_speaker_checkpoint(model: SpeakerModel, processor, base: Path, folder: Path) -> None:
-    """Write the base's folder again with what was learned, and the tokens."""
-    write_checkpoint(base, folder, learned_tensors(model))
+def write_speaker_checkpoint(
+    model: SpeakerModel, processor, base: Path, folder: Path, changed: Mapping[str, torch.Tensor]
+) -> None:
+    """Write the base's folder again with `changed`, what was learned, and with the tokens."""
+    write_checkpoint(base, folder, changed)
     processor.tokenizer.save_pretrained(folder)
     path = folder / "config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
@@ -124,7 +126,7 @@ def train(base: Path, samples: Sequence[Sample], settings: Settings, output: Pat
     add_speaker_tokens(model, processor.tokenizer)
     freeze_all_but_projector_and_rows(model)
     if fit(model, Collator(processor), samples, [], settings, output / "checkpoints", base):
-        write_speaker_checkpoint(model, processor, base, output)
+        write_speaker_checkpoint(model, processor, base, output, learned_tensors(model))
 
 
 def main(argv: list[str] | None = None) -> int:
