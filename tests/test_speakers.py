@@ -15,9 +15,19 @@ from speech.directions import DIRECTIONS
 from speech.stock import load_stock_model
 from speech.transcribing import load_model
 from training.architecture import SPEAKER_TOKENS
+from training.inputs import Collator
 from training.prepare import prepare
-from training.speakers import EMBEDDING, HEAD, SETTINGS, main
+from training.speakers import (
+    EMBEDDING,
+    HEAD,
+    SETTINGS,
+    SpeakerModel,
+    add_speaker_tokens,
+    freeze_all_but_projector_and_rows,
+    main,
+)
 from training.strip_speakers import strip_speakers
+from training.trainable import load_trainable
 
 TINY = ROOT / "assets" / "tiny"
 LEARNED = {f"thinker.audio_tower.{layer}.{part}" for layer in ("proj1", "proj2") for part in ("weight", "bias")}
@@ -98,6 +108,26 @@ def test_larger_steps_teach_it_to_begin_with_a_tag(manifest, tmp_path):
     model = load_model("diarize", checkpoint=str(tmp_path / "model"))
     (decoded,) = model.decode([load_audio(one_recording("diarize").path)])
     assert decoded.text.startswith("<|spk_")
+
+
+def test_sixteen_bits_as_on_a_gpu_give_about_the_same_loss_and_gradients():
+    """Frozen weights in bfloat16, what learns in float32, under autocast."""
+    losses = []
+    for dtype in (torch.float32, torch.bfloat16):
+        model, processor = load_trainable(TINY, SpeakerModel, dtype)
+        add_speaker_tokens(model, processor.tokenizer)
+        freeze_all_but_projector_and_rows(model)
+        model.gradient_checkpointing_enable({"use_reentrant": False})
+        call = one_recording("diarize")
+        batch = Collator(processor)([(load_audio(call.path), f"language Japanese<asr_text>{call.reference}")])
+        with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
+            loss = model.train()(**batch)["loss"]
+        loss.backward()
+        learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        assert {parameter.dtype for parameter in learned} == {torch.float32}
+        assert all(parameter.grad.abs().sum() > 0 for parameter in learned)
+        losses.append(loss.item())
+    assert losses[1] == pytest.approx(losses[0], rel=0.1, abs=0.02)
 
 
 def test_calls_without_tags_are_dropped_and_named(manifest, tmp_path, capsys):

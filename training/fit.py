@@ -108,7 +108,7 @@ def training_arguments(settings: Settings, folder: Path, evaluates: bool):
         )
     on_cuda = torch.cuda.is_available()
     return TrainingArguments(
-        output_dir=str(folder),
+        output_dir=str(folder.resolve()),  # the best checkpoint's path is kept in the last one's state
         learning_rate=settings.learning_rate,
         lr_scheduler_type=settings.scheduler,
         warmup_ratio=settings.warmup_ratio,
