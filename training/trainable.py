@@ -67,4 +67,4 @@ def load_trainable(folder: Path, kind: type[TrainableModel] = TrainableModel, dt
     model = kind.from_pretrained(folder, dtype=dtype)
     # What is kept here is only written again; a published one may hold what transformers refuses to write.
     model.generation_config = GenerationConfig()
-    return model, Qwen3ASRProcessor.from_pretrained(folder)
+    return model, Qwen3ASRProcessor.from_pretrained(folder, fix_mistral_regex=True)  # as `Qwen3ASRModel` loads it
