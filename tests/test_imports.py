@@ -15,7 +15,7 @@ MAY_IMPORT = {
     "page": {"inference", "page", "speech"},
     "inference": {"speech"},
     "speech": {"speech"},
-    "training": {"speech", "training"},
+    "training": {"benchmarks", "evaluation", "speech", "training"},
     "benchmarks": {"speech", "benchmarks"},
     "evaluation": {"inference", "speech", "evaluation"},
 }
