@@ -84,19 +84,27 @@ class Linker:
     def _name(self, labels: set[str], votes: dict[str, Counter]) -> tuple[dict[str, str], bool]:
         """The recording's label for each of a window's labels, and whether that is certain.
 
-        The most votes go first; a label without votes is the speaker heard last of those left, or a new one.
+        Of all pairings the one with the most votes; a label without votes is the speaker heard last of those left, or
+        a new one.
         """
-        named: dict[str, str] = {}
-        ballots = [(count, label, choice) for label, vote in votes.items() for choice, count in vote.items()]
-        for _, label, choice in sorted(ballots, key=lambda ballot: (-ballot[0], ballot[1:])):
-            if label not in named and choice not in named.values():
-                named[label] = choice
+        named = _most_votes(votes)
         certain = True
         for label in sorted(labels - set(named)):
             left = [known for known in self._known if known not in named.values()]
             certain = certain and len(left) <= 1
             named[label] = left[-1] if left else _next_label({*self._known, *named.values()})
         return named, certain
+
+
+def _most_votes(votes: dict[str, Counter]) -> dict[str, str]:
+    """The pairing of labels with choices, one to one, that has the most votes in all; none without a vote."""
+    from scipy.optimize import linear_sum_assignment
+
+    choices = list(dict.fromkeys(choice for vote in votes.values() for choice in vote))
+    counts = [[vote[choice] for choice in choices] for vote in votes.values()]
+    pairs = zip(*linear_sum_assignment(counts, maximize=True), strict=True) if choices else ()
+    labels = list(votes)
+    return {labels[row]: choices[column] for row, column in pairs if counts[row][column]}
 
 
 @dataclass(frozen=True)
