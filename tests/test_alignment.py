@@ -210,15 +210,16 @@ def test_the_tiny_aligner_has_the_real_ones_grid_and_small_files(aligner):
     assert all(path.stat().st_size < 9e6 for path in (ROOT / "assets" / "tiny_aligner").iterdir())
 
 
-@pytest.mark.parametrize("recording", CALLS, ids=lambda recording: recording.path.stem)
-def test_turns_of_calls_start_where_a_voice_sets_in(aligner, recording):
-    waveform, _ = soundfile.read(recording.path, dtype="float32")
-    turns, _ = parse_turns(recording.reference)
-    alignment = align_turns(aligner, waveform, turns, "Japanese")
-    check(turns, alignment, len(waveform) / 16000)
-    assert alignment.mended <= sum(len(turn.words) for turn in alignment.turns) / 4
-    onsets = voice_onsets(waveform)
-    distances = [np.abs(onsets - turn.start_seconds).min() for turn in alignment.turns]
+def test_turns_of_calls_start_where_a_voice_sets_in(aligner):
+    distances = []
+    for recording in CALLS:
+        waveform, _ = soundfile.read(recording.path, dtype="float32")
+        turns, _ = parse_turns(recording.reference)
+        alignment = align_turns(aligner, waveform, turns, "Japanese")
+        check(turns, alignment, len(waveform) / 16000)
+        assert alignment.mended <= sum(len(turn.words) for turn in alignment.turns) / 4
+        onsets = voice_onsets(waveform)
+        distances += [np.abs(onsets - turn.start_seconds).min() for turn in alignment.turns]
     assert np.median(distances) <= 0.1, distances
 
 
