@@ -32,8 +32,12 @@ def main() -> int:
                 panel = page.locator("[role=tabpanel]:visible")
                 panel.locator("input[type=file]").set_input_files(EXAMPLES / example)
                 panel.locator("[data-testid*=waveform]").first.wait_for()
+                if button == "Translate":
+                    panel.get_by_role("button", name="Options").click()
+                    panel.get_by_label("Show what was said").check()
                 panel.get_by_role("button", name=button, exact=True).click()
                 panel.locator(".turn").first.wait_for()
+                panel.get_by_role("button", name=button, exact=True).wait_for()
                 page.mouse.move(0, 0)
                 page.wait_for_timeout(1500)  # the waveform is drawn in steps
                 page.screenshot(path=ROOT / "assets" / picture)
