@@ -46,7 +46,7 @@ from training.trainable import load_trainable
 
 BASE_MIX, CALLS_MIX = {"call": 0.6, "japanese": 0.4}, {"call": 1.0}
 """What the base is trained on, and what the speakers are taught with."""
-BASE_CLIPS, CALLS, MEASURED = 1200, 800, 100
+BASE_CLIPS, CALLS, MEASURED = 1200, 800, 60
 BASE_SETTINGS = Settings(1e-4, "cosine", 0.05, batch_size=8, accumulation=1, epochs=1.0)
 LEARNING_RATES = (2e-3, 5e-3)
 """Larger than the card's: 100 updates of its 2e-4 would move no row far enough for its tag to be written."""
@@ -89,7 +89,7 @@ def write_samples(folder: Path, mix: dict[str, float], count: int, tags: bool, w
 
 
 def draw_clips(mix: dict[str, float], work: Path, seed: int) -> Iterator:
-    """Endless clips of the pool that the tiny checkpoint was trained on; silent ones are left out."""
+    """Endless clips of the pool that the tiny checkpoint was trained on."""
     maker = ClipMaker(pool.load_or_make(work / "pool"), mix, seed)
     while True:
         yield maker.draw()
@@ -199,14 +199,13 @@ def table(outcomes: Sequence[Outcome]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def compare(output: Path, work: Path, learning_rates: Sequence[float], scale: float = 1.0) -> list[Outcome]:
-    """Make what is missing in `output`, and measure it. scale: the share of the clips that are used, in (0, 1]."""
-    samples = write_samples(output / "plain", BASE_MIX, round(BASE_CLIPS * scale), False, work, seed=1)
+def compare(output: Path, work: Path, learning_rates: Sequence[float], calls_taught: int) -> list[Outcome]:
+    """Make what is missing in `output`, and measure it. calls_taught: how many calls the speakers are taught with."""
+    samples = write_samples(output / "plain", BASE_MIX, BASE_CLIPS, False, work, seed=1)
     base = make_base(work, output, samples)
-    calls = write_samples(output / "calls", CALLS_MIX, round(CALLS * scale), True, work, seed=2)
-    count = max(2, round(MEASURED * scale))
+    calls = write_samples(output / "calls", CALLS_MIX, calls_taught, True, work, seed=2)
     kinds = {"calls": held_out_recordings("call"), "other speech": other_speech()}
-    recordings = {kind: list(islice(drawn, count)) for kind, drawn in kinds.items()}
+    recordings = {kind: list(islice(drawn, MEASURED)) for kind, drawn in kinds.items()}
     checkpoints: list[tuple[str, float | None, Path, int]] = [("base", None, base, 0)]
     for rate in learning_rates:
         for name, lora in (("projector and rows", False), ("LoRA and rows", True)):
@@ -226,9 +225,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--output_dir", required=True, type=Path)
     parser.add_argument("--work", type=Path, default=ROOT / "training" / "work", help="where spoken data is kept")
     parser.add_argument("--learning_rate", type=float, nargs="+", default=LEARNING_RATES)
+    parser.add_argument("--calls", type=int, default=CALLS, help="how many calls the speakers are taught with")
     options = parser.parse_args(argv)
     torch.manual_seed(0)
-    outcomes = compare(options.output_dir, options.work, options.learning_rate)
+    outcomes = compare(options.output_dir, options.work, options.learning_rate, options.calls)
     write_atomically(options.output_dir / "comparison.md", table(outcomes))
     write_atomically(options.output_dir / "comparison.json", json.dumps([asdict(one) for one in outcomes], indent=2))
     print(table(outcomes), end="")
