@@ -21,7 +21,7 @@ from speech.audio import display_name, displayed, known_seconds
 from speech.checkpoints import checkpoint_folder
 from speech.checks import FAULTS
 from speech.cues import has_estimated_times
-from speech.directions import DIRECTIONS, Direction, check_alignable, choose_checkpoint, get_direction
+from speech.directions import DIRECTIONS, Direction, check_alignable, choose_checkpoint, get_direction, get_source
 from speech.errors import AudioError, SpeechError
 from speech.formats import WRITERS, Layout
 from speech.journal import Journal, journal_path
@@ -46,6 +46,7 @@ __all__ = [
     "check_alignable",
     "choose_checkpoint",
     "get_direction",
+    "get_source",
     "load_aligner",
     "load_model",
     "stream_transcript",
@@ -84,6 +85,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--resume", action="store_true", help="go on where the same call was ended; needs --output_dir")
     parser.add_argument("--align", action="store_true", help="measure when each word is said, by a forced aligner")
+    parser.add_argument(
+        "--source", action="store_true", help="en2ja, ja2en: also what was said, in json and below each subtitle"
+    )
     parser.add_argument(
         "--stereo",
         action=argparse.BooleanOptionalAction,
@@ -133,7 +137,10 @@ def _run(options: argparse.Namespace) -> int:
     if options.align:
         check_alignable(DIRECTIONS[options.direction])
     model = load_model(options.direction, options.device, checkpoint=options.checkpoint, revision=options.revision)
-    aligner = load_aligner(options.device) if options.align else None
+    beside = {
+        "aligner": load_aligner(options.device, checkpoint=options.checkpoint) if options.align else None,
+        "source": load_source(options) if options.source else None,
+    }
     _say(f"{model.direction.label}, by {model.checkpoint.name} on {model.placed}")
     job = _job(model) if options.output_dir else None
     failed = incomplete = False
@@ -141,7 +148,7 @@ def _run(options: argparse.Namespace) -> int:
         _say(f"{number} of {len(options.audio)}: {audio}")
         delivery = Delivery(options, Path(audio))
         try:
-            _transcribe(options, model, aligner, job, delivery)
+            _transcribe(options, model, beside, job, delivery)
         except AudioError as error:
             _say(f"error: {error}")
             failed = True
@@ -151,13 +158,19 @@ def _run(options: argparse.Namespace) -> int:
     return EXIT_FAILED if failed else EXIT_INCOMPLETE if incomplete else EXIT_DONE
 
 
-def _transcribe(options: argparse.Namespace, model: Model, aligner, job: dict | None, delivery: Delivery) -> None:
+def load_source(options: argparse.Namespace) -> Model:
+    """The model that writes what was said beside its translation. Raises DirectionError where nothing is translated."""
+    said = get_source(DIRECTIONS[options.direction])
+    return load_model(said.name, options.device, checkpoint=options.checkpoint)
+
+
+def _transcribe(options: argparse.Namespace, model: Model, beside: dict, job: dict | None, delivery: Delivery) -> None:
     delivery.check()
     with _journal(options, job, delivery.audio) as journal:
         stream = stream_transcript(
             model,
             delivery.audio,
-            aligner=aligner,
+            **beside,
             stereo=options.stereo,
             max_seconds=options.max_seconds,
             journal=journal,

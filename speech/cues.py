@@ -49,12 +49,14 @@ class Cue:
 
     start_seconds, end_seconds: from the start of the recording, whole milliseconds, 0 <= start < end.
     lines: at least one, each stripped and not empty.
+    source: lines of what was said, where that is shown beside its translation; as a rule none.
     """
 
     start_seconds: float
     end_seconds: float
     speaker: str | None
     lines: tuple[str, ...]
+    source: tuple[str, ...] = ()
 
 
 class Custom(NamedTuple):
@@ -123,21 +125,34 @@ def make_cues(
 
     Raises SpeechError where a turn has no times.
     """
-    custom = JAPANESE if transcript.language == "Japanese" else SPACED
+    custom, other = (JAPANESE, SPACED) if transcript.language == "Japanese" else (SPACED, JAPANESE)
     columns = (max_line_width or custom.line_width) * custom.columns_per_character
-    pieces = [
-        (span, turn.speaker, lines)
-        for turn in timed_turns(transcript)
-        for span, lines in _cut_turn(turn, columns, max_line_count or LINE_COUNT)
-    ]
+    line_count = max_line_count or LINE_COUNT
+    pieces = []
+    for turn in timed_turns(transcript):
+        cut = list(_cut_turn(turn, columns, line_count))
+        sources = _share_source(turn, cut, (max_line_width or other.line_width) * other.columns_per_character)
+        pieces += [(span, turn.speaker, lines, source) for (span, lines), source in zip(cut, sources, strict=True)]
     pieces.sort(key=lambda piece: piece[0][0])
     columns_per_second = custom.characters_per_second * custom.columns_per_character
-    reading = [round(1000 * sum(map(_columns, "".join(lines))) / columns_per_second) for _, _, lines in pieces]
-    spans = _separate([span for span, _, _ in pieces], reading, round(transcript.duration_seconds * 1000))
+    reading = [round(1000 * sum(map(_columns, "".join(lines))) / columns_per_second) for _, _, lines, _ in pieces]
+    spans = _separate([span for span, *_ in pieces], reading, round(transcript.duration_seconds * 1000))
     return [
-        Cue(start / 1000, end / 1000, speaker, lines)
-        for (start, end), (_, speaker, lines) in zip(spans, pieces, strict=True)
+        Cue(start / 1000, end / 1000, speaker, lines, source)
+        for (start, end), (_, speaker, lines, source) in zip(spans, pieces, strict=True)
     ]
+
+
+def _share_source(
+    turn: Turn, cut: list[tuple[tuple[int, int], tuple[str, ...]]], columns: int
+) -> list[tuple[str, ...]]:
+    """The lines of what was said, each for the cue of the turn during whose time its middle was spoken."""
+    shared: list[tuple[str, ...]] = [()] * len(cut)
+    if turn.source:
+        ends = [end for (_, end), _ in cut[:-1]]
+        for (start, end), lines in _cut_turn(replace(turn, text=turn.source, words=(), doubts=()), columns, 1):
+            shared[bisect_left(ends, (start + end) / 2)] += lines
+    return shared
 
 
 def _separate(said: list[tuple[int, int]], reading: list[int], duration: int) -> list[tuple[int, int]]:

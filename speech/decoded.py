@@ -15,3 +15,5 @@ class Decoded:
     """The tokens, the one that ends the text included."""
     log_probabilities: tuple[float, ...] = ()
     """Of each token, natural logarithm."""
+    doubts: tuple[tuple[int, int], ...] = ()
+    """Stretches of the text, (start, end) in characters, whose tokens were less likely than `DOUBTFUL_PROBABILITY`."""

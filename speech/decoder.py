@@ -118,10 +118,15 @@ class Decoder:
             )
             # What padding writes lies after a row's end, where its own tokens will be written before they are read.
             keys[:], values[:] = key, value
-            seen = F.scaled_dot_product_attention(query, key, value, is_causal=True, enable_gqa=True)
-            x = self._finish(layer, x, seen.transpose(1, 2).flatten(2).flatten(0, 1))
-        ends = torch.tensor([row * longest + length - 1 for row, length in enumerate(lengths)], device=x.device)
-        return self._logits(x[ends])
+            if layer is not self.layers[-1]:
+                seen = F.scaled_dot_product_attention(query, key, value, is_causal=True, enable_gqa=True)
+                x = self._finish(layer, x, seen.transpose(1, 2).flatten(2).flatten(0, 1))
+        # Of the last layer's outputs only those after the prompts are read.
+        lasts = torch.tensor(lengths, device=x.device) - 1
+        every = torch.arange(rows, device=x.device)
+        query = query[every, :, lasts].unflatten(1, (self.key_heads, -1))
+        seen = F.scaled_dot_product_attention(query, keys, values, attn_mask=self._mask(lasts, longest))
+        return self._logits(self._finish(self.layers[-1], x[every * longest + lasts], seen.flatten(1)))
 
     def step(self, ids: torch.Tensor, positions: torch.Tensor, cache: Cache, filled: int) -> torch.Tensor:
         """Read one token a row: ids and their positions (rows,) int64 -> logits (rows, vocabulary).

@@ -23,6 +23,7 @@ from speech.audio import SAMPLE_RATE
 from speech.checks import has_loop
 from speech.decoded import Decoded
 from speech.decoder import Cache, Decoder, bucket
+from speech.doubts import DOUBTFUL_PROBABILITY
 from speech.encoder import audio_tokens, encode, log_mel, mel_filters
 from speech.graphs import GraphedStep
 from speech.stock import build_prompt, end_token_ids, load_stock_model
@@ -116,8 +117,22 @@ class _Row:
         """The text so far."""
         words = self.ids[:-1] if self.ended_by == "end" else self.ids
         return Decoded(
-            recognizer.text(words), self.ended_by or "cancelled", tuple(self.ids), tuple(self.log_probabilities)
+            recognizer.text(words),
+            self.ended_by or "cancelled",
+            tuple(self.ids),
+            tuple(self.log_probabilities),
+            tuple(self._doubts(recognizer, words)),
         )
+
+    def _doubts(self, recognizer: Recognizer, words: list[int]) -> Iterator[tuple[int, int]]:
+        """Where in the text the tokens stand that were unlikely."""
+        for place, log_probability in enumerate(self.log_probabilities[: len(words)]):
+            if log_probability < math.log(DOUBTFUL_PROBABILITY):
+                # A character may be several tokens: the first of them ends in a mark that stands for half a one.
+                start = len(recognizer.text(words[:place]).rstrip("\ufffd"))
+                end = len(recognizer.text(words[: place + 1]))
+                if start < end:
+                    yield start, end
 
 
 def decode(

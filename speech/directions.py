@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from speech.checkpoints import TINY, Checkpoint
+from speech.checkpoints import ASSETS, TINY, Checkpoint
 from speech.errors import CheckpointError, DirectionError
 from speech.pipeline import Plan
 
@@ -64,14 +64,30 @@ DIRECTIONS = {
     )
 }
 
+ENGLISH = Direction("en", "English speech to English text", Checkpoint("Qwen/Qwen3-ASR-1.7B"), "English", 30)
+"""Only to show what was said beside its translation: the translation checkpoint writes the other language."""
+
+SOURCES = {"en2ja": ENGLISH, "ja2en": DIRECTIONS["diarize"]}
+"""Direction that translates -> the one that writes what was said."""
+
 ALIGNER = Checkpoint("Qwen/Qwen3-ForcedAligner-0.6B")
+TINY_ALIGNER = Checkpoint(folder=ASSETS / "tiny_aligner")
 
 
 def get_direction(name: str) -> Direction:
     """The direction of that name, or a DirectionError that lists those there are."""
+    if name == ENGLISH.name:
+        return ENGLISH
     if name not in DIRECTIONS:
         raise DirectionError(f"there is no direction {name!r}: choose one of {', '.join(DIRECTIONS)}")
     return DIRECTIONS[name]
+
+
+def get_source(direction: Direction) -> Direction:
+    """The direction that writes what was said, or a DirectionError where the text is that already."""
+    if direction.name not in SOURCES:
+        raise DirectionError(f"{direction.name} writes what was said: a source is shown beside translations only")
+    return SOURCES[direction.name]
 
 
 def choose_checkpoint(direction: Direction, choice: str | None = None, revision: str | None = None) -> Checkpoint:
@@ -87,6 +103,11 @@ def choose_checkpoint(direction: Direction, choice: str | None = None, revision:
         )
     folder = TINY.folder if choice == "tiny" else Path(choice).expanduser().resolve()
     return TINY if folder == TINY.folder else Checkpoint(folder=folder)
+
+
+def choose_aligner(choice: str | None = None) -> Checkpoint:
+    """The aligner beside what `--checkpoint` means: the tiny one beside `tiny`, else the hub's."""
+    return TINY_ALIGNER if choose_checkpoint(DIRECTIONS["diarize"], choice) == TINY else ALIGNER
 
 
 def check_alignable(direction: Direction) -> None:

@@ -142,7 +142,7 @@ def _line(turn: Turn) -> str:
 
 
 def _shown(cue: Cue) -> str:
-    return _label(cue.speaker) + "\n".join(cue.lines)
+    return _label(cue.speaker) + "\n".join((*cue.lines, *cue.source))
 
 
 def _label(speaker: str | None) -> str:

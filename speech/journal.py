@@ -94,4 +94,4 @@ def _read(path: Path, job: dict) -> dict[str, Decoded] | None:
 
 def _decoded(record: dict) -> Decoded:
     sequences = {name: tuple(record[name]) for name in ("ids", "log_probabilities")}
-    return Decoded(**record | sequences)
+    return Decoded(**record | sequences | {"doubts": tuple(map(tuple, record["doubts"]))})

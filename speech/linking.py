@@ -191,8 +191,9 @@ def cut_turn(turn: Turn, start: int, end: int) -> list[Turn]:
     # A cut may leave nothing but white space of a word; it goes to a neighbour.
     words = _without_blank_words(words)
     times = (words[0].start_seconds, words[-1].end_seconds) if words else (turn.start_seconds, turn.end_seconds)
+    doubts = [(max(one, start) - start, min(two, end) - start) for one, two in turn.doubts if one < end and start < two]
     return [
-        replace(turn, text=text.strip(), words=tuple(words), start_seconds=times[0], end_seconds=times[1]),
+        Turn(turn.speaker, text.strip(), *times, turn.timing, tuple(words), tuple(doubts)),
     ]
 
 

@@ -16,6 +16,7 @@ from speech.alignment import Alignment
 from speech.audio import SAMPLE_RATE, format_duration
 from speech.channels import split_or_mix
 from speech.decoded import Decoded
+from speech.doubts import mark_doubts
 from speech.linking import MIN_CONFIDENCE, Linker
 from speech.transcript import Transcript, TranscriptWarning, Turn, merge_neighbours, parse_plain, parse_turns
 from speech.windows import Window, cut_channels, cut_windows, halves
@@ -30,6 +31,8 @@ WINDOWS_AT_ONCE = 16
 
 Decode = Callable[[list[np.ndarray]], list[Decoded]]
 Align = Callable[[np.ndarray, tuple[Turn, ...]], Alignment]
+Listen = Callable[[list[np.ndarray]], list[str]]
+"""What was said in clips, in its own language and without speakers."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +63,13 @@ def transcribe_blocks(
     decode: Decode,
     align: Align | None = None,
     stereo: bool | None = None,
+    listen: Listen | None = None,
 ) -> Iterator[Transcript]:
     """Transcripts that grow, window by window; the last one is complete, the others carry a `partial` warning.
 
     blocks: float32 16 kHz, (samples, channels). blank: a transcript without turns that names the recording, the
     direction and so on. stereo: one speaker a channel; None to find out (where the direction has speakers).
+    listen: gives translated turns what was said.
     Raises what `blocks` and `decode` raise.
     """
     counted = _Counted(blocks)
@@ -78,7 +83,8 @@ def transcribe_blocks(
     mended = 0
     transcript = blank
     for group in in_groups(windows):
-        for reading in read_windows(group, plan.has_speakers, decode, align):
+        readings = read_windows(group, plan.has_speakers, decode, align)
+        for reading in with_sources(list(readings), listen) if listen else readings:
             turns, warnings = joiner.add(reading)
             raw_texts.append(reading.raw_text)
             mended += reading.mended
@@ -136,6 +142,7 @@ def _read(
     window: Window, decoded: Decoded, faults: tuple[str, ...], has_speakers: bool, align: Align | None
 ) -> Reading:
     turns, warnings = (parse_turns if has_speakers else parse_plain)(decoded.text)
+    turns = mark_doubts(turns, decoded.text, decoded.doubts)
     span = f"{format_time(window.start_seconds)} to {format_time(window.end_seconds)}"
     messages = {warning.kind: warning.message for warning in warnings}
     messages |= {fault: checks.FAULTS[fault] for fault in faults}
@@ -146,7 +153,7 @@ def _read(
         turns = tuple(_in_recording(turn, window) for turn in alignment.turns)
     else:
         times = (round(window.start_seconds, 3), round(window.end_seconds, 3))
-        turns = tuple(Turn(turn.speaker, turn.text, *times, "window") for turn in turns)
+        turns = tuple(replace(turn, start_seconds=times[0], end_seconds=times[1], timing="window") for turn in turns)
     return Reading(
         window,
         decoded.text,
@@ -157,6 +164,15 @@ def _read(
         ),
         mended,
     )
+
+
+def with_sources(readings: list[Reading], listen: Listen) -> list[Reading]:
+    """What was said in each window, beside its translation."""
+    texts = listen([reading.window.waveform for reading in readings])
+    return [
+        replace(reading, turns=tuple(replace(turn, source=text) for turn in reading.turns[:1]) + reading.turns[1:])
+        for reading, text in zip(readings, texts, strict=True)
+    ]
 
 
 def format_time(seconds: float) -> str:

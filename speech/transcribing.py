@@ -12,9 +12,9 @@ import numpy as np
 from speech.alignment import align_turns, load_stock_aligner
 from speech.audio import check_stream, check_waveform, display_name, stream_audio
 from speech.checkpoints import Checkpoint, check_speaker_tokens, choose_device, choose_dtype, load_once
-from speech.directions import ALIGNER, Direction, check_alignable, choose_checkpoint, get_direction
-from speech.pipeline import Align, Decode, transcribe_blocks
-from speech.transcript import Transcript
+from speech.directions import Direction, check_alignable, choose_aligner, choose_checkpoint, get_direction
+from speech.pipeline import Align, Decode, Listen, transcribe_blocks
+from speech.transcript import Transcript, join_texts, parse_turns
 
 if TYPE_CHECKING:
     from speech.decoded import Decoded
@@ -71,13 +71,13 @@ def load_model(
     return model
 
 
-def load_aligner(device: str | None = None, dtype=None) -> Any:
-    """Load the forced aligner from the hub, a `qwen_asr.Qwen3ForcedAligner`; it is loaded once and kept.
+def load_aligner(device: str | None = None, dtype=None, checkpoint: str | None = None) -> Any:
+    """Load the forced aligner, a `qwen_asr.Qwen3ForcedAligner`, once: the tiny one beside `tiny`, else the hub's.
 
     Arguments and errors are those of `load_model`.
     """
     device = choose_device(device)
-    return load_once(ALIGNER, device, dtype or choose_dtype(device), load_stock_aligner)
+    return load_once(choose_aligner(checkpoint), device, dtype or choose_dtype(device), load_stock_aligner)
 
 
 def transcribe(model: Model, audio: str | Path | np.ndarray, name: str | None = None, **options) -> Transcript:
@@ -97,6 +97,7 @@ def stream_transcript(
     name: str | None = None,
     *,
     aligner: Any = None,
+    source: Model | None = None,
     stereo: bool | None = None,
     max_seconds: float = MAX_SECONDS,
     journal: Journal | None = None,
@@ -104,8 +105,9 @@ def stream_transcript(
     """As `transcribe`, window by window: transcripts that grow; the last one is complete.
 
     All but the last carry a warning of the kind `partial`. aligner: from `load_aligner`, to give words and turns
-    their own times. stereo: whether each channel of a call holds one speaker; None to find out. max_seconds: refuse
-    a longer recording. journal: keeps the windows that are done, and knows those that were done before.
+    their own times. source: a model of `get_source`'s direction, to show what was said beside its translation.
+    stereo: whether each channel of a call holds one speaker; None to find out. max_seconds: refuse a longer
+    recording. journal: keeps the windows that are done, and knows those that were done before.
     """
     direction = model.direction
     align = None
@@ -122,6 +124,7 @@ def stream_transcript(
         audio,
         name,
         align=align,
+        decode_source=source and source.decode,
         stereo=stereo,
         max_seconds=max_seconds,
     )
@@ -135,6 +138,7 @@ def stream_with(
     name: str | None = None,
     *,
     align: Align | None = None,
+    decode_source: Decode | None = None,
     stereo: bool | None = None,
     max_seconds: float = MAX_SECONDS,
 ) -> Iterator[Transcript]:
@@ -147,4 +151,15 @@ def stream_with(
     else:
         blocks = [check_waveform(audio, name, max_seconds)[:, np.newaxis]]
     blank = Transcript(name, (), direction.name, direction.language, checkpoint.name, 0.0, "")
-    return transcribe_blocks(blocks, blank, direction.plan(checkpoint), decode, align, stereo)
+    listen = listener(decode_source) if decode_source else None
+    return transcribe_blocks(blocks, blank, direction.plan(checkpoint), decode, align, stereo, listen)
+
+
+def listener(decode: Decode) -> Listen:
+    """What was said, from a function that decodes with speakers or without."""
+
+    def listen(waveforms: list[np.ndarray]) -> list[str]:
+        parsed = [parse_turns(decoded.text)[0] for decoded in decode(waveforms)]
+        return [join_texts(turn.text for turn in turns) for turns in parsed]
+
+    return listen

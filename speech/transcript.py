@@ -28,7 +28,7 @@ CONTROL_TOKENS = (
 )
 
 _TAG = re.compile(r"<\|(spk_[0-9]+)\|>")
-_TOKEN = re.compile(r"(<\|spk_[0-9]+\|>|" + "|".join(map(re.escape, CONTROL_TOKENS)) + ")")
+TOKEN = re.compile(r"(<\|spk_[0-9]+\|>|" + "|".join(map(re.escape, CONTROL_TOKENS)) + ")")
 
 # Kana, kanji, and their punctuation: scripts that put no space between words.
 _UNSPACED = re.compile(
@@ -69,6 +69,8 @@ class Turn:
     timing: one of TIMINGS, and None exactly when the times are: `aligned` times are the turn's own,
         `window` times are those of the voiced part of the model input that held it.
     words: with their times, in order, where they were aligned; they join to the text.
+    doubts: stretches of the text that the model was unsure of, as (start, end) of characters, in order.
+    source: what was said, where the text is its translation and that was asked for; else empty.
     """
 
     speaker: str | None
@@ -77,6 +79,8 @@ class Turn:
     end_seconds: float | None = None
     timing: str | None = None
     words: tuple[Word, ...] = ()
+    doubts: tuple[tuple[int, int], ...] = ()
+    source: str = ""
 
     def __post_init__(self) -> None:
         """Raise ValueError for a turn that is not as described above."""
@@ -86,6 +90,9 @@ class Turn:
             raise ValueError(f"a turn's text is stripped and not empty, not {self.text!r}")
         if self.words and (self.timing != "aligned" or "".join(word.text for word in self.words) != self.text):
             raise ValueError("only an aligned turn has words, and they join to its text")
+        places = [0, *(place for doubt in self.doubts for place in doubt), len(self.text)]
+        if any(len(doubt) != 2 or doubt[0] == doubt[1] for doubt in self.doubts) or places != sorted(places):
+            raise ValueError(f"a turn's doubts are stretches of its text, in order, not {self.doubts}")
         times = (self.start_seconds, self.end_seconds)
         if times == (None, None):
             if self.timing is not None:
@@ -167,7 +174,7 @@ class Transcript:
             "checkpoint": self.checkpoint,
             "duration_seconds": self.duration_seconds,
             "text": self.text,
-            "turns": [asdict(turn) | {"words": [asdict(word) for word in turn.words]} for turn in self.turns],
+            "turns": [_turn_to_dict(turn) for turn in self.turns],
             "raw_text": self.raw_text,
             "warnings": [asdict(warning) for warning in self.warnings],
         }
@@ -187,8 +194,14 @@ class Transcript:
         )
 
 
+def _turn_to_dict(turn: Turn) -> dict:
+    lists = {"words": [asdict(word) for word in turn.words], "doubts": [list(doubt) for doubt in turn.doubts]}
+    return asdict(turn) | lists
+
+
 def _turn_from_dict(record: dict) -> Turn:
-    return Turn(**record | {"words": tuple(Word(**word) for word in record.get("words", ()))})
+    words = tuple(Word(**word) for word in record.get("words", ()))
+    return Turn(**record | {"words": words, "doubts": tuple(map(tuple, record.get("doubts", ())))})
 
 
 def join_texts(texts: Iterable[str]) -> str:
@@ -211,7 +224,7 @@ def parse_turns(raw_text: str) -> tuple[tuple[Turn, ...], tuple[TranscriptWarnin
         untagged (words before the first tag; their speaker is None), empty_turn (a tag without
         words; left out), unknown_speaker (a label beyond SPEAKERS; kept), control_token (removed).
     """
-    first, *others = _TOKEN.split(raw_text)
+    first, *others = TOKEN.split(raw_text)
     tokens = others[::2]
     runs: list[tuple[str | None, list[str]]] = [(None, [first])]
     for token, text in zip(tokens, others[1::2], strict=True):
@@ -229,7 +242,7 @@ def parse_plain(raw_text: str) -> tuple[tuple[Turn, ...], tuple[TranscriptWarnin
 
     Control tokens and speaker tags are removed, with one warning of the kind control_token.
     """
-    pieces = _TOKEN.split(raw_text)
+    pieces = TOKEN.split(raw_text)
     text = join_texts(pieces[::2])
     turns = (Turn(None, text),) if text else ()
     return turns, _control_token_warnings(pieces[1::2])
@@ -248,15 +261,20 @@ def merge_neighbours(turns: Iterable[Turn]) -> tuple[Turn, ...]:
 
 def _merge(one: Turn, two: Turn) -> Turn:
     text = join_texts((one.text, two.text))
+    moved = len(text) - len(two.text)
+    both = {
+        "doubts": (*one.doubts, *((start + moved, end + moved) for start, end in two.doubts)),
+        "source": join_texts((one.source, two.source)),
+    }
     words: tuple[Word, ...] = ()
     if one.words and two.words:
-        seam = text[len(one.text) : len(text) - len(two.text)]
+        seam = text[len(one.text) : moved]
         words = (*one.words, replace(two.words[0], text=seam + two.words[0].text), *two.words[1:])
     if one.start_seconds is None or two.start_seconds is None:
-        return Turn(one.speaker, text)
+        return Turn(one.speaker, text, **both)
     timing = "aligned" if one.timing == two.timing == "aligned" else "window"
     end = max(one.end_seconds, two.end_seconds)
-    return Turn(one.speaker, text, one.start_seconds, end, timing, words if timing == "aligned" else ())
+    return Turn(one.speaker, text, one.start_seconds, end, timing, words if timing == "aligned" else (), **both)
 
 
 def _turn_warnings(spoken: list[tuple[str | None, str]], control_tokens: list[str]) -> tuple[TranscriptWarning, ...]:

@@ -29,6 +29,7 @@ class Recording:
     path: Path
     direction: str
     reference: str  # with speaker tags in calls
+    said: str = ""  # the words in their own language, except in calls
 
 
 def recordings_in(folder: Path) -> list[Recording]:

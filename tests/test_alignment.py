@@ -1,6 +1,7 @@
 """Times of turns and words: mending and cutting as arrays and strings, then the stock aligner's own path.
 
-The aligner with random weights says times in any order, which is what mending is for.
+The aligner with random weights says times in any order, which is what mending is for; the trained one is
+assets/tiny_aligner.
 """
 
 import threading
@@ -8,7 +9,8 @@ import unicodedata
 
 import numpy as np
 import pytest
-from conftest import ROOT
+import soundfile
+from conftest import EXAMPLES, RECORDINGS, ROOT, recordings_in
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,7 +24,11 @@ from speech.alignment import (
     load_stock_aligner,
 )
 from speech.errors import AudioError
-from speech.transcript import Turn
+from speech.transcript import Turn, parse_turns
+
+CALLS = [recording for folder in (EXAMPLES, RECORDINGS) for recording in recordings_in(folder)]
+CALLS = [recording for recording in CALLS if recording.direction == "diarize"]
+
 
 # Mending
 
@@ -188,3 +194,50 @@ def test_two_threads_get_what_one_gets(untrained):
     for thread in threads:
         thread.join()
     assert found == [alone] * 4
+
+
+# The trained tiny aligner
+
+
+@pytest.fixture(scope="module")
+def aligner():
+    return load_stock_aligner(str(ROOT / "assets" / "tiny_aligner"))
+
+
+def test_the_tiny_aligner_has_the_real_ones_grid_and_small_files(aligner):
+    assert aligner.timestamp_segment_time == STEP_SECONDS * 1000
+    assert "forced_aligner" in aligner.model.thinker.config.model_type
+    assert all(path.stat().st_size < 9e6 for path in (ROOT / "assets" / "tiny_aligner").iterdir())
+
+
+@pytest.mark.parametrize("recording", CALLS, ids=lambda recording: recording.path.stem)
+def test_turns_of_calls_start_where_a_voice_sets_in(aligner, recording):
+    waveform, _ = soundfile.read(recording.path, dtype="float32")
+    turns, _ = parse_turns(recording.reference)
+    alignment = align_turns(aligner, waveform, turns, "Japanese")
+    check(turns, alignment, len(waveform) / 16000)
+    assert alignment.mended <= sum(len(turn.words) for turn in alignment.turns) / 4
+    onsets = voice_onsets(waveform)
+    distances = [np.abs(onsets - turn.start_seconds).min() for turn in alignment.turns]
+    assert np.median(distances) <= 0.1, distances
+
+
+def test_portuguese_words_are_in_the_sound(aligner):
+    for recording in recordings_in(RECORDINGS):
+        if recording.direction == "pt":
+            waveform, _ = soundfile.read(recording.path, dtype="float32")
+            turns = [Turn(None, recording.reference)]
+            alignment = align_turns(aligner, waveform, turns, "Portuguese")
+            check(turns, alignment, len(waveform) / 16000)
+            onsets = voice_onsets(waveform)
+            assert abs(alignment.turns[0].start_seconds - onsets[0]) <= 0.25, recording.path.name
+
+
+def voice_onsets(waveform: np.ndarray) -> np.ndarray:
+    """Seconds at which sound sets in after 0.14 s of quiet: frames of 20 ms, 20 dB below the loudest tenth."""
+    frames = waveform[: len(waveform) // 320 * 320].reshape(-1, 320)
+    level = 10 * np.log10(np.mean(frames**2, axis=1) + 1e-12)
+    quiet, loud = np.percentile(level, (5, 90))
+    loud = level > max(loud - 20, (quiet + loud) / 2)
+    starts = [place for place in np.flatnonzero(loud) if not loud[max(0, place - 7) : place].any()]
+    return np.array(starts) * 0.02

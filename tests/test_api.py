@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
+import http.server
+import threading
+
 import httpx
 import numpy as np
 import pytest
@@ -74,9 +79,22 @@ def test_a_recording_past_the_limit_is_refused_by_its_header(client, tmp_path):
         call(client, "pt", path)
 
 
-def test_the_aligner_that_is_not_to_be_had_is_named(client):
-    with pytest.raises(AppError, match=r"Qwen/Qwen3-ForcedAligner-0\.6B"):
-        client.predict(audio=handle_file(one_recording("pt").path), align=True, api_name="/transcribe_portuguese")
+def test_words_have_times_where_they_are_asked_for(client):
+    recording = one_recording("pt")
+    path = handle_file(recording.path)
+    transcript = client.predict(audio=path, align=True, api_name="/transcribe_portuguese")
+    assert transcript["text"] == recording.reference
+    (turn,) = transcript["turns"]
+    assert turn["timing"] == "aligned"
+    assert "".join(word["text"] for word in turn["words"]) == recording.reference
+
+
+def test_what_was_said_comes_with_a_translation_where_it_is_asked_for(client):
+    recording = one_recording("ja2en")
+    transcript = client.predict(
+        audio=handle_file(recording.path), direction="ja2en", source=True, api_name="/translate"
+    )
+    assert [(turn["text"], turn["source"]) for turn in transcript["turns"]] == [(recording.reference, recording.said)]
 
 
 def test_a_direction_that_does_not_exist_is_refused(client):
@@ -103,3 +121,44 @@ def test_a_path_or_address_in_the_request_is_neither_opened_nor_fetched(server, 
         assert "decoded" not in events and "refused" not in events
     else:
         assert started.status_code in (400, 403, 422)
+
+
+def call_tool(server: str, audio: str):
+    """What the MCP tool for Portuguese says to a recording, as its client sees it; and the tools' names."""
+    from mcp import ClientSession
+    from mcp.client.streamable_http import streamablehttp_client
+
+    async def talk():
+        address = f"{server.rstrip('/')}/gradio_api/mcp/"
+        async with streamablehttp_client(address) as (read, write, _), ClientSession(read, write) as session:
+            await session.initialize()
+            tools = [tool.name for tool in (await session.list_tools()).tools]
+            name = next(name for name in tools if "portuguese" in name)
+            return tools, await session.call_tool(name, {"audio": audio, "align": False})
+
+    return asyncio.run(talk())
+
+
+def test_the_endpoints_are_tools_of_an_mcp_server(server):
+    recording = one_recording("pt")
+    content = base64.b64encode(recording.path.read_bytes()).decode()
+    tools, result = call_tool(server, f"data:audio/flac;base64,{content}")
+    assert len(tools) == 3
+    assert not result.isError
+    assert recording.reference in result.content[0].text
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:{port}/a.wav", "file:///etc/hostname", "/etc/hostname"])
+def test_an_mcp_client_can_make_the_server_fetch_nothing(server, address):
+    asked = []
+
+    class Listener(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Listener) as listener:
+        threading.Thread(target=listener.serve_forever, daemon=True).start()
+        _, result = call_tool(server, address.format(port=listener.server_port))
+        listener.shutdown()
+    assert result.isError
+    assert asked == []

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import pickle
 
 import numpy as np
+import pytest
 import torch
 
 import app
+from page import jobs
+from page.texts import LANGUAGES, VIEW
 from speech.alignment import Alignment
 from speech.checkpoints import TINY
 from speech.decoded import Decoded
@@ -28,12 +32,12 @@ MADE = Transcript(
 
 
 def test_the_gpu_is_asked_for_by_the_length_of_the_recording():
-    assert app.gpu_seconds("pt", None, [np.zeros(15 * 16000, np.float32)] * 2) == 30
-    assert app.gpu_seconds("diarize", None, np.zeros(120 * 16000, np.float32), MADE.turns) == 75
+    assert jobs.gpu_seconds("pt", None, [np.zeros(15 * 16000, np.float32)] * 2) == 30
+    assert jobs.gpu_seconds("diarize", None, np.zeros(120 * 16000, np.float32), MADE.turns) == 75
 
 
 def test_the_duration_takes_what_the_gpu_function_takes():
-    asked, run = (inspect.signature(function).parameters for function in (app.gpu_seconds, app.run_model))
+    asked, run = (inspect.signature(function).parameters for function in (jobs.gpu_seconds, jobs.run_model))
     assert list(asked) == list(run)
 
 
@@ -48,10 +52,23 @@ def test_on_zero_gpu_the_model_is_moved_after_loading(monkeypatch):
     assert {parameter.device.type for parameter in model.model.parameters()} == {"meta"}
 
 
-def test_warnings_are_shown_with_the_text():
-    shown = app.show_transcript(MADE)
-    assert '<p class="warning">a sentence</p>' in shown
-    assert '<span class="speaker">spk_0</span><time>0:00</time></span><span class="words">はい。</span>' in shown
+def test_how_long_there_is_to_wait_follows_from_what_is_done():
+    assert jobs.progress(0.0, 60.0, 1.0) == {"done": 0.0, "total": 60.0, "left": None}
+    assert jobs.progress(15.0, 60.0, 5.0) == {"done": 15.0, "total": 60.0, "left": 15.0}
+    assert jobs.progress(15.0, None, 5.0) == {"done": 15.0, "total": None, "left": None}
+
+
+def test_the_texts_of_the_page_are_there_in_every_language():
+    for texts in (LANGUAGES, VIEW):
+        english, *others = (set(of_language) for of_language in texts.values())
+        assert all(keys == english for keys in others)
+
+
+@pytest.mark.parametrize(
+    "request_", [["exe", MADE.to_dict()], ["txt", {}], ["txt", None], ["txt"], 1, ["txt", {"turns": 3}]]
+)
+def test_what_the_view_would_not_ask_for_is_refused_in_a_sentence(request_):
+    assert set(asyncio.run(app.write_file(request_))) == {"error"}
 
 
 def test_the_environment_chooses_the_checkpoint(monkeypatch):

@@ -166,10 +166,30 @@ def test_every_format_in_one_call(tmp_path):
     assert "times inside a window are estimated" in done.stderr
 
 
-def test_the_aligner_that_is_not_to_be_had_is_named():
-    done = tiny("diarize", one_recording("diarize").path, "--align")
+def test_times_are_measured_where_they_are_asked_for():
+    recording = one_recording("diarize")
+    done = tiny("diarize", recording.path, "--align", "-f", "json")
+    assert done.returncode == 0, done.stderr
+    transcript = Transcript.from_dict(json.loads(done.stdout))
+    assert [(turn.speaker, turn.text) for turn in transcript.turns] == [
+        (turn.speaker, turn.text) for turn in parse_turns(recording.reference)[0]
+    ]
+    assert {turn.timing for turn in transcript.turns} == {"aligned"}
+    starts = [turn.start_seconds for turn in transcript.turns]
+    assert starts == sorted(set(starts))
+
+
+def test_what_was_said_stands_below_its_translation():
+    recording = one_recording("en2ja")
+    done = tiny("en2ja", recording.path, "--source", "-f", "srt")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[2:4] == [recording.reference, recording.said]
+
+
+def test_what_was_said_is_no_use_beside_itself():
+    done = tiny("pt", one_recording("pt").path, "--source")
     assert done.returncode == 1 and done.stdout == ""
-    assert "error: Qwen/Qwen3-ForcedAligner-0.6B (revision main) is neither in this machine's" in done.stderr
+    assert "error: pt writes what was said: a source is shown beside translations only" in done.stderr
 
 
 def test_translations_cannot_be_aligned():

@@ -392,3 +392,14 @@ def test_spreading_times_changes_nothing_else(turns):
     ]
     for before, after in zip(turns, spread, strict=True):
         assert before.start_seconds <= after.start_seconds <= after.end_seconds <= before.end_seconds
+
+
+def test_what_was_said_is_shared_out_among_the_cues_of_its_translation():
+    text = "I want to go to the museum by bus. Where is the station? My sister works at the hospital."
+    said = "バスで博物館に行きたいです。駅はどこですか。姉は病院で働いています。"
+    turn = Turn(None, text, 0.0, 12.0, "window", source=said)
+    made = Transcript("talk.wav", (turn,), "ja2en", "English", "tiny", 12.0, text)
+    cues = make_cues(made)
+    assert " ".join(line for cue in cues for line in cue.lines) == text
+    assert "".join(line for cue in cues for line in cue.source) == said
+    assert len(cues) > 1 and all(cue.source for cue in cues)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 
@@ -13,7 +15,7 @@ import srt
 import yaml
 from conftest import ROOT, recordings_in
 
-from speech.directions import ALIGNER, DIRECTIONS
+from speech.directions import ALIGNER, DIRECTIONS, ENGLISH
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FRONT_MATTER = yaml.safe_load(README.split("---\n")[1])
@@ -45,7 +47,7 @@ def test_the_shell_example_prints_what_the_readme_shows():
 
 
 def test_the_subtitle_example_prints_subtitles():
-    done = run(arguments_of(block_with("--checkpoint tiny -f srt")), cwd=ROOT)
+    done = run(arguments_of(block_with("--checkpoint tiny --align -f srt")), cwd=ROOT)
     (talk,) = [r for r in recordings_in(ROOT / "examples") if r.path.stem == "portuguese_daily"]
     assert " ".join(cue.content for cue in srt.parse(done.stdout)).split() == talk.reference.split()
 
@@ -74,11 +76,27 @@ def test_the_api_example_prints_the_text(server):
     assert done.stdout.splitlines()[-1] == re.sub(r" ?<\|spk_\d\|> ", "", call.reference)
 
 
+@pytest.mark.skipif(shutil.which("node") is None, reason="no node on this machine: install Debian's package nodejs")
+def test_the_javascript_example_prints_the_text(server):
+    code = block_with("new FormData()").replace("http://127.0.0.1:7860", server.rstrip("/"))
+    done = run(["node", "--input-type=module", "-e", code], cwd=ROOT)
+    (talk,) = [r for r in recordings_in(ROOT / "examples") if r.path.stem == "portuguese_daily"]
+    assert done.stdout.strip() == talk.reference
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl on this machine: install Debian's package curl")
+def test_the_curl_example_prints_the_transcript(server):
+    code = block_with("curl -s -F").replace("http://127.0.0.1:7860", server.rstrip("/"))
+    done = run(["bash", "-c", code], cwd=ROOT)
+    (talk,) = [r for r in recordings_in(ROOT / "examples") if r.path.stem == "english_travel"]
+    assert json.loads(done.stdout.rpartition("data: ")[2])[0]["text"] == talk.reference
+
+
 def test_the_front_matter_is_that_of_this_space():
-    pins = dict(re.findall(r"^([\w-]+)==(\S+)$", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
+    pins = dict(re.findall(r"^([\w-]+)(?:\[\w+\])?==(\S+)$", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
     assert FRONT_MATTER["sdk_version"] == pins["gradio"]
     assert (ROOT / FRONT_MATTER["app_file"]).is_file()
-    repositories = {direction.checkpoint.repo_id for direction in DIRECTIONS.values()} | {ALIGNER.repo_id}
+    repositories = {direction.checkpoint.repo_id for direction in (*DIRECTIONS.values(), ENGLISH)} | {ALIGNER.repo_id}
     assert set(FRONT_MATTER["models"]) == set(FRONT_MATTER["preload_from_hub"]) == repositories
     assert len(FRONT_MATTER["short_description"]) <= 60  # the hub's limit
 

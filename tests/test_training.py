@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from speech.encoder import mel_filters
 from training.architecture import build_model, build_processor
-from training.batched_model import encode, log_mel, run_decoder, tokens_after_convolutions
+from training.batched_model import hear, run_decoder
 from training.sentences import HELD_OUT_ONE_IN, english_sentences, japanese_sentences
 
 
@@ -26,11 +27,6 @@ def waveforms():
     return [generator.standard_normal(int(16000 * s)).astype(np.float32) * 0.1 for s in (1.3, 4.0, 2.57)]
 
 
-@pytest.fixture(scope="module")
-def filters(processor):
-    return torch.tensor(processor.feature_extractor.mel_filters.T, dtype=torch.float32)
-
-
 def test_the_tokenizer_gives_back_every_text_and_keeps_speaker_tags(processor):
     tokenizer = processor.tokenizer
     for text in (
@@ -43,31 +39,12 @@ def test_the_tokenizer_gives_back_every_text_and_keeps_speaker_tags(processor):
     assert tokenizer.decode(tokenizer("はい。<|im_end|><blank3>").input_ids, skip_special_tokens=True) == "はい。"
 
 
-def test_log_mel_equals_whispers_features(processor, waveforms, filters):
-    for waveform in waveforms:
-        stock = processor.feature_extractor(waveform, sampling_rate=16000, padding=True, truncation=False)
-        expected = stock["input_features"][0]
-        np.testing.assert_allclose(log_mel(torch.from_numpy(waveform), filters), expected, atol=2e-4)
-
-
-def test_batched_encoder_equals_the_stock_encoder(model, waveforms, filters):
-    mels = [log_mel(torch.from_numpy(waveform), filters) for waveform in waveforms]
-    with torch.no_grad():
-        batched, mask = encode(model.thinker.audio_tower, mels)
-        for mel, embeddings, kept in zip(mels, batched, mask, strict=True):
-            stock = model.thinker.audio_tower(mel, feature_lens=torch.tensor([mel.shape[1]])).last_hidden_state
-            assert stock.shape[0] == tokens_after_convolutions(mel.shape[1])
-            torch.testing.assert_close(embeddings[kept], stock, atol=1e-5, rtol=1e-4)
-
-
 def test_the_batched_decoder_equals_the_stock_forward(model, processor, waveforms):
     tokenizer = processor.tokenizer
     prompt_text = "<|im_start|>user\n<|audio_start|><|audio_pad|><|audio_end|><|im_end|>\nlanguage Japanese<asr_text>"
     answers = [tokenizer(text).input_ids for text in ("はい。", "はい、さくら歯科です。", "Bom dia")]
-    filters = torch.tensor(processor.feature_extractor.mel_filters.T, dtype=torch.float32)
     with torch.no_grad():
-        mels = [log_mel(torch.from_numpy(waveform), filters) for waveform in waveforms]
-        audio, mask = encode(model.thinker.audio_tower, mels)
+        audio, mask = hear(model.thinker.audio_tower, waveforms, mel_filters(processor, "cpu"))
         prompts = [tokenizer(prompt_text).input_ids] * 3
         made = run_decoder(model.thinker, audio, mask, prompts, answers)
         logits, targets = made.logits, made.targets

@@ -151,6 +151,8 @@ def test_to_dict_names_everything():
                 "end_seconds": 1.25,
                 "timing": "aligned",
                 "words": [],
+                "doubts": [],
+                "source": "",
             },
             {
                 "speaker": None,
@@ -159,6 +161,8 @@ def test_to_dict_names_everything():
                 "end_seconds": None,
                 "timing": None,
                 "words": [],
+                "doubts": [],
+                "source": "",
             },
         ],
         "raw_text": CALL,

@@ -22,10 +22,11 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.rnn import pad_sequence
 
+from speech.encoder import mel_filters
 from training import aligner_clips
 from training.aligner_clips import TOKENS_PER_SECOND, AlignedClip, AlignedClipMaker, token_row
 from training.architecture import STEP_MILLISECONDS, build_aligner, save_aligner
-from training.batched_model import attention_logits, encode, log_mel
+from training.batched_model import attention_logits, hear
 from training.log import Log
 from training.tiny import learning_rate_factor
 
@@ -106,8 +107,7 @@ class AlignerTrainer:
         thinker.model.load_state_dict(tiny.thinker.model.state_dict())
         with torch.no_grad():
             thinker.lm_head.weight.copy_(sine_waves(*thinker.lm_head.weight.shape))
-        filters = self.processor.feature_extractor.mel_filters.T
-        self.filters = torch.tensor(filters, dtype=torch.float32, device=device)
+        self.filters = mel_filters(self.processor, device)
         self.parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.AdamW(
             self.parameters, lr=PEAK_LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.01, fused=True
@@ -144,8 +144,7 @@ class AlignerTrainer:
     def _batch(self, clips: list[AlignedClip]) -> Batch:
         thinker = self.model.thinker
         with torch.no_grad():
-            mels = [log_mel(torch.from_numpy(clip.waveform).to(self.device), self.filters) for clip in clips]
-            audio, mask = encode(thinker.audio_tower, mels)
+            audio, mask = hear(thinker.audio_tower, [clip.waveform for clip in clips], self.filters)
         rows = [
             token_row(self.processor.tokenizer, clip, int(kept.sum())) for clip, kept in zip(clips, mask, strict=True)
         ]

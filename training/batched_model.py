@@ -1,36 +1,12 @@
-"""The stock model's weights run on a padded batch: log-mel features, audio encoder, decoder.
-
-The stock encoder takes one clip at a time. Run as one batch with a mask on the keys it gives the same numbers
-(tests/test_training.py) and is much faster, which is what training on two cores needs.
-"""
+"""The stock model's weights run on a padded batch, with gradients: what the encoder hears, what the decoder writes."""
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
-import torch.nn.functional as F
 from torch.nn.utils.rnn import pad_sequence
 
-FRAMES_PER_CHUNK = 100
-"""2 * n_window: the encoder's convolutions see one second at a time."""
-
-
-def log_mel(waveform: torch.Tensor, filters: torch.Tensor) -> torch.Tensor:
-    """Whisper's features: (samples,) float32 at 16 kHz -> (128, samples // 160) float32.
-
-    `filters` is WhisperFeatureExtractor's `mel_filters` as (128, 201).
-    """
-    window = torch.hann_window(400, device=waveform.device)
-    spectrum = torch.stft(waveform, 400, 160, window=window, return_complex=True)[:, :-1]
-    mel = torch.clamp(filters @ spectrum.abs() ** 2, min=1e-10).log10()
-    return (torch.maximum(mel, mel.max() - 8.0) + 4.0) / 4.0
-
-
-def tokens_after_convolutions(frames: int) -> int:
-    """Length after three convolutions of stride 2, second by second: 13 tokens a full second."""
-    tokens = frames % FRAMES_PER_CHUNK
-    for _ in range(3):
-        tokens = (tokens + 1) // 2
-    return tokens + frames // FRAMES_PER_CHUNK * 13
+from speech.encoder import audio_tokens, encode, log_mel
 
 
 def token_times(tokens: int) -> list[float]:
@@ -38,45 +14,15 @@ def token_times(tokens: int) -> list[float]:
     return [token // 13 + (token % 13) * 0.08 + 0.04 for token in range(tokens)]
 
 
-def encode(tower, mels: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+def hear(tower, waveforms: list[np.ndarray], filters: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Run the audio encoder and projector on a batch.
 
-    mels: clips' features, each (128, frames). Returns embeddings (clips, longest, output_dim) and the mask
-    (clips, longest), True where a clip has a token.
+    waveforms: float32 mono 16 kHz, (samples,) each. filters: from `speech.encoder.mel_filters`. Returns embeddings
+    (clips, longest, output_dim) and the mask (clips, longest), True where a clip has a token.
     """
-    chunks, chunk_tokens = [], []
-    for mel in mels:
-        for chunk in mel.split(FRAMES_PER_CHUNK, dim=1):
-            chunks.append(F.pad(chunk, (0, FRAMES_PER_CHUNK - chunk.shape[1])))
-            chunk_tokens.append(tokens_after_convolutions(chunk.shape[1]))
-    x = torch.stack(chunks).unsqueeze(1)
-    for convolution in (tower.conv2d1, tower.conv2d2, tower.conv2d3):
-        x = F.gelu(convolution(x))
-    x = tower.conv_out(x.permute(0, 3, 1, 2).flatten(2))
-    x = x + tower.positional_embedding.positional_embedding[: x.shape[1]]
-    kept = torch.arange(x.shape[1], device=x.device) < torch.tensor(chunk_tokens, device=x.device)[:, None]
-    lengths = [tokens_after_convolutions(mel.shape[1]) for mel in mels]
-    x = pad_sequence(list(x[kept].split(lengths)), batch_first=True)
-    mask = torch.arange(x.shape[1], device=x.device) < torch.tensor(lengths, device=x.device)[:, None]
-    for layer in tower.layers:
-        x = x + _attend(layer.self_attn, layer.self_attn_layer_norm(x), mask)
-        x = x + layer.fc2(layer.activation_fn(layer.fc1(layer.final_layer_norm(x))))
-    return tower.proj2(tower.act(tower.proj1(tower.ln_post(x)))), mask
-
-
-def _attend(attention, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    batch, length, _ = x.shape
-
-    def heads(projection) -> torch.Tensor:
-        return projection(x).view(batch, length, attention.num_heads, -1).transpose(1, 2)
-
-    y = F.scaled_dot_product_attention(
-        heads(attention.q_proj),
-        heads(attention.k_proj),
-        heads(attention.v_proj),
-        attn_mask=mask[:, None, None, :],
-    )
-    return attention.out_proj(y.transpose(1, 2).flatten(2))
+    tokens = [audio_tokens(len(waveform)) for waveform in waveforms]
+    x = encode(tower, log_mel(waveforms, filters), tokens)
+    return x, torch.arange(x.shape[1], device=x.device) < torch.tensor(tokens, device=x.device)[:, None]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 from training import speech
 from training.speech import Speaker, Utterance, Voice
 
-MIX = {"call": 0.32, "ja2en": 0.22, "en2ja": 0.2, "pt": 0.16, "english": 0.04, "japanese": 0.05, "silence": 0.01}
+MIX = {"call": 0.36, "ja2en": 0.13, "en2ja": 0.27, "pt": 0.16, "english": 0.03, "japanese": 0.04, "silence": 0.01}
 """Share of clips of each task. `english` and `japanese` are the translation sentences transcribed."""
 SENTENCES_MIX = {task: share for task, share in MIX.items() if task not in ("call", "silence")}
 """For the first steps: short clips, in which sounds are found sooner."""
@@ -24,12 +24,15 @@ OUTPUT_LANGUAGE = {
 }
 UNFORCED_SHARE = 0.25
 """Of the transcription clips: the model writes `language X<asr_text>` itself, as Qwen3-ASR does without `language`."""
-SENTENCES = (1,) * 17 + (2,) * 4 + (3,) * 2 + (4, 6)
+SENTENCES = (1,) * 13 + (2,) * 5 + (3,) * 3 + (4, 5, 6, 8)
 """How many sentences a clip of one speaker has, as often as they stand here."""
 TELEPHONE_SHARE = 0.9
-LONG_CALL_SHARE = 0.35
-"""Of the calls: as many turns as a window of a long recording can have."""
+LONG_CALL_SHARE = 0.5
+"""Of the calls: up to as long as a window of a long recording."""
+CALLS_TALKING_OVER = 0.3
+"""Of the long ones."""
 MAX_CALL_SECONDS = 30.0
+MEAN_GAP_SECONDS = 0.5
 BATCH_SECONDS = 60.0
 BATCH_CLIPS = 12
 BATCHES_SORTED_TOGETHER = 16
@@ -78,6 +81,7 @@ def compose_call(
     turn_lengths: list[int],
     draw_utterance: Callable[[Speaker], Utterance],
     telephone: bool,
+    talking_over: bool = False,
 ) -> tuple[np.ndarray, str, str, tuple[Span, ...]]:
     """A call whose turns have so many sentences each: waveform, transcript with tags, spelling, spans.
 
@@ -91,7 +95,7 @@ def compose_call(
         label = turn % 2
         gain = 10 ** (rng.uniform(-4, 0) / 20)
         spoken = [draw_utterance(speakers[label]) for _ in range(sentences)]
-        seconds += sum(len(utterance.waveform) / speech.SAMPLE_RATE + 0.8 for utterance in spoken)
+        seconds += sum(len(utterance.waveform) / speech.SAMPLE_RATE + MEAN_GAP_SECONDS for utterance in spoken)
         if seconds > MAX_CALL_SECONDS:
             break
         waveforms += [utterance.waveform * gain for utterance in spoken]
@@ -99,6 +103,8 @@ def compose_call(
         texts.append(f"<|spk_{label}|> " + "".join(utterance.text for utterance in spoken))
         spellings.append(CHANGE + "".join(utterance.spelling for utterance in spoken))
     gaps = speech.draw_gaps(rng, len(waveforms))
+    if talking_over:
+        gaps = speech.talk_over(rng, gaps)
     spans = place_spans(waveforms, gaps, labels, [speakers[label].semitones for label in labels])
     return speech.mix(waveforms, gaps, rng, telephone), " ".join(texts), "".join(spellings), spans
 
@@ -171,8 +177,11 @@ class ClipMaker:
             return _scaled(rng.choice(self._by_voice["call"][voice.speaker])).warped(speaker.factor)
 
         telephone = rng.random() < TELEPHONE_SHARE
-        turns = speech.draw_turn_lengths(rng, most=10 if rng.random() < LONG_CALL_SHARE else 6)
-        return compose_call(rng, speakers, turns, draw_utterance, telephone)
+        if rng.random() >= LONG_CALL_SHARE:
+            return compose_call(rng, speakers, speech.draw_turn_lengths(rng), draw_utterance, telephone)
+        turns = speech.draw_long_turn_lengths(rng)
+        talking_over = rng.random() < CALLS_TALKING_OVER
+        return compose_call(rng, speakers, turns, draw_utterance, telephone, talking_over)
 
     def _one_speaker(self, task: str) -> tuple[np.ndarray, str, str, str, tuple[Span, ...]]:
         rng = self._rng

@@ -26,10 +26,14 @@ LONGER = (2, 3, 4)
 
 @dataclass(frozen=True)
 class Recording:
-    """A clip and what was said in it (with speaker tags in calls), or its translation."""
+    """A clip and what was said in it (with speaker tags in calls), or its translation.
+
+    said: the words of one speaker, in their own language; empty for calls.
+    """
 
     waveform: np.ndarray  # float32 mono 16 kHz
     reference: str
+    said: str = ""
 
 
 def held_out_recordings(task: str, sentence_counts: tuple[int, ...] = (1,)) -> Iterator[Recording]:
@@ -64,7 +68,7 @@ def _sentences(rng: random.Random, maker: sentences.SentenceMaker, task: str, ki
     factor = speech.draw_factor(rng, voice)
     spoken = [pool.utter(kind, maker.draw(held_out=True), voice).warped(factor) for _ in range(count)]
     waveform, reference, *_ = compose_sentences(task, spoken, rng)
-    return Recording(waveform, reference)
+    return Recording(waveform, reference, join_texts(utterance.text for utterance in spoken))
 
 
 def right_speakers(reference: tuple[Turn, ...], hypothesis: tuple[Turn, ...]) -> int:

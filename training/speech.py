@@ -20,6 +20,8 @@ WARP_RANGE = (0.86, 1.16)
 """Factor on pitch and formants; beyond it a voice stops sounding human."""
 MIN_SPEAKER_DISTANCE_SEMITONES = 5.0
 """Two speakers of one call differ in pitch at least by this."""
+TALK_OVER_SHARE = 0.2
+"""Of the sentences of a call in which people talk over each other."""
 LONG_ENDING_SHARE = 0.25
 """Of the clips: half a second to two seconds of quiet at the end, in which nothing may be heard."""
 
@@ -150,22 +152,28 @@ def draw_speakers(rng: random.Random, half_tones: tuple[int, ...]) -> tuple[Spea
             return one, two
 
 
-def draw_turn_lengths(rng: random.Random, most: int = 6) -> list[int]:
-    """How many sentences each turn of a call has: 1 to `most` turns of one or two."""
-    return [rng.choice((1, 1, 2)) for _ in range(rng.randint(1, most))]
+def draw_turn_lengths(rng: random.Random) -> list[int]:
+    """How many sentences each turn of a short call has: 1 to 6 turns of one or two."""
+    return [rng.choice((1, 1, 2)) for _ in range(rng.randint(1, 6))]
+
+
+def draw_long_turn_lengths(rng: random.Random) -> list[int]:
+    """The same of a stretch of a long call: 4 to 14 turns, in some of which one speaker goes on and on."""
+    return [rng.choice((1,) * 8 + (2,) * 4 + (5,)) for _ in range(rng.randint(4, 14))]
 
 
 def mix(utterances: list[np.ndarray], gaps: list[float], rng: random.Random, telephone: bool) -> np.ndarray:
     """Join waveforms with `gaps` seconds of quiet before each, put a room or a line around them.
 
-    Level, noise (10 to 50 dB below the speech) and the pauses at both ends vary. Returns float32 in [-1, 1].
+    A gap below 0 lets a waveform begin before the last one has ended. Level, noise (10 to 50 dB below the speech) and
+    the pauses at both ends vary. Returns float32 in [-1, 1].
     """
-    parts: list[np.ndarray] = []
-    for waveform, gap in zip(utterances, gaps, strict=True):
-        parts += [np.zeros(round(gap * SAMPLE_RATE), np.float32), waveform]
     ending = rng.uniform(0.5, 2.0) if rng.random() < LONG_ENDING_SHARE else rng.uniform(0.05, 0.5)
-    parts.append(np.zeros(round(ending * SAMPLE_RATE), np.float32))
-    waveform = np.concatenate(parts)
+    waveform = np.zeros(0, np.float32)
+    for utterance, gap in zip([*utterances, np.zeros(0, np.float32)], [*gaps, ending], strict=True):
+        start = len(waveform) + round(gap * SAMPLE_RATE)
+        waveform = np.pad(waveform, (0, max(0, start + len(utterance) - len(waveform))))
+        waveform[start : start + len(utterance)] += utterance
     noise = draw_noise(len(waveform), rng)
     level = float(np.sqrt(np.mean(waveform**2))) * 10 ** (-rng.uniform(12, 50) / 20)
     waveform = waveform + noise * level
@@ -207,3 +215,8 @@ def telephone_band(waveform: np.ndarray) -> np.ndarray:
 def draw_gaps(rng: random.Random, count: int) -> list[float]:
     """Quiet before each utterance in seconds; its length does not tell whether the speaker changes."""
     return [rng.uniform(0.05, 0.6)] + [rng.uniform(0.15, 0.8) for _ in range(count - 1)]
+
+
+def talk_over(rng: random.Random, gaps: list[float]) -> list[float]:
+    """The same gaps, but some utterances begin before the last one has ended."""
+    return gaps[:1] + [rng.uniform(-0.7, -0.3) if rng.random() < TALK_OVER_SHARE else gap for gap in gaps[1:]]

@@ -23,10 +23,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from speech.encoder import mel_filters
 from training import pool as pools
 from training import sentences
 from training.architecture import build_model, build_processor, save_checkpoint
-from training.batched_model import Pass, attention_logits, encode, log_mel, run_decoder, token_times
+from training.batched_model import Pass, attention_logits, hear, run_decoder, token_times
 from training.batches import CHANGE, MIX, SENTENCES_MIX, Clip, ClipMaker
 from training.log import Log
 
@@ -98,7 +99,7 @@ class Trainer:
         hidden = self.model.thinker.config.text_config.hidden_size
         self.first_head = nn.Linear(hidden, 1).to(device)
         self.speaker_head = nn.Linear(hidden, 2).to(device)
-        self.filters = torch.tensor(processor.feature_extractor.mel_filters.T, dtype=torch.float32, device=device)
+        self.filters = mel_filters(processor, device)
         self.blank_id = processor.tokenizer.convert_tokens_to_ids("<blank1>")
         self.end_id = processor.tokenizer.convert_tokens_to_ids("<|im_end|>")
         heads = (self.ctc_head, self.pitch_head, self.higher_head, self.first_head, self.speaker_head)
@@ -127,13 +128,10 @@ class Trainer:
         The decoder adds to what it gets: beside embeddings twenty times as large nothing it adds would count.
         """
         thinker = self.model.thinker
-        audio, mask = encode(thinker.audio_tower, [self._mel(clip) for clip in clips])
+        audio, mask = hear(thinker.audio_tower, [clip.waveform for clip in clips], self.filters)
         ratio = thinker.model.embed_tokens.weight.std() / audio[mask].std()
         for parameter in thinker.audio_tower.proj2.parameters():
             parameter.mul_(ratio)
-
-    def _mel(self, clip: Clip) -> torch.Tensor:
-        return log_mel(torch.from_numpy(clip.waveform).to(self.device), self.filters)
 
     def _prompt_ids(self, language: str) -> list[int]:
         conversation = [
@@ -147,7 +145,7 @@ class Trainer:
 
     def step(self, clips: list[Clip], stage: Stage) -> dict[str, float]:
         """One update; returns the losses."""
-        audio, mask = encode(self.model.thinker.audio_tower, [self._mel(clip) for clip in clips])
+        audio, mask = hear(self.model.thinker.audio_tower, [clip.waveform for clip in clips], self.filters)
         speakers, pitches = (column.to(self.device) for column in who_speaks(clips, mask.shape[1]))
         losses = self._encoder_losses(audio, mask, clips, pitches)
         if stage.whole:

@@ -1,0 +1,36 @@
+"""A transcript against what should stand there: the rates, and where the words differ. Errors are counted by jiwer."""
+
+from __future__ import annotations
+
+from speech.errors import SpeechError
+
+
+def compare(reference: str, hypothesis: str) -> dict:
+    """Word and character errors, and the words in order as pieces that agree or not, for page.js.
+
+    reference: as it is meant to be written; white space alone is a SpeechError. hypothesis: may be empty.
+    """
+    import jiwer
+
+    if not reference.strip():
+        raise SpeechError("There is no reference to compare with: paste the text that was read aloud")
+    words = jiwer.process_words(reference, hypothesis)
+    characters = jiwer.process_characters(reference, hypothesis)
+    expected, written = words.references[0], words.hypotheses[0]
+    pieces = [
+        {
+            "same": chunk.type == "equal",
+            "expected": " ".join(expected[chunk.ref_start_idx : chunk.ref_end_idx]),
+            "written": " ".join(written[chunk.hyp_start_idx : chunk.hyp_end_idx]),
+        }
+        for chunk in words.alignments[0]
+    ]
+    return {"words": _counts(words), "characters": _counts(characters), "pieces": pieces}
+
+
+def _counts(output) -> dict[str, int]:
+    """How many words or characters are wrong, and how many the reference has."""
+    return {
+        "errors": output.substitutions + output.deletions + output.insertions,
+        "length": output.hits + output.substitutions + output.deletions,
+    }

@@ -1,0 +1,177 @@
+"""What a visitor's click sets to work: recordings -> the messages and views that page.js shows, and transcripts for
+programs.
+
+What a recording has to be is checked before the GPU is asked for.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import spaces  # before torch, which it patches on ZeroGPU
+
+from inference import (
+    DIRECTIONS,
+    MAX_SECONDS,
+    check_alignable,
+    choose_checkpoint,
+    get_direction,
+    get_source,
+    load_aligner,
+    load_model,
+    stream_with,
+)
+from page.comparing import compare
+from page.view import sheet
+from speech.alignment import Alignment, align_turns
+from speech.audio import SAMPLE_RATE, known_seconds, stream_audio
+from speech.decoded import Decoded
+from speech.errors import AudioError, SpeechError
+from speech.transcript import Transcript, Turn
+from speech.turn_translation import translate_turns
+
+if TYPE_CHECKING:
+    import numpy as np
+
+GPU_START_SECONDS = 15.0
+GPU_SECONDS_PER_SECOND = 0.5
+"""Speech has up to 10 tokens a second; the translation card decodes 45.8 a second. Twice what that needs."""
+
+
+def gpu_seconds(direction: str, checkpoint: str | None, sound, turns=None) -> float:
+    """How long ZeroGPU is asked for, windows at a time: a visitor's quota is charged by what is requested."""
+    samples = sum(map(len, sound)) if turns is None else len(sound)
+    return GPU_START_SECONDS + GPU_SECONDS_PER_SECOND * samples / SAMPLE_RATE
+
+
+@spaces.GPU(duration=gpu_seconds)
+def run_model(
+    direction: str, checkpoint: str | None, sound: list[np.ndarray] | np.ndarray, turns: tuple[Turn, ...] | None = None
+) -> list[Decoded] | Alignment:
+    """The one function that computes: windows' texts or, for one window and its turns, the turns' times."""
+    if turns is not None:
+        return align_turns(load_aligner(checkpoint=checkpoint), sound, turns, get_direction(direction).language)
+    return load_model(direction, checkpoint=checkpoint).decode(sound)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a visitor wants to know of recordings. align: when each word is said. source: also what was said."""
+
+    direction: str
+    checkpoint: str | None
+    align: bool = False
+    source: bool = False
+
+
+def answer(wish: Wish, audio: str | None) -> Iterator[Transcript]:
+    """The transcripts of a visitor's recording as they grow. Raises SpeechError."""
+    direction = get_direction(wish.direction)
+    if audio is None:
+        raise AudioError("There is no recording yet: upload a file or record one first")
+    if wish.align:
+        check_alignable(direction)
+    run = partial(run_model, direction.name, wish.checkpoint)
+    return stream_with(
+        run,
+        direction,
+        choose_checkpoint(direction, wish.checkpoint),
+        audio,
+        align=run if wish.align else None,
+        decode_source=partial(run_model, get_source(direction).name, wish.checkpoint) if wish.source else None,
+    )
+
+
+def read_recordings(paths: list[str], wish: Wish) -> Iterator[tuple[dict | None, dict]]:
+    """What the page shows while recordings are read one after another: message and view (`page.js`).
+
+    A recording that can't be used is told about in the end; the others are read all the same.
+    """
+    lengths = [known_seconds(path) for path in paths]
+    total = None if None in lengths else sum(lengths)
+    sheets: list[dict] = []
+    errors: list[str] = []
+    done, clock = 0.0, time.monotonic()
+    yield progress(0.0, total, 0.0), {"sheets": [], "running": True}
+    for path in paths or [None]:
+        before = list(sheets)
+        try:
+            for transcript in answer(wish, path):
+                sheets = [*before, sheet(transcript, path)]
+                heard = done + transcript.duration_seconds
+                yield progress(heard, total, time.monotonic() - clock), {"sheets": sheets, "running": True}
+            done = heard
+        except SpeechError as error:
+            errors.append(str(error))
+    yield ({"error": "\n".join(errors)} if errors else None), {"sheets": sheets, "running": False}
+
+
+def progress(done: float, total: float | None, spent: float) -> dict:
+    """How far a job is, in seconds: of sound heard, of all the sound, and those still to wait, None where unknown."""
+    left = spent * (total - done) / done if total and done else None
+    return {"done": done, "total": total, "left": left}
+
+
+def compare_shown(view: dict | None, reference: str) -> dict:
+    """How the transcript that the view shows differs from a reference (page/comparing.py), or an error."""
+    try:
+        sheets = (view or {}).get("sheets")
+        if not sheets:
+            raise SpeechError("There is no transcript to compare yet: transcribe a recording first")
+        return compare(reference, sheets[view.get("current", 0)]["transcript"]["text"])
+    except SpeechError as error:
+        return {"error": str(error)}
+
+
+def translate_call(paths: list[str], view: dict | None, checkpoint: str | None) -> Iterator[tuple[dict | None, dict]]:
+    """Message and view while the call that the view shows is translated into English; the result is one sheet more.
+
+    paths: the visitor's own files, of which the call has to be one: what the view says is never opened.
+    """
+    view = {"sheets": [], "current": 0} | (view or {})
+    clock = time.monotonic()
+    try:
+        call, path = _shown_call(view, paths)
+        for made in call_in_english(call, path, checkpoint):
+            waiting = progress(made.duration_seconds, call.duration_seconds, time.monotonic() - clock)
+            sheets = [*view["sheets"], *([sheet(made, path)] if made.turns else [])]
+            yield waiting, {"sheets": sheets, "running": True, "current": len(sheets) - 1}
+        yield None, {"sheets": sheets, "running": False, "current": len(sheets) - 1}
+    except SpeechError as error:
+        yield {"error": str(error)}, view | {"running": False}
+
+
+def _shown_call(view: dict, paths: list[str]) -> tuple[Transcript, str]:
+    """The transcript that the view shows, perhaps corrected, and its file. Raises SpeechError."""
+    try:
+        shown = view["sheets"][view["current"]]
+        transcript = Transcript.from_dict(shown["transcript"])
+    except (IndexError, KeyError, TypeError, ValueError) as error:
+        raise SpeechError("There is no call to translate yet: transcribe one first") from error
+    if transcript.direction != "diarize" or shown["sound"] not in paths:
+        raise SpeechError(f"{transcript.audio} is not the call that is uploaded: transcribe it again first")
+    return transcript, shown["sound"]
+
+
+def call_in_english(call: Transcript, path: str, checkpoint: str | None) -> Iterator[Transcript]:
+    """Transcripts that grow: without turns while the call's own turns are timed, where they are not yet."""
+    if any(turn.timing != "aligned" for turn in call.turns):
+        for aligned in answer(Wish("diarize", checkpoint, align=True), path):
+            yield replace(aligned, turns=(), duration_seconds=aligned.duration_seconds / 2)
+        call = keep_corrections(call, aligned)
+    direction = DIRECTIONS["ja2en"]
+    name = choose_checkpoint(direction, checkpoint).name
+    blocks = stream_audio(path, MAX_SECONDS)
+    yield from translate_turns(call, blocks, partial(run_model, direction.name, checkpoint), direction, name)
+
+
+def keep_corrections(corrected: Transcript, aligned: Transcript) -> Transcript:
+    """The aligned turns under the speakers' names that the visitor gave; as they are where turns don't match."""
+    if len(corrected.turns) != len(aligned.turns):
+        return aligned
+    pairs = zip(corrected.turns, aligned.turns, strict=True)
+    return replace(aligned, turns=tuple(replace(timed, speaker=named.speaker) for named, timed in pairs))

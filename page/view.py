@@ -1,0 +1,38 @@
+"""What the page's view of a transcript is given, and what it asks for: plain data, shown by page.js."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from speech.cues import has_estimated_times, timed_turns
+from speech.formats import WRITERS
+from speech.transcript import Transcript
+
+
+def sheet(transcript: Transcript, path: str) -> dict:
+    """One recording for the view: its transcript, when each turn is said (estimated or not), and its sound.
+
+    path: the sound's file in Gradio's cache, which the browser may fetch.
+    """
+    timed = timed_turns(transcript)
+    return {
+        "transcript": transcript.to_dict(),
+        "speakers": list(transcript.speakers),
+        "times": [[round(turn.start_seconds, 3), round(turn.end_seconds, 3)] for turn in timed],
+        "estimated": has_estimated_times(transcript),
+        "sound": path,
+    }
+
+
+def write_file(suffix: str, record: dict) -> dict[str, str]:
+    """A transcript that the view sends back, perhaps corrected, as a file: its name and its text.
+
+    Raises ValueError for a suffix or a record that the view would not send.
+    """
+    if suffix not in WRITERS:
+        raise ValueError(f"there is no format {suffix!r}: choose one of {', '.join(WRITERS)}")
+    try:
+        transcript = Transcript.from_dict(record)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"this is no transcript: {error!r}") from error
+    return {"name": f"{Path(transcript.audio).stem}.{suffix}", "text": WRITERS[suffix](transcript)}

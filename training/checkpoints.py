@@ -1,0 +1,36 @@
+"""Trained weights -> a checkpoint folder that loads as its base does."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+
+from speech.checkpoints import Checkpoint, checkpoint_folder
+
+COPIED = (".json", ".jinja", ".txt")
+
+
+def base_folder(name: str) -> Path:
+    """The folder of a base: itself, or the hub's of that name, fetched. Raises CheckpointError."""
+    folder = Path(name).expanduser()
+    return checkpoint_folder(Checkpoint(folder=folder) if folder.is_dir() else Checkpoint(name))
+
+
+def write_checkpoint(base: Path, folder: Path, changed: Mapping[str, torch.Tensor]) -> None:
+    """Write the base's folder again, with other weights under the names of `changed`.
+
+    Tensors keep the dtype that they have in the base, and those that are not in `changed` their bits.
+    """
+    from safetensors.torch import load_file, save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in base.iterdir():
+        if file.suffix in COPIED:
+            shutil.copyfile(file, folder / file.name)
+        elif file.suffix == ".safetensors":
+            tensors = load_file(file)
+            for name in tensors.keys() & changed.keys():
+                tensors[name] = changed[name].detach().to("cpu", tensors[name].dtype).contiguous()
+            save_file(tensors, folder / file.name, metadata={"format": "pt"})
+            (folder / file.name).chmod(0o644)  # safetensors leaves it readable by its owner alone
