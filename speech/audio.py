@@ -6,6 +6,7 @@ any track of a video but its first audio track.
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import stat
@@ -206,6 +207,20 @@ def format_duration(seconds: float) -> str:
     return " ".join(f"{count} {unit}" for unit, count in shown if count)
 
 
+class _File(io.FileIO):
+    """A file as FFmpeg wants it: told to go to before its start, as damaged headers do, it says so in a number.
+
+    For an exception PyAV prints a traceback.
+    """
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """The new position, or a negative error number."""
+        try:
+            return super().seek(offset, whence)
+        except OSError as error:
+            return -error.errno
+
+
 def _open_file(path: Path, name: str) -> BinaryIO:
     """Open a regular local file. Unbuffered, because libsndfile reads from its descriptor."""
     try:
@@ -216,7 +231,7 @@ def _open_file(path: Path, name: str) -> BinaryIO:
             raise AudioError(f"{name} is a device or a pipe: save the recording to a file first")
         if status.st_size == 0:
             raise AudioError(f"{name} is empty (0 bytes): record or copy it again")
-        return path.open("rb", buffering=0)
+        return _File(path)
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # ValueError: a null character in the path
         raise AudioError(f"{name} does not exist: check the path (only local files are read)") from error
     except PermissionError as error:
@@ -277,7 +292,7 @@ def _pyav_blocks(file: BinaryIO, name: str) -> Iterator[tuple[np.ndarray, int]]:
     try:
         # metadata_errors: a title in another encoding than UTF-8 is no reason to fail.
         container = av.open(file, metadata_errors="ignore", options={"format_whitelist": CONTAINERS})
-    except (av.error.FFmpegError, OSError) as error:  # OSError: the header points to before the file's start
+    except (av.error.FFmpegError, OSError) as error:  # OSError: the disk fails
         raise _undecodable(name) from error
     with container:
         if not container.streams.audio:

@@ -29,8 +29,8 @@ MODEL_TEXTS = st.lists(
 def transcripts(draw) -> Transcript:
     """Turns with times of their own, in order; any text, any speaker's name."""
     texts = draw(st.lists(st.text(min_size=1, max_size=60).map(str.strip).filter(bool), max_size=6))
-    steps = draw(st.lists(st.floats(0, 500), min_size=2 * len(texts), max_size=2 * len(texts)))
-    times = list(accumulate(steps))
+    steps = draw(st.lists(st.integers(0, 500_000), min_size=2 * len(texts), max_size=2 * len(texts)))
+    times = [milliseconds / 1000 for milliseconds in accumulate(steps)]
     speakers = draw(st.lists(st.none() | st.text(min_size=1, max_size=10), min_size=len(texts), max_size=len(texts)))
     turns = tuple(
         Turn(speaker, text, start, end, "aligned")

@@ -38,9 +38,9 @@ def joined(direction: str, seconds: float) -> np.ndarray:
 
 
 def test_a_killed_job_goes_on_and_ends_as_if_nothing_had_happened(tmp_path):
-    """SIGKILL as soon as the first windows of a five-minute call are done; the file is the same, byte for byte."""
+    """SIGKILL as soon as the first windows of a call of three minutes are done; the file is the same, byte for byte."""
     recording, output = tmp_path / "long.flac", tmp_path / "out"
-    soundfile.write(recording, joined("diarize", 300), 16000)
+    soundfile.write(recording, joined("diarize", 180), 16000)
     command = [sys.executable, ROOT / "inference.py", recording, "--direction", "diarize", "--checkpoint", "tiny"]
     command += ["-f", "json", "-o", output]
     journal = output / "long.diarize.journal"
@@ -56,15 +56,14 @@ def test_a_killed_job_goes_on_and_ends_as_if_nothing_had_happened(tmp_path):
     assert (f"{kept} windows are taken from {journal}" in resumed.stderr) == bool(kept)
     assert os.listdir(output) == ["long.json"]
     expected = transcribe(load_model("diarize", checkpoint="tiny"), recording)
-    assert len(expected.raw_text.splitlines()) > 8
+    assert len(expected.raw_text.splitlines()) > 6
     assert (output / "long.json").read_text(encoding="utf-8") == write_json(expected)
 
 
-@pytest.mark.parametrize("direction", ["diarize", "pt"])
-def test_what_is_in_the_journal_is_not_decoded_again(tmp_path, direction):
+def test_what_is_in_the_journal_is_not_decoded_again(tmp_path):
     """Broken off after the first group of windows, the second, the third."""
-    model = load_model(direction, checkpoint="tiny")
-    checkpoint, sound = replace(TINY, window_seconds=8), joined(direction, 75)
+    model = load_model("pt", checkpoint="tiny")
+    checkpoint, sound = replace(TINY, window_seconds=8), joined("pt", 75)
     asked = []
 
     def decode(waveforms):
