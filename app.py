@@ -190,7 +190,7 @@ def build_tab(tab: Tab, checkpoint: str | None) -> None:
             run = gr.Button(text("translate" if tab.translates else "transcribe"), variant="primary")
             stop = gr.Button(text("stop"), variant="stop", visible=False)
             shown = [audio, options[0]] if tab.translates else [audio]
-            gr.Examples(
+            examples = gr.Examples(
                 [[str(ROOT / "examples" / file), name][: len(shown)] for file, name, _ in tab.examples],
                 shown,
                 label=text("examples"),
@@ -210,25 +210,13 @@ def build_tab(tab: Tab, checkpoint: str | None) -> None:
             if tab.key == "diarize":
                 translate = gr.Button(text("translate_call"), size="sm")
     shown = [message, view, run, stop]
-    running = run.click(
-        page_handler(tab, checkpoint),
-        [audio, several, *options],
-        shown,
-        api_visibility="private",
-        concurrency_id="model",
-        concurrency_limit=MAX_AT_ONCE,
-    )
-    jobs = [running]
+    begin = {"api_visibility": "private", "concurrency_id": "model", "concurrency_limit": MAX_AT_ONCE}
+    # An example is answered at once.
+    triggers = (run.click, examples.load_input_event.then)
+    handler, inputs = page_handler(tab, checkpoint), [audio, several, *options]
+    jobs = [trigger(handler, inputs, shown, **begin) for trigger in triggers]
     if tab.key == "diarize":
-        jobs.append(
-            translate.click(
-                call_handler(checkpoint),
-                [audio, several, view],
-                shown,
-                api_visibility="private",
-                concurrency_id="model",
-            )
-        )
+        jobs.append(translate.click(call_handler(checkpoint), [audio, several, view], shown, **begin))
     stop.click(stop_running, [view], shown, cancels=jobs, queue=False, api_visibility="private")
     record = gr.JSON(visible=False)
     gr.Button(visible=False).click(
