@@ -38,62 +38,97 @@ class Link:
 
 @dataclass
 class Linker:
-    """Takes the turns of window after window, gives the turns of the recording."""
+    """Takes the turns of window after window, gives the turns of the recording.
+
+    The first may be given when it is made, with the labels that they have.
+    """
 
     _open: tuple[Turn, ...] = ()  # turns that the next window may still change
     _known: tuple[str, ...] = ()  # labels of the recording, the one heard last at the end
 
-    def add(self, turns: tuple[Turn, ...], overlap_seconds: float) -> tuple[tuple[Turn, ...], Link | None]:
+    def link(self, turns: tuple[Turn, ...], overlap_seconds: float) -> Link | None:
+        """How the labels of the next window become the recording's; None where there is nothing to link.
+
+        Arguments are those of `add`; nothing is taken.
+        """
+        if not (self._open and turns):
+            return None
+        return self._link(turns, *self._match(turns, overlap_seconds))
+
+    def add(
+        self, turns: tuple[Turn, ...], overlap_seconds: float, link: Link | None = None
+    ) -> tuple[tuple[Turn, ...], Link | None]:
         """The turns that are now settled, and the link; None where there was nothing to link.
 
         turns: of one window, with its own labels. overlap_seconds: how much of it the window before has as well.
+        link: one that is better than what the overlap says.
         """
-        first = not (self._open and turns)
-        joined, link = self._join(turns, round(overlap_seconds * CHARACTERS_PER_SECOND))
+        link = link or self.link(turns, overlap_seconds)
+        joined = self._join(turns, overlap_seconds, link)
         heard = dict.fromkeys(turn.speaker for turn in joined if turn.speaker)
         self._known = (*(label for label in self._known if label not in heard), *heard)
         joined = merge_neighbours(joined)
         # The next window can change no more than this window's own turns.
         settled = max(0, len(joined) - len(turns) - 1)
         self._open = joined[settled:]
-        return joined[:settled], None if first else link
+        return joined[:settled], link
 
     def finish(self) -> tuple[Turn, ...]:
         """The turns that were still open."""
         settled, self._open = self._open, ()
         return settled
 
-    def _join(self, turns: tuple[Turn, ...], characters: int) -> tuple[tuple[Turn, ...], Link]:
-        before = _characters(self._open)[-characters:] if characters else []
-        after = _characters(turns)[:characters]
-        pairs = align_overlap("".join(c.text for c in before), "".join(c.text for c in after))
+    def _match(
+        self, turns: tuple[Turn, ...], overlap_seconds: float
+    ) -> tuple[list[_Character], list[_Character], list[tuple[int, int]]]:
+        """The characters near the seam on both sides, and which are the same: pairs of places."""
+        count = round(overlap_seconds * CHARACTERS_PER_SECOND)
+        before, after = _characters(self._open)[-count:] if count else [], _characters(turns)[:count]
+        return before, after, align_overlap("".join(c.text for c in before), "".join(c.text for c in after))
+
+    def _link(
+        self,
+        turns: tuple[Turn, ...],
+        before: list[_Character],
+        after: list[_Character],
+        pairs: list[tuple[int, int]],
+    ) -> Link:
         votes: dict[str, Counter] = {}
         for i, j in pairs:
             if before[i].speaker and after[j].speaker:
                 votes.setdefault(after[j].speaker, Counter())[before[i].speaker] += 1
-        labels, certain = self._name({turn.speaker for turn in turns if turn.speaker}, votes)
+        labels, certain = self._name({turn.speaker for turn in turns if turn.speaker}, _most_votes(votes))
         agreeing = sum(votes[label][labels[label]] for label in votes)
         confidence = agreeing / max(1, len(before) - pairs[0][0]) if pairs else 0.0
-        link = Link(min(confidence, 1.0 if certain else GUESSED_CONFIDENCE), labels)
-        named = tuple(replace(turn, speaker=labels.get(turn.speaker)) for turn in turns)
-        if not pairs:
-            return self._open + named, link
-        i, j = _seam(pairs, before, after)
-        return _between(self._open, 0, len(_characters(self._open)) - len(before) + i) + _between(named, j), link
+        return Link(min(confidence, 1.0 if certain else GUESSED_CONFIDENCE), labels)
 
-    def _name(self, labels: set[str], votes: dict[str, Counter]) -> tuple[dict[str, str], bool]:
+    def _join(self, turns: tuple[Turn, ...], overlap_seconds: float, link: Link | None) -> tuple[Turn, ...]:
+        labels, _ = self._name({turn.speaker for turn in turns if turn.speaker}, link.labels if link else {})
+        named = tuple(replace(turn, speaker=labels.get(turn.speaker)) for turn in turns)
+        before, after, pairs = self._match(turns, overlap_seconds)
+        if not pairs:
+            return self._open + named
+        i, j = _seam(pairs, before, after)
+        return _between(self._open, 0, len(_characters(self._open)) - len(before) + i) + _between(named, j)
+
+    def _name(self, labels: set[str], linked: dict[str, str]) -> tuple[dict[str, str], bool]:
         """The recording's label for each of a window's labels, and whether that is certain.
 
-        Of all pairings the one with the most votes; a label without votes is the speaker heard last of those left, or
-        a new one.
+        linked: those that are known; another is the speaker heard last of those left, or a new one.
         """
-        named = _most_votes(votes)
+        named = dict(linked)
         certain = True
         for label in sorted(labels - set(named)):
             left = [known for known in self._known if known not in named.values()]
             certain = certain and len(left) <= 1
             named[label] = left[-1] if left else _next_label({*self._known, *named.values()})
         return named, certain
+
+
+def chain(first: Link, second: Link) -> Link:
+    """The link of two that follow one another; labels that don't come through are left out."""
+    labels = {label: first.labels[middle] for label, middle in second.labels.items() if middle in first.labels}
+    return Link(min(first.confidence, second.confidence), labels)
 
 
 def _most_votes(votes: dict[str, Counter]) -> dict[str, str]:

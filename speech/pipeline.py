@@ -17,9 +17,9 @@ from speech.audio import SAMPLE_RATE, format_duration
 from speech.channels import split_or_mix
 from speech.decoded import Decoded
 from speech.doubts import mark_doubts
-from speech.linking import MIN_CONFIDENCE, Linker
+from speech.linking import MIN_CONFIDENCE, Link, Linker, chain
 from speech.transcript import Transcript, TranscriptWarning, Turn, merge_neighbours, parse_plain, parse_turns
-from speech.windows import Window, cut_channels, cut_windows, halves
+from speech.windows import Window, bridge, cut_channels, cut_windows, halves
 
 MIN_RETRY_SECONDS = 4.0
 """A window shorter than this is not tried again in halves."""
@@ -78,7 +78,7 @@ def transcribe_blocks(
         windows = cut_channels(sound, plan.window_seconds)
     else:
         windows = cut_windows((block[:, 0] for block in sound), plan.window_seconds, plan.overlap_seconds)
-    joiner: _Joiner = _ChannelJoiner() if stereo else _LinkJoiner() if plan.has_speakers else _Joiner()
+    joiner: _Joiner = _ChannelJoiner() if stereo else _LinkJoiner(decode) if plan.has_speakers else _Joiner()
     raw_texts: list[str] = []
     mended = 0
     transcript = blank
@@ -248,13 +248,18 @@ class _ChannelJoiner(_Joiner):
 class _LinkJoiner(_Joiner):
     """Turns of a recording whose windows overlap: labels are linked from window to window."""
 
-    def __init__(self):
+    def __init__(self, decode: Decode):
         self._linker = Linker()
+        self._decode = decode
         self._before: Window | None = None
 
     def add(self, reading: Reading) -> tuple[tuple[Turn, ...], tuple[TranscriptWarning, ...]]:
         window = reading.window
-        turns, link = self._linker.add(reading.turns, window.overlap_seconds(self._before))
+        overlap_seconds = window.overlap_seconds(self._before)
+        link = self._linker.link(reading.turns, overlap_seconds)
+        if link and link.confidence < MIN_CONFIDENCE:
+            link = max(link, self._bridge(reading) or link, key=lambda one: one.confidence)
+        turns, link = self._linker.add(reading.turns, overlap_seconds, link)
         self._before = window
         if link is None or link.confidence >= MIN_CONFIDENCE:
             return turns, ()
@@ -265,6 +270,15 @@ class _LinkJoiner(_Joiner):
         )
         seconds = round(window.start_seconds, 3)
         return turns, (TranscriptWarning("weak_link", message, seconds, seconds),)
+
+    def _bridge(self, reading: Reading) -> Link | None:
+        """The link by way of a third window over the seam, which has more in common with both."""
+        third = bridge(self._before, reading.window)
+        (decoded,) = self._decode([third.waveform])
+        heard = parse_turns(decoded.text)[0]
+        first = self._linker.link(heard, third.overlap_seconds(self._before))
+        second = Linker(heard).link(reading.turns, reading.window.overlap_seconds(third))
+        return chain(first, second) if first and second else None
 
     def finish(self) -> tuple[Turn, ...]:
         return self._linker.finish()

@@ -266,6 +266,25 @@ def _overlap_start(pieces: list[Piece], overlap: float) -> int:
     return start
 
 
+def bridge(one: Window, two: Window) -> Window:
+    """A window over the seam of two that follow one another: what both have, and about as much of each.
+
+    No longer than the longer of them.
+    """
+    fresh = [piece for piece in two.pieces if piece.start > one.pieces[-1].start]
+    pieces = [*one.pieces, *fresh]
+    start = end = len(one.pieces)
+    limit, samples = max(one.samples, two.samples), 0
+    for number in range(2 * len(pieces)):  # now one more at the end, now one more at the start
+        if number % 2 and start > 0 and samples + len(pieces[start - 1].waveform) <= limit:
+            start -= 1
+            samples += len(pieces[start].waveform)
+        elif not number % 2 and end < len(pieces) and samples + len(pieces[end].waveform) <= limit:
+            samples += len(pieces[end].waveform)
+            end += 1
+    return replace(one, pieces=tuple(pieces[start:end]))
+
+
 def halves(window: Window, overlap: bool) -> tuple[Window, Window] | None:
     """A window in two, cut near its middle at the longest pause, or at its quietest point; None where it can't be.
 

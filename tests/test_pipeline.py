@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -107,13 +108,42 @@ def test_aligned_times_skip_the_silence_that_was_left_out_and_mending_is_counted
 
 
 def test_a_weak_link_is_a_warning_with_its_time():
-    texts = iter(
-        ["<|spk_0|> はい、そうです。", "<|spk_0|> まったく別の話です。 <|spk_1|> ええ。", "<|spk_0|> そうですか。"]
-    )
+    windows = [
+        "<|spk_0|> はい、そうです。",
+        "<|spk_0|> まったく別の話です。 <|spk_1|> ええ。",
+        "<|spk_0|> そうですか。",
+    ]
+    texts = itertools.chain(windows, itertools.repeat("<|spk_0|> 何もわかりません。"))  # over the seams
     plan = Plan(window_seconds=20, overlap_seconds=5, has_speakers=True)
     transcript = run(lambda waveform: Decoded(next(texts), "end"), plan=plan, stereo=False)
     assert set(kinds(transcript)) == {"weak_link"}
     assert all(0 < warning.start_seconds < 40 for warning in transcript.warnings)
+
+
+def test_a_weak_link_is_mended_by_a_window_over_the_seam():
+    """Both windows wrote other words where they overlap; what is written in between has words of both."""
+    texts = [
+        "<|spk_0|> いろはにほへと。 <|spk_1|> ちりぬるをわか。",
+        "<|spk_0|> よたれそつねな。 <|spk_1|> らむうゐのおく。",
+        "<|spk_0|> ちりぬるをわか。 <|spk_1|> よたれそつねな。 <|spk_0|> らむうゐのおく。",
+    ]
+    waveforms = []
+
+    def decode(waveform):
+        waveforms.append(waveform)
+        return Decoded(texts[len(waveforms) - 1], "end")
+
+    plan = Plan(window_seconds=25, overlap_seconds=8, has_speakers=True)
+    transcript = run(decode, plan, np.concatenate([CALL, CALL]))
+    assert [(turn.speaker, turn.text) for turn in transcript.turns] == [
+        ("spk_0", "いろはにほへと。"),
+        ("spk_1", "ちりぬるをわか。"),
+        ("spk_0", "よたれそつねな。"),
+        ("spk_1", "らむうゐのおく。"),
+    ]
+    assert kinds(transcript) == []
+    first, second, third = waveforms
+    assert len(third) <= max(len(first), len(second))
 
 
 def test_the_first_window_goes_alone_and_then_ever_more_together():
