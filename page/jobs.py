@@ -1,5 +1,4 @@
-"""What a visitor's click sets to work: recordings -> the messages and views that page.js shows, and transcripts for
-programs.
+"""What a click sets to work: recordings -> messages and views for page.js, and transcripts for programs.
 
 What a recording has to be is checked before the GPU is asked for.
 """
