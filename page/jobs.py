@@ -118,12 +118,20 @@ def progress(done: float, total: float | None, spent: float) -> dict:
 def compare_shown(view: dict | None, reference: str) -> dict:
     """How the transcript that the view shows differs from a reference (page/comparing.py), or an error."""
     try:
-        sheets = (view or {}).get("sheets")
-        if not sheets:
-            raise SpeechError("There is no transcript to compare yet: transcribe a recording first")
-        return compare(reference, sheets[view.get("current", 0)]["transcript"]["text"])
+        transcript, _ = _shown(view)
+        return compare(reference, transcript.text)
     except SpeechError as error:
         return {"error": str(error)}
+
+
+def _shown(view: dict | None) -> tuple[Transcript, str]:
+    """The transcript that the view shows, perhaps corrected, and what it says is its sound. Raises SpeechError."""
+    try:
+        sheets = view["sheets"]
+        shown = sheets[view.get("current", len(sheets) - 1)]
+        return Transcript.from_dict(shown["transcript"]), shown["sound"]
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise SpeechError("There is no transcript yet: transcribe a recording first") from error
 
 
 def translate_call(paths: list[str], view: dict | None, checkpoint: str | None) -> Iterator[tuple[dict | None, dict]]:
@@ -131,7 +139,7 @@ def translate_call(paths: list[str], view: dict | None, checkpoint: str | None) 
 
     paths: the visitor's own files, of which the call has to be one: what the view says is never opened.
     """
-    view = {"sheets": [], "current": 0} | (view or {})
+    view = {"sheets": []} | (view or {})
     clock = time.monotonic()
     try:
         call, path = _shown_call(view, paths)
@@ -145,15 +153,11 @@ def translate_call(paths: list[str], view: dict | None, checkpoint: str | None) 
 
 
 def _shown_call(view: dict, paths: list[str]) -> tuple[Transcript, str]:
-    """The transcript that the view shows, perhaps corrected, and its file. Raises SpeechError."""
-    try:
-        shown = view["sheets"][view["current"]]
-        transcript = Transcript.from_dict(shown["transcript"])
-    except (IndexError, KeyError, TypeError, ValueError) as error:
-        raise SpeechError("There is no call to translate yet: transcribe one first") from error
-    if transcript.direction != "diarize" or shown["sound"] not in paths:
+    """The call that the view shows, and its file, one of the paths. Raises SpeechError."""
+    transcript, sound = _shown(view)
+    if transcript.direction != "diarize" or sound not in paths:
         raise SpeechError(f"{transcript.audio} is not the call that is uploaded: transcribe it again first")
-    return transcript, shown["sound"]
+    return transcript, sound
 
 
 def call_in_english(call: Transcript, path: str, checkpoint: str | None) -> Iterator[Transcript]:

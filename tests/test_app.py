@@ -71,6 +71,18 @@ def test_what_the_view_would_not_ask_for_is_refused_in_a_sentence(request_):
     assert set(asyncio.run(app.write_file(request_))) == {"error"}
 
 
+@pytest.mark.parametrize("view", [None, {}, {"sheets": []}, {"sheets": [{}], "current": 7}, {"sheets": "x"}, "x", 3])
+def test_what_no_view_shows_is_answered_by_a_sentence(view):
+    assert jobs.compare_shown(view, "Bom dia.") == {"error": "There is no transcript yet: transcribe a recording first"}
+
+
+def test_a_file_that_the_visitor_did_not_upload_is_not_opened():
+    view = {"sheets": [{"transcript": MADE.to_dict(), "sound": "/etc/hostname"}], "current": 0}
+    ((message, shown),) = jobs.translate_call(["/tmp/gradio/a.wav"], view, "tiny")
+    assert message == {"error": "a.wav is not the call that is uploaded: transcribe it again first"}
+    assert shown["sheets"] == view["sheets"] and not shown["running"]
+
+
 def test_the_environment_chooses_the_checkpoint(monkeypatch):
     monkeypatch.setenv("SPEECH_CHECKPOINT", "tiny")
     assert app.build_parser().parse_args([]).checkpoint == "tiny"
