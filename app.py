@@ -148,7 +148,9 @@ def api_handler(tab: Tab, checkpoint: str | None):
     def translate(audio: str | None, direction: str = tab.directions[0], source: bool = False) -> dict:
         return run(audio, direction, source)
 
-    return translate if tab.translates else transcribe
+    handler = translate if tab.translates else transcribe
+    handler.__name__ = tab.endpoint  # what an MCP client calls it
+    return handler
 
 
 def button_updates(running: bool) -> list:
@@ -179,12 +181,14 @@ def build_tab(tab: Tab, checkpoint: str | None) -> None:
         with gr.Column(min_width=300, scale=2):
             gr.Markdown(text(f"{tab.key}_hint"))
             gr.Markdown(f"`{choose_checkpoint(DIRECTIONS[tab.directions[0]], checkpoint).name}`")
-            audio = gr.Audio(
-                sources=["upload", "microphone"], type="filepath", label=text("recording"), buttons=["download"]
+            audio = refuse_addresses(
+                gr.Audio(
+                    sources=["upload", "microphone"], type="filepath", label=text("recording"), buttons=["download"]
+                )
             )
             with gr.Accordion(text("several"), open=False):
-                several = gr.File(
-                    file_count="multiple", file_types=["audio", "video"], height=140, label=text("several")
+                several = refuse_addresses(
+                    gr.File(file_count="multiple", file_types=["audio", "video"], height=140, label=text("several"))
                 )
             options = build_options(tab)
             run = gr.Button(text("translate" if tab.translates else "transcribe"), variant="primary")
@@ -227,6 +231,19 @@ def build_tab(tab: Tab, checkpoint: str | None) -> None:
         api_description=f"{ENGLISH[f'{tab.key}_hint']} Returns the Transcript as JSON.",
         concurrency_id="model",
     )
+
+
+def refuse_addresses(component):
+    """The component, taking uploads only: Gradio would fetch an address that a program sends in a file's place."""
+    take = component.async_move_resource_to_block_cache
+
+    async def take_upload(path):
+        if str(path or "").lower().startswith(("http:", "https:")):
+            raise gr.Error(f"{path} is an address, which is never fetched: upload the file", print_exception=False)
+        return await take(path)
+
+    component.async_move_resource_to_block_cache = take_upload
+    return component
 
 
 def build_options(tab: Tab) -> list[gr.components.Component]:

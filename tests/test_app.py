@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import pickle
 
+import gradio as gr
 import numpy as np
 import pytest
 import torch
@@ -81,6 +82,15 @@ def test_a_file_that_the_visitor_did_not_upload_is_not_opened():
     ((message, shown),) = jobs.translate_call(["/tmp/gradio/a.wav"], view, "tiny")
     assert message == {"error": "a.wav is not the call that is uploaded: transcribe it again first"}
     assert shown["sheets"] == view["sheets"] and not shown["running"]
+
+
+@pytest.mark.parametrize("address", ["https://example.com/a.wav", "HTTP://example.com/a.wav"])
+def test_no_component_that_takes_files_fetches_an_address(address):
+    takers = [block for block in app.build_demo("tiny").blocks.values() if isinstance(block, (gr.Audio, gr.File))]
+    assert len(takers) == 6
+    for taker in takers:
+        with pytest.raises(gr.Error, match="is an address, which is never fetched"):
+            asyncio.run(taker.async_move_resource_to_block_cache(address))
 
 
 def test_the_environment_chooses_the_checkpoint(monkeypatch):
