@@ -174,12 +174,13 @@ def main(argv: list[str] | None = None) -> int:
     model = load_model("diarize", checkpoint=str(options.checkpoint or "tiny"))
     print("| call | minutes | turns | right speaker | missing | CER | CER, cut at the turns | warnings |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
-    scores = []
+    scores, minutes = [], []
     for number in range(options.calls):
         call = make_call(number)
         scores.append(score_call(model, call))
-        print(row(f"{number} ({call.kind})", len(call.waveform) / speech.SAMPLE_RATE / 60, scores[-1:]), flush=True)
-    print(row("all", 0.0, scores))
+        minutes.append(len(call.waveform) / speech.SAMPLE_RATE / 60)
+        print(row(f"{number} ({call.kind})", minutes[-1], scores[-1:]), flush=True)
+    print(row("all", sum(minutes), scores))
     return 0
 
 
