@@ -41,6 +41,11 @@ def one_recording(direction: str) -> Recording:
     return next(recording for recording in recordings_in(RECORDINGS) if recording.direction == direction)
 
 
+def microphone_recording() -> Recording:
+    """What the fake microphone plays: one that comes through the browser's noise suppression."""
+    return next(recording for recording in recordings_in(RECORDINGS) if recording.path.stem == "pt_3")
+
+
 def start_server(*options: str) -> tuple[subprocess.Popen, str]:
     """Start app.py as a user does and wait for the address that it prints."""
     command = [sys.executable, "-u", str(ROOT / "app.py"), "--checkpoint", "tiny", *options]
@@ -73,7 +78,7 @@ def browser():
     import soundfile
     from playwright.sync_api import sync_playwright
 
-    spoken = one_recording("pt").path
+    spoken = microphone_recording().path
     waveform, rate = soundfile.read(spoken)
     capture = Path(os.environ.get("TMPDIR", "/tmp")) / f"microphone-{os.getpid()}.wav"
     soundfile.write(capture, waveform, rate, subtype="PCM_16")

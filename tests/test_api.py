@@ -113,7 +113,7 @@ def test_a_path_or_address_in_the_request_is_neither_opened_nor_fetched(server, 
     """The raw request, because gradio_client uploads files first."""
     audio = {"path": path, "meta": {"_type": "gradio.FileData"}}
     endpoint = f"{server.rstrip('/')}/gradio_api/call/transcribe_portuguese"
-    started = httpx.post(endpoint, json={"data": [audio]}, timeout=60)
+    started = httpx.post(endpoint, json={"data": [audio, False]}, timeout=60)
     if started.status_code == 200:
         events = httpx.get(f"{endpoint}/{started.json()['event_id']}", timeout=60).text
         assert "event: error" in events and "event: complete" not in events
