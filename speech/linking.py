@@ -8,6 +8,7 @@ other without losing or doubling a word.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 
@@ -56,15 +57,18 @@ class Linker:
         return self._link(turns, *self._match(turns, overlap_seconds))
 
     def add(
-        self, turns: tuple[Turn, ...], overlap_seconds: float, link: Link | None = None
+        self, turns: tuple[Turn, ...], overlap_seconds: float, mend: Callable[[Link], Link] | None = None
     ) -> tuple[tuple[Turn, ...], Link | None]:
         """The turns that are now settled, and the link; None where there was nothing to link.
 
         turns: of one window, with its own labels. overlap_seconds: how much of it the window before has as well.
-        link: one that is better than what the overlap says.
+        mend: takes what the overlap says, and gives that or a better link.
         """
-        link = link or self.link(turns, overlap_seconds)
-        joined = self._join(turns, overlap_seconds, link)
+        match = self._match(turns, overlap_seconds)
+        link = self._link(turns, *match) if self._open and turns else None
+        if link and mend:
+            link = mend(link)
+        joined = self._join(turns, *match, link)
         heard = dict.fromkeys(turn.speaker for turn in joined if turn.speaker)
         self._known = (*(label for label in self._known if label not in heard), *heard)
         joined = merge_neighbours(joined)
@@ -102,10 +106,16 @@ class Linker:
         confidence = agreeing / max(1, len(before) - pairs[0][0]) if pairs else 0.0
         return Link(min(confidence, 1.0 if certain else GUESSED_CONFIDENCE), labels)
 
-    def _join(self, turns: tuple[Turn, ...], overlap_seconds: float, link: Link | None) -> tuple[Turn, ...]:
+    def _join(
+        self,
+        turns: tuple[Turn, ...],
+        before: list[_Character],
+        after: list[_Character],
+        pairs: list[tuple[int, int]],
+        link: Link | None,
+    ) -> tuple[Turn, ...]:
         labels, _ = self._name({turn.speaker for turn in turns if turn.speaker}, link.labels if link else {})
         named = tuple(replace(turn, speaker=labels.get(turn.speaker)) for turn in turns)
-        before, after, pairs = self._match(turns, overlap_seconds)
         if not pairs:
             return self._open + named
         i, j = _seam(pairs, before, after)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -255,11 +256,9 @@ class _LinkJoiner(_Joiner):
 
     def add(self, reading: Reading) -> tuple[tuple[Turn, ...], tuple[TranscriptWarning, ...]]:
         window = reading.window
-        overlap_seconds = window.overlap_seconds(self._before)
-        link = self._linker.link(reading.turns, overlap_seconds)
-        if link and link.confidence < MIN_CONFIDENCE:
-            link = max(link, self._bridge(reading) or link, key=lambda one: one.confidence)
-        turns, link = self._linker.add(reading.turns, overlap_seconds, link)
+        turns, link = self._linker.add(
+            reading.turns, window.overlap_seconds(self._before), partial(self._mend, reading)
+        )
         self._before = window
         if link is None or link.confidence >= MIN_CONFIDENCE:
             return turns, ()
@@ -270,6 +269,12 @@ class _LinkJoiner(_Joiner):
         )
         seconds = round(window.start_seconds, 3)
         return turns, (TranscriptWarning("weak_link", message, seconds, seconds),)
+
+    def _mend(self, reading: Reading, link: Link) -> Link:
+        """The link, or a better one where it is weak."""
+        if link.confidence >= MIN_CONFIDENCE:
+            return link
+        return max(link, self._bridge(reading) or link, key=lambda one: one.confidence)
 
     def _bridge(self, reading: Reading) -> Link | None:
         """The link by way of a third window over the seam, which has more in common with both."""

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 from training.architecture import SPEAKER_TOKENS
+from training.checkpoints import COPIED
 from training.speakers import EMBEDDING
 
 
@@ -17,7 +18,7 @@ def strip_speakers(checkpoint: Path, folder: Path, keep_rows: bool = False) -> N
 
     folder.mkdir(parents=True, exist_ok=True)
     for file in checkpoint.iterdir():
-        if file.suffix in (".json", ".jinja", ".txt"):
+        if file.suffix in COPIED:
             shutil.copyfile(file, folder / file.name)
     removed = _edit(folder / "added_tokens.json", _remove_keys)
     _edit(folder / "tokenizer.json", _remove_from_tokenizer)
