@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -58,10 +59,16 @@ def start_server(*options: str) -> tuple[subprocess.Popen, str]:
     raise AssertionError("app.py ended before it served anything:\n" + "".join(seen))
 
 
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return listening.getsockname()[1]
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
     """The address of the page on the tiny checkpoint."""
-    process, address = start_server("--port", "7899")
+    process, address = start_server("--port", str(free_port()))
     yield address
     process.terminate()
     process.wait(timeout=30)
