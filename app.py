@@ -98,7 +98,7 @@ def page_handler(tab: Tab, checkpoint: str | None):
 
     def run(audio: str | None, several: list[str] | None, *options):
         for message, view in read_recordings(own_files(audio, several), as_wish(tab, checkpoint, *options)):
-            yield message, view, *button_updates(view["running"])
+            yield message, *shown_updates(view)
 
     return run
 
@@ -108,7 +108,7 @@ def call_handler(checkpoint: str | None):
 
     def run(audio: str | None, several: list[str] | None, view: dict | None):
         for message, made in translate_call(own_files(audio, several), view, checkpoint):
-            yield message, made, *button_updates(made["running"])
+            yield message, *shown_updates(made)
 
     return run
 
@@ -151,6 +151,11 @@ def api_handler(tab: Tab, checkpoint: str | None):
     handler = translate if tab.translates else transcribe
     handler.__name__ = tab.endpoint  # what an MCP client calls it
     return handler
+
+
+def shown_updates(view: dict | None) -> list:
+    """Updates of the view and the buttons; None leaves them."""
+    return [gr.skip()] * 3 if view is None else [view, *button_updates(view["running"])]
 
 
 def button_updates(running: bool) -> list:

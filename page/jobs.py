@@ -6,7 +6,7 @@ What a recording has to be is checked before the GPU is asked for.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -28,7 +28,7 @@ from page.comparing import compare
 from page.view import sheet
 from speech.alignment import Alignment, align_turns
 from speech.audio import SAMPLE_RATE, known_seconds, stream_audio
-from speech.decoded import Decoded
+from speech.decoded import Decoded, finished
 from speech.errors import AudioError, SpeechError
 from speech.transcript import Transcript, Turn
 from speech.turn_translation import translate_turns
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 GPU_START_SECONDS = 15.0
 GPU_SECONDS_PER_SECOND = 0.5
 """Speech has up to 10 tokens a second; the translation card decodes 45.8 a second. Twice what that needs."""
+DRAFT_EVERY_SECONDS = 0.2
+"""Sooner than that nobody reads what is being written, and showing it would slow the writing."""
 
 
 def gpu_seconds(direction: str, checkpoint: str | None, sound, turns=None) -> float:
@@ -50,11 +52,12 @@ def gpu_seconds(direction: str, checkpoint: str | None, sound, turns=None) -> fl
 @spaces.GPU(duration=gpu_seconds)
 def run_model(
     direction: str, checkpoint: str | None, sound: list[np.ndarray] | np.ndarray, turns: tuple[Turn, ...] | None = None
-) -> list[Decoded] | Alignment:
-    """The one function that computes: windows' texts or, for one window and its turns, the turns' times."""
-    if turns is not None:
-        return align_turns(load_aligner(checkpoint=checkpoint), sound, turns, get_direction(direction).language)
-    return load_model(direction, checkpoint=checkpoint).decode(sound)
+) -> Iterator[list[Decoded] | Alignment]:
+    """The one function that computes: windows' texts as they grow or, for one window and its turns, their times."""
+    if turns is None:
+        yield from load_model(direction, checkpoint=checkpoint).stream(sound)
+    else:
+        yield align_turns(load_aligner(checkpoint=checkpoint), sound, turns, get_direction(direction).language)
 
 
 @dataclass(frozen=True)
@@ -74,39 +77,58 @@ def answer(wish: Wish, audio: str | None) -> Iterator[Transcript]:
         raise AudioError("There is no recording yet: upload a file or record one first")
     if wish.align:
         check_alignable(direction)
-    run = partial(run_model, direction.name, wish.checkpoint)
+    decode = partial(run_model, direction.name, wish.checkpoint)
     return stream_with(
-        run,
+        decode,
         direction,
         choose_checkpoint(direction, wish.checkpoint),
         audio,
-        align=run if wish.align else None,
+        align=(lambda sound, turns: finished(decode(sound, turns))) if wish.align else None,
         decode_source=partial(run_model, get_source(direction).name, wish.checkpoint) if wish.source else None,
     )
 
 
-def read_recordings(paths: list[str], wish: Wish) -> Iterator[tuple[dict | None, dict]]:
+def read_recordings(paths: list[str], wish: Wish) -> Iterator[tuple[dict | None, dict | None]]:
     """What the page shows while recordings are read one after another: message and view (`page.js`).
 
-    A recording that can't be used is told about in the end; the others are read all the same.
+    The view is None where it is as it was. A recording that can't be used is told about in the end; the others are read
+    all the same.
     """
     lengths = [known_seconds(path) for path in paths]
     total = None if None in lengths else sum(lengths)
     sheets: list[dict] = []
     errors: list[str] = []
-    done, clock = 0.0, time.monotonic()
+    done, clock, is_due = 0.0, time.monotonic(), every(DRAFT_EVERY_SECONDS)
     yield progress(0.0, total, 0.0), {"sheets": [], "running": True}
     for path in paths or [None]:
         before = list(sheets)
         try:
             for transcript in answer(wish, path):
-                sheets = [*before, sheet(transcript, path)]
                 heard = done + transcript.duration_seconds
-                yield progress(heard, total, time.monotonic() - clock), {"sheets": sheets, "running": True}
+                message = progress(heard, total, time.monotonic() - clock)
+                if not transcript.draft:
+                    sheets = [*before, sheet(transcript, path)]
+                    yield message, {"sheets": sheets, "running": True}
+                elif is_due():
+                    yield message | {"draft": transcript.draft}, None
             done = heard
         except SpeechError as error:
             errors.append(str(error))
     yield ({"error": "\n".join(errors)} if errors else None), {"sheets": sheets, "running": False}
+
+
+def every(seconds: float) -> Callable[[], bool]:
+    """A function that says whether it is the first time, or so many seconds since it last said so."""
+    due = 0.0
+
+    def is_due() -> bool:
+        nonlocal due
+        if time.monotonic() < due:
+            return False
+        due = time.monotonic() + seconds
+        return True
+
+    return is_due
 
 
 def progress(done: float, total: float | None, spent: float) -> dict:

@@ -30,15 +30,18 @@ window.speechPage = (() => {
     return `${root}${api_prefix}/file=${path.split("/").map(encodeURIComponent).join("/")}`;
   }
 
-  // What there is to say while a job runs, or why it could not: `value` is {done, total, left}, {error}, or nothing.
+  // What there is to say while a job runs, or why it could not: `value` is {done, total, left, draft}, {error}, or nothing.
   function showMessage(element, value) {
     if (!value) return element.replaceChildren();
     if (value.error) return element.replaceChildren(make("p", { class: "error", role: "alert" }, value.error));
-    const { done, total, left } = value;
+    const { done, total, left, draft = [] } = value;
     const parts = [done ? (total ? say("of", clock(done), clock(total)) : clock(done)) : say("waiting")];
     if (left != null) parts.push(say("left", clock(left)));
     const bar = make("progress", { ...(total ? { value: done, max: total } : {}), "aria-label": parts[0] });
-    element.replaceChildren(make("p", { class: "progress", role: "status" }, bar, make("span", {}, parts.join(" · "))));
+    const status = make("p", { class: "progress", role: "status" }, bar, make("span", {}, parts.join(" · ")));
+    const written = make("div", { class: "draft", hidden: !draft.length }, ...draft.map((text) => make("p", {}, text)));
+    element.replaceChildren(status, written);
+    written.scrollTop = written.scrollHeight;
   }
 
   // The text of a turn, what the model was unsure of marked. Python counts characters, JavaScript their halves.

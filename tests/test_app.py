@@ -10,6 +10,7 @@ import gradio as gr
 import numpy as np
 import pytest
 import torch
+from conftest import one_recording
 
 import app
 from page import jobs
@@ -51,6 +52,14 @@ def test_on_zero_gpu_the_model_is_moved_after_loading(monkeypatch):
     monkeypatch.setenv("SPACES_ZERO_GPU", "true")
     model = load_stock_model(str(TINY.folder), torch.bfloat16, "meta")
     assert {parameter.device.type for parameter in model.model.parameters()} == {"meta"}
+
+
+def test_a_draft_comes_with_the_progress_and_leaves_the_view():
+    recording = one_recording("pt")
+    (_, empty), (message, view), *_, (_, last) = jobs.read_recordings([str(recording.path)], jobs.Wish("pt", "tiny"))
+    assert empty == {"sheets": [], "running": True}
+    assert view is None and recording.reference.startswith(message["draft"][0])
+    assert last["sheets"][0]["transcript"]["text"] == recording.reference
 
 
 def test_how_long_there_is_to_wait_follows_from_what_is_done():

@@ -210,11 +210,13 @@ def test_a_long_recording_streams_and_stop_keeps_what_is_done(page, browser, ser
     upload(other_panel, tmp_path / "other.flac")
     panel.get_by_role("button", name="Transcribe", exact=True).click()
     other_panel.get_by_role("button", name="Transcribe", exact=True).click()
+    panel.locator(".draft p").first.wait_for()
     panel.locator(".turn").first.wait_for()
     assert panel.locator("progress").is_visible()
     panel.get_by_role("button", name="Stop", exact=True).click()
     panel.get_by_role("button", name="Transcribe", exact=True).wait_for()
     done = words(panel)
+    expect(panel.locator(".draft")).to_have_count(0)
     expect(panel.locator(".warning").last).to_contain_text("only the first")
     with page.expect_download() as caught:
         panel.get_by_role("button", name="Save JSON").click()
