@@ -20,7 +20,7 @@ import gradio as gr
 
 from inference import DIRECTIONS, choose_checkpoint, load_aligner, load_model
 from page.jobs import Wish, answer, compare_shown, read_recordings, translate_call
-from page.texts import ENGLISH, PREFIX, translations, view_texts_script
+from page.texts import DIRECTION_NAMES, PREFIX, TEXTS, translations, view_texts_script
 from page.view import write_file as view_file
 from speech.directions import SOURCES
 from speech.errors import SpeechError
@@ -38,7 +38,7 @@ I18N = gr.I18n(**translations())
 
 
 def text(key: str):
-    """A text of page/texts.py in the language of the visitor's browser."""
+    """A text of page/languages/ in the language of the visitor's browser."""
     return I18N(PREFIX + key)
 
 
@@ -47,7 +47,7 @@ class Tab:
     """What differs between the three tabs."""
 
     key: str
-    """Of its texts in page/texts.py."""
+    """Of its texts in page/languages/."""
     directions: tuple[str, ...]
     endpoint: str
     examples: tuple[tuple[str, str, str], ...]
@@ -65,8 +65,8 @@ TABS = (
         ("diarize",),
         "diarize",
         (
-            ("call_appointment.flac", "diarize", "A call to a hospital"),
-            ("call_order.flac", "diarize", "A call to a restaurant"),
+            ("call_appointment.flac", "diarize", "病院 · hospital"),
+            ("call_order.flac", "diarize", "注文 · order"),
         ),
     ),
     Tab(
@@ -74,8 +74,8 @@ TABS = (
         ("en2ja", "ja2en"),
         "translate",
         (
-            ("english_travel.flac", "en2ja", "A traveller, in English"),
-            ("japanese_travel.flac", "ja2en", "A traveller, in Japanese"),
+            ("english_travel.flac", "en2ja", "English · travel"),
+            ("japanese_travel.flac", "ja2en", "日本語 · 旅行"),
         ),
     ),
     Tab(
@@ -83,8 +83,8 @@ TABS = (
         ("pt",),
         "transcribe_portuguese",
         (
-            ("portuguese_daily.flac", "pt", "Making an appointment"),
-            ("portuguese_shopping.flac", "pt", "At the shop"),
+            ("portuguese_daily.flac", "pt", "consulta · appointment"),
+            ("portuguese_shopping.flac", "pt", "na loja · shopping"),
         ),
     ),
 )
@@ -233,7 +233,7 @@ def build_tab(tab: Tab, checkpoint: str | None) -> None:
         [audio, *options],
         [record],
         api_name=tab.endpoint,
-        api_description=f"{ENGLISH[f'{tab.key}_hint']} Returns the Transcript as JSON.",
+        api_description=f"{TEXTS['en']['interface'][f'{tab.key}_hint']} Returns the Transcript as JSON.",
         concurrency_id="model",
     )
 
@@ -255,7 +255,7 @@ def build_options(tab: Tab) -> list[gr.components.Component]:
     """What can be set on a tab, in the order of `as_wish`."""
     direction = []
     if tab.translates:
-        choices = [(DIRECTIONS[name].label, name) for name in tab.directions]
+        choices = [(DIRECTION_NAMES[name], name) for name in tab.directions]
         direction = [gr.Radio(choices, value=tab.directions[0], label=text("direction"))]
     with gr.Accordion(text("options"), open=False):
         return [*direction, gr.Checkbox(label=text("source" if tab.translates else "align"))]

@@ -97,7 +97,7 @@ def read_recordings(paths: list[str], wish: Wish) -> Iterator[tuple[dict | None,
     lengths = [known_seconds(path) for path in paths]
     total = None if None in lengths else sum(lengths)
     sheets: list[dict] = []
-    errors: list[str] = []
+    errors: list[SpeechError] = []
     done, clock, is_due = 0.0, time.monotonic(), every(DRAFT_EVERY_SECONDS)
     yield progress(0.0, total, 0.0), {"sheets": [], "running": True}
     for path in paths or [None]:
@@ -113,8 +113,8 @@ def read_recordings(paths: list[str], wish: Wish) -> Iterator[tuple[dict | None,
                     yield message | {"draft": transcript.draft}, None
             done = heard
         except SpeechError as error:
-            errors.append(str(error))
-    yield ({"error": "\n".join(errors)} if errors else None), {"sheets": sheets, "running": False}
+            errors.append(error)
+    yield (tell(*errors) if errors else None), {"sheets": sheets, "running": False}
 
 
 def every(seconds: float) -> Callable[[], bool]:
@@ -137,13 +137,18 @@ def progress(done: float, total: float | None, spent: float) -> dict:
     return {"done": done, "total": total, "left": left}
 
 
+def tell(*errors: SpeechError) -> dict:
+    """The message for page.js of what could not be done, in English and ready for the visitor's language."""
+    return {"errors": [{"text": str(error), "template": error.template, "values": error.values} for error in errors]}
+
+
 def compare_shown(view: dict | None, reference: str) -> dict:
     """How the transcript that the view shows differs from a reference (page/comparing.py), or an error."""
     try:
         transcript, _ = _shown(view)
         return compare(reference, transcript.text)
     except SpeechError as error:
-        return {"error": str(error)}
+        return tell(error)
 
 
 def _shown(view: dict | None) -> tuple[Transcript, str]:
@@ -171,14 +176,14 @@ def translate_call(paths: list[str], view: dict | None, checkpoint: str | None) 
             yield waiting, {"sheets": sheets, "running": True, "current": len(sheets) - 1}
         yield None, {"sheets": sheets, "running": False, "current": len(sheets) - 1}
     except SpeechError as error:
-        yield {"error": str(error)}, view | {"running": False}
+        yield tell(error), view | {"running": False}
 
 
 def _shown_call(view: dict, paths: list[str]) -> tuple[Transcript, str]:
     """The call that the view shows, and its file, one of the paths. Raises SpeechError."""
     transcript, sound = _shown(view)
     if transcript.direction != "diarize" or sound not in paths:
-        raise SpeechError(f"{transcript.audio} is not the call that is uploaded: transcribe it again first")
+        raise SpeechError("{name} is not the call that is uploaded: transcribe it again first", name=transcript.audio)
     return transcript, sound
 
 

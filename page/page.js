@@ -30,10 +30,11 @@ window.speechPage = (() => {
     return `${root}${api_prefix}/file=${path.split("/").map(encodeURIComponent).join("/")}`;
   }
 
-  // What there is to say while a job runs, or why it could not: `value` is {done, total, left, draft}, {error}, or nothing.
+  // What there is to say while a job runs, or why it could not: `value` is {done, total, left, draft}, {errors}, or
+  // nothing.
   function showMessage(element, value) {
     if (!value) return element.replaceChildren();
-    if (value.error) return element.replaceChildren(make("p", { class: "error", role: "alert" }, value.error));
+    if (value.errors) return element.replaceChildren(...value.errors.map((error) => makeError(error)));
     const { done, total, left, draft = [] } = value;
     const parts = [done ? (total ? say("of", clock(done), clock(total)) : clock(done)) : say("waiting")];
     if (left != null) parts.push(say("left", clock(left)));
@@ -42,6 +43,19 @@ window.speechPage = (() => {
     const written = make("div", { class: "draft", hidden: !draft.length }, ...draft.map((text) => make("p", {}, text)));
     element.replaceChildren(status, written);
     written.scrollTop = written.scrollHeight;
+  }
+
+  // What Python says in English, in the visitor's language where page/languages/ has it.
+  function makeError({ text, template, values }) {
+    const known = texts.errors[template];
+    const shown = known?.replace(/\{(\w+)\}/g, (_, name) => values[name]) ?? text;
+    return make("p", { class: "error", role: "alert", lang: known ? null : "en" }, shown);
+  }
+
+  function makeWarning({ kind, message, start_seconds: start, end_seconds: end }) {
+    const known = texts.warnings[kind];
+    const when = start == null ? "" : `${start < end ? `${clock(start)}–${clock(end)}` : clock(start)}: `;
+    return make("li", { class: "warning", lang: known ? null : "en" }, known ? when + known : message);
   }
 
   // The text of a turn, what the model was unsure of marked. Python counts characters, JavaScript their halves.
@@ -57,9 +71,9 @@ window.speechPage = (() => {
     return [...parts, letters.slice(place).join("")].filter((part) => part !== "");
   }
 
-  // How a transcript differs from its reference: `value` is what page/comparing.py gives, an error, or nothing.
+  // How a transcript differs from its reference: `value` is what page/comparing.py gives, errors, or nothing.
   function showComparison(element, value) {
-    if (!value || value.error) return showMessage(element, value);
+    if (!value || value.errors) return showMessage(element, value);
     const rate = ({ errors, length }) => `${((100 * errors) / length).toFixed(1)} %`;
     const sentence = (key, counts) => say(key, rate(counts), counts.errors, counts.length);
     const rates = [sentence("words_wrong", value.words), sentence("characters_wrong", value.characters)];
@@ -213,7 +227,7 @@ window.speechPage = (() => {
       const warnings = [...transcript.warnings].sort((a, b) => (a.start_seconds ?? 0) - (b.start_seconds ?? 0));
       const warn = (until) => {
         while (warnings.length && (warnings[0].start_seconds ?? 0) <= until) {
-          list.append(make("li", { class: "warning", lang: "en" }, warnings.shift().message));
+          list.append(makeWarning(warnings.shift()));
         }
       };
       transcript.turns.forEach((turn, number) => {

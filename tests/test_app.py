@@ -14,7 +14,6 @@ from conftest import one_recording
 
 import app
 from page import jobs
-from page.texts import LANGUAGES, VIEW
 from speech.alignment import Alignment
 from speech.checkpoints import TINY
 from speech.decoded import Decoded
@@ -68,12 +67,6 @@ def test_how_long_there_is_to_wait_follows_from_what_is_done():
     assert jobs.progress(15.0, None, 5.0) == {"done": 15.0, "total": None, "left": None}
 
 
-def test_the_texts_of_the_page_are_there_in_every_language():
-    for texts in (LANGUAGES, VIEW):
-        english, *others = (set(of_language) for of_language in texts.values())
-        assert all(keys == english for keys in others)
-
-
 @pytest.mark.parametrize(
     "request_", [["exe", MADE.to_dict()], ["txt", {}], ["txt", None], ["txt"], 1, ["txt", {"turns": 3}]]
 )
@@ -83,13 +76,15 @@ def test_what_the_view_would_not_ask_for_is_refused_in_a_sentence(request_):
 
 @pytest.mark.parametrize("view", [None, {}, {"sheets": []}, {"sheets": [{}], "current": 7}, {"sheets": "x"}, "x", 3])
 def test_what_no_view_shows_is_answered_by_a_sentence(view):
-    assert jobs.compare_shown(view, "Bom dia.") == {"error": "There is no transcript yet: transcribe a recording first"}
+    (error,) = jobs.compare_shown(view, "Bom dia.")["errors"]
+    assert error["text"] == "There is no transcript yet: transcribe a recording first"
 
 
 def test_a_file_that_the_visitor_did_not_upload_is_not_opened():
     view = {"sheets": [{"transcript": MADE.to_dict(), "sound": "/etc/hostname"}], "current": 0}
     ((message, shown),) = jobs.translate_call(["/tmp/gradio/a.wav"], view, "tiny")
-    assert message == {"error": "a.wav is not the call that is uploaded: transcribe it again first"}
+    (error,) = message["errors"]
+    assert error["text"] == "a.wav is not the call that is uploaded: transcribe it again first"
     assert shown["sheets"] == view["sheets"] and not shown["running"]
 
 

@@ -47,7 +47,7 @@ def open_tab(page, direction: str):
     panel = page.locator("[role=tabpanel]:visible")
     expect(panel).to_contain_text(HINTS[direction], timeout=SHOWN_MS)  # the tab before it is gone
     if direction == "ja2en":
-        panel.get_by_label("Japanese speech to English text").check()
+        panel.get_by_label("日本語 → English").check()
     return panel
 
 
@@ -118,14 +118,14 @@ def test_two_speakers_have_two_colours(page):
 def test_an_example_is_answered_at_once(page):
     example = next(r for r in recordings_in(EXAMPLES) if r.path.stem == "portuguese_daily")
     panel = open_tab(page, "pt")
-    panel.get_by_text("Making an appointment").first.click()
+    panel.get_by_text("consulta · appointment").first.click()
     assert words(panel) == [example.reference]
 
 
 def test_an_example_brings_its_direction_along(page):
     example = next(r for r in recordings_in(EXAMPLES) if r.direction == "ja2en")
     panel = open_tab(page, "en2ja")
-    panel.get_by_text("A traveller, in Japanese").first.click()
+    panel.get_by_text("日本語 · 旅行").first.click()
     assert words(panel) == [example.reference]
 
 
@@ -368,10 +368,13 @@ def test_what_was_said_stands_beside_its_translation(page, direction):
 
 
 @pytest.mark.parametrize(
-    ("locale", "tab", "button", "edit"),
-    [("ja-JP", "ポルトガル語", "文字にする", "直す"), ("pt-BR", "Português", "Transcrever", "Editar")],
+    ("locale", "tab", "button", "edit", "error"),
+    [
+        ("ja-JP", "ポルトガル語", "文字にする", "直す", "notes.wav は音声としても動画としても読めません。"),
+        ("pt-BR", "Português", "Transcrever", "Editar", "notes.wav não pode ser lido como áudio nem como vídeo"),
+    ],
 )
-def test_the_page_speaks_the_language_of_the_browser(browser, server, locale, tab, button, edit):
+def test_the_page_speaks_the_language_of_the_browser(browser, server, tmp_path, locale, tab, button, edit, error):
     context = browser.new_context(locale=locale)
     page = context.new_page()
     page.set_default_timeout(SHOWN_MS)
@@ -383,6 +386,12 @@ def test_the_page_speaks_the_language_of_the_browser(browser, server, locale, ta
     panel.get_by_role("button", name=button, exact=True).click()
     assert words(panel) == [one_recording("pt").reference]
     assert panel.get_by_role("button", name=edit, exact=True).is_visible()
+    (tmp_path / "notes.wav").write_text("this is no sound")
+    panel.locator("button[aria-expanded=false]").first.click()
+    panel.locator("input[type=file]").last.set_input_files(tmp_path / "notes.wav")
+    panel.get_by_text("notes").first.wait_for()
+    panel.get_by_role("button", name=button, exact=True).click()
+    assert panel.get_by_role("alert").inner_text().startswith(error)
     context.close()
 
 
@@ -434,7 +443,7 @@ def tab_to(page, name: str) -> None:
 def test_the_keyboard_alone_is_enough(page):
     example = next(r for r in recordings_in(EXAMPLES) if r.path.stem == "call_order")
     texts = [turn.text for turn in parse_turns(example.reference)[0]]
-    tab_to(page, "A call to a restaurant")
+    tab_to(page, "注文 · order")
     page.keyboard.press("Enter")
     panel = page.locator("[role=tabpanel]:visible")
     assert words(panel) == texts
