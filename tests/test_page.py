@@ -368,13 +368,29 @@ def test_what_was_said_stands_beside_its_translation(page, direction):
 
 
 @pytest.mark.parametrize(
-    ("locale", "tab", "button", "edit", "error"),
+    ("locale", "tab", "button", "edit", "several", "error"),
     [
-        ("ja-JP", "ポルトガル語", "文字にする", "直す", "notes.wav は音声としても動画としても読めません。"),
-        ("pt-BR", "Português", "Transcrever", "Editar", "notes.wav não pode ser lido como áudio nem como vídeo"),
+        (
+            "ja-JP",
+            "ポルトガル語",
+            "文字にする",
+            "直す",
+            "複数のファイル",
+            "notes.wav は音声としても動画としても読めません。",
+        ),
+        (
+            "pt-BR",
+            "Português",
+            "Transcrever",
+            "Editar",
+            "Vários ficheiros",
+            "notes.wav não pode ser lido como áudio nem como vídeo",
+        ),
     ],
 )
-def test_the_page_speaks_the_language_of_the_browser(browser, server, tmp_path, locale, tab, button, edit, error):
+def test_the_page_speaks_the_language_of_the_browser(
+    browser, server, tmp_path, locale, tab, button, edit, several, error
+):
     context = browser.new_context(locale=locale)
     page = context.new_page()
     page.set_default_timeout(SHOWN_MS)
@@ -387,7 +403,7 @@ def test_the_page_speaks_the_language_of_the_browser(browser, server, tmp_path, 
     assert words(panel) == [one_recording("pt").reference]
     assert panel.get_by_role("button", name=edit, exact=True).is_visible()
     (tmp_path / "notes.wav").write_text("this is no sound")
-    panel.locator("button[aria-expanded=false]").first.click()
+    panel.get_by_role("button", name=several).click()
     panel.locator("input[type=file]").last.set_input_files(tmp_path / "notes.wav")
     panel.get_by_text("notes").first.wait_for()
     panel.get_by_role("button", name=button, exact=True).click()
