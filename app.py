@@ -207,7 +207,9 @@ def build_tab(tab: Tab, checkpoint: str | None) -> None:
                 api_visibility="private",
             )
         with gr.Column(min_width=300, scale=3):
-            message = gr.HTML(js_on_load="speechPage.mountMessage(element, props, watch)", **OWN)
+            message = gr.HTML(
+                js_on_load="speechPage.mountMessage(element, props, watch)", elem_classes="message", **OWN
+            )
             view = gr.HTML(
                 js_on_load="speechPage.mountView(element, props, server, watch)",
                 server_functions=[write_file],
@@ -220,6 +222,7 @@ def build_tab(tab: Tab, checkpoint: str | None) -> None:
                 translate = gr.Button(text("translate_call"), size="sm")
     shown = [message, view, run, stop]
     begin = {"api_visibility": "private", "concurrency_id": "model", "concurrency_limit": MAX_AT_ONCE}
+    begin |= {"show_progress": "minimal", "show_progress_on": [message]}  # the place in the queue
     # An example is answered at once.
     triggers = (run.click, examples.load_input_event.then)
     handler, inputs = page_handler(tab, checkpoint), [audio, several, *options]

@@ -39,10 +39,13 @@ window.speechPage = (() => {
     const parts = [done ? (total ? say("of", clock(done), clock(total)) : clock(done)) : say("waiting")];
     if (left != null) parts.push(say("left", clock(left)));
     const bar = make("progress", { ...(total ? { value: done, max: total } : {}), "aria-label": parts[0] });
+    const begins = !element.childElementCount;
     const status = make("p", { class: "progress", role: "status" }, bar, make("span", {}, parts.join(" · ")));
     const written = make("div", { class: "draft", hidden: !draft.length }, ...draft.map((text) => make("p", {}, text)));
     element.replaceChildren(status, written);
     written.scrollTop = written.scrollHeight;
+    // On a phone what happens would happen below the screen.
+    if (begins && matchMedia("(max-width: 700px)").matches) element.scrollIntoView({ block: "start" });
   }
 
   // What Python says in English, in the visitor's language where page/languages/ has it.
@@ -130,6 +133,8 @@ window.speechPage = (() => {
 
     render() {
       const sheet = this.sheet;
+      const { scrollTop, scrollHeight, clientHeight } = this.rows;
+      const follows = this.props.value?.running && scrollTop + clientHeight > scrollHeight - 8;
       for (const part of [this.choice, this.timeline, this.tools, this.rows, this.about]) part.replaceChildren();
       this.lines = [];
       if (!sheet) {
@@ -147,6 +152,8 @@ window.speechPage = (() => {
       this.timeline.append(this.makeTimeline(sheet));
       this.tools.append(...this.makeTools(sheet));
       this.rows.append(this.makeRows(sheet));
+      // Who looks at the end goes on looking at it; who has scrolled up is left there.
+      this.rows.scrollTop = follows ? this.rows.scrollHeight : scrollTop;
       const { duration_seconds, language, checkpoint } = sheet.transcript;
       this.about.append([clock(duration_seconds), language, checkpoint].join(" · "));
       this.follow();
@@ -224,7 +231,8 @@ window.speechPage = (() => {
 
     makeRows({ transcript, times }) {
       const list = make("ol", { class: "turns", lang: LANGUAGE_TAGS[transcript.language] });
-      const warnings = [...transcript.warnings].sort((a, b) => (a.start_seconds ?? 0) - (b.start_seconds ?? 0));
+      const told = transcript.warnings.filter(({ kind }) => kind !== "partial" || !this.props.value.running);
+      const warnings = told.sort((a, b) => (a.start_seconds ?? 0) - (b.start_seconds ?? 0));
       const warn = (until) => {
         while (warnings.length && (warnings[0].start_seconds ?? 0) <= until) {
           list.append(makeWarning(warnings.shift()));
