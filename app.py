@@ -2,7 +2,7 @@
 
     python app.py --checkpoint tiny
 
-Gradio appears here only: what a click sets to work is in page/jobs.py, what a transcript looks like in page/page.js.
+Gradio's part of the page: what a click sets to work is in page/jobs.py, what a transcript looks like in page/page.js.
 """
 
 from __future__ import annotations
@@ -15,11 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+# After each request Gradio would make a table of all requests so far.
+os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(10**12))
 
 import gradio as gr
+from starlette.middleware import Middleware
+from starlette.routing import Route
 
 from inference import DIRECTIONS, choose_checkpoint, load_aligner, load_model
+from page.gate import Gate
 from page.jobs import Wish, answer, compare_shown, read_recordings, translate_call
+from page.service import Stop, health, log_to
 from page.texts import ENGLISH, PREFIX, translations, view_texts_script
 from page.view import write_file as view_file
 from speech.directions import SOURCES
@@ -29,10 +35,12 @@ ROOT = Path(__file__).parent
 ON_ZERO_GPU = bool(os.environ.get("SPACES_ZERO_GPU"))
 CHECKPOINT_VARIABLE = "SPEECH_CHECKPOINT"
 MAX_UPLOAD = "200mb"
-MAX_WAITING = 32
+MAX_WAITING = 64
 """Visitors in the queue; ZeroGPU's own default is 1."""
 MAX_AT_ONCE = 4
 """Visitors served side by side: their windows take turns, so that a clip need not wait for a two-hour call."""
+KEEP_SECONDS = LOOK_EVERY_SECONDS = 3600
+"""How long an upload is kept at least, and how often old ones are looked for."""
 
 I18N = gr.I18n(**translations())
 
@@ -160,7 +168,7 @@ def button_updates(running: bool) -> list:
 
 def build_demo(checkpoint: str | None = None) -> gr.Blocks:
     """The page. checkpoint: None for the hub's, `tiny`, or a folder."""
-    with gr.Blocks(title="Speech to text with Qwen3-ASR", delete_cache=(3600, 3600)) as demo:
+    with gr.Blocks(title="Speech to text with Qwen3-ASR", delete_cache=(LOOK_EVERY_SECONDS, KEEP_SECONDS)) as demo:
         gr.Markdown(text("title"))
         if checkpoint == "tiny":
             gr.Markdown(text("tiny"), elem_classes="note")
@@ -296,13 +304,15 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Load what ZeroGPU needs loaded, then serve the page until it is stopped."""
     options = build_parser().parse_args(argv)
+    stop = Stop()
+    log_to(sys.stderr)
     sys.stdout.reconfigure(line_buffering=True)  # the address is read from logs and pipes too
     if ON_ZERO_GPU:
         for direction in {*DIRECTIONS, *(source.name for source in SOURCES.values())}:
             load_model(direction, checkpoint=options.checkpoint)
         load_aligner(checkpoint=options.checkpoint)
     demo = build_demo(options.checkpoint)
-    demo.queue(max_size=MAX_WAITING)
+    demo.queue(max_size=MAX_WAITING, api_open=False)  # nobody goes past the queue
     demo.launch(
         server_name=options.host,
         server_port=options.port,
@@ -312,7 +322,11 @@ def main(argv: list[str] | None = None) -> int:
         head=page_head(),
         i18n=I18N,
         mcp_server=True,
+        enable_monitoring=False,
+        app_kwargs={"middleware": [Middleware(Gate)], "routes": [Route("/health", health(demo))]},
+        prevent_thread_lock=True,
     )
+    stop.wait(demo)
     return 0
 
 
