@@ -222,7 +222,9 @@ def build_tab(tab: Tab, checkpoint: str | None) -> None:
             if tab.key == "diarize":
                 translate = gr.Button(text("translate_call"), size="sm")
     shown = [message, view, run, stop]
-    begin = {"api_visibility": "private", "concurrency_id": "model", "concurrency_limit": MAX_AT_ONCE}
+    # The lowest limit of all that share an id counts for each of them.
+    served = {"concurrency_id": "model", "concurrency_limit": MAX_AT_ONCE}
+    begin = {"api_visibility": "private", **served}
     # An example is answered at once.
     triggers = (run.click, examples.load_input_event.then)
     handler, inputs = page_handler(tab, checkpoint), [audio, several, *options]
@@ -237,7 +239,7 @@ def build_tab(tab: Tab, checkpoint: str | None) -> None:
         [record],
         api_name=tab.endpoint,
         api_description=f"{ENGLISH[f'{tab.key}_hint']} Returns the Transcript as JSON.",
-        concurrency_id="model",
+        **served,
     )
 
 

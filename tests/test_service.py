@@ -118,8 +118,8 @@ def raw(address: str) -> str:
 
 def test_uploads_are_limited_and_deleted(page):
     api = f"{page.address}/gradio_api"
-    refused = httpx.post(f"{api}/upload", files={"files": ("a.wav", bytes(1_000_001))})
-    assert (refused.status_code, refused.text) == (413, "File size exceeded maximum allowed size of 1000000 bytes.")
+    refused = httpx.post(f"{api}/upload", files={"files": ("a.wav", bytes((1 << 20) + 1))})
+    assert (refused.status_code, refused.text) == (413, "File size exceeded maximum allowed size of 1048576 bytes.")
     (path,) = httpx.post(f"{api}/upload", files={"files": ("a.wav", b"a talk of this test alone")}).json()
     assert Path(path).read_bytes() == b"a talk of this test alone"
     (page.folder / "hours pass").touch()
