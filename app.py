@@ -232,6 +232,8 @@ def build_tab(tab: Tab, checkpoint: str | None) -> None:
     if tab.key == "diarize":
         jobs.append(translate.click(call_handler(checkpoint), [audio, several, view], shown, **begin))
     stop.click(stop_running, [view], shown, cancels=jobs, queue=False, api_visibility="private")
+    for job in jobs:  # ZeroGPU's own refusals, which Gradio shows
+        job.failure(stop_running, [view], shown, queue=False, api_visibility="private")
     record = gr.JSON(visible=False)
     gr.Button(visible=False).click(
         api_handler(tab, checkpoint),

@@ -17,6 +17,7 @@ CLOSED = (
     "/gradio_api/deep_link",  # writes what a visitor sees to a file
     "/gradio_api/file=http",  # leads wherever the address says
     "/gradio_api/file/http",
+    "/gradio_api/dev/",  # holds a connection for ever
     "/monitoring",
 )
 """Gradio's routes that nothing here asks for."""

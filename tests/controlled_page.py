@@ -1,8 +1,8 @@
 """app.py in a tester's hands: `python tests/controlled_page.py FOLDER`, then app.py's options.
 
 While FOLDER holds a file `hold`, the model waits, and says so by a file `waiting`. A file `raise` holds the name of the
-exception that the next call raises, in FAULTS. A file `hours pass` makes every upload an old one. Uploads of over a
-megabyte are too large.
+exception that the next call raises, in FAULTS or REFUSALS. A file `hours pass` makes every upload an old one. Uploads
+of over a megabyte are too large.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import app  # isort: skip, before torch, which it patches on ZeroGPU
+import gradio as gr
 import torch
 from gradio import route_utils
 
@@ -25,6 +26,8 @@ FAULTS = {
     "driver": RuntimeError("CUDA error: an illegal memory access, beside confidential words"),
     "bug": KeyError("confidential words"),
 }
+REFUSALS = {"gpu": gr.Error("GPU task aborted", print_exception=False)}
+"""As ZeroGPU says them to the visitor."""
 
 
 def main(folder: Path, *options: str) -> int:
@@ -38,7 +41,7 @@ def main(folder: Path, *options: str) -> int:
         if (folder / "raise").exists():
             name = (folder / "raise").read_text()
             (folder / "raise").unlink()
-            raise FAULTS[name]
+            raise (FAULTS | REFUSALS)[name]
         return run_model(*arguments)
 
     jobs.run_model = controlled

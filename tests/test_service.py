@@ -88,6 +88,25 @@ def test_a_fault_is_one_visitors_sentence_and_one_line_of_log(page, name):
     assert after["ended"] == "done"
 
 
+@pytest.mark.parametrize(("fault", "said"), [("driver", "Something broke"), ("gpu", "GPU task aborted")])
+def test_after_a_fault_the_page_takes_the_next_recording(page, browser, fault, said):
+    context = browser.new_context()
+    seen = context.new_page()
+    seen.set_default_timeout(1000 * PATIENCE_SECONDS)
+    seen.goto(page.address)
+    seen.get_by_role("tab", name="Portuguese").click()
+    panel = seen.locator("[role=tabpanel]:visible")
+    panel.locator("input[type=file]").set_input_files(GOOD.path)
+    panel.locator("[data-testid*=waveform]").first.wait_for()
+    (page.folder / "raise").write_text(fault)
+    panel.get_by_role("button", name="Transcribe", exact=True).click()
+    seen.get_by_text(said).first.wait_for()
+    panel.get_by_role("button", name="Transcribe", exact=True).click()
+    panel.locator(".turn").first.wait_for()
+    assert panel.locator(".turn .words").all_inner_texts() == [GOOD.reference]
+    context.close()
+
+
 def test_strangers_cannot_touch_a_job(page):
     """While it runs others guess, and try what they have: a session and events of their own."""
     api = f"{page.address}/gradio_api"
