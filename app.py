@@ -25,7 +25,7 @@ from starlette.routing import Route
 from inference import DIRECTIONS, choose_checkpoint, load_aligner, load_model
 from page.gate import Gate
 from page.jobs import Wish, answer, compare_shown, read_recordings, translate_call
-from page.service import Stop, health, log_to
+from page.service import Stop, health, log_to, share_heaps
 from page.texts import ENGLISH, PREFIX, translations, view_texts_script
 from page.view import write_file as view_file
 from speech.directions import SOURCES
@@ -308,6 +308,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Load what ZeroGPU needs loaded, then serve the page until it is stopped."""
     options = build_parser().parse_args(argv)
+    share_heaps()
     stop = Stop()
     log_to(sys.stderr)
     sys.stdout.reconfigure(line_buffering=True)  # the address is read from logs and pipes too
