@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 
@@ -24,7 +25,7 @@ def spread(tmp_path_factory):
     """Some of every kind that can be uploaded: from the first of a group to its last."""
     groups: dict[str, list] = {}
     for file in hostile_files(tmp_path_factory.mktemp("hostile")):
-        uploads = file.path.is_file() and not file.path.name.startswith(LONGER_LIMIT)
+        uploads = os.path.isfile(file.path) and not file.path.name.startswith(LONGER_LIMIT)
         if uploads and file.path.stat().st_size < 2_000_000:
             groups.setdefault(file.path.parent.name, []).append(file)
     return [file for files in groups.values() for file in files[:: max(1, len(files) // PER_GROUP)]]
