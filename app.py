@@ -2,7 +2,7 @@
 
     python app.py --checkpoint tiny
 
-Gradio's part of the page: what a click sets to work is in page/jobs.py, what a transcript looks like in page/page.js.
+Gradio appears here only: what a click sets to work is in page/jobs.py, what a transcript looks like in page/page.js.
 """
 
 from __future__ import annotations

@@ -33,6 +33,8 @@ ENDPOINTS = {"diarize": "/diarize", "pt": "/transcribe_portuguese", "en2ja": "/t
 CLIENTS, ROUNDS = 50, 10
 ALONE = 20
 """Requests one after another that the others are compared with."""
+FLOOD = 140
+"""Requests at once in the end: twice what is served and may wait."""
 CANCELLING, VANISHING = 7, 9
 """Every tenth client with this last digit."""
 LOOK_SECONDS = 0.05
@@ -199,15 +201,13 @@ def visit(number: int, client: Client, question: Question, report: Report, start
 
 def flood(address: str, question: Question, report: Report) -> None:
     """More than may wait ask at once: who is refused is told so, everyone else is answered."""
-    from app import MAX_AT_ONCE, MAX_WAITING
-
     call = f"{address}/gradio_api/call{question.endpoint}"
     with httpx.Client(timeout=PATIENCE_SECONDS) as raw:
         upload = f"{address}/gradio_api/upload"
         (path,) = raw.post(upload, files={"files": (question.path.name, question.path.read_bytes())}).json()
         data = {"data": [{"path": path, "meta": {"_type": "gradio.FileData"}}, False]}
-        with ThreadPoolExecutor(MAX_WAITING) as pool:
-            asked = list(pool.map(lambda _: raw.post(call, json=data), range(2 * (MAX_WAITING + MAX_AT_ONCE))))
+        with ThreadPoolExecutor(CLIENTS) as pool:
+            asked = list(pool.map(lambda _: raw.post(call, json=data), range(FLOOD)))
         for answer in asked:
             if answer.status_code == 200:
                 events = raw.get(f"{call}/{answer.json()['event_id']}").text
