@@ -15,11 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+# After each request Gradio would make a table of all requests so far.
+os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(10**12))
 
 import gradio as gr
+from starlette.middleware import Middleware
+from starlette.routing import Route
 
 from inference import DIRECTIONS, choose_checkpoint, load_aligner, load_model
+from page.gate import Gate
 from page.jobs import Wish, answer, compare_shown, read_recordings, translate_call
+from page.service import Stop, health, log_to, share_heaps
 from page.texts import DIRECTION_NAMES, PREFIX, TEXTS, translations, view_texts_script
 from page.view import write_file as view_file
 from speech.directions import SOURCES
@@ -29,10 +35,12 @@ ROOT = Path(__file__).parent
 ON_ZERO_GPU = bool(os.environ.get("SPACES_ZERO_GPU"))
 CHECKPOINT_VARIABLE = "SPEECH_CHECKPOINT"
 MAX_UPLOAD = "200mb"
-MAX_WAITING = 32
+MAX_WAITING = 64
 """Visitors in the queue; ZeroGPU's own default is 1."""
 MAX_AT_ONCE = 4
 """Visitors served side by side: their windows take turns, so that a clip need not wait for a two-hour call."""
+KEEP_SECONDS = LOOK_EVERY_SECONDS = 3600
+"""How long an upload is kept at least, and how often old ones are looked for."""
 
 I18N = gr.I18n(**translations())
 
@@ -165,7 +173,7 @@ def button_updates(running: bool) -> list:
 
 def build_demo(checkpoint: str | None = None) -> gr.Blocks:
     """The page. checkpoint: None for the hub's, `tiny`, or a folder."""
-    with gr.Blocks(title="Speech to text with Qwen3-ASR", delete_cache=(3600, 3600)) as demo:
+    with gr.Blocks(title="Speech to text with Qwen3-ASR", delete_cache=(LOOK_EVERY_SECONDS, KEEP_SECONDS)) as demo:
         gr.Markdown(text("title"))
         if checkpoint == "tiny":
             gr.Markdown(text("tiny"), elem_classes="note")
@@ -221,7 +229,9 @@ def build_tab(tab: Tab, checkpoint: str | None) -> None:
             if tab.key == "diarize":
                 translate = gr.Button(text("translate_call"), size="sm")
     shown = [message, view, run, stop]
-    begin = {"api_visibility": "private", "concurrency_id": "model", "concurrency_limit": MAX_AT_ONCE}
+    # The lowest limit of all that share an id counts for each of them.
+    served = {"concurrency_id": "model", "concurrency_limit": MAX_AT_ONCE}
+    begin = {"api_visibility": "private", **served}
     begin |= {"show_progress": "minimal", "show_progress_on": [message]}  # the place in the queue
     # An example is answered at once.
     triggers = (run.click, examples.load_input_event.then)
@@ -230,6 +240,8 @@ def build_tab(tab: Tab, checkpoint: str | None) -> None:
     if tab.key == "diarize":
         jobs.append(translate.click(call_handler(checkpoint), [audio, several, view], shown, **begin))
     stop.click(stop_running, [view], shown, cancels=jobs, queue=False, api_visibility="private")
+    for job in jobs:  # ZeroGPU's own refusals, which Gradio shows
+        job.failure(stop_running, [view], shown, queue=False, api_visibility="private")
     record = gr.JSON(visible=False)
     gr.Button(visible=False).click(
         api_handler(tab, checkpoint),
@@ -237,7 +249,7 @@ def build_tab(tab: Tab, checkpoint: str | None) -> None:
         [record],
         api_name=tab.endpoint,
         api_description=f"{TEXTS['en']['interface'][f'{tab.key}_hint']} Returns the Transcript as JSON.",
-        concurrency_id="model",
+        **served,
     )
 
 
@@ -304,13 +316,16 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Load what ZeroGPU needs loaded, then serve the page until it is stopped."""
     options = build_parser().parse_args(argv)
+    share_heaps()
+    stop = Stop()
+    log_to(sys.stderr)
     sys.stdout.reconfigure(line_buffering=True)  # the address is read from logs and pipes too
     if ON_ZERO_GPU:
         for direction in {*DIRECTIONS, *(source.name for source in SOURCES.values())}:
             load_model(direction, checkpoint=options.checkpoint)
         load_aligner(checkpoint=options.checkpoint)
     demo = build_demo(options.checkpoint)
-    demo.queue(max_size=MAX_WAITING)
+    demo.queue(max_size=MAX_WAITING, api_open=False)  # nobody goes past the queue
     demo.launch(
         server_name=options.host,
         server_port=options.port,
@@ -320,7 +335,11 @@ def main(argv: list[str] | None = None) -> int:
         head=page_head(),
         i18n=I18N,
         mcp_server=True,
+        enable_monitoring=False,
+        app_kwargs={"middleware": [Middleware(Gate)], "routes": [Route("/health", health(demo))]},
+        prevent_thread_lock=True,
     )
+    stop.wait(demo)
     return 0
 
 

@@ -25,6 +25,7 @@ from inference import (
     stream_with,
 )
 from page.comparing import compare
+from page.service import attend
 from page.view import sheet
 from speech.alignment import Alignment, align_turns
 from speech.audio import SAMPLE_RATE, known_seconds, stream_audio
@@ -71,14 +72,19 @@ class Wish:
 
 
 def answer(wish: Wish, audio: str | None) -> Iterator[Transcript]:
-    """The transcripts of a visitor's recording as they grow. Raises SpeechError."""
+    """The transcripts of a visitor's recording as they grow, one job in the log. Raises SpeechError."""
+    return attend(get_direction(wish.direction).name, hear(wish, audio))
+
+
+def hear(wish: Wish, audio: str | None) -> Iterator[Transcript]:
+    """As `answer`, as a part of another job."""
     direction = get_direction(wish.direction)
     if audio is None:
         raise AudioError("There is no recording yet: upload a file or record one first")
     if wish.align:
         check_alignable(direction)
     decode = partial(run_model, direction.name, wish.checkpoint)
-    return stream_with(
+    yield from stream_with(
         decode,
         direction,
         choose_checkpoint(direction, wish.checkpoint),
@@ -170,7 +176,7 @@ def translate_call(paths: list[str], view: dict | None, checkpoint: str | None) 
     clock = time.monotonic()
     try:
         call, path = _shown_call(view, paths)
-        for made in call_in_english(call, path, checkpoint):
+        for made in attend("ja2en", call_in_english(call, path, checkpoint)):
             waiting = progress(made.duration_seconds, call.duration_seconds, time.monotonic() - clock)
             sheets = [*view["sheets"], *([sheet(made, path)] if made.turns else [])]
             yield waiting, {"sheets": sheets, "running": True, "current": len(sheets) - 1}
@@ -190,7 +196,7 @@ def _shown_call(view: dict, paths: list[str]) -> tuple[Transcript, str]:
 def call_in_english(call: Transcript, path: str, checkpoint: str | None) -> Iterator[Transcript]:
     """Transcripts that grow: without turns while the call's own turns are timed, where they are not yet."""
     if any(turn.timing != "aligned" for turn in call.turns):
-        for aligned in answer(Wish("diarize", checkpoint, align=True), path):
+        for aligned in hear(Wish("diarize", checkpoint, align=True), path):
             yield replace(aligned, turns=(), duration_seconds=aligned.duration_seconds / 2)
         call = keep_corrections(call, aligned)
     direction = DIRECTIONS["ja2en"]

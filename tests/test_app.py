@@ -97,6 +97,12 @@ def test_no_component_that_takes_files_fetches_an_address(address):
             asyncio.run(taker.async_move_resource_to_block_cache(address))
 
 
+def test_a_programs_job_does_not_keep_everyone_waiting():
+    """Gradio gives all that share a queue the lowest limit among them."""
+    served = [fn for fn in app.build_demo("tiny").fns.values() if fn.concurrency_id == "model"]
+    assert len(served) == 10 and {fn.concurrency_limit for fn in served} == {app.MAX_AT_ONCE}
+
+
 def test_the_environment_chooses_the_checkpoint(monkeypatch):
     monkeypatch.setenv("SPEECH_CHECKPOINT", "tiny")
     assert app.build_parser().parse_args([]).checkpoint == "tiny"

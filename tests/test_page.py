@@ -421,7 +421,7 @@ def test_what_a_model_writes_stays_text(page):
     """A transcript of markup and template syntax, put into the page's own view, shows as it is."""
     evil = "<img src=x onerror=alert(1)> ${alert(2)} `{{value}}` {{{value}}} </span>&amp;"
     transcript = Transcript(
-        audio="a.wav",
+        audio=f"{evil}.wav",
         turns=(Turn("<b>spk</b>", evil, 0.0, 1.0, "window"),),
         direction="diarize",
         language="Japanese",
@@ -436,12 +436,26 @@ def test_what_a_model_writes_stays_text(page):
             place.id = 'tried';
             speechPage.mountView(place, { value }, {}, () => {});
         }""",
-        {"sheets": [sheet(transcript, "a.wav")], "running": False},
+        {"sheets": [sheet(transcript, "a.wav")] * 2, "running": False},
     )
     shown = page.locator("#tried")
     assert shown.locator(".words").inner_text() == shown.locator(".warning").inner_text() == evil
     assert shown.locator(".speaker").inner_text() == "<b>spk</b>"
+    assert evil in shown.locator(".choice option").first.inner_text()
     assert shown.locator("img, b, i").count() == 0
+
+
+def test_a_speakers_name_stays_text(page):
+    """The visitor's own, in rows, timeline, choices and player."""
+    panel = transcribed(page, "diarize")
+    evil = "<img src=x onerror=window.hurt=1>"
+    panel.get_by_role("button", name="Edit").click()
+    panel.get_by_label("Name of spk_0").fill(evil)
+    panel.get_by_role("button", name="Edit").click()
+    assert evil in speakers(panel)
+    panel.locator(".turn .words").first.click()  # the player shows it as caption
+    assert panel.locator("img[src=x]").count() == 0
+    assert page.evaluate("window.hurt") is None
 
 
 def tab_to(page, name: str) -> None:

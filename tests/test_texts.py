@@ -42,7 +42,7 @@ def test_every_text_is_there_with_its_places(tag, part):
 
 @pytest.mark.parametrize("tag", TRANSLATED)
 def test_every_error_that_a_visitor_can_meet_is_translated(tag):
-    told = first_arguments(TOLD_TO_VISITORS, {"AudioError", "SpeechError"})
+    told = first_arguments(TOLD_TO_VISITORS, {"AudioError", "SpeechError", "FaultError", "StoppingError"})
     assert len(told) > 15
     assert TEXTS[tag]["errors"].keys() == told
     for template, text in TEXTS[tag]["errors"].items():

@@ -78,8 +78,9 @@ def main(options: list[str]) -> int:
         torch.version.cuda = "12.8"
         torch._C._cuda_init, torch.cuda._is_in_bad_fork = None, bool
     sys.path.insert(0, str(Path(__file__).parent.parent))
-    import app
     import spaces.zero.torch
+
+    import app
 
     spaces.zero.torch.init = lambda gpu: None
     spaces.zero.torch.move = unpack
