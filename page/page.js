@@ -61,17 +61,33 @@ window.speechPage = (() => {
     return make("li", { class: "warning", lang: known ? null : "en" }, known ? when + known : message);
   }
 
-  // The text of a turn, what the model was unsure of marked. Python counts characters, JavaScript their halves.
-  function markDoubts({ text, doubts }) {
-    const letters = [...text];
+  // Letters of a turn from one place to another, what the model was unsure of marked.
+  function markDoubts(letters, doubts, from, to) {
     const parts = [];
-    let place = 0;
-    for (const [start, end] of doubts) {
-      parts.push(letters.slice(place, start).join(""));
-      parts.push(make("mark", { title: say("doubt") }, letters.slice(start, end).join("")));
-      place = end;
+    let place = from;
+    for (const [start, end] of doubts.filter(([start, end]) => start < to && end > from)) {
+      const [first, last] = [Math.max(start, from), Math.min(end, to)];
+      parts.push(letters.slice(place, first).join(""));
+      parts.push(make("mark", { title: say("doubt") }, letters.slice(first, last).join("")));
+      place = last;
     }
-    return [...parts, letters.slice(place).join("")].filter((part) => part !== "");
+    return [...parts, letters.slice(place, to).join("")].filter((part) => part !== "");
+  }
+
+  // The text of a turn; a word whose time is known leads the player. Python counts characters, JavaScript their halves.
+  function makeText({ text, words, doubts }, seek) {
+    const letters = [...text];
+    let place = 0;
+    const spoken = words.map((word) => {
+      const from = place;
+      place += [...word.text].length;
+      const onclick = (event) => {
+        event.stopPropagation();
+        seek(word.start_seconds);
+      };
+      return make("span", { class: "word", onclick }, ...markDoubts(letters, doubts, from, place));
+    });
+    return spoken.length ? spoken : markDoubts(letters, doubts, 0, letters.length);
   }
 
   // How a transcript differs from its reference: `value` is what page/comparing.py gives, errors, or nothing.
@@ -271,7 +287,7 @@ window.speechPage = (() => {
 
     makeWords(turn, number) {
       if (!this.editing) {
-        const said = make("span", { class: "words" }, ...markDoubts(turn));
+        const said = make("span", { class: "words" }, ...makeText(turn, (seconds) => this.seek(seconds)));
         if (!turn.source) return said;
         const lang = this.sheet.transcript.language === "Japanese" ? "en" : "ja";
         return make("span", { class: "both" }, make("span", { class: "source", lang }, turn.source), said);
@@ -327,6 +343,9 @@ window.speechPage = (() => {
         if (number === said) line.setAttribute("aria-current", "true");
         else line.removeAttribute("aria-current");
       });
+      for (const word of this.rows.querySelectorAll(".word.now")) word.classList.remove("now");
+      const spoken = said < 0 ? -1 : turns[said].words.findLastIndex((word) => word.start_seconds <= now);
+      this.lines[said]?.querySelectorAll(".word")[spoken]?.classList.add("now");
       this.caption.textContent = said < 0 ? "" : turns[said].text;
       this.caption.lang = LANGUAGE_TAGS[sheet.transcript.language];
       const line = this.lines[said];

@@ -261,6 +261,21 @@ JSON_OF = """key => {
 }"""
 
 
+def test_a_measured_word_leads_the_player_and_is_marked_while_it_is_said(page):
+    panel = open_tab(page, "pt")
+    upload(panel, one_recording("pt").path)
+    panel.get_by_role("button", name="Options").click()
+    panel.get_by_label("Measure when each word is said").check()
+    run(panel, "pt")
+    assert words(panel) == [one_recording("pt").reference]
+    measured = page.evaluate(JSON_OF, "transcript")["turns"][0]["words"]
+    expect(panel.get_by_label("The recording", exact=True)).to_be_visible(timeout=SHOWN_MS)
+    panel.locator(".word").nth(2).click()
+    played = panel.get_by_label("The recording", exact=True).evaluate("audio => audio.currentTime")
+    assert played == pytest.approx(measured[2]["start_seconds"], abs=0.01)
+    assert panel.locator(".word.now").all_inner_texts() == [measured[2]["text"]]
+
+
 def test_a_speaker_can_be_renamed_and_every_file_follows(page):
     panel = transcribed(page, "diarize")
     before = speakers(panel)
