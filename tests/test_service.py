@@ -114,11 +114,12 @@ def test_strangers_cannot_touch_a_job(page):
     job = page.submit()
     until((page.folder / "waiting").exists)
     event = "0" * 32
-    for session_hash in ("", "stranger", "%", "*", event):
-        for fn_index in range(40):
-            body = {"session_hash": session_hash, "fn_index": fn_index, "event_id": event}
-            assert httpx.post(f"{api}/cancel", json=body).json() == {"success": True}
-        httpx.post(f"{api}/reset", json={"event_id": event, "session_hash": session_hash})
+    with httpx.Client() as stranger:
+        handlers = [handler["id"] for handler in stranger.get(f"{page.address}/config").json()["dependencies"]]
+        for session_hash in ("", "stranger", "*"):
+            for fn_index in handlers:
+                body = {"session_hash": session_hash, "fn_index": fn_index, "event_id": event}
+                assert stranger.post(f"{api}/cancel", json=body).json() == {"success": True}
     for session_hash in ("stranger", event):
         heard = raw(f"{api}/queue/data?session_hash={session_hash}") + raw(f"{api}/call/transcribe_portuguese/{event}")
         assert GOOD.reference not in heard and "process_completed" not in heard and "event: complete" not in heard
