@@ -34,7 +34,10 @@ window.speechPage = (() => {
   // nothing.
   function showMessage(element, value) {
     if (!value) return element.replaceChildren();
-    if (value.errors) return element.replaceChildren(...value.errors.map((error) => makeError(error)));
+    if (value.errors) {
+      const sentences = value.errors.map((error) => makeSentence(error));
+      return element.replaceChildren(make("div", { class: "error", role: "alert" }, ...sentences));
+    }
     const { done, total, left, draft = [] } = value;
     const parts = [done ? (total ? say("of", clock(done), clock(total)) : clock(done)) : say("waiting")];
     if (left != null) parts.push(say("left", clock(left)));
@@ -49,10 +52,10 @@ window.speechPage = (() => {
   }
 
   // What Python says in English, in the visitor's language where page/languages/ has it.
-  function makeError({ text, template, values }) {
+  function makeSentence({ text, template, values }) {
     const known = texts.errors[template];
     const shown = known?.replace(/\{(\w+)\}/g, (_, name) => values[name]) ?? text;
-    return make("p", { class: "error", role: "alert", lang: known ? null : "en" }, shown);
+    return make("div", { lang: known ? null : "en" }, shown);
   }
 
   function makeWarning({ kind, message, start_seconds: start, end_seconds: end }) {
