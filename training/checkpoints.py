@@ -7,14 +7,18 @@ from pathlib import Path
 import torch
 
 from speech.checkpoints import Checkpoint, checkpoint_folder
+from speech.errors import CheckpointError
 
 COPIED = (".json", ".jinja", ".txt")
 
 
-def base_folder(name: str) -> Path:
-    """The folder of a base: itself, or the hub's of that name, fetched. Raises CheckpointError."""
+def choose_base(name: str, output: Path) -> Path:
+    """The folder of a base: itself, or the hub's of that name, fetched. Raises CheckpointError, also for `output`."""
     folder = Path(name).expanduser()
-    return checkpoint_folder(Checkpoint(folder=folder) if folder.is_dir() else Checkpoint(name))
+    base = checkpoint_folder(Checkpoint(folder=folder) if folder.is_dir() else Checkpoint(name))
+    if output.resolve() == base.resolve():
+        raise CheckpointError(f"--output_dir {output} is the base itself: choose another folder")
+    return base
 
 
 def write_checkpoint(base: Path, folder: Path, changed: Mapping[str, torch.Tensor]) -> None:
