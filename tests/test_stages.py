@@ -65,6 +65,15 @@ def kill_in_step(monkeypatch, number: int) -> None:
     monkeypatch.setattr(stages.SumTrainer, "training_step", training_step)
 
 
+@pytest.mark.parametrize("first", [0, 2, 4, 6])
+def test_each_stage_and_checkpoint_begins_a_new_seed(first):
+    planned = [stages.Stage(3, lambda seed: (("short", seed, n) for n in range(9)))]
+    planned.append(stages.Stage(4, lambda seed: (("long", seed, n) for n in range(9))))
+    short = [("short", 0, 0), ("short", 0, 1), ("short", 2, 0)]
+    long = [("long", 3, 0), ("long", 4, 0), ("long", 4, 1), ("long", 6, 0)]
+    assert list(stages.Batches(planned, first)) == [*short, *long][first:]
+
+
 def test_a_killed_run_of_the_tiny_checkpoint_goes_on_to_the_same_weights(tmp_path, monkeypatch):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert tiny.main(["--output_dir", str(whole), "--work", str(tmp_path)]) == 0
