@@ -134,7 +134,7 @@ def common_arguments(folder: Path, save_steps: int, **others):
     """What all trainings have in common of Trainer's arguments, with the others."""
     from transformers import TrainingArguments
 
-    return TrainingArguments(
+    arguments = TrainingArguments(
         output_dir=str(folder.resolve()),  # the best checkpoint's path is kept in the last one's state
         optim="adamw_torch_fused",
         save_steps=save_steps,
@@ -146,6 +146,9 @@ def common_arguments(folder: Path, save_steps: int, **others):
         seed=SEED,
         **others,
     )
+    # One process, one GPU: Trainer would share each batch among all that it sees, and make it so many times as large.
+    arguments._n_gpu = min(1, arguments.n_gpu)
+    return arguments
 
 
 def evaluate_at_the_end():

@@ -57,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--train", required=True, type=Path, nargs="+", help="manifests; languages are balanced")
     parser.add_argument("--evaluation", required=True, type=Path, help="a manifest of other speech")
     parser.add_argument("--output_dir", required=True, type=Path)
-    parser.add_argument("--base", default=BASE, help=f"a folder, or a name on the hub (default: {BASE})")
+    parser.add_argument("--base", default=BASE, help=f"a folder, `tiny`, or a name on the hub (default: {BASE})")
     add_settings(parser)
     options = parser.parse_args(argv)
     return exit_code_of(lambda: train(options))

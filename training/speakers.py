@@ -125,6 +125,7 @@ def train(base: Path, samples: Sequence[Sample], settings: Settings, output: Pat
     freeze_all_but_projector_and_rows(model)
     if fit(model, Collator(processor), samples, [], settings, output / "checkpoints", base):
         write_speaker_checkpoint(model, processor, base, output, learned_tensors(model))
+        print(f"written: {output}", flush=True)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -132,7 +133,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.speakers", description=__doc__.splitlines()[0])
     parser.add_argument("--train", required=True, type=Path, nargs="+", help="manifests of calls, tags in their texts")
     parser.add_argument("--output_dir", required=True, type=Path)
-    parser.add_argument("--base", default=BASE, help=f"a folder, or a name on the hub (default: {BASE})")
+    parser.add_argument("--base", default=BASE, help=f"a folder, `tiny`, or a name on the hub (default: {BASE})")
     add_settings(parser)
     options = parser.parse_args(argv)
 
