@@ -9,7 +9,6 @@ its checkpoint is the row's model. Other runs of the card's directions stand in 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from pathlib import Path
 from evaluation.metrics import Figure
 from evaluation.results import Folder
 from speech.directions import DIRECTIONS
-from speech.errors import SpeechError
+from speech.errors import exit_code_of
 
 BASE = "Qwen/Qwen3-ASR-1.7B"
 """The model whose figures the Portuguese card heads "Zero-shot"."""
@@ -173,13 +172,12 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m evaluation.cards", description=__doc__.splitlines()[0])
     parser.add_argument("results", nargs="*", type=Path, help="folders that `python -m evaluation.run` has filled")
     options = parser.parse_args(argv)
-    try:
+
+    def work() -> None:
         runs = Runs([load_run(path) for path in options.results])
-    except SpeechError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    print("\n".join(filter(None, cards(runs))), end="")
-    return 0
+        print("\n".join(filter(None, cards(runs))), end="")
+
+    return exit_code_of(work)
 
 
 if __name__ == "__main__":

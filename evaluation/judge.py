@@ -13,7 +13,6 @@ import http.client
 import json
 import os
 import re
-import sys
 import urllib.error
 import urllib.request
 from dataclasses import asdict
@@ -24,7 +23,7 @@ from evaluation.data import DataError
 from evaluation.metrics import Figure, mean_score
 from evaluation.results import Folder
 from evaluation.scoring import Pair
-from speech.errors import SpeechError
+from speech.errors import exit_code_of
 
 PROMPT = (Path(__file__).parent / "judge_prompt.md").read_text(encoding="utf-8")
 TIMEOUT_SECONDS = 120
@@ -83,13 +82,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--base_url", "--base-url", required=True, help="such as http://localhost:8000/v1")
     parser.add_argument("--model", required=True, help="the judge, as the server calls it")
     options = parser.parse_args(argv)
-    try:
+
+    def work() -> None:
         figure = judge(Folder(options.results), options.base_url, options.model)
-    except SpeechError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    print(f"{figure.name} {figure.value:.2f} [{figure.low:.2f}, {figure.high:.2f}] ({figure.detail})")
-    return 0
+        print(f"{figure.name} {figure.value:.2f} [{figure.low:.2f}, {figure.high:.2f}] ({figure.detail})")
+
+    return exit_code_of(work)
 
 
 if __name__ == "__main__":

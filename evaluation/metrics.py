@@ -12,29 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from speech.word_errors import Errors
+
 RESAMPLES = 1000
 """Of the bootstrap; sacrebleu's number."""
 SEED = 12345
 """Of the bootstrap; sacrebleu's seed."""
-
-
-@dataclass(frozen=True)
-class Errors:
-    """How a hypothesis differs from a reference of `length` words, characters or speakers."""
-
-    insertions: int
-    deletions: int
-    substitutions: int
-    length: int
-
-    @property
-    def total(self) -> int:
-        """All three kinds."""
-        return self.insertions + self.deletions + self.substitutions
-
-    def __add__(self, other: Errors) -> Errors:
-        """Both, kind by kind."""
-        return Errors(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
 
 
 @dataclass(frozen=True)
@@ -53,19 +36,14 @@ def word_errors(reference: str, hypothesis: str) -> Errors:
     """Of words, parted by white space, by jiwer."""
     import jiwer
 
-    return _jiwer_errors(jiwer.process_words(reference, hypothesis))
+    return Errors.of(jiwer.process_words(reference, hypothesis))
 
 
 def character_errors(reference: str, hypothesis: str) -> Errors:
     """Of characters, spaces included, by jiwer."""
     import jiwer
 
-    return _jiwer_errors(jiwer.process_characters(reference, hypothesis))
-
-
-def _jiwer_errors(output) -> Errors:
-    length = output.hits + output.substitutions + output.deletions
-    return Errors(output.insertions, output.deletions, output.substitutions, length)
+    return Errors.of(jiwer.process_characters(reference, hypothesis))
 
 
 def speaker_errors(reference: Mapping[str, str], hypothesis: Mapping[str, str]) -> tuple[Errors, Errors]:

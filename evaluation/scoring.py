@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from evaluation.data import Segment
-from evaluation.metrics import Errors, Figure, bleu, character_errors, chrf, error_rate, speaker_errors, word_errors
+from evaluation.metrics import Figure, bleu, character_errors, chrf, error_rate, speaker_errors, word_errors
 from evaluation.normalisation import NORMALISERS
 from speech.directions import Direction
 from speech.transcript import join_texts
+from speech.word_errors import Errors
 
 BLEU_TOKENS = {"English": "13a", "Japanese": "ja-mecab"}
 

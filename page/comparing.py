@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from speech.errors import SpeechError
+from speech.word_errors import Errors
 
 
 def compare(reference: str, hypothesis: str) -> dict:
@@ -25,12 +26,5 @@ def compare(reference: str, hypothesis: str) -> dict:
         }
         for chunk in words.alignments[0]
     ]
-    return {"words": _counts(words), "characters": _counts(characters), "pieces": pieces}
-
-
-def _counts(output) -> dict[str, int]:
-    """How many words or characters are wrong, and how many the reference has."""
-    return {
-        "errors": output.substitutions + output.deletions + output.insertions,
-        "length": output.hits + output.substitutions + output.deletions,
-    }
+    counts = {"words": Errors.of(words), "characters": Errors.of(characters)}
+    return {name: {"errors": one.total, "length": one.length} for name, one in counts.items()} | {"pieces": pieces}

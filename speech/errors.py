@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Callable
 
 
 class SpeechError(Exception):
@@ -37,3 +39,13 @@ class CheckpointError(SpeechError):
 
 class DirectionError(SpeechError):
     """A direction that does not exist, or that contradicts another choice."""
+
+
+def exit_code_of(work: Callable[[], object]) -> int:
+    """Do a command's work: 0, or 1 after a SpeechError, whose sentence goes to standard error."""
+    try:
+        work()
+    except SpeechError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0

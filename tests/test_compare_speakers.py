@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
-from conftest import RECORDINGS, ROOT, recordings_in
+from conftest import EXAMPLES, RECORDINGS, ROOT, recordings_in
 from safetensors.torch import load_file
 
 from speech.audio import load_audio
-from training.compare_speakers import LORA_RANK, add_lora, measure, merged_tensors
+from training.compare_speakers import LORA_RANK, add_lora, main, measure, merged_tensors
 from training.held_out import Recording
 from training.inputs import Collator
+from training.manifest import measure as measure_sample
+from training.manifest import write_manifest
 from training.speakers import (
     EMBEDDING,
     SpeakerModel,
@@ -77,6 +81,17 @@ def test_the_figures_of_what_the_tiny_checkpoint_hears_rightly():
     assert measure(TINY, recordings) == perfect
     swapped = [Recording(one.waveform, one.reference.replace("spk_0", "spk_2")) for one in recordings]
     assert measure(TINY, swapped)["right_turns"] < 60
+
+
+def test_clips_of_another_run_are_not_taken_for_these(tmp_path, capsys):
+    audio = EXAMPLES / "call_order.flac"
+    sample = measure_sample(audio, "language Japanese<asr_text>はい。")
+    (tmp_path / "plain").mkdir()
+    copied = tmp_path / "plain" / audio.name
+    copied.write_bytes(audio.read_bytes())
+    write_manifest(tmp_path / "plain" / "manifest.jsonl", [replace(sample, audio=copied)])
+    assert main(["--output_dir", str(tmp_path)]) == 1
+    assert "plain holds 1 clips, not 1200: choose another --output_dir" in capsys.readouterr().err
 
 
 def test_the_rows_that_the_tiny_checkpoint_has_are_kept(prepared):

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from evaluation.data import Segment
 from evaluation.metrics import (
-    Errors,
     bleu,
     character_errors,
     chrf,
@@ -20,6 +19,7 @@ from evaluation.metrics import (
 from evaluation.normalisation import CLOSING, normalise_english, normalise_japanese, written_form
 from evaluation.scoring import Pair, count_errors, score
 from speech.directions import DIRECTIONS
+from speech.word_errors import Errors
 
 CALLS = st.dictionaries(st.sampled_from("ABCD"), st.text("はいどうも。", min_size=1, max_size=8), max_size=4)
 

@@ -9,12 +9,14 @@ import shlex
 import shutil
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 import srt
 import yaml
-from conftest import ROOT, recordings_in
+from conftest import RECORDINGS, ROOT, recordings_in
 
+from speech.decoding import load_recognizer
 from speech.directions import ALIGNER, DIRECTIONS, ENGLISH
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -109,3 +111,50 @@ def test_links_and_pictures_lead_somewhere(target):
 def test_no_file_is_too_large_for_a_space():
     listed = run(["git", "ls-files", "-z"], cwd=ROOT).stdout.split("\0")
     assert [name for name in filter(None, listed) if (ROOT / name).stat().st_size > 9e6] == []
+
+
+TRAINING = README[README.index("## Training") : README.index("## Limits")]
+
+
+def lay_out_data(folder) -> None:
+    """The tests' recordings in the layouts that the README's training commands name."""
+    found = recordings_in(RECORDINGS)
+    clips = folder / "cv-corpus-22.0" / "pt" / "clips"
+    clips.mkdir(parents=True)
+    spoken = [one for one in found if one.direction == "pt"]
+    for split, chosen in (("test", spoken[:2]), ("train", spoken)):
+        rows = ["path\tsentence", *(f"{one.path.name}\t{one.reference}" for one in chosen)]
+        (clips.parent / f"{split}.tsv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    for one in spoken:
+        shutil.copy(one.path, clips)
+    for split, several in (("train", slice(0, 2)), ("dev", slice(2, 4))):
+        rows = {"en_us": [], "ja_jp": []}
+        for name, (heard, written) in {"en2ja": ("en_us", "ja_jp"), "ja2en": ("ja_jp", "en_us")}.items():
+            for one in [one for one in found if one.direction == name][several]:
+                for language, text in ((heard, one.said), (written, one.reference)):
+                    rows[language].append(f"{one.path.stem}\t{one.path.name}\t{text}\t\t\t\t\n")
+                    audio = folder / "fleurs" / language / "audio" / split
+                    audio.mkdir(parents=True, exist_ok=True)
+                    shutil.copy(one.path, audio)
+        for language, lines in rows.items():
+            (folder / "fleurs" / language / f"{split}.tsv").write_text("".join(lines), encoding="utf-8")
+    (folder / "calls").mkdir()
+    turns = []
+    for one in [one for one in found if one.direction == "diarize"]:
+        shutil.copy(one.path, folder / "calls")
+        for second, (speaker, words) in enumerate(re.findall(r"<\|(spk_\d)\|> ([^<]*)", one.reference)):
+            place = {"session_id": one.path.stem, "start_time": second, "end_time": second + 1}
+            turns.append(place | {"speaker": speaker, "words": words.strip()})
+    (folder / "calls" / "calls.json").write_text(json.dumps(turns), encoding="utf-8")
+
+
+def test_the_training_commands_make_checkpoints_of_the_tiny_one(tmp_path, monkeypatch):
+    lay_out_data(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    commands = re.findall(r"^\.venv/bin/python -m (training\.\w+) (.*)$", TRAINING, re.MULTILINE)
+    assert len(commands) == 9
+    for module, words in commands:
+        base = [] if module == "training.prepare" else ["--base", "tiny"]
+        assert import_module(module).main([*shlex.split(words), *base]) == 0, words
+    for name in ("pt", "translation", "calls"):
+        load_recognizer(str(tmp_path / "models" / name))

@@ -185,6 +185,8 @@ def test_two_processes_train_what_one_does(data, tmp_path):
         (("--learning_rate", "0"), "--learning_rate 0.0 is not positive"),
         (("--evaluation", "none.jsonl"), "none.jsonl can't be read as a manifest"),
         (("--base", "assets"), "assets is not a checkpoint folder"),
+        (("--base", "nobody/nothing"), "or try the small embedded model with --base tiny"),
+        (("--base", "tiny", "--output_dir", str(TINY)), "is the base itself: choose another folder"),
     ],
 )
 def test_what_cannot_be_trained_is_said(data, tmp_path, capsys, options, message):

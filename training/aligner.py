@@ -7,14 +7,16 @@ the way, all halfway up the decoder:
   the decoder has to count; the layers above find the time there when they look at the token.
 - words: an audio token tells what is being said, a timestamp what its word begins or ends with, by the embeddings.
 - look: two heads of the layer above look from a timestamp at the audio token at that time.
+The training itself is `training.stages`, as the tiny checkpoint's: a killed run goes on when it is called again.
 Not covered: clips longer than training's 30 s, although the head reaches further.
 """
 
 import argparse
 import math
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -22,16 +24,15 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.rnn import pad_sequence
 
+from evaluation.results import hash_weights
 from speech.encoder import mel_filters
-from training import aligner_clips
+from speech.errors import exit_code_of
+from training import aligner_clips, stages
 from training.aligner_clips import TOKENS_PER_SECOND, AlignedClip, AlignedClipMaker, token_row
 from training.architecture import STEP_MILLISECONDS, build_aligner, save_aligner
 from training.batched_model import attention_logits, hear
-from training.log import Log
-from training.tiny import learning_rate_factor
 
 ROOT = Path(__file__).parent.parent
-PEAK_LEARNING_RATE = 6e-4
 WEIGHTS = {"timestamps": 1.0, "clock": 0.5, "words": 0.5, "look": 0.5}
 HALFWAY = 2
 """Layers below the auxiliary losses."""
@@ -42,7 +43,6 @@ CLOCK_SHARE = 0.25
 BLUR_STEPS = 1.0
 """Standard deviation of the truth, in steps of time or audio tokens: a neighbour is nearly as right."""
 HEAD_SCALE = 0.15
-SAVE_EVERY = 200
 
 
 @dataclass(frozen=True)
@@ -91,33 +91,26 @@ def time_loss(logits: torch.Tensor, seconds: torch.Tensor) -> torch.Tensor:
     return F.cross_entropy(logits, blurred(steps - seconds[:, None] * (1000 / STEP_MILLISECONDS)))
 
 
-class AlignerTrainer:
-    """The model and one step."""
+class Losses(nn.Module):
+    """The model and the losses of a batch."""
 
-    def __init__(self, start: Path, steps: int, device: str):
+    def __init__(self, start: Path):
         from qwen_asr.core.transformers_backend import Qwen3ASRForConditionalGeneration, Qwen3ASRProcessor
 
-        self.device = device
+        super().__init__()
         self.processor = Qwen3ASRProcessor.from_pretrained(start)
         tiny = Qwen3ASRForConditionalGeneration.from_pretrained(start, dtype=torch.float32)
-        self.model = build_aligner(tiny.config, self.processor.tokenizer).to(device)
+        self.model = build_aligner(tiny.config, self.processor.tokenizer)
         thinker = self.model.thinker
         thinker.audio_tower.load_state_dict(tiny.thinker.audio_tower.state_dict())
         thinker.audio_tower.requires_grad_(False)
         thinker.model.load_state_dict(tiny.thinker.model.state_dict())
         with torch.no_grad():
             thinker.lm_head.weight.copy_(sine_waves(*thinker.lm_head.weight.shape))
-        self.filters = mel_filters(self.processor, device)
-        self.parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        self.optimizer = torch.optim.AdamW(
-            self.parameters, lr=PEAK_LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.01, fused=True
-        )
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(
-            self.optimizer, lambda step: learning_rate_factor(step, steps)
-        )
+        self.register_buffer("filters", mel_filters(self.processor, "cpu"), persistent=False)
 
-    def step(self, clips: list[AlignedClip]) -> dict[str, float]:
-        """One update; returns the losses, and the timestamps' median error in ms."""
+    def forward(self, clips: list[AlignedClip]) -> dict[str, torch.Tensor]:
+        """The losses, and the timestamps' median error in ms."""
         thinker = self.model.thinker
         batch = self._batch(clips)
         hidden = thinker.model(
@@ -125,21 +118,16 @@ class AlignerTrainer:
         ).hidden_states
         logits = thinker.lm_head(hidden[-1][batch.stamps])
         halfway = thinker.model.norm(hidden[HALFWAY])
-        asked = batch.audio & (torch.rand(batch.audio.shape, device=self.device) < CLOCK_SHARE)
+        asked = batch.audio & (torch.rand(batch.audio.shape, device=batch.audio.device) < CLOCK_SHARE)
         saying = batch.said >= 0
-        losses = {
+        errors = (logits.argmax(1) * STEP_MILLISECONDS - batch.times[batch.stamps] * 1000).abs()
+        return {
             "timestamps": time_loss(logits, batch.times[batch.stamps]),
             "clock": time_loss(thinker.lm_head(halfway[asked]), batch.times[asked]),
             "words": F.cross_entropy(halfway[saying] @ thinker.model.embed_tokens.weight.T, batch.said[saying]),
             "look": self._look_loss(hidden[HALFWAY], batch),
+            "median error in ms": errors.median(),
         }
-        self.optimizer.zero_grad()
-        sum(WEIGHTS[name] * loss for name, loss in losses.items()).backward()
-        nn.utils.clip_grad_norm_(self.parameters, 1.0)
-        self.optimizer.step()
-        self.schedule.step()
-        errors = (logits.argmax(1) * STEP_MILLISECONDS - batch.times[batch.stamps] * 1000).abs()
-        return {name: loss.item() for name, loss in losses.items()} | {"median error in ms": errors.median().item()}
 
     def _batch(self, clips: list[AlignedClip]) -> Batch:
         thinker = self.model.thinker
@@ -149,7 +137,7 @@ class AlignerTrainer:
             token_row(self.processor.tokenizer, clip, int(kept.sum())) for clip, kept in zip(clips, mask, strict=True)
         ]
         ids, said, times = (
-            pad_sequence([torch.tensor(row) for row in column], batch_first=True, padding_value=-1).to(self.device)
+            pad_sequence([torch.tensor(row) for row in column], batch_first=True, padding_value=-1).to(audio.device)
             for column in zip(*rows, strict=True)
         )
         is_audio = ids == thinker.config.audio_token_id
@@ -172,38 +160,37 @@ class AlignerTrainer:
         return torch.cat(losses).mean()
 
 
-def draw_batches(pool: dict, steps: int) -> Iterator[list[AlignedClip]]:
-    """The batches of all stages, `steps` of them in all or one or two less."""
-    for number, stage in enumerate(STAGES):
-        yield from islice(AlignedClipMaker(pool, stage.short, seed=number).batches(), round(stage.steps * steps))
+def draw_inputs(pool: dict, short: float, seed: int) -> Iterator[dict]:
+    """Endless batches, as `Losses.forward` takes them; short: the share of clips that are one utterance alone."""
+    for clips in AlignedClipMaker(pool, short, seed).batches():
+        yield {"clips": clips}
 
 
 def train(output: Path, work: Path, start: Path, steps: int) -> None:
-    """Speak what is missing, train, write the aligner to `output`.
+    """Speak what is missing, train, write the aligner to `output`. Raises SpeechError.
 
-    start: a tiny checkpoint. steps: updates; the stages and the learning rate's schedule stretch with them.
+    start: a tiny checkpoint. steps: updates; the stages and the learning rate's schedule stretch with them. What a
+    killed run needs to go on is kept in `output` until the aligner is written.
     """
     torch.manual_seed(0)
     pool = aligner_clips.load_or_make(work / "aligner")
-    trainer = AlignerTrainer(start, steps, "cuda" if torch.cuda.is_available() else "cpu")
-    log = Log()
-    for clips in draw_batches(pool, steps):
-        log.add(trainer.step(clips), len(clips))
-        if log.steps % SAVE_EVERY == 0:
-            save_aligner(trainer.model, trainer.processor, output)
-    save_aligner(trainer.model, trainer.processor, output)
+    losses = Losses(start)
+    planned = [stages.Stage(round(stage.steps * steps), partial(draw_inputs, pool, stage.short)) for stage in STAGES]
+    folder = output / "checkpoints"
+    stages.fit_stages(losses, planned, WEIGHTS, folder, {"start_sha256": hash_weights(start)})
+    save_aligner(losses.model, losses.processor, output)
+    shutil.rmtree(folder)
 
 
 def main(argv: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m training.aligner", description=__doc__.splitlines()[0])
-    parser.add_argument("--output", type=Path, default=ROOT / "assets" / "tiny_aligner")
+    parser.add_argument("--output_dir", type=Path, default=ROOT / "assets" / "tiny_aligner")
     parser.add_argument("--work", type=Path, default=ROOT / "training" / "work", help="where spoken data is kept")
     parser.add_argument("--start", type=Path, default=ROOT / "assets" / "tiny", help="the tiny checkpoint to begin as")
     parser.add_argument("--steps", type=int, default=STEPS)
     options = parser.parse_args(argv)
-    train(options.output, options.work, options.start, options.steps)
-    return 0
+    return exit_code_of(lambda: train(options.output_dir, options.work, options.start, options.steps))
 
 
 if __name__ == "__main__":

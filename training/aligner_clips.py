@@ -1,25 +1,17 @@
 """The tiny aligner's data: utterances with times, spoken once and kept on disk, and clips mixed from them."""
 
 import functools
-import json
 import random
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
-from training import speech
-from training.batches import (
-    BATCH_CLIPS,
-    BATCHES_SORTED_TOGETHER,
-    MAX_CALL_SECONDS,
-    SENTENCES,
-    TELEPHONE_SHARE,
-    cut_into_batches,
-)
+from training import shards, speech
+from training.batches import MAX_CALL_SECONDS, SENTENCES, TELEPHONE_SHARE, draw_batches, group_by_voice
 from training.pool import MAKERS, draw_voice
+from training.shards import read_shard, write_shard
 from training.speech import Speaker, Voice
 from training.timed_speech import TimedTurn, TimedUtterance, compose, speak_timed, words_of_turn
 
@@ -104,11 +96,7 @@ class AlignedClipMaker:
         """`short`: the share of clips that are one utterance alone."""
         self._short = short
         self._rng = random.Random(seed)
-        self._by_voice: dict[str, dict[tuple, list[TimedUtterance]]] = {}
-        for kind, utterances in pool.items():
-            voices = self._by_voice[kind] = {}
-            for utterance in utterances:
-                voices.setdefault(utterance.voice.speaker, []).append(utterance)
+        self._by_voice = group_by_voice(pool)
 
     def draw(self) -> AlignedClip:
         """One clip of a kind drawn by the mix."""
@@ -139,10 +127,7 @@ class AlignedClipMaker:
 
     def batches(self) -> Iterator[list[AlignedClip]]:
         """Endless batches of clips of like length."""
-        while True:
-            batches = cut_into_batches([self.draw() for _ in range(BATCH_CLIPS * BATCHES_SORTED_TOGETHER)])
-            self._rng.shuffle(batches)
-            yield from batches
+        return draw_batches(self.draw, self._rng)
 
 
 def draw_call(
@@ -163,17 +148,7 @@ def draw_call(
     return turns
 
 
-def load_or_make(folder: Path, processes: int = 2) -> dict[str, list[TimedUtterance]]:
-    """Every kind's utterances; shards that are missing are spoken first."""
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = {(kind, shard): folder / f"{kind}-{shard}.npz" for kind in KINDS for shard in range(SHARDS)}
-    missing = [key for key, path in paths.items() if not path.exists()]
-    with ProcessPoolExecutor(processes) as executor:
-        list(executor.map(_make_shard, *zip(*missing, strict=True), [paths[key] for key in missing]) if missing else ())
-    return {kind: [u for shard in range(SHARDS) for u in _load(paths[kind, shard])] for kind in KINDS}
-
-
-def _make_shard(kind: str, shard: int, path: Path) -> None:
+def make_shard(kind: str, shard: int, path: Path) -> None:
     """Speak one shard; its sentences and voices follow from its number."""
     rng = random.Random(f"timed {kind} {shard}")
     maker = MAKERS[kind](rng.getrandbits(32))
@@ -181,24 +156,20 @@ def _make_shard(kind: str, shard: int, path: Path) -> None:
         speak_timed(maker.draw().text, draw_voice(kind, rng, held_out=False)) for _ in range(KINDS[kind] // SHARDS)
     ]
     entries = [{"text": utterance.text, "voice": asdict(utterance.voice)} for utterance in utterances]
-    temporary = path.with_suffix(".part.npz")
-    np.savez(
-        temporary,
-        samples=np.concatenate([(utterance.waveform * 32767).astype(np.int16) for utterance in utterances]),
-        lengths=np.array([len(utterance.waveform) for utterance in utterances]),
-        times=np.concatenate([utterance.times for utterance in utterances]),
-        entries=json.dumps(entries),
-    )
-    temporary.replace(path)
-    print(f"spoken: {kind} {shard + 1} of {SHARDS}", flush=True)
+    times = np.concatenate([utterance.times for utterance in utterances])
+    write_shard(path, entries, [utterance.waveform for utterance in utterances], times=times)
 
 
-def _load(path: Path) -> list[TimedUtterance]:
-    with np.load(path) as data:
-        entries = json.loads(str(data["entries"]))
-        waveforms = np.split(data["samples"], np.cumsum(data["lengths"])[:-1])
-        times = np.split(data["times"], np.cumsum([len(entry["text"]) for entry in entries])[:-1])
+def load_shard(path: Path) -> list[TimedUtterance]:
+    """What `make_shard` wrote."""
+    entries, waveforms, arrays = read_shard(path)
+    times = np.split(arrays["times"], np.cumsum([len(entry["text"]) for entry in entries])[:-1])
     return [
         TimedUtterance(entry["text"], Voice(**entry["voice"]), waveform, of_text)
         for entry, waveform, of_text in zip(entries, waveforms, times, strict=True)
     ]
+
+
+def load_or_make(folder: Path) -> dict[str, list[TimedUtterance]]:
+    """Every kind's utterances; shards that are missing are spoken first."""
+    return shards.load_or_make(folder, dict.fromkeys(KINDS, SHARDS), make_shard, load_shard)

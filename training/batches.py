@@ -135,11 +135,7 @@ class ClipMaker:
         self._mix = mix
         self._rng = random.Random(seed)
         self._pool = pool
-        self._by_voice: dict[str, dict[tuple, list[Utterance]]] = {}
-        for kind, utterances in pool.items():
-            voices = self._by_voice[kind] = {}
-            for utterance in utterances:
-                voices.setdefault(utterance.voice.speaker, []).append(utterance)
+        self._by_voice = group_by_voice(pool)
 
     def draw(self) -> Clip:
         """One clip of a task drawn by the mix."""
@@ -195,16 +191,30 @@ class ClipMaker:
 
     def batches(self) -> Iterator[list[Clip]]:
         """Endless batches of clips of like length."""
-        while True:
-            clips = [self.draw() for _ in range(BATCH_CLIPS * BATCHES_SORTED_TOGETHER)]
-            batches = cut_into_batches(clips)
-            self._rng.shuffle(batches)
-            yield from batches
+        return draw_batches(self.draw, self._rng)
 
 
-def cut_into_batches(clips: list[Clip]) -> list[list[Clip]]:
+def group_by_voice(pool: dict[str, list]) -> dict[str, dict[tuple, list]]:
+    """The utterances of each kind that one voice speaks."""
+    grouped: dict[str, dict[tuple, list]] = {}
+    for kind, utterances in pool.items():
+        voices = grouped[kind] = {}
+        for utterance in utterances:
+            voices.setdefault(utterance.voice.speaker, []).append(utterance)
+    return grouped
+
+
+def draw_batches(draw: Callable, rng: random.Random) -> Iterator[list]:
+    """Endless batches of clips of like length, in an order by chance. draw() gives a clip with a `waveform`."""
+    while True:
+        batches = cut_into_batches([draw() for _ in range(BATCH_CLIPS * BATCHES_SORTED_TOGETHER)])
+        rng.shuffle(batches)
+        yield from batches
+
+
+def cut_into_batches(clips: list) -> list[list]:
     """Sort by length and cut so that no batch passes `BATCH_CLIPS` or, padded, `BATCH_SECONDS`."""
-    batches: list[list[Clip]] = []
+    batches: list[list] = []
     for clip in sorted(clips, key=lambda clip: len(clip.waveform)):
         padded_seconds = len(clip.waveform) / speech.SAMPLE_RATE * (len(batches[-1]) + 1 if batches else 1)
         if not batches or len(batches[-1]) == BATCH_CLIPS or padded_seconds > BATCH_SECONDS:

@@ -6,15 +6,28 @@ from pathlib import Path
 
 import torch
 
-from speech.checkpoints import Checkpoint, checkpoint_folder
+from speech.checkpoints import TINY, Checkpoint, checkpoint_folder
+from speech.errors import CheckpointError
+from speech.weights import check_weights
 
 COPIED = (".json", ".jinja", ".txt")
 
 
-def base_folder(name: str) -> Path:
-    """The folder of a base: itself, or the hub's of that name, fetched. Raises CheckpointError."""
+def choose_base(name: str, output: Path) -> Path:
+    """The folder of a base: `tiny`'s, itself, or the hub's of that name, fetched. Raises CheckpointError.
+
+    output: where the result will be written, which can't be the base.
+    """
     folder = Path(name).expanduser()
-    return checkpoint_folder(Checkpoint(folder=folder) if folder.is_dir() else Checkpoint(name))
+    local = TINY if name == "tiny" else Checkpoint(folder=folder) if folder.is_dir() else None
+    try:
+        base = checkpoint_folder(local or Checkpoint(name))
+        check_weights(base)
+    except CheckpointError as error:  # its remedies name the option of those who only listen
+        raise CheckpointError(str(error).replace("--checkpoint", "--base")) from error
+    if output.resolve() == base.resolve():
+        raise CheckpointError(f"--output_dir {output} is the base itself: choose another folder")
+    return base
 
 
 def write_checkpoint(base: Path, folder: Path, changed: Mapping[str, torch.Tensor]) -> None:

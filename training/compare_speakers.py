@@ -22,8 +22,10 @@ from pathlib import Path
 import soundfile
 import torch
 
+from evaluation.data import DataError
 from evaluation.metrics import character_errors
 from speech.checks import find_faults
+from speech.errors import exit_code_of
 from speech.formats import write_atomically
 from speech.transcript import Turn, join_texts, parse_turns
 from training import pool, speech
@@ -71,10 +73,16 @@ class Outcome:
 
 
 def write_samples(folder: Path, mix: dict[str, float], count: int, tags: bool, work: Path, seed: int) -> list[Sample]:
-    """Clips of synthetic speech as training samples, mixed once and kept in the folder."""
+    """Clips of synthetic speech as training samples, mixed once and kept in the folder.
+
+    Raises DataError where it keeps more or fewer.
+    """
     manifest = folder / "manifest.jsonl"
     if manifest.exists():
-        return read_manifest(manifest)
+        samples = read_manifest(manifest)
+        if len(samples) != count:
+            raise DataError(f"{folder} holds {len(samples)} clips, not {count}: choose another --output_dir")
+        return samples
     (folder / "audio").mkdir(parents=True, exist_ok=True)
     samples = []
     for clip in islice(draw_clips(mix, work, seed), count):
@@ -227,12 +235,16 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--learning_rate", type=float, nargs="+", default=LEARNING_RATES)
     parser.add_argument("--calls", type=int, default=CALLS, help="how many calls the speakers are taught with")
     options = parser.parse_args(argv)
-    torch.manual_seed(0)
-    outcomes = compare(options.output_dir, options.work, options.learning_rate, options.calls)
-    write_atomically(options.output_dir / "comparison.md", table(outcomes))
-    write_atomically(options.output_dir / "comparison.json", json.dumps([asdict(one) for one in outcomes], indent=2))
-    print(table(outcomes), end="")
-    return 0
+
+    def work() -> None:
+        torch.manual_seed(0)
+        outcomes = compare(options.output_dir, options.work, options.learning_rate, options.calls)
+        write_atomically(options.output_dir / "comparison.md", table(outcomes))
+        records = json.dumps([asdict(one) for one in outcomes], indent=2)
+        write_atomically(options.output_dir / "comparison.json", records)
+        print(table(outcomes), end="")
+
+    return exit_code_of(work)
 
 
 if __name__ == "__main__":

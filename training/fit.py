@@ -98,8 +98,6 @@ def fit(
 
 def training_arguments(settings: Settings, folder: Path, evaluates: bool):
     """Trainer's arguments. Raises DataError where processes can't share the batches."""
-    from transformers import TrainingArguments
-
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     if settings.accumulation % processes:
         raise DataError(
@@ -107,8 +105,9 @@ def training_arguments(settings: Settings, folder: Path, evaluates: bool):
             "give an --accumulation that is a multiple of them"
         )
     on_cuda = torch.cuda.is_available()
-    return TrainingArguments(
-        output_dir=str(folder.resolve()),  # the best checkpoint's path is kept in the last one's state
+    return common_arguments(
+        folder,
+        settings.save_steps,
         learning_rate=settings.learning_rate,
         lr_scheduler_type=settings.scheduler,
         warmup_ratio=settings.warmup_ratio,
@@ -116,27 +115,40 @@ def training_arguments(settings: Settings, folder: Path, evaluates: bool):
         per_device_eval_batch_size=settings.batch_size,
         gradient_accumulation_steps=settings.accumulation // processes,
         num_train_epochs=settings.epochs,
-        optim="adamw_torch_fused",
         weight_decay=0.0,
         bf16=on_cuda and torch.cuda.is_bf16_supported(),
         gradient_checkpointing=True,
         gradient_checkpointing_kwargs={"use_reentrant": False},
         eval_strategy="steps" if evaluates else "no",
         eval_steps=settings.save_steps,
-        save_steps=settings.save_steps,
-        save_total_limit=KEPT_CHECKPOINTS,
         load_best_model_at_end=evaluates,
         metric_for_best_model="eval_loss" if evaluates else None,
         greater_is_better=False if evaluates else None,
         prediction_loss_only=True,
         label_names=["labels"],
-        remove_unused_columns=False,
         dataloader_num_workers=min(8, os.cpu_count() or 1) if on_cuda else 0,
-        dataloader_pin_memory=on_cuda,
+    )
+
+
+def common_arguments(folder: Path, save_steps: int, **others):
+    """What all trainings have in common of Trainer's arguments, with the others."""
+    from transformers import TrainingArguments
+
+    arguments = TrainingArguments(
+        output_dir=str(folder.resolve()),  # the best checkpoint's path is kept in the last one's state
+        optim="adamw_torch_fused",
+        save_steps=save_steps,
+        save_total_limit=KEPT_CHECKPOINTS,
+        remove_unused_columns=False,
+        dataloader_pin_memory=torch.cuda.is_available(),
         logging_steps=LOG_EVERY_STEPS,
         report_to="none",
         seed=SEED,
+        **others,
     )
+    # One process, one GPU: Trainer would share each batch among all that it sees, and make it so many times as large.
+    arguments._n_gpu = min(1, arguments.n_gpu)
+    return arguments
 
 
 def evaluate_at_the_end():

@@ -7,7 +7,7 @@ import torch
 from torch.utils.data import Dataset
 
 from speech.audio import SAMPLE_RATE, load_audio
-from training.manifest import Sample
+from training.manifest import Sample, native_text
 from training.trainable import IGNORED
 
 END = "<|im_end|>"
@@ -29,16 +29,22 @@ class Inputs(Dataset):
         return load_audio(sample.audio), sample.text
 
 
+def prompt_text(processor, language: str = "") -> str:
+    """The prompt, with one audio token. language: forces what is written; without it the model names it itself."""
+    conversation = [
+        {"role": "system", "content": ""},
+        {"role": "user", "content": [{"type": "audio", "audio": ""}]},
+    ]
+    text = processor.apply_chat_template(conversation, add_generation_prompt=True, tokenize=False)
+    return text + native_text(language, "") if language else text
+
+
 class Collator:
     """Puts samples into one batch. processor: a `Qwen3ASRProcessor`."""
 
     def __init__(self, processor):
         self._processor = processor
-        conversation = [
-            {"role": "system", "content": ""},
-            {"role": "user", "content": [{"type": "audio", "audio": ""}]},
-        ]
-        self._prompt = processor.apply_chat_template(conversation, add_generation_prompt=True, tokenize=False)
+        self._prompt = prompt_text(processor)
 
     def __call__(self, batch: Sequence[tuple[np.ndarray, str]]) -> dict[str, torch.Tensor]:
         """The arguments of `TrainableModel.forward`; the text and its end are labelled, the prompt is not.

@@ -1,14 +1,11 @@
 """The utterances that training draws from, spoken once and kept on disk."""
 
-import json
 import random
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
-
-from training import sentences
+from training import sentences, shards
+from training.shards import read_shard, write_shard
 from training.speech import (
     ENGLISH_ENGINE,
     PORTUGUESE_ENGINE,
@@ -61,17 +58,7 @@ def make_shard(kind: str, shard: int, path: Path) -> None:
     rng = random.Random(f"{kind} {shard}")
     maker = MAKERS[kind](rng.getrandbits(32))
     count = KINDS[kind] // SHARDS
-    utterances = (utter(kind, maker.draw(), draw_voice(kind, rng, held_out=False)) for _ in range(count))
-    save_utterances([as_kept(utterance) for utterance in utterances], path)
-
-
-def as_kept(utterance: Utterance) -> Utterance:
-    """The utterance with its samples as int16."""
-    return replace(utterance, waveform=(utterance.waveform * 32767).astype(np.int16))
-
-
-def save_utterances(utterances: list[Utterance], path: Path) -> None:
-    """Write utterances, as kept, to one file that is whole or not there."""
+    utterances = [utter(kind, maker.draw(), draw_voice(kind, rng, held_out=False)) for _ in range(count)]
     entries = [
         {
             "text": utterance.text,
@@ -81,42 +68,18 @@ def save_utterances(utterances: list[Utterance], path: Path) -> None:
         }
         for utterance in utterances
     ]
-    temporary = path.with_suffix(".part.npz")
-    np.savez(
-        temporary,
-        samples=np.concatenate([utterance.waveform for utterance in utterances]),
-        lengths=np.array([len(utterance.waveform) for utterance in utterances]),
-        entries=json.dumps(entries),
-    )
-    temporary.replace(path)
+    write_shard(path, entries, [utterance.waveform for utterance in utterances])
 
 
-def load_utterances(path: Path) -> list[Utterance]:
-    """What `save_utterances` wrote; waveforms are int16 and scaled to [-1, 1] when used."""
-    with np.load(path) as data:
-        samples = data["samples"]
-        ends = np.cumsum(data["lengths"])
-        entries = json.loads(str(data["entries"]))
+def load_shard(path: Path) -> list[Utterance]:
+    """What `make_shard` wrote."""
+    entries, waveforms, _ = read_shard(path)
     return [
-        Utterance(
-            entry["text"],
-            entry["translation"],
-            entry["spelling"],
-            Voice(**entry["voice"]),
-            samples[end - length : end],
-        )
-        for entry, end, length in zip(entries, ends, np.diff(ends, prepend=0), strict=True)
+        Utterance(**entry | {"voice": Voice(**entry["voice"]), "waveform": waveform})
+        for entry, waveform in zip(entries, waveforms, strict=True)
     ]
 
 
-def load_or_make(folder: Path, processes: int = 2) -> dict[str, list[Utterance]]:
+def load_or_make(folder: Path) -> dict[str, list[Utterance]]:
     """Every kind's utterances; shards that are missing are spoken first."""
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = {(kind, shard): folder / f"{kind}-{shard}.npz" for kind in KINDS for shard in range(SHARDS)}
-    missing = [key for key, path in paths.items() if not path.exists()]
-    with ProcessPoolExecutor(processes) as executor:
-        jobs = [executor.submit(make_shard, *key, paths[key]) for key in missing]
-        for job, (kind, shard) in zip(jobs, missing, strict=True):
-            job.result()
-            print(f"spoken: {kind} {shard + 1} of {SHARDS}", flush=True)
-    return {kind: [u for shard in range(SHARDS) for u in load_utterances(paths[kind, shard])] for kind in KINDS}
+    return shards.load_or_make(folder, dict.fromkeys(KINDS, SHARDS), make_shard, load_shard)

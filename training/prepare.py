@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -25,7 +24,7 @@ import soundfile
 from evaluation.data import DataError, Segment, Source, Utterance, read_utterances
 from speech.audio import SAMPLE_RATE, load_audio
 from speech.directions import DIRECTIONS, Direction
-from speech.errors import AudioError, SpeechError
+from speech.errors import AudioError, exit_code_of
 from speech.formats import write_atomically
 from speech.transcript import join_texts
 from training.manifest import (
@@ -117,13 +116,12 @@ def main(argv: list[str] | None = None) -> int:
     """The command line."""
     options = build_parser().parse_args(argv)
     source = Source(options.data, options.split, options.config, options.reference_config, options.text_column)
-    try:
+
+    def work() -> None:
         held_out = [sample for manifest in options.held_out for sample in read_manifest(manifest)]
         print(prepare(source, DIRECTIONS[options.direction], options.output_dir, held_out))
-    except SpeechError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+
+    return exit_code_of(work)
 
 
 if __name__ == "__main__":

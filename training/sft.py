@@ -12,11 +12,9 @@ on one device (`python -m training.memory`).
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
-from evaluation.data import DataError
-from speech.errors import SpeechError
+from speech.errors import exit_code_of
 from training.fit import Settings, add_settings, choose_settings, fit
 from training.manifest import balance, check_apart, filter_samples, find_fault, read_manifest
 
@@ -40,13 +38,11 @@ def train(options: argparse.Namespace) -> None:
     samples = balance(training.kept)
     print(f"training: {training}, {len(samples)} with balanced languages\nevaluation: {evaluation}", flush=True)
 
-    from training.checkpoints import base_folder, write_checkpoint
+    from training.checkpoints import choose_base, write_checkpoint
     from training.inputs import Collator
     from training.trainable import load_trainable
 
-    base = base_folder(options.base)
-    if options.output_dir.resolve() == base.resolve():
-        raise DataError(f"--output_dir {options.output_dir} is the base itself: choose another folder")
+    base = choose_base(options.base, options.output_dir)
     model, processor = load_trainable(base)
     folder = options.output_dir / "checkpoints"
     if fit(model, Collator(processor), samples, evaluation.kept, settings, folder, base):
@@ -61,15 +57,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--train", required=True, type=Path, nargs="+", help="manifests; languages are balanced")
     parser.add_argument("--evaluation", required=True, type=Path, help="a manifest of other speech")
     parser.add_argument("--output_dir", required=True, type=Path)
-    parser.add_argument("--base", default=BASE, help=f"a folder, or a name on the hub (default: {BASE})")
+    parser.add_argument("--base", default=BASE, help=f"a folder, `tiny`, or a name on the hub (default: {BASE})")
     add_settings(parser)
     options = parser.parse_args(argv)
-    try:
-        train(options)
-    except SpeechError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return exit_code_of(lambda: train(options))
 
 
 if __name__ == "__main__":

@@ -12,18 +12,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from evaluation.data import DataError
 from speech.directions import DIRECTIONS
-from speech.errors import CheckpointError, SpeechError
+from speech.errors import CheckpointError, exit_code_of
 from training.architecture import SPEAKER_TOKENS
-from training.checkpoints import base_folder, write_checkpoint
+from training.checkpoints import choose_base, write_checkpoint
 from training.fit import SEED, Settings, add_settings, choose_settings, fit
 from training.inputs import Collator
 from training.manifest import Sample, filter_samples, find_fault, read_manifest
@@ -127,6 +125,7 @@ def train(base: Path, samples: Sequence[Sample], settings: Settings, output: Pat
     freeze_all_but_projector_and_rows(model)
     if fit(model, Collator(processor), samples, [], settings, output / "checkpoints", base):
         write_speaker_checkpoint(model, processor, base, output, learned_tensors(model))
+        print(f"written: {output}", flush=True)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -134,22 +133,18 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.speakers", description=__doc__.splitlines()[0])
     parser.add_argument("--train", required=True, type=Path, nargs="+", help="manifests of calls, tags in their texts")
     parser.add_argument("--output_dir", required=True, type=Path)
-    parser.add_argument("--base", default=BASE, help=f"a folder, or a name on the hub (default: {BASE})")
+    parser.add_argument("--base", default=BASE, help=f"a folder, `tiny`, or a name on the hub (default: {BASE})")
     add_settings(parser)
     options = parser.parse_args(argv)
-    try:
+
+    def work() -> None:
         settings = choose_settings(SETTINGS, options)
         samples = [sample for manifest in options.train for sample in read_manifest(manifest)]
         filtered = filter_samples(samples, lambda sample: find_fault(sample, MAX_SECONDS) or _fault_of_tags(sample))
         print(f"training: {filtered}", flush=True)
-        base = base_folder(options.base)
-        if options.output_dir.resolve() == base.resolve():
-            raise DataError(f"--output_dir {options.output_dir} is the base itself: choose another folder")
-        train(base, filtered.kept, settings, options.output_dir)
-    except SpeechError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+        train(choose_base(options.base, options.output_dir), filtered.kept, settings, options.output_dir)
+
+    return exit_code_of(work)
 
 
 def _fault_of_tags(sample: Sample) -> str:

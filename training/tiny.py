@@ -9,13 +9,17 @@ Speakers are learnt from what each audio token should know: in the encoder, whos
 that it can't tell who spoke first, the pitch of the voice, and whether it is the higher one of the call; after three
 layers of the decoder, the speaker's number. A head of the second layer is shown where the first speaker spoke, and
 what comes out of it should tell whether that was the higher voice.
-Not covered: resuming a run in the middle, more than one GPU.
+The training itself is `training.stages`', and with it `training.fit`'s: a run that was killed goes on when it is called
+again. Its own is how it runs the model: on whole batches, because the stock model hears one clip after another, and
+with what goes on in the layers between, from which the auxiliary losses are made.
+Not covered: more than one GPU.
 """
 
 import argparse
-import math
+import shutil
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,17 +27,17 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from evaluation.results import hash_weights
 from speech.encoder import mel_filters
+from speech.errors import CheckpointError, exit_code_of
 from training import pool as pools
-from training import sentences
+from training import sentences, stages
 from training.architecture import build_model, build_processor, save_checkpoint
 from training.batched_model import Pass, attention_logits, hear, run_decoder, token_times
 from training.batches import CHANGE, MIX, SENTENCES_MIX, Clip, ClipMaker
-from training.log import Log
+from training.inputs import END, prompt_text
 
 ROOT = Path(__file__).parent.parent
-PEAK_LEARNING_RATE = 6e-4
-WARMUP_STEPS = 100
 WEIGHTS = {
     "text": 1.0,
     "sounds": 0.5,
@@ -49,7 +53,6 @@ LOOKING_LAYER, SPEAKERS_LAYER = 1, 3
 OCTAVE = 12.0
 SYMBOLS_PER_TOKEN = 2
 """13 tokens a second are too few for English letters."""
-SAVE_EVERY = 250
 
 
 @dataclass(frozen=True)
@@ -84,40 +87,33 @@ def tokenizer_texts(count: int = 4000) -> list[str]:
     return [sentence.text for sentence in drawn] + prompts * 200
 
 
-class Trainer:
-    """The model, its throw-away CTC head, and one step."""
+class Losses(nn.Module):
+    """The model, heads that are thrown away, and the losses of a batch."""
 
-    def __init__(self, processor, spellings: set[str], steps: int, device: str):
-        self.device = device
+    def __init__(self, processor, spellings: set[str]):
+        super().__init__()
         self.processor = processor
-        self.model = build_model(processor.tokenizer).to(device)
+        self.model = build_model(processor.tokenizer)
         self.symbols = {symbol: number for number, symbol in enumerate(sorted(spellings), start=1)}
         width = self.model.thinker.config.audio_config.output_dim
-        self.ctc_head = nn.Linear(width, SYMBOLS_PER_TOKEN * (len(self.symbols) + 1)).to(device)
-        self.pitch_head = nn.Linear(width, 1).to(device)
-        self.higher_head = nn.Linear(width, 1).to(device)
+        self.ctc_head = nn.Linear(width, SYMBOLS_PER_TOKEN * (len(self.symbols) + 1))
+        self.pitch_head = nn.Linear(width, 1)
+        self.higher_head = nn.Linear(width, 1)
         hidden = self.model.thinker.config.text_config.hidden_size
-        self.first_head = nn.Linear(hidden, 1).to(device)
-        self.speaker_head = nn.Linear(hidden, 2).to(device)
-        self.filters = mel_filters(processor, device)
-        self.blank_id = processor.tokenizer.convert_tokens_to_ids("<blank1>")
-        self.end_id = processor.tokenizer.convert_tokens_to_ids("<|im_end|>")
-        heads = (self.ctc_head, self.pitch_head, self.higher_head, self.first_head, self.speaker_head)
-        self.parameters = [parameter for part in (self.model, *heads) for parameter in part.parameters()]
-        self.optimizer = torch.optim.AdamW(
-            self.parameters, lr=PEAK_LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.01, fused=True
-        )
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(
-            self.optimizer, lambda step: learning_rate_factor(step, steps)
-        )
-        self.prompts = {language: self._prompt_ids(language) for language in prompt_languages()}
+        self.first_head = nn.Linear(hidden, 1)
+        self.speaker_head = nn.Linear(hidden, 2)
+        self.register_buffer("filters", mel_filters(processor, "cpu"), persistent=False)
+        self.blank_id, self.end_id = processor.tokenizer.convert_tokens_to_ids(["<blank1>", END])
+        self.prompts = {
+            language: processor.tokenizer(prompt_text(processor, language)).input_ids for language in prompt_languages()
+        }
 
     def start_from(self, folder: Path) -> None:
         """Take the weights of a checkpoint with the same tokenizer."""
         from qwen_asr.core.transformers_backend import Qwen3ASRForConditionalGeneration, Qwen3ASRProcessor
 
         if Qwen3ASRProcessor.from_pretrained(folder).tokenizer.get_vocab() != self.processor.tokenizer.get_vocab():
-            raise ValueError(f"{folder} has another tokenizer: train from the beginning")
+            raise CheckpointError(f"{folder} has another tokenizer: leave --start out, and train from the beginning")
         earlier = Qwen3ASRForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
         self.model.load_state_dict(earlier.state_dict())
 
@@ -133,29 +129,14 @@ class Trainer:
         for parameter in thinker.audio_tower.proj2.parameters():
             parameter.mul_(ratio)
 
-    def _prompt_ids(self, language: str) -> list[int]:
-        conversation = [
-            {"role": "system", "content": ""},
-            {"role": "user", "content": [{"type": "audio", "audio": ""}]},
-        ]
-        text = self.processor.apply_chat_template(conversation, add_generation_prompt=True, tokenize=False)
-        if language:
-            text += f"language {language}<asr_text>"
-        return self.processor.tokenizer(text).input_ids
-
-    def step(self, clips: list[Clip], stage: Stage) -> dict[str, float]:
-        """One update; returns the losses."""
+    def forward(self, clips: list[Clip], whole: bool) -> dict[str, torch.Tensor]:
+        """The losses; without those of the decoder where not the whole model learns."""
         audio, mask = hear(self.model.thinker.audio_tower, [clip.waveform for clip in clips], self.filters)
-        speakers, pitches = (column.to(self.device) for column in who_speaks(clips, mask.shape[1]))
+        speakers, pitches = (column.to(audio.device) for column in who_speaks(clips, mask.shape[1]))
         losses = self._encoder_losses(audio, mask, clips, pitches)
-        if stage.whole:
+        if whole:
             losses |= self._decoder_losses(audio, mask, clips, speakers, pitches)
-        self.optimizer.zero_grad()
-        sum(WEIGHTS[name] * loss for name, loss in losses.items()).backward()
-        nn.utils.clip_grad_norm_(self.parameters, 1.0)
-        self.optimizer.step()
-        self.schedule.step()
-        return {name: loss.item() for name, loss in losses.items()}
+        return losses
 
     def _encoder_losses(
         self, audio: torch.Tensor, mask: torch.Tensor, clips: list[Clip], pitches: torch.Tensor
@@ -284,48 +265,51 @@ def prompt_languages() -> tuple[str, ...]:
     return ("Japanese", "English", "Portuguese", "")
 
 
-def learning_rate_factor(step: int, steps: int) -> float:
-    """Linear warm-up, then a cosine down to nothing."""
-    if step < WARMUP_STEPS:
-        return (step + 1) / WARMUP_STEPS
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - WARMUP_STEPS) / max(1, steps - WARMUP_STEPS))))
+def draw_inputs(pool: dict, stage: Stage, seed: int) -> Iterator[dict]:
+    """Endless batches of a stage, as `Losses.forward` takes them."""
+    for clips in ClipMaker(pool, stage.mix, seed).batches():
+        yield {"clips": clips, "whole": stage.whole}
+
+
+def plan(losses: Losses, pool: dict, chosen: Sequence[Stage]) -> list[stages.Stage]:
+    """The stages as `training.stages` takes them. Where the decoder joins, the projector is scaled first."""
+    planned = []
+    for number, stage in enumerate(chosen):
+        draw = partial(draw_inputs, pool, stage)
+        joins = number > 0 and stage.whole and not chosen[number - 1].whole
+        prepare = (lambda draw=draw: losses.match_audio_to_text(next(draw(0))["clips"])) if joins else None
+        planned.append(stages.Stage(stage.steps, draw, prepare))
+    return planned
 
 
 def train(output: Path, work: Path, start: Path | None) -> None:
-    """Speak what is missing, train through the stages, write the checkpoint to `output`.
+    """Speak what is missing, train through the stages, write the checkpoint to `output`. Raises SpeechError.
 
-    start: a checkpoint of an earlier run to go on from, with the last stage alone.
+    start: a checkpoint of an earlier run to go on from, with the last stage alone. What a killed run needs to go on is
+    kept in `output` until the checkpoint is written.
     """
     torch.manual_seed(0)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
     pool = pools.load_or_make(work / "pool")
-    stages = STAGES[-1:] if start else STAGES
     processor = build_processor(tokenizer_texts())
     spellings = {symbol for kind in pool.values() for utterance in kind for symbol in utterance.spelling} | {CHANGE}
-    trainer = Trainer(processor, spellings, sum(stage.steps for stage in stages), device)
+    losses = Losses(processor, spellings)
     if start:
-        trainer.start_from(start)
-    log = Log()
-    for number, stage in enumerate(stages):
-        batches = ClipMaker(pool, stage.mix, seed=number).batches()
-        if start is None and stage.whole and (number == 0 or not stages[number - 1].whole):
-            trainer.match_audio_to_text(next(batches))
-        for clips in islice(batches, stage.steps):
-            log.add(trainer.step(clips, stage), len(clips))
-            if log.steps % SAVE_EVERY == 0:
-                save_checkpoint(trainer.model, processor, output)
-    save_checkpoint(trainer.model, processor, output)
+        losses.start_from(start)
+    folder = output / "checkpoints"
+    settings = {"start_sha256": hash_weights(start) if start else None}
+    stages.fit_stages(losses, plan(losses, pool, STAGES[-1:] if start else STAGES), WEIGHTS, folder, settings)
+    save_checkpoint(losses.model, processor, output)
+    shutil.rmtree(folder)
 
 
 def main(argv: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m training.tiny", description=__doc__.splitlines()[0])
-    parser.add_argument("--output", type=Path, default=ROOT / "assets" / "tiny")
+    parser.add_argument("--output_dir", type=Path, default=ROOT / "assets" / "tiny")
     parser.add_argument("--work", type=Path, default=ROOT / "training" / "work", help="where spoken data is kept")
     parser.add_argument("--start", type=Path, help="go on from this checkpoint's weights, with the last stage")
     options = parser.parse_args(argv)
-    train(options.output, options.work, options.start)
-    return 0
+    return exit_code_of(lambda: train(options.output_dir, options.work, options.start))
 
 
 if __name__ == "__main__":
