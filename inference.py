@@ -178,6 +178,8 @@ def _transcribe(options: argparse.Namespace, model: Model, beside: dict, job: di
         try:
             with closing(stream), Bar(delivery.audio) as bar:
                 for transcript in stream:
+                    if transcript.draft:  # the last one that is settled stands meanwhile
+                        continue
                     delivery.update(transcript)
                     bar.update(transcript)
         finally:  # also where it broke off, or was interrupted: what is done is kept

@@ -137,20 +137,22 @@ def test_an_incomplete_result_is_exit_code_3(monkeypatch, capsys):
     assert recording.reference.startswith(captured.out.strip()) and captured.out.strip()
 
 
-def test_an_interrupt_is_exit_code_130_and_keeps_what_is_done(monkeypatch, tmp_path):
+@pytest.mark.parametrize("drafted", [True, False])
+def test_an_interrupt_is_exit_code_130_and_keeps_what_is_done(monkeypatch, tmp_path, drafted):
     import inference
 
     stream = inference.stream_transcript
 
     def interrupted(*arguments, **options):
-        yield next(stream(*arguments, **options))
+        yield next(one for one in stream(*arguments, **options) if bool(one.draft) == drafted)
         raise KeyboardInterrupt
 
     monkeypatch.setattr("inference.stream_transcript", interrupted)
     recording = one_recording("pt")
     code = inference.main([str(recording.path), "--direction", "pt", "--checkpoint", "tiny", "-o", str(tmp_path)])
     assert code == 130
-    assert (tmp_path / f"{recording.path.stem}.txt").read_text(encoding="utf-8") == recording.reference + "\n"
+    written = [file.read_text(encoding="utf-8") for file in tmp_path.glob("*.txt")]
+    assert written == ([] if drafted else [recording.reference + "\n"])
 
 
 def test_every_format_in_one_call(tmp_path):
