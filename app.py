@@ -15,12 +15,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+# After each request Gradio would make a table of all requests so far.
+os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(10**12))
 
 import gradio as gr
+from starlette.middleware import Middleware
+from starlette.routing import Route
 
 from inference import DIRECTIONS, choose_checkpoint, load_aligner, load_model
+from page.gate import Gate
 from page.jobs import Wish, answer, compare_shown, read_recordings, translate_call
-from page.texts import ENGLISH, PREFIX, translations, view_texts_script
+from page.service import Stop, health, log_to, share_heaps
+from page.texts import DIRECTION_NAMES, PREFIX, TEXTS, translations, view_texts_script
 from page.view import write_file as view_file
 from speech.directions import SOURCES
 from speech.errors import SpeechError
@@ -29,16 +35,18 @@ ROOT = Path(__file__).parent
 ON_ZERO_GPU = bool(os.environ.get("SPACES_ZERO_GPU"))
 CHECKPOINT_VARIABLE = "SPEECH_CHECKPOINT"
 MAX_UPLOAD = "200mb"
-MAX_WAITING = 32
+MAX_WAITING = 64
 """Visitors in the queue; ZeroGPU's own default is 1."""
 MAX_AT_ONCE = 4
 """Visitors served side by side: their windows take turns, so that a clip need not wait for a two-hour call."""
+KEEP_SECONDS = LOOK_EVERY_SECONDS = 3600
+"""How long an upload is kept at least, and how often old ones are looked for."""
 
 I18N = gr.I18n(**translations())
 
 
 def text(key: str):
-    """A text of page/texts.py in the language of the visitor's browser."""
+    """A text of page/languages/ in the language of the visitor's browser."""
     return I18N(PREFIX + key)
 
 
@@ -47,7 +55,7 @@ class Tab:
     """What differs between the three tabs."""
 
     key: str
-    """Of its texts in page/texts.py."""
+    """Of its texts in page/languages/."""
     directions: tuple[str, ...]
     endpoint: str
     examples: tuple[tuple[str, str, str], ...]
@@ -65,8 +73,8 @@ TABS = (
         ("diarize",),
         "diarize",
         (
-            ("call_appointment.flac", "diarize", "A call to a hospital"),
-            ("call_order.flac", "diarize", "A call to a restaurant"),
+            ("call_appointment.flac", "diarize", "病院 · hospital"),
+            ("call_order.flac", "diarize", "注文 · order"),
         ),
     ),
     Tab(
@@ -74,8 +82,8 @@ TABS = (
         ("en2ja", "ja2en"),
         "translate",
         (
-            ("english_travel.flac", "en2ja", "A traveller, in English"),
-            ("japanese_travel.flac", "ja2en", "A traveller, in Japanese"),
+            ("english_travel.flac", "en2ja", "English · travel"),
+            ("japanese_travel.flac", "ja2en", "日本語 · 旅行"),
         ),
     ),
     Tab(
@@ -83,8 +91,8 @@ TABS = (
         ("pt",),
         "transcribe_portuguese",
         (
-            ("portuguese_daily.flac", "pt", "Making an appointment"),
-            ("portuguese_shopping.flac", "pt", "At the shop"),
+            ("portuguese_daily.flac", "pt", "consulta · appointment"),
+            ("portuguese_shopping.flac", "pt", "na loja · shopping"),
         ),
     ),
 )
@@ -98,7 +106,7 @@ def page_handler(tab: Tab, checkpoint: str | None):
 
     def run(audio: str | None, several: list[str] | None, *options):
         for message, view in read_recordings(own_files(audio, several), as_wish(tab, checkpoint, *options)):
-            yield message, view, *button_updates(view["running"])
+            yield message, *shown_updates(view)
 
     return run
 
@@ -108,7 +116,7 @@ def call_handler(checkpoint: str | None):
 
     def run(audio: str | None, several: list[str] | None, view: dict | None):
         for message, made in translate_call(own_files(audio, several), view, checkpoint):
-            yield message, made, *button_updates(made["running"])
+            yield message, *shown_updates(made)
 
     return run
 
@@ -153,6 +161,11 @@ def api_handler(tab: Tab, checkpoint: str | None):
     return handler
 
 
+def shown_updates(view: dict | None) -> list:
+    """Updates of the view and the buttons; None leaves them."""
+    return [gr.skip()] * 3 if view is None else [view, *button_updates(view["running"])]
+
+
 def button_updates(running: bool) -> list:
     """Updates of the run and the stop button."""
     return [gr.update(visible=not running), gr.update(visible=running)]
@@ -160,7 +173,7 @@ def button_updates(running: bool) -> list:
 
 def build_demo(checkpoint: str | None = None) -> gr.Blocks:
     """The page. checkpoint: None for the hub's, `tiny`, or a folder."""
-    with gr.Blocks(title="Speech to text with Qwen3-ASR", delete_cache=(3600, 3600)) as demo:
+    with gr.Blocks(title="Speech to text with Qwen3-ASR", delete_cache=(LOOK_EVERY_SECONDS, KEEP_SECONDS)) as demo:
         gr.Markdown(text("title"))
         if checkpoint == "tiny":
             gr.Markdown(text("tiny"), elem_classes="note")
@@ -202,7 +215,9 @@ def build_tab(tab: Tab, checkpoint: str | None) -> None:
                 api_visibility="private",
             )
         with gr.Column(min_width=300, scale=3):
-            message = gr.HTML(js_on_load="speechPage.mountMessage(element, props, watch)", **OWN)
+            message = gr.HTML(
+                js_on_load="speechPage.mountMessage(element, props, watch)", elem_classes="message", **OWN
+            )
             view = gr.HTML(
                 js_on_load="speechPage.mountView(element, props, server, watch)",
                 server_functions=[write_file],
@@ -214,7 +229,10 @@ def build_tab(tab: Tab, checkpoint: str | None) -> None:
             if tab.key == "diarize":
                 translate = gr.Button(text("translate_call"), size="sm")
     shown = [message, view, run, stop]
-    begin = {"api_visibility": "private", "concurrency_id": "model", "concurrency_limit": MAX_AT_ONCE}
+    # The lowest limit of all that share an id counts for each of them.
+    served = {"concurrency_id": "model", "concurrency_limit": MAX_AT_ONCE}
+    begin = {"api_visibility": "private", **served}
+    begin |= {"show_progress": "minimal", "show_progress_on": [message]}  # the place in the queue
     # An example is answered at once.
     triggers = (run.click, examples.load_input_event.then)
     handler, inputs = page_handler(tab, checkpoint), [audio, several, *options]
@@ -222,14 +240,16 @@ def build_tab(tab: Tab, checkpoint: str | None) -> None:
     if tab.key == "diarize":
         jobs.append(translate.click(call_handler(checkpoint), [audio, several, view], shown, **begin))
     stop.click(stop_running, [view], shown, cancels=jobs, queue=False, api_visibility="private")
+    for job in jobs:  # ZeroGPU's own refusals, which Gradio shows
+        job.failure(stop_running, [view], shown, queue=False, api_visibility="private")
     record = gr.JSON(visible=False)
     gr.Button(visible=False).click(
         api_handler(tab, checkpoint),
         [audio, *options],
         [record],
         api_name=tab.endpoint,
-        api_description=f"{ENGLISH[f'{tab.key}_hint']} Returns the Transcript as JSON.",
-        concurrency_id="model",
+        api_description=f"{TEXTS['en']['interface'][f'{tab.key}_hint']} Returns the Transcript as JSON.",
+        **served,
     )
 
 
@@ -250,7 +270,7 @@ def build_options(tab: Tab) -> list[gr.components.Component]:
     """What can be set on a tab, in the order of `as_wish`."""
     direction = []
     if tab.translates:
-        choices = [(DIRECTIONS[name].label, name) for name in tab.directions]
+        choices = [(DIRECTION_NAMES[name], name) for name in tab.directions]
         direction = [gr.Radio(choices, value=tab.directions[0], label=text("direction"))]
     with gr.Accordion(text("options"), open=False):
         return [*direction, gr.Checkbox(label=text("source" if tab.translates else "align"))]
@@ -296,13 +316,16 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Load what ZeroGPU needs loaded, then serve the page until it is stopped."""
     options = build_parser().parse_args(argv)
+    share_heaps()
+    stop = Stop()
+    log_to(sys.stderr)
     sys.stdout.reconfigure(line_buffering=True)  # the address is read from logs and pipes too
     if ON_ZERO_GPU:
         for direction in {*DIRECTIONS, *(source.name for source in SOURCES.values())}:
             load_model(direction, checkpoint=options.checkpoint)
         load_aligner(checkpoint=options.checkpoint)
     demo = build_demo(options.checkpoint)
-    demo.queue(max_size=MAX_WAITING)
+    demo.queue(max_size=MAX_WAITING, api_open=False)  # nobody goes past the queue
     demo.launch(
         server_name=options.host,
         server_port=options.port,
@@ -312,7 +335,11 @@ def main(argv: list[str] | None = None) -> int:
         head=page_head(),
         i18n=I18N,
         mcp_server=True,
+        enable_monitoring=False,
+        app_kwargs={"middleware": [Middleware(Gate)], "routes": [Route("/health", health(demo))]},
+        prevent_thread_lock=True,
     )
+    stop.wait(demo)
     return 0
 
 

@@ -6,7 +6,7 @@ What a recording has to be is checked before the GPU is asked for.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -25,10 +25,11 @@ from inference import (
     stream_with,
 )
 from page.comparing import compare
+from page.service import attend
 from page.view import sheet
 from speech.alignment import Alignment, align_turns
 from speech.audio import SAMPLE_RATE, known_seconds, stream_audio
-from speech.decoded import Decoded
+from speech.decoded import Decoded, finished
 from speech.errors import AudioError, SpeechError
 from speech.transcript import Transcript, Turn
 from speech.turn_translation import translate_turns
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 GPU_START_SECONDS = 15.0
 GPU_SECONDS_PER_SECOND = 0.5
 """Speech has up to 10 tokens a second; the translation card decodes 45.8 a second. Twice what that needs."""
+DRAFT_EVERY_SECONDS = 0.2
+"""Sooner than that nobody reads what is being written, and showing it would slow the writing."""
 
 
 def gpu_seconds(direction: str, checkpoint: str | None, sound, turns=None) -> float:
@@ -50,11 +53,12 @@ def gpu_seconds(direction: str, checkpoint: str | None, sound, turns=None) -> fl
 @spaces.GPU(duration=gpu_seconds)
 def run_model(
     direction: str, checkpoint: str | None, sound: list[np.ndarray] | np.ndarray, turns: tuple[Turn, ...] | None = None
-) -> list[Decoded] | Alignment:
-    """The one function that computes: windows' texts or, for one window and its turns, the turns' times."""
-    if turns is not None:
-        return align_turns(load_aligner(checkpoint=checkpoint), sound, turns, get_direction(direction).language)
-    return load_model(direction, checkpoint=checkpoint).decode(sound)
+) -> Iterator[list[Decoded] | Alignment]:
+    """The one function that computes: windows' texts as they grow or, for one window and its turns, their times."""
+    if turns is None:
+        yield from load_model(direction, checkpoint=checkpoint).stream(sound)
+    else:
+        yield align_turns(load_aligner(checkpoint=checkpoint), sound, turns, get_direction(direction).language)
 
 
 @dataclass(frozen=True)
@@ -68,45 +72,69 @@ class Wish:
 
 
 def answer(wish: Wish, audio: str | None) -> Iterator[Transcript]:
-    """The transcripts of a visitor's recording as they grow. Raises SpeechError."""
+    """The transcripts of a visitor's recording as they grow, one job in the log. Raises SpeechError."""
+    return attend(get_direction(wish.direction).name, hear(wish, audio))
+
+
+def hear(wish: Wish, audio: str | None) -> Iterator[Transcript]:
+    """As `answer`, as a part of another job."""
     direction = get_direction(wish.direction)
     if audio is None:
         raise AudioError("There is no recording yet: upload a file or record one first")
     if wish.align:
         check_alignable(direction)
-    run = partial(run_model, direction.name, wish.checkpoint)
-    return stream_with(
-        run,
+    decode = partial(run_model, direction.name, wish.checkpoint)
+    yield from stream_with(
+        decode,
         direction,
         choose_checkpoint(direction, wish.checkpoint),
         audio,
-        align=run if wish.align else None,
+        align=(lambda sound, turns: finished(decode(sound, turns))) if wish.align else None,
         decode_source=partial(run_model, get_source(direction).name, wish.checkpoint) if wish.source else None,
     )
 
 
-def read_recordings(paths: list[str], wish: Wish) -> Iterator[tuple[dict | None, dict]]:
+def read_recordings(paths: list[str], wish: Wish) -> Iterator[tuple[dict | None, dict | None]]:
     """What the page shows while recordings are read one after another: message and view (`page.js`).
 
-    A recording that can't be used is told about in the end; the others are read all the same.
+    The view is None where it is as it was. A recording that can't be used is told about in the end; the others are read
+    all the same.
     """
     lengths = [known_seconds(path) for path in paths]
     total = None if None in lengths else sum(lengths)
     sheets: list[dict] = []
-    errors: list[str] = []
-    done, clock = 0.0, time.monotonic()
+    errors: list[SpeechError] = []
+    done, clock, is_due = 0.0, time.monotonic(), every(DRAFT_EVERY_SECONDS)
     yield progress(0.0, total, 0.0), {"sheets": [], "running": True}
     for path in paths or [None]:
         before = list(sheets)
         try:
             for transcript in answer(wish, path):
-                sheets = [*before, sheet(transcript, path)]
                 heard = done + transcript.duration_seconds
-                yield progress(heard, total, time.monotonic() - clock), {"sheets": sheets, "running": True}
+                message = progress(heard, total, time.monotonic() - clock)
+                if not transcript.draft:
+                    sheets = [*before, sheet(transcript, path)]
+                    yield message, {"sheets": sheets, "running": True}
+                elif is_due():
+                    yield message | {"draft": transcript.draft}, None
             done = heard
         except SpeechError as error:
-            errors.append(str(error))
-    yield ({"error": "\n".join(errors)} if errors else None), {"sheets": sheets, "running": False}
+            errors.append(error)
+    yield (tell(*errors) if errors else None), {"sheets": sheets, "running": False}
+
+
+def every(seconds: float) -> Callable[[], bool]:
+    """A function that says whether it is the first time, or so many seconds since it last said so."""
+    due = 0.0
+
+    def is_due() -> bool:
+        nonlocal due
+        if time.monotonic() < due:
+            return False
+        due = time.monotonic() + seconds
+        return True
+
+    return is_due
 
 
 def progress(done: float, total: float | None, spent: float) -> dict:
@@ -115,13 +143,18 @@ def progress(done: float, total: float | None, spent: float) -> dict:
     return {"done": done, "total": total, "left": left}
 
 
+def tell(*errors: SpeechError) -> dict:
+    """The message for page.js of what could not be done, in English and ready for the visitor's language."""
+    return {"errors": [{"text": str(error), "template": error.template, "values": error.values} for error in errors]}
+
+
 def compare_shown(view: dict | None, reference: str) -> dict:
     """How the transcript that the view shows differs from a reference (page/comparing.py), or an error."""
     try:
         transcript, _ = _shown(view)
         return compare(reference, transcript.text)
     except SpeechError as error:
-        return {"error": str(error)}
+        return tell(error)
 
 
 def _shown(view: dict | None) -> tuple[Transcript, str]:
@@ -143,27 +176,27 @@ def translate_call(paths: list[str], view: dict | None, checkpoint: str | None) 
     clock = time.monotonic()
     try:
         call, path = _shown_call(view, paths)
-        for made in call_in_english(call, path, checkpoint):
+        for made in attend("ja2en", call_in_english(call, path, checkpoint)):
             waiting = progress(made.duration_seconds, call.duration_seconds, time.monotonic() - clock)
             sheets = [*view["sheets"], *([sheet(made, path)] if made.turns else [])]
             yield waiting, {"sheets": sheets, "running": True, "current": len(sheets) - 1}
         yield None, {"sheets": sheets, "running": False, "current": len(sheets) - 1}
     except SpeechError as error:
-        yield {"error": str(error)}, view | {"running": False}
+        yield tell(error), view | {"running": False}
 
 
 def _shown_call(view: dict, paths: list[str]) -> tuple[Transcript, str]:
     """The call that the view shows, and its file, one of the paths. Raises SpeechError."""
     transcript, sound = _shown(view)
     if transcript.direction != "diarize" or sound not in paths:
-        raise SpeechError(f"{transcript.audio} is not the call that is uploaded: transcribe it again first")
+        raise SpeechError("{name} is not the call that is uploaded: transcribe it again first", name=transcript.audio)
     return transcript, sound
 
 
 def call_in_english(call: Transcript, path: str, checkpoint: str | None) -> Iterator[Transcript]:
     """Transcripts that grow: without turns while the call's own turns are timed, where they are not yet."""
     if any(turn.timing != "aligned" for turn in call.turns):
-        for aligned in answer(Wish("diarize", checkpoint, align=True), path):
+        for aligned in hear(Wish("diarize", checkpoint, align=True), path):
             yield replace(aligned, turns=(), duration_seconds=aligned.duration_seconds / 2)
         call = keep_corrections(call, aligned)
     direction = DIRECTIONS["ja2en"]

@@ -30,33 +30,69 @@ window.speechPage = (() => {
     return `${root}${api_prefix}/file=${path.split("/").map(encodeURIComponent).join("/")}`;
   }
 
-  // What there is to say while a job runs, or why it could not: `value` is {done, total, left}, {error}, or nothing.
+  // What there is to say while a job runs, or why it could not: `value` is {done, total, left, draft}, {errors}, or
+  // nothing.
   function showMessage(element, value) {
     if (!value) return element.replaceChildren();
-    if (value.error) return element.replaceChildren(make("p", { class: "error", role: "alert" }, value.error));
-    const { done, total, left } = value;
+    if (value.errors) return element.replaceChildren(...value.errors.map((error) => makeError(error)));
+    const { done, total, left, draft = [] } = value;
     const parts = [done ? (total ? say("of", clock(done), clock(total)) : clock(done)) : say("waiting")];
     if (left != null) parts.push(say("left", clock(left)));
     const bar = make("progress", { ...(total ? { value: done, max: total } : {}), "aria-label": parts[0] });
-    element.replaceChildren(make("p", { class: "progress", role: "status" }, bar, make("span", {}, parts.join(" · "))));
+    const begins = !element.childElementCount;
+    const status = make("p", { class: "progress", role: "status" }, bar, make("span", {}, parts.join(" · ")));
+    const written = make("div", { class: "draft", hidden: !draft.length }, ...draft.map((text) => make("p", {}, text)));
+    element.replaceChildren(status, written);
+    written.scrollTop = written.scrollHeight;
+    // On a phone what happens would happen below the screen.
+    if (begins && matchMedia("(max-width: 700px)").matches) element.scrollIntoView({ block: "start" });
   }
 
-  // The text of a turn, what the model was unsure of marked. Python counts characters, JavaScript their halves.
-  function markDoubts({ text, doubts }) {
-    const letters = [...text];
+  // What Python says in English, in the visitor's language where page/languages/ has it.
+  function makeError({ text, template, values }) {
+    const known = texts.errors[template];
+    const shown = known?.replace(/\{(\w+)\}/g, (_, name) => values[name]) ?? text;
+    return make("p", { class: "error", role: "alert", lang: known ? null : "en" }, shown);
+  }
+
+  function makeWarning({ kind, message, start_seconds: start, end_seconds: end }) {
+    const known = texts.warnings[kind];
+    const when = start == null ? "" : `${start < end ? `${clock(start)}–${clock(end)}` : clock(start)}: `;
+    return make("li", { class: "warning", lang: known ? null : "en" }, known ? when + known : message);
+  }
+
+  // Letters of a turn from one place to another, what the model was unsure of marked.
+  function markDoubts(letters, doubts, from, to) {
     const parts = [];
-    let place = 0;
-    for (const [start, end] of doubts) {
-      parts.push(letters.slice(place, start).join(""));
-      parts.push(make("mark", { title: say("doubt") }, letters.slice(start, end).join("")));
-      place = end;
+    let place = from;
+    for (const [start, end] of doubts.filter(([start, end]) => start < to && end > from)) {
+      const [first, last] = [Math.max(start, from), Math.min(end, to)];
+      parts.push(letters.slice(place, first).join(""));
+      parts.push(make("mark", { title: say("doubt") }, letters.slice(first, last).join("")));
+      place = last;
     }
-    return [...parts, letters.slice(place).join("")].filter((part) => part !== "");
+    return [...parts, letters.slice(place, to).join("")].filter((part) => part !== "");
   }
 
-  // How a transcript differs from its reference: `value` is what page/comparing.py gives, an error, or nothing.
+  // The text of a turn; a word whose time is known leads the player. Python counts characters, JavaScript their halves.
+  function makeText({ text, words, doubts }, seek) {
+    const letters = [...text];
+    let place = 0;
+    const spoken = words.map((word) => {
+      const from = place;
+      place += [...word.text].length;
+      const onclick = (event) => {
+        event.stopPropagation();
+        seek(word.start_seconds);
+      };
+      return make("span", { class: "word", onclick }, ...markDoubts(letters, doubts, from, place));
+    });
+    return spoken.length ? spoken : markDoubts(letters, doubts, 0, letters.length);
+  }
+
+  // How a transcript differs from its reference: `value` is what page/comparing.py gives, errors, or nothing.
   function showComparison(element, value) {
-    if (!value || value.error) return showMessage(element, value);
+    if (!value || value.errors) return showMessage(element, value);
     const rate = ({ errors, length }) => `${((100 * errors) / length).toFixed(1)} %`;
     const sentence = (key, counts) => say(key, rate(counts), counts.errors, counts.length);
     const rates = [sentence("words_wrong", value.words), sentence("characters_wrong", value.characters)];
@@ -113,6 +149,8 @@ window.speechPage = (() => {
 
     render() {
       const sheet = this.sheet;
+      const { scrollTop, scrollHeight, clientHeight } = this.rows;
+      const follows = this.props.value?.running && scrollTop + clientHeight > scrollHeight - 8;
       for (const part of [this.choice, this.timeline, this.tools, this.rows, this.about]) part.replaceChildren();
       this.lines = [];
       if (!sheet) {
@@ -130,6 +168,8 @@ window.speechPage = (() => {
       this.timeline.append(this.makeTimeline(sheet));
       this.tools.append(...this.makeTools(sheet));
       this.rows.append(this.makeRows(sheet));
+      // Who looks at the end goes on looking at it; who has scrolled up is left there.
+      this.rows.scrollTop = follows ? this.rows.scrollHeight : scrollTop;
       const { duration_seconds, language, checkpoint } = sheet.transcript;
       this.about.append([clock(duration_seconds), language, checkpoint].join(" · "));
       this.follow();
@@ -207,10 +247,11 @@ window.speechPage = (() => {
 
     makeRows({ transcript, times }) {
       const list = make("ol", { class: "turns", lang: LANGUAGE_TAGS[transcript.language] });
-      const warnings = [...transcript.warnings].sort((a, b) => (a.start_seconds ?? 0) - (b.start_seconds ?? 0));
+      const told = transcript.warnings.filter(({ kind }) => kind !== "partial" || !this.props.value.running);
+      const warnings = told.sort((a, b) => (a.start_seconds ?? 0) - (b.start_seconds ?? 0));
       const warn = (until) => {
         while (warnings.length && (warnings[0].start_seconds ?? 0) <= until) {
-          list.append(make("li", { class: "warning", lang: "en" }, warnings.shift().message));
+          list.append(makeWarning(warnings.shift()));
         }
       };
       transcript.turns.forEach((turn, number) => {
@@ -246,7 +287,7 @@ window.speechPage = (() => {
 
     makeWords(turn, number) {
       if (!this.editing) {
-        const said = make("span", { class: "words" }, ...markDoubts(turn));
+        const said = make("span", { class: "words" }, ...makeText(turn, (seconds) => this.seek(seconds)));
         if (!turn.source) return said;
         const lang = this.sheet.transcript.language === "Japanese" ? "en" : "ja";
         return make("span", { class: "both" }, make("span", { class: "source", lang }, turn.source), said);
@@ -302,6 +343,9 @@ window.speechPage = (() => {
         if (number === said) line.setAttribute("aria-current", "true");
         else line.removeAttribute("aria-current");
       });
+      for (const word of this.rows.querySelectorAll(".word.now")) word.classList.remove("now");
+      const spoken = said < 0 ? -1 : turns[said].words.findLastIndex((word) => word.start_seconds <= now);
+      this.lines[said]?.querySelectorAll(".word")[spoken]?.classList.add("now");
       this.caption.textContent = said < 0 ? "" : turns[said].text;
       this.caption.lang = LANGUAGE_TAGS[sheet.transcript.language];
       const line = this.lines[said];

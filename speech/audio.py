@@ -143,19 +143,26 @@ def check_stream(blocks: Iterable[np.ndarray], name: str, max_seconds: float | N
         samples += len(block)
         peak = max(peak, float(np.abs(block).max(initial=0.0)))
         if not np.isfinite(block).all():
-            raise AudioError(f"{name} holds samples that are no finite numbers (NaN or infinity): export it again")
+            raise AudioError(
+                "{name} holds samples that are no finite numbers (NaN or infinity): export it again", name=name
+            )
         _check_length(name, samples / SAMPLE_RATE, max_seconds)
         yield block
     if samples < MIN_SECONDS * SAMPLE_RATE:
         raise AudioError(
-            f"{name} is {format_duration(samples / SAMPLE_RATE)} long; the shortest that can be transcribed is "
-            f"{format_duration(MIN_SECONDS)}: record a longer one"
+            "{name} is {length} long; the shortest that can be transcribed is {limit}: record a longer one",
+            name=name,
+            length=format_duration(samples / SAMPLE_RATE),
+            limit=format_duration(MIN_SECONDS),
         )
     if peak <= 10 ** (SILENCE_DBFS / 20):
         level = f"{20 * math.log10(peak):.1f} dBFS" if peak else "digital zero"
         raise AudioError(
-            f"{name} is silent: its peak is {level}, speech needs more than "
-            f"{SILENCE_DBFS:.0f} dBFS: check the microphone or raise the volume"
+            "{name} is silent: its peak is {level}, speech needs more than {limit} dBFS: "
+            "check the microphone or raise the volume",
+            name=name,
+            level=level,
+            limit=f"{SILENCE_DBFS:.0f}",
         )
 
 
@@ -226,18 +233,18 @@ def _open_file(path: Path, name: str) -> BinaryIO:
     try:
         status = path.stat()  # before opening it: opening a named pipe waits for a writer
         if stat.S_ISDIR(status.st_mode):
-            raise AudioError(f"{name} is a folder: name one recording inside it")
+            raise AudioError("{name} is a folder: name one recording inside it", name=name)
         if not stat.S_ISREG(status.st_mode):
-            raise AudioError(f"{name} is a device or a pipe: save the recording to a file first")
+            raise AudioError("{name} is a device or a pipe: save the recording to a file first", name=name)
         if status.st_size == 0:
-            raise AudioError(f"{name} is empty (0 bytes): record or copy it again")
+            raise AudioError("{name} is empty (0 bytes): record or copy it again", name=name)
         return _File(path)
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # ValueError: a null character in the path
-        raise AudioError(f"{name} does not exist: check the path (only local files are read)") from error
+        raise AudioError("{name} does not exist: check the path (only local files are read)", name=name) from error
     except PermissionError as error:
-        raise AudioError(f"{name} may not be read: change its permissions") from error
+        raise AudioError("{name} may not be read: change its permissions", name=name) from error
     except OSError as error:
-        raise AudioError(f"{name} cannot be opened ({error.strerror}): check the path") from error
+        raise AudioError("{name} cannot be opened ({why}): check the path", name=name, why=error.strerror) from error
 
 
 def _native_blocks(file: BinaryIO, name: str, max_seconds: float | None) -> Iterator[tuple[np.ndarray, int]]:
@@ -296,7 +303,7 @@ def _pyav_blocks(file: BinaryIO, name: str) -> Iterator[tuple[np.ndarray, int]]:
         raise _undecodable(name) from error
     with container:
         if not container.streams.audio:
-            raise AudioError(f"{name} has no audio track: choose a file with sound")
+            raise AudioError("{name} has no audio track: choose a file with sound", name=name)
         if container.streams.audio[0].codec_context is None:
             raise _undecodable(name)
         yield from _frame_blocks(container, name)
@@ -314,7 +321,9 @@ def _frame_blocks(container: av.container.InputContainer, name: str) -> Iterator
         if not seconds:
             raise _undecodable(name) from error
         raise AudioError(
-            f"{name} is damaged after {format_duration(seconds)}: export it again or cut it there"
+            "{name} is damaged after {length}: export it again or cut it there",
+            name=name,
+            length=format_duration(seconds),
         ) from error
 
 
@@ -342,14 +351,17 @@ def _resample(blocks: Iterable[tuple[np.ndarray, int]], name: str, max_seconds: 
     for (rate, channels), run in groupby(blocks, key=lambda entry: (entry[1], entry[0].shape[1])):
         if rate < MIN_RATE:
             raise AudioError(
-                f"{name} has {rate} samples a second; speech needs at least {MIN_RATE}: record or export it again"
+                "{name} has {rate} samples a second; speech needs at least {limit}: record or export it again",
+                name=name,
+                rate=str(rate),
+                limit=str(MIN_RATE),
             )
         resampler = soxr.ResampleStream(rate, SAMPLE_RATE, channels, dtype="float32", quality="HQ")
         samples = given = 0
         for block, _ in run:
             samples += len(block)
             if max_seconds is not None and seconds + samples / rate > max_seconds:
-                raise _too_long(name, f"more than {format_duration(max_seconds)}", max_seconds)
+                raise _longer_than(name, max_seconds)
             resampled = resampler.resample_chunk(np.ascontiguousarray(block))
             given += len(resampled)
             yield resampled
@@ -359,21 +371,31 @@ def _resample(blocks: Iterable[tuple[np.ndarray, int]], name: str, max_seconds: 
         missing = math.ceil(samples * (SAMPLE_RATE / rate)) - given - len(rest)
         yield np.concatenate([rest, np.zeros((missing, channels), np.float32)])
     if not seconds:
-        raise AudioError(f"{name} has an audio track without samples: record it again")
+        raise AudioError("{name} has an audio track without samples: record it again", name=name)
 
 
 def _check_length(name: str, seconds: float, max_seconds: float | None) -> None:
     if max_seconds is None or seconds <= max_seconds:
         return
     length, limit = format_duration(seconds), format_duration(max_seconds)
-    raise _too_long(name, f"more than {limit}" if length == limit else length, max_seconds)
+    if length == limit:
+        raise _longer_than(name, max_seconds)
+    raise AudioError(
+        "{name} is {length} long; the limit is {limit}: cut it into shorter recordings",
+        name=name,
+        length=length,
+        limit=limit,
+    )
 
 
-def _too_long(name: str, length: str, max_seconds: float) -> AudioError:
+def _longer_than(name: str, max_seconds: float) -> AudioError:
+    """For a recording whose whole length is not known."""
     return AudioError(
-        f"{name} is {length} long; the limit is {format_duration(max_seconds)}: cut it into shorter recordings"
+        "{name} is more than {limit} long; the limit is {limit}: cut it into shorter recordings",
+        name=name,
+        limit=format_duration(max_seconds),
     )
 
 
 def _undecodable(name: str) -> AudioError:
-    return AudioError(f"{name} cannot be decoded as audio or video: save it as WAV, FLAC, MP3, M4A or WebM")
+    return AudioError("{name} cannot be decoded as audio or video: save it as WAV, FLAC, MP3, M4A or WebM", name=name)

@@ -1,6 +1,10 @@
 """What decoding gives for one window."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
+
+Step = TypeVar("Step")
 
 
 @dataclass(frozen=True)
@@ -17,3 +21,9 @@ class Decoded:
     """Of each token, natural logarithm."""
     doubts: tuple[tuple[int, int], ...] = ()
     """Stretches of the text, (start, end) in characters, whose tokens were less likely than `DOUBTFUL_PROBABILITY`."""
+
+
+def finished(steps: Iterable[Step]) -> Step:
+    """The last of some steps, of which there is at least one: what has grown is whole then."""
+    *_, last = steps
+    return last

@@ -114,14 +114,14 @@ class _Row:
             self.ended_by = "loop"
 
     def decoded(self, recognizer: Recognizer) -> Decoded:
-        """The text so far."""
+        """The text so far; what is doubtful in it is looked for in the end."""
         words = self.ids[:-1] if self.ended_by == "end" else self.ids
         return Decoded(
             recognizer.text(words),
             self.ended_by or "cancelled",
             tuple(self.ids),
             tuple(self.log_probabilities),
-            tuple(self._doubts(recognizer, words)),
+            tuple(self._doubts(recognizer, words)) if self.ended_by else (),
         )
 
     def _doubts(self, recognizer: Recognizer, words: list[int]) -> Iterator[tuple[int, int]]:

@@ -89,6 +89,9 @@ def _convolve(tower, mels: torch.Tensor) -> torch.Tensor:
         mels = F.pad(mels, (0, -frames % FRAMES_PER_CHUNK))
     chunk = min(frames, FRAMES_PER_CHUNK)
     chunks = mels.reshape(clips, bins, -1, chunk).transpose(1, 2).reshape(-1, 1, bins, chunk)
+    if chunks.device.type == "cpu":
+        # The convolutions are a sixth to a third faster there with channels last.
+        chunks = chunks.to(memory_format=torch.channels_last)
     outputs = []
     for x in chunks.split(CHUNKS_AT_ONCE):
         for convolution in (tower.conv2d1, tower.conv2d2, tower.conv2d3):

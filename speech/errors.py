@@ -8,7 +8,16 @@ from collections.abc import Callable
 
 
 class SpeechError(Exception):
-    """One sentence written for the user: the value, the limit and the remedy."""
+    """One sentence written for the user: the value, the limit and the remedy.
+
+    template: the sentence, with a `{name}` for each of the values, by which the page finds it in other languages;
+    without values it is the sentence as it stands.
+    """
+
+    def __init__(self, template: str, **values: str):
+        super().__init__(template.format(**values) if values else template)
+        self.template = template
+        self.values = values
 
 
 class AudioError(SpeechError):

@@ -79,6 +79,7 @@ class GraphedStep:
                 self.decoder.step(ids, positions, cache, length)
         torch.cuda.current_stream(device).wait_stream(side)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        # What other threads do, with other checkpoints, does not break this recording.
+        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
             logits = self.decoder.step(ids, positions, cache, length)
         return Recording(graph, ids, positions, cache, logits)

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import ChainMap
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -47,12 +49,16 @@ class Journal:
         The function raises OutputError where the journal can't be written.
         """
 
-        def decode_new(waveforms: list[np.ndarray]) -> list[Decoded]:
+        def decode_new(waveforms: list[np.ndarray]) -> Iterator[list[Decoded]]:
             digests = [hashlib.sha256(waveform.tobytes()).hexdigest() for waveform in waveforms]
             new = {digest: sound for digest, sound in zip(digests, waveforms, strict=True) if digest not in self._texts}
             if new:
-                self._add(dict(zip(new, decode(list(new.values())), strict=True)))
-            return [self._texts[digest] for digest in digests]
+                for written in decode(list(new.values())):
+                    texts = ChainMap(dict(zip(new, written, strict=True)), self._texts)
+                    yield [texts[digest] for digest in digests]
+                self._add(texts.maps[0])
+            else:
+                yield [self._texts[digest] for digest in digests]
 
         return decode_new
 

@@ -1,7 +1,7 @@
 """One recording -> one transcript: cut into windows, decode each, look at what came, join.
 
 Every step hands on a Transcript of what is settled so far; the last one is the whole. Nothing of the model is known
-here but a function that decodes a waveform, so that the page can run that one on a GPU that it borrows.
+here but a function that decodes waveforms, so that the page can run that one on a GPU that it borrows.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from speech import checks
 from speech.alignment import Alignment
 from speech.audio import SAMPLE_RATE, format_duration
 from speech.channels import split_or_mix
-from speech.decoded import Decoded
+from speech.decoded import Decoded, finished
 from speech.doubts import mark_doubts
 from speech.linking import MIN_CONFIDENCE, Link, Linker, chain
 from speech.transcript import Transcript, TranscriptWarning, Turn, merge_neighbours, parse_plain, parse_turns
@@ -30,7 +30,8 @@ MAX_RETRIES = 2
 WINDOWS_AT_ONCE = 16
 """Windows handed to the model together, at most; how many of them it takes at a time, its memory decides."""
 
-Decode = Callable[[list[np.ndarray]], list[Decoded]]
+Decode = Callable[[list[np.ndarray]], Iterable[list[Decoded]]]
+"""The texts of waveforms, again and again while they grow; the last time they are complete."""
 Align = Callable[[np.ndarray, tuple[Turn, ...]], Alignment]
 Listen = Callable[[list[np.ndarray]], list[str]]
 """What was said in clips, in its own language and without speakers."""
@@ -68,6 +69,8 @@ def transcribe_blocks(
 ) -> Iterator[Transcript]:
     """Transcripts that grow, window by window; the last one is complete, the others carry a `partial` warning.
 
+    While windows are written, the same transcript comes again with their `draft`.
+
     blocks: float32 16 kHz, (samples, channels). blank: a transcript without turns that names the recording, the
     direction and so on. stereo: one speaker a channel; None to find out (where the direction has speakers).
     listen: gives translated turns what was said.
@@ -84,7 +87,9 @@ def transcribe_blocks(
     mended = 0
     transcript = blank
     for group in in_groups(windows):
-        readings = read_windows(group, plan.has_speakers, decode, align)
+        for texts in decode([window.waveform for window in group]):
+            yield replace(_marked_partial(transcript), draft=_as_draft(texts))
+        readings = read_windows(group, texts, plan.has_speakers, decode, align)
         for reading in with_sources(list(readings), listen) if listen else readings:
             turns, warnings = joiner.add(reading)
             raw_texts.append(reading.raw_text)
@@ -127,14 +132,20 @@ def in_groups(windows: Iterable[Window]) -> Iterator[list[Window]]:
 
 
 def read_windows(
-    windows: list[Window], has_speakers: bool, decode: Decode, align: Align | None, retries: int = MAX_RETRIES
+    windows: list[Window],
+    texts: list[Decoded],
+    has_speakers: bool,
+    decode: Decode,
+    align: Align | None,
+    retries: int = MAX_RETRIES,
 ) -> Iterator[Reading]:
-    """Decode windows; where a text has a fault, its window's halves, and so on. What still has one has a warning."""
-    for window, decoded in zip(windows, decode([window.waveform for window in windows]), strict=True):
+    """Windows with their texts; where one has a fault, its window's halves, and so on. What stays has a warning."""
+    for window, decoded in zip(windows, texts, strict=True):
         faults = checks.find_faults(decoded, window.speech_seconds)
         may_retry = faults and retries and window.samples >= MIN_RETRY_SECONDS * SAMPLE_RATE
         if may_retry and (parts := halves(window, overlap=has_speakers)):
-            yield from read_windows(list(parts), has_speakers, decode, align, retries - 1)
+            heard = finished(decode([part.waveform for part in parts]))
+            yield from read_windows(list(parts), heard, has_speakers, decode, align, retries - 1)
         else:
             yield _read(window, decoded, faults, has_speakers, align)
 
@@ -199,6 +210,12 @@ def _in_recording(turn: Turn, window: Window) -> Turn:
         end_seconds=round(window.to_recording(turn.end_seconds, is_end=True), 3),
         words=words,
     )
+
+
+def _as_draft(texts: list[Decoded]) -> tuple[str, ...]:
+    """What is written so far in windows, without tags: one string a turn."""
+    whole = (decoded.text.rstrip("\ufffd") for decoded in texts)  # of a character, at times, only half is written
+    return tuple(turn.text for text in whole for turn in parse_turns(text)[0])
 
 
 def _marked_partial(transcript: Transcript) -> Transcript:
@@ -279,7 +296,7 @@ class _LinkJoiner(_Joiner):
     def _bridge(self, reading: Reading) -> Link | None:
         """The link by way of a third window over the seam, which has more in common with both."""
         third = bridge(self._before, reading.window)
-        (decoded,) = self._decode([third.waveform])
+        (decoded,) = finished(self._decode([third.waveform]))
         heard = parse_turns(decoded.text)[0]
         first = self._linker.link(heard, third.overlap_seconds(self._before))
         second = Linker(heard).link(reading.turns, reading.window.overlap_seconds(third))

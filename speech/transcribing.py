@@ -12,12 +12,12 @@ import numpy as np
 from speech.alignment import align_turns, load_stock_aligner
 from speech.audio import check_stream, check_waveform, display_name, stream_audio
 from speech.checkpoints import Checkpoint, check_speaker_tokens, choose_device, choose_dtype, load_once
+from speech.decoded import Decoded, finished
 from speech.directions import Direction, check_alignable, choose_aligner, choose_checkpoint, get_direction
 from speech.pipeline import Align, Decode, Listen, transcribe_blocks
 from speech.transcript import Transcript, join_texts, parse_turns
 
 if TYPE_CHECKING:
-    from speech.decoded import Decoded
     from speech.decoding import Recognizer
     from speech.journal import Journal
 
@@ -44,6 +44,12 @@ class Model:
         from speech.decoding import decode
 
         return decode(self.recognizer, waveforms, self.direction.language)
+
+    def stream(self, waveforms: list[np.ndarray]) -> Iterator[list[Decoded]]:
+        """As `decode`, again and again while the texts grow; who stops early (closes the generator) stops the model."""
+        from speech.decoding import stream_decode
+
+        yield from stream_decode(self.recognizer, waveforms, self.direction.language)
 
 
 def load_model(
@@ -118,13 +124,13 @@ def stream_transcript(
             return align_turns(aligner, waveform, turns, direction.language)
 
     return stream_with(
-        journal.keep(model.decode) if journal else model.decode,
+        journal.keep(model.stream) if journal else model.stream,
         direction,
         model.checkpoint,
         audio,
         name,
         align=align,
-        decode_source=source and source.decode,
+        decode_source=source and source.stream,
         stereo=stereo,
         max_seconds=max_seconds,
     )
@@ -159,7 +165,7 @@ def listener(decode: Decode) -> Listen:
     """What was said, from a function that decodes with speakers or without."""
 
     def listen(waveforms: list[np.ndarray]) -> list[str]:
-        parsed = [parse_turns(decoded.text)[0] for decoded in decode(waveforms)]
+        parsed = [parse_turns(decoded.text)[0] for decoded in finished(decode(waveforms))]
         return [join_texts(turn.text for turn in turns) for turns in parsed]
 
     return listen

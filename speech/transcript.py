@@ -131,6 +131,7 @@ class Transcript:
     checkpoint: the checkpoint that wrote it.
     duration_seconds: of the recording, finite and >= 0.
     raw_text: exactly what the model wrote, tags and all.
+    draft: what the model is writing while the rest stands, a string a turn; not checked or linked, in no file.
     """
 
     audio: str
@@ -141,6 +142,7 @@ class Transcript:
     duration_seconds: float
     raw_text: str
     warnings: tuple[TranscriptWarning, ...] = ()
+    draft: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Raise ValueError for a transcript that is not as described above."""
@@ -166,7 +168,7 @@ class Transcript:
         return tuple(dict.fromkeys(labels))
 
     def to_dict(self) -> dict:
-        """Everything as dicts, lists, strings, numbers and None, ready for JSON."""
+        """Everything but the draft, as dicts, lists, strings, numbers and None, ready for JSON."""
         return {
             "audio": self.audio,
             "direction": self.direction,

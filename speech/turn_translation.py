@@ -9,6 +9,7 @@ from itertools import islice
 import numpy as np
 
 from speech.audio import SAMPLE_RATE
+from speech.decoded import finished
 from speech.directions import Direction
 from speech.pipeline import WINDOWS_AT_ONCE, Decode, format_time
 from speech.transcript import Transcript, TranscriptWarning, Turn, join_texts, parse_plain
@@ -56,7 +57,7 @@ def _with_turn(made: Transcript, turn: Turn, raw_text: str) -> Transcript:
 def _translate(sounds: Sequence[np.ndarray], decode: Decode, max_seconds: float) -> list[str]:
     """What the model writes for each sound; a longer one goes through it in parts."""
     parts = [_parts(sound, max_seconds) for sound in sounds]
-    texts = iter([decoded.text for decoded in decode([part for of_turn in parts for part in of_turn])])
+    texts = iter([decoded.text for decoded in finished(decode([part for of_turn in parts for part in of_turn]))])
     return [join_texts(islice(texts, len(of_turn))) for of_turn in parts]
 
 

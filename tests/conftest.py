@@ -9,7 +9,9 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,16 +49,22 @@ def microphone_recording() -> Recording:
     return next(recording for recording in recordings_in(RECORDINGS) if recording.path.stem == "pt_3")
 
 
-def start_server(*options: str) -> tuple[subprocess.Popen, str]:
-    """Start app.py as a user does and wait for the address that it prints."""
-    command = [sys.executable, "-u", str(ROOT / "app.py"), "--checkpoint", "tiny", *options]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT)
-    seen = []
-    for line in process.stdout:
-        seen.append(line)
-        if address := re.search(r"http://\S+:\d+", line):
-            return process, address.group()
-    raise AssertionError("app.py ended before it served anything:\n" + "".join(seen))
+def start_server(
+    *options: str, log: Path | None = None, program: Sequence[str] = ("app.py",)
+) -> tuple[subprocess.Popen, str]:
+    """Start app.py as a user does and wait for the address that it prints.
+
+    log: a new file for what it prints, on both outputs. program: another one that serves the page.
+    """
+    command = [sys.executable, "-u", *program, "--checkpoint", "tiny", "--port", str(free_port()), *options]
+    with open(log, "w+b") if log else tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=ROOT)
+        while process.poll() is None:
+            if address := re.search(rb"local URL: +(http://\S+:\d+)", os.pread(output.fileno(), 1 << 16, 0)):
+                return process, address[1].decode()
+            time.sleep(0.1)
+        said = os.pread(output.fileno(), 1 << 16, 0).decode()
+        raise AssertionError(f"app.py ended before it served anything:\n{said}")
 
 
 def free_port() -> int:
@@ -68,7 +76,7 @@ def free_port() -> int:
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
     """The address of the page on the tiny checkpoint."""
-    process, address = start_server("--port", str(free_port()))
+    process, address = start_server()
     yield address
     process.terminate()
     process.wait(timeout=30)

@@ -10,10 +10,10 @@ import gradio as gr
 import numpy as np
 import pytest
 import torch
+from conftest import one_recording
 
 import app
 from page import jobs
-from page.texts import LANGUAGES, VIEW
 from speech.alignment import Alignment
 from speech.checkpoints import TINY
 from speech.decoded import Decoded
@@ -53,16 +53,18 @@ def test_on_zero_gpu_the_model_is_moved_after_loading(monkeypatch):
     assert {parameter.device.type for parameter in model.model.parameters()} == {"meta"}
 
 
+def test_a_draft_comes_with_the_progress_and_leaves_the_view():
+    recording = one_recording("pt")
+    (_, empty), (message, view), *_, (_, last) = jobs.read_recordings([str(recording.path)], jobs.Wish("pt", "tiny"))
+    assert empty == {"sheets": [], "running": True}
+    assert view is None and recording.reference.startswith(message["draft"][0])
+    assert last["sheets"][0]["transcript"]["text"] == recording.reference
+
+
 def test_how_long_there_is_to_wait_follows_from_what_is_done():
     assert jobs.progress(0.0, 60.0, 1.0) == {"done": 0.0, "total": 60.0, "left": None}
     assert jobs.progress(15.0, 60.0, 5.0) == {"done": 15.0, "total": 60.0, "left": 15.0}
     assert jobs.progress(15.0, None, 5.0) == {"done": 15.0, "total": None, "left": None}
-
-
-def test_the_texts_of_the_page_are_there_in_every_language():
-    for texts in (LANGUAGES, VIEW):
-        english, *others = (set(of_language) for of_language in texts.values())
-        assert all(keys == english for keys in others)
 
 
 @pytest.mark.parametrize(
@@ -74,13 +76,15 @@ def test_what_the_view_would_not_ask_for_is_refused_in_a_sentence(request_):
 
 @pytest.mark.parametrize("view", [None, {}, {"sheets": []}, {"sheets": [{}], "current": 7}, {"sheets": "x"}, "x", 3])
 def test_what_no_view_shows_is_answered_by_a_sentence(view):
-    assert jobs.compare_shown(view, "Bom dia.") == {"error": "There is no transcript yet: transcribe a recording first"}
+    (error,) = jobs.compare_shown(view, "Bom dia.")["errors"]
+    assert error["text"] == "There is no transcript yet: transcribe a recording first"
 
 
 def test_a_file_that_the_visitor_did_not_upload_is_not_opened():
     view = {"sheets": [{"transcript": MADE.to_dict(), "sound": "/etc/hostname"}], "current": 0}
     ((message, shown),) = jobs.translate_call(["/tmp/gradio/a.wav"], view, "tiny")
-    assert message == {"error": "a.wav is not the call that is uploaded: transcribe it again first"}
+    (error,) = message["errors"]
+    assert error["text"] == "a.wav is not the call that is uploaded: transcribe it again first"
     assert shown["sheets"] == view["sheets"] and not shown["running"]
 
 
@@ -91,6 +95,12 @@ def test_no_component_that_takes_files_fetches_an_address(address):
     for taker in takers:
         with pytest.raises(gr.Error, match="is an address, which is never fetched"):
             asyncio.run(taker.async_move_resource_to_block_cache(address))
+
+
+def test_a_programs_job_does_not_keep_everyone_waiting():
+    """Gradio gives all that share a queue the lowest limit among them."""
+    served = [fn for fn in app.build_demo("tiny").fns.values() if fn.concurrency_id == "model"]
+    assert len(served) == 10 and {fn.concurrency_limit for fn in served} == {app.MAX_AT_ONCE}
 
 
 def test_the_environment_chooses_the_checkpoint(monkeypatch):

@@ -50,6 +50,17 @@ def test_the_transcript_is_what_was_spoken(models, recording):
     assert Transcript.from_dict(transcript.to_dict()) == transcript
 
 
+def test_a_text_is_seen_while_it_is_written(models, monkeypatch):
+    monkeypatch.setattr("speech.decoding.SHOW_EVERY_TOKENS", 4)
+    for name in ("diarize", "pt"):
+        recording = one_recording(name)
+        *growing, transcript = stream_transcript(models[name], recording.path)
+        drafts = [join_texts(one.draft) for one in growing if one.draft]
+        assert len(set(drafts)) > 2 and drafts[-1] == transcript.text
+        assert all(transcript.text.startswith(draft.rstrip()) for draft in drafts)
+        assert not transcript.draft and "draft" not in transcript.to_dict()
+
+
 @pytest.mark.parametrize("direction", DIRECTIONS)
 def test_the_text_is_that_of_stock_transcribe(models, direction):
     """`Qwen3ASRModel.transcribe`, as the model cards call it; it only has to be told where tiny's texts end."""

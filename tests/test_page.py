@@ -47,7 +47,7 @@ def open_tab(page, direction: str):
     panel = page.locator("[role=tabpanel]:visible")
     expect(panel).to_contain_text(HINTS[direction], timeout=SHOWN_MS)  # the tab before it is gone
     if direction == "ja2en":
-        panel.get_by_label("Japanese speech to English text").check()
+        panel.get_by_label("日本語 → English").check()
     return panel
 
 
@@ -118,14 +118,14 @@ def test_two_speakers_have_two_colours(page):
 def test_an_example_is_answered_at_once(page):
     example = next(r for r in recordings_in(EXAMPLES) if r.path.stem == "portuguese_daily")
     panel = open_tab(page, "pt")
-    panel.get_by_text("Making an appointment").first.click()
+    panel.get_by_text("consulta · appointment").first.click()
     assert words(panel) == [example.reference]
 
 
 def test_an_example_brings_its_direction_along(page):
     example = next(r for r in recordings_in(EXAMPLES) if r.direction == "ja2en")
     panel = open_tab(page, "en2ja")
-    panel.get_by_text("A traveller, in Japanese").first.click()
+    panel.get_by_text("日本語 · 旅行").first.click()
     assert words(panel) == [example.reference]
 
 
@@ -210,11 +210,13 @@ def test_a_long_recording_streams_and_stop_keeps_what_is_done(page, browser, ser
     upload(other_panel, tmp_path / "other.flac")
     panel.get_by_role("button", name="Transcribe", exact=True).click()
     other_panel.get_by_role("button", name="Transcribe", exact=True).click()
+    panel.locator(".draft p").first.wait_for()
     panel.locator(".turn").first.wait_for()
     assert panel.locator("progress").is_visible()
     panel.get_by_role("button", name="Stop", exact=True).click()
     panel.get_by_role("button", name="Transcribe", exact=True).wait_for()
     done = words(panel)
+    expect(panel.locator(".draft")).to_have_count(0)
     expect(panel.locator(".warning").last).to_contain_text("only the first")
     with page.expect_download() as caught:
         panel.get_by_role("button", name="Save JSON").click()
@@ -257,6 +259,21 @@ JSON_OF = """key => {
     const visible = [...document.querySelectorAll('[role=tabpanel]')].find(panel => panel.offsetParent);
     return speechPage.views.find(view => visible.contains(view.rows)).sheet[key];
 }"""
+
+
+def test_a_measured_word_leads_the_player_and_is_marked_while_it_is_said(page):
+    panel = open_tab(page, "pt")
+    upload(panel, one_recording("pt").path)
+    panel.get_by_role("button", name="Options").click()
+    panel.get_by_label("Measure when each word is said").check()
+    run(panel, "pt")
+    assert words(panel) == [one_recording("pt").reference]
+    measured = page.evaluate(JSON_OF, "transcript")["turns"][0]["words"]
+    expect(panel.get_by_label("The recording", exact=True)).to_be_visible(timeout=SHOWN_MS)
+    panel.locator(".word").nth(2).click()
+    played = panel.get_by_label("The recording", exact=True).evaluate("audio => audio.currentTime")
+    assert played == pytest.approx(measured[2]["start_seconds"], abs=0.01)
+    assert panel.locator(".word.now").all_inner_texts() == [measured[2]["text"]]
 
 
 def test_a_speaker_can_be_renamed_and_every_file_follows(page):
@@ -366,10 +383,29 @@ def test_what_was_said_stands_beside_its_translation(page, direction):
 
 
 @pytest.mark.parametrize(
-    ("locale", "tab", "button", "edit"),
-    [("ja-JP", "ポルトガル語", "文字にする", "直す"), ("pt-BR", "Português", "Transcrever", "Editar")],
+    ("locale", "tab", "button", "edit", "several", "error"),
+    [
+        (
+            "ja-JP",
+            "ポルトガル語",
+            "文字にする",
+            "直す",
+            "複数のファイル",
+            "notes.wav は音声としても動画としても読めません。",
+        ),
+        (
+            "pt-BR",
+            "Português",
+            "Transcrever",
+            "Editar",
+            "Vários ficheiros",
+            "notes.wav não pode ser lido como áudio nem como vídeo",
+        ),
+    ],
 )
-def test_the_page_speaks_the_language_of_the_browser(browser, server, locale, tab, button, edit):
+def test_the_page_speaks_the_language_of_the_browser(
+    browser, server, tmp_path, locale, tab, button, edit, several, error
+):
     context = browser.new_context(locale=locale)
     page = context.new_page()
     page.set_default_timeout(SHOWN_MS)
@@ -381,6 +417,12 @@ def test_the_page_speaks_the_language_of_the_browser(browser, server, locale, ta
     panel.get_by_role("button", name=button, exact=True).click()
     assert words(panel) == [one_recording("pt").reference]
     assert panel.get_by_role("button", name=edit, exact=True).is_visible()
+    (tmp_path / "notes.wav").write_text("this is no sound")
+    panel.get_by_role("button", name=several).click()
+    panel.locator("input[type=file]").last.set_input_files(tmp_path / "notes.wav")
+    panel.get_by_text("notes").first.wait_for()
+    panel.get_by_role("button", name=button, exact=True).click()
+    assert panel.get_by_role("alert").inner_text().startswith(error)
     context.close()
 
 
@@ -394,7 +436,7 @@ def test_what_a_model_writes_stays_text(page):
     """A transcript of markup and template syntax, put into the page's own view, shows as it is."""
     evil = "<img src=x onerror=alert(1)> ${alert(2)} `{{value}}` {{{value}}} </span>&amp;"
     transcript = Transcript(
-        audio="a.wav",
+        audio=f"{evil}.wav",
         turns=(Turn("<b>spk</b>", evil, 0.0, 1.0, "window"),),
         direction="diarize",
         language="Japanese",
@@ -409,12 +451,26 @@ def test_what_a_model_writes_stays_text(page):
             place.id = 'tried';
             speechPage.mountView(place, { value }, {}, () => {});
         }""",
-        {"sheets": [sheet(transcript, "a.wav")], "running": False},
+        {"sheets": [sheet(transcript, "a.wav")] * 2, "running": False},
     )
     shown = page.locator("#tried")
     assert shown.locator(".words").inner_text() == shown.locator(".warning").inner_text() == evil
     assert shown.locator(".speaker").inner_text() == "<b>spk</b>"
+    assert evil in shown.locator(".choice option").first.inner_text()
     assert shown.locator("img, b, i").count() == 0
+
+
+def test_a_speakers_name_stays_text(page):
+    """The visitor's own, in rows, timeline, choices and player."""
+    panel = transcribed(page, "diarize")
+    evil = "<img src=x onerror=window.hurt=1>"
+    panel.get_by_role("button", name="Edit").click()
+    panel.get_by_label("Name of spk_0").fill(evil)
+    panel.get_by_role("button", name="Edit").click()
+    assert evil in speakers(panel)
+    panel.locator(".turn .words").first.click()  # the player shows it as caption
+    assert panel.locator("img[src=x]").count() == 0
+    assert page.evaluate("window.hurt") is None
 
 
 def tab_to(page, name: str) -> None:
@@ -432,7 +488,7 @@ def tab_to(page, name: str) -> None:
 def test_the_keyboard_alone_is_enough(page):
     example = next(r for r in recordings_in(EXAMPLES) if r.path.stem == "call_order")
     texts = [turn.text for turn in parse_turns(example.reference)[0]]
-    tab_to(page, "A call to a restaurant")
+    tab_to(page, "注文 · order")
     page.keyboard.press("Enter")
     panel = page.locator("[role=tabpanel]:visible")
     assert words(panel) == texts

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 
@@ -19,10 +20,11 @@ from conftest import RECORDINGS, ROOT, recordings_in
 from inference import load_model, stream_with, transcribe
 from speech.audio import load_audio
 from speech.checkpoints import TINY
-from speech.decoded import Decoded
+from speech.decoded import Decoded, finished
 from speech.errors import OutputError
 from speech.formats import write_json
 from speech.journal import Journal, journal_path
+from speech.pipeline import Decode
 from speech.records import read_records
 
 JOB = {"direction": "pt", "weights": [["model.safetensors", 8, 1]], "placed": "cpu (float32)"}
@@ -68,7 +70,7 @@ def test_what_is_in_the_journal_is_not_decoded_again(tmp_path):
 
     def decode(waveforms):
         asked.extend(waveforms)
-        return model.decode(waveforms)
+        return model.stream(waveforms)
 
     def stream(decode):
         return stream_with(decode, model.direction, checkpoint, sound)
@@ -78,8 +80,8 @@ def test_what_is_in_the_journal_is_not_decoded_again(tmp_path):
     assert windows > 7
     for group in range(3):
         path = tmp_path / f"{group}.journal"
-        broken_off = stream(Journal(path, JOB, resume=False).keep(model.decode))
-        list(islice(broken_off, 2**group))
+        broken_off = stream(Journal(path, JOB, resume=False).keep(model.stream))
+        list(islice((one for one in broken_off if not one.draft), 2**group))
         broken_off.close()
         journal = Journal(path, JOB, resume=True)
         assert journal.resumed >= 2**group
@@ -89,24 +91,28 @@ def test_what_is_in_the_journal_is_not_decoded_again(tmp_path):
         assert len(asked) == windows - journal.resumed
 
 
-def lengths(waveforms: list[np.ndarray]) -> list[Decoded]:
+def lengths(waveforms: list[np.ndarray]) -> Iterator[list[Decoded]]:
     """A decoder that writes the sum of a sound."""
-    return [Decoded(f"{waveform.sum()} 日本", "end", (1, 2), (-0.1, -1 / 3)) for waveform in waveforms]
+    yield [Decoded(f"{waveform.sum()} 日本", "end", (1, 2), (-0.1, -1 / 3)) for waveform in waveforms]
 
 
-def never(waveforms: list[np.ndarray]) -> list[Decoded]:
+def never(waveforms: list[np.ndarray]) -> Iterator[list[Decoded]]:
     raise AssertionError("it was decoded before")
 
 
 def begun(path) -> list[Decoded]:
-    return Journal(path, JOB, resume=False).keep(lengths)(SOUNDS[:3])
+    return keep(Journal(path, JOB, resume=False), lengths, SOUNDS[:3])
+
+
+def keep(journal: Journal, decode: Decode, sounds: list[np.ndarray]) -> list[Decoded]:
+    return finished(journal.keep(decode)(sounds))
 
 
 def test_what_was_decoded_comes_back_as_it_was(tmp_path):
     texts = begun(tmp_path / "a.journal")
     journal = Journal(tmp_path / "a.journal", JOB, resume=True)
     assert journal.resumed == 3
-    assert journal.keep(never)([SOUNDS[2], SOUNDS[0], SOUNDS[2]]) == [texts[2], texts[0], texts[2]]
+    assert keep(journal, never, [SOUNDS[2], SOUNDS[0], SOUNDS[2]]) == [texts[2], texts[0], texts[2]]
     journal.remove()
     assert os.listdir(tmp_path) == []
 
@@ -119,7 +125,7 @@ def test_half_a_line_is_left_out_and_written_again(tmp_path, cut):
     path.write_bytes(whole[:-cut])
     journal = Journal(path, JOB, resume=True)
     assert journal.resumed == 2
-    assert journal.keep(lengths)(SOUNDS[:3]) == texts
+    assert keep(journal, lengths, SOUNDS[:3]) == texts
     assert path.read_bytes() == whole
 
 
@@ -134,7 +140,7 @@ def test_another_jobs_journal_is_replaced(tmp_path, content):
     path.write_bytes(content + good[good.index(b"\n") + 1 :])
     journal = Journal(path, JOB, resume=True)
     assert journal.resumed == 0
-    journal.keep(lengths)(SOUNDS[:3])
+    keep(journal, lengths, SOUNDS[:3])
     assert path.read_bytes() == good
 
 
@@ -149,7 +155,7 @@ def test_without_resume_nothing_is_taken_and_nothing_lost(tmp_path):
     begun(tmp_path / "a.journal")
     journal = Journal(tmp_path / "a.journal", JOB, resume=False)
     assert journal.resumed == 0
-    journal.keep(lengths)(SOUNDS[3:])
+    keep(journal, lengths, SOUNDS[3:])
     assert Journal(tmp_path / "a.journal", JOB, resume=True).resumed == 4
 
 

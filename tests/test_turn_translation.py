@@ -40,7 +40,7 @@ def blocks_of(sound: np.ndarray, size: int = 10_000):
 def test_every_turn_keeps_its_speaker_and_times_and_gets_its_translation(call):
     sound, transcript, references = call
     model = load_model("ja2en", checkpoint="tiny")
-    *_, made = translate_turns(transcript, blocks_of(sound), model.decode, DIRECTIONS["ja2en"], "tiny")
+    *_, made = translate_turns(transcript, blocks_of(sound), model.stream, DIRECTIONS["ja2en"], "tiny")
     assert [turn.text for turn in made.turns] == references
     assert [turn.source for turn in made.turns] == [turn.text for turn in transcript.turns]
     for field in ("speaker", "start_seconds", "end_seconds", "timing"):
@@ -53,7 +53,7 @@ def test_a_turn_without_a_translation_is_told_about(call):
     sound, transcript, _ = call
 
     def decode(sounds):
-        return [Decoded("" if number == 1 else "Yes.", "end") for number in range(len(sounds))]
+        yield [Decoded("" if number == 1 else "Yes.", "end") for number in range(len(sounds))]
 
     *_, made = translate_turns(transcript, blocks_of(sound), decode, DIRECTIONS["ja2en"], "tiny")
     assert len(made.turns) == len(transcript.turns) - 1
@@ -64,7 +64,7 @@ def test_a_turn_without_a_translation_is_told_about(call):
 def test_a_call_without_turns_is_a_translation_without_turns(call):
     sound, _, _ = call
     empty = Transcript("call.wav", (), "diarize", "Japanese", "tiny", 1.0, "")
-    (made,) = translate_turns(empty, blocks_of(sound), lambda sounds: [], DIRECTIONS["ja2en"], "tiny")
+    (made,) = translate_turns(empty, blocks_of(sound), lambda sounds: iter([[]]), DIRECTIONS["ja2en"], "tiny")
     assert made.turns == () and made.direction == "ja2en"
 
 

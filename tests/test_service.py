@@ -1,0 +1,207 @@
+"""What a server owes those who run it, on a real process: health, log, faults, an orderly stop, uploads deleted."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from conftest import ROOT, one_recording, start_server
+from controlled_page import FAULTS
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+
+GOOD = one_recording("pt")
+PATIENCE_SECONDS = 120
+"""For what a broken server would never do; a limit, not a measurement."""
+
+
+class Controlled:
+    """A page of its own, and the folder that it obeys."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.log = folder / "log"
+        program = (str(ROOT / "tests" / "controlled_page.py"), str(folder))
+        self.process, self.address = start_server(log=self.log, program=program)
+        self.client = Client(self.address, verbose=False)
+
+    def submit(self, path=GOOD.path, direction: str = "pt"):
+        """A job that has been asked for."""
+        endpoint, options = ("/diarize", {}) if direction == "diarize" else ("/transcribe_portuguese", {})
+        return self.client.submit(audio=handle_file(path), **options, api_name=endpoint)
+
+    def text(self, path=GOOD.path) -> str:
+        return self.submit(path).result(timeout=PATIENCE_SECONDS)["text"]
+
+    def hold(self) -> None:
+        (self.folder / "hold").touch()
+
+    def release(self) -> None:
+        (self.folder / "hold").unlink()
+
+    def health(self) -> tuple[int, str]:
+        answer = httpx.get(f"{self.address}/health", timeout=PATIENCE_SECONDS)
+        return answer.status_code, answer.json()["status"]
+
+    def lines(self) -> list[dict]:
+        """What the log says of jobs."""
+        lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith('{"time"')]
+        return [line for line in lines if line["event"] == "job"]
+
+
+def until(happened) -> None:
+    """Wait until something is true."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """One that goes on through the tests of this file."""
+    page = Controlled(tmp_path_factory.mktemp("page"))
+    yield page
+    page.process.kill()
+    page.process.wait()
+
+
+def test_a_load_balancer_is_told_that_it_answers(page):
+    assert page.health() == (200, "ok")
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_is_one_visitors_sentence_and_one_line_of_log(page, name):
+    (page.folder / "raise").write_text(name)
+    sentence = "not enough memory" if "memory" in name else "Something broke"
+    with pytest.raises(AppError, match=f"{sentence}.*: try again") as caught:
+        page.text()
+    assert "confidential" not in str(caught.value)
+    assert page.text() == GOOD.reference
+    failed, after = page.lines()[-2:]
+    assert (failed["ended"], failed["error"], failed["level"]) == ("failed", type(FAULTS[name]).__name__, "ERROR")
+    assert failed["where"].startswith("controlled_page.py:")
+    assert after["ended"] == "done"
+
+
+@pytest.mark.parametrize(("fault", "said"), [("driver", "Something broke"), ("gpu", "GPU task aborted")])
+def test_after_a_fault_the_page_takes_the_next_recording(page, browser, fault, said):
+    context = browser.new_context()
+    seen = context.new_page()
+    seen.set_default_timeout(1000 * PATIENCE_SECONDS)
+    seen.goto(page.address)
+    seen.get_by_role("tab", name="Portuguese").click()
+    panel = seen.locator("[role=tabpanel]:visible")
+    panel.locator("input[type=file]").set_input_files(GOOD.path)
+    panel.locator("[data-testid*=waveform]").first.wait_for()
+    (page.folder / "raise").write_text(fault)
+    panel.get_by_role("button", name="Transcribe", exact=True).click()
+    seen.get_by_text(said).first.wait_for()
+    panel.get_by_role("button", name="Transcribe", exact=True).click()
+    panel.locator(".turn").first.wait_for()
+    assert panel.locator(".turn .words").all_inner_texts() == [GOOD.reference]
+    context.close()
+
+
+def test_who_waits_is_told_where(page, browser):
+    """Four are served and one waits; the page's visitor is the second in the queue."""
+    page.hold()
+    jobs = [page.submit() for _ in range(5)]
+    status = f"{page.address}/gradio_api/queue/status"
+    until(lambda: httpx.get(status).json()["queue_size"] == 1 and (page.folder / "waiting").exists())
+    context = browser.new_context()
+    seen = context.new_page()
+    seen.set_default_timeout(1000 * PATIENCE_SECONDS)
+    seen.goto(page.address)
+    seen.get_by_role("tab", name="Portuguese").click()
+    panel = seen.locator("[role=tabpanel]:visible")
+    panel.locator("input[type=file]").set_input_files(GOOD.path)
+    panel.locator("[data-testid*=waveform]").first.wait_for()
+    panel.get_by_role("button", name="Transcribe", exact=True).click()
+    panel.get_by_text("queue: 2/2").first.wait_for()
+    page.release()
+    panel.locator(".turn").first.wait_for()
+    assert [job.result(timeout=PATIENCE_SECONDS)["text"] for job in jobs] == [GOOD.reference] * 5
+    context.close()
+
+
+def test_strangers_cannot_touch_a_job(page):
+    """While it runs others guess, and try what they have: a session and events of their own."""
+    api = f"{page.address}/gradio_api"
+    page.hold()
+    job = page.submit()
+    until((page.folder / "waiting").exists)
+    event = "0" * 32
+    with httpx.Client() as stranger:
+        handlers = [handler["id"] for handler in stranger.get(f"{page.address}/config").json()["dependencies"]]
+        for session_hash in ("", "stranger", "*"):
+            for fn_index in handlers:
+                body = {"session_hash": session_hash, "fn_index": fn_index, "event_id": event}
+                assert stranger.post(f"{api}/cancel", json=body).json() == {"success": True}
+    for session_hash in ("stranger", event):
+        heard = raw(f"{api}/queue/data?session_hash={session_hash}") + raw(f"{api}/call/transcribe_portuguese/{event}")
+        assert GOOD.reference not in heard and "process_completed" not in heard and "event: complete" not in heard
+    page.release()
+    assert job.result(timeout=PATIENCE_SECONDS)["text"] == GOOD.reference
+
+
+def raw(address: str) -> str:
+    """What comes before the server closes the stream of a session that it does not know."""
+    with httpx.stream("GET", address, timeout=PATIENCE_SECONDS) as answer:
+        try:
+            return "".join(answer.iter_text())
+        except httpx.RemoteProtocolError as error:
+            return str(error)
+
+
+def test_uploads_are_limited_and_deleted(page):
+    api = f"{page.address}/gradio_api"
+    refused = httpx.post(f"{api}/upload", files={"files": ("a.wav", bytes((1 << 20) + 1))})
+    assert (refused.status_code, refused.text) == (413, "File size exceeded maximum allowed size of 1048576 bytes.")
+    (path,) = httpx.post(f"{api}/upload", files={"files": ("a.wav", b"a talk of this test alone")}).json()
+    assert Path(path).read_bytes() == b"a talk of this test alone"
+    (page.folder / "hours pass").touch()
+    until(lambda: not Path(path).exists())
+    (page.folder / "hours pass").unlink()
+
+
+def test_the_log_says_how_jobs_ended_and_not_what_was_said(page, tmp_path):
+    (tmp_path / "private talk.wav").write_bytes(b"hello")
+    heard = page.submit().result(timeout=PATIENCE_SECONDS)
+    with pytest.raises(AppError, match=r"private talk\.wav cannot be decoded"):
+        page.text(tmp_path / "private talk.wav")
+    (page.folder / "raise").write_text("bug")
+    with pytest.raises(AppError):
+        page.text()
+    done, refused, failed = page.lines()[-3:]
+    assert done.keys() == {"time", "level", "event", "job", "direction", "sound_seconds", "took_seconds", "ended"}
+    assert (done["ended"], done["direction"], done["sound_seconds"]) == ("done", "pt", heard["duration_seconds"])
+    assert (refused["ended"], refused["error"], refused["sound_seconds"]) == ("refused", "AudioError", 0.0)
+    assert (failed["ended"], failed["error"]) == ("failed", "KeyError")
+    assert len({line["job"] for line in page.lines()}) == len(page.lines())
+    shown = page.log.read_text()
+    secrets = [*(word for word in heard["text"].split() if len(word) > 4), GOOD.path.name, "private", "confidential"]
+    assert [secret for secret in secrets if secret in shown] == []
+
+
+def test_a_stop_finishes_the_job_in_hand(tmp_path):
+    page = Controlled(tmp_path)
+    page.hold()
+    job = page.submit()
+    until((page.folder / "waiting").exists)
+    (path,) = httpx.post(f"{page.address}/gradio_api/upload", files={"files": ("b.wav", b"another of its own")}).json()
+    page.process.send_signal(signal.SIGTERM)
+    until(lambda: page.health() == (503, "stopping"))
+    with pytest.raises(AppError, match="The server is being stopped and takes no new recordings: try again"):
+        Client(page.address, verbose=False).predict(audio=handle_file(GOOD.path), api_name="/transcribe_portuguese")
+    assert not job.done()
+    page.release()
+    assert job.result(timeout=PATIENCE_SECONDS)["text"] == GOOD.reference
+    assert page.process.wait(timeout=PATIENCE_SECONDS) == 0
+    assert page.lines()[-1]["ended"] == "done"
+    assert '"event": "stopped", "unfinished": 0' in page.log.read_text()
+    assert not Path(path).exists()

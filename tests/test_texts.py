@@ -1,0 +1,55 @@
+"""What the page says, in every language."""
+
+from __future__ import annotations
+
+import ast
+from string import Formatter
+
+import pytest
+from conftest import ROOT
+
+from page.texts import TEXTS
+from speech.checks import FAULTS
+
+TRANSLATED = sorted(set(TEXTS) - {"en"})
+TOLD_TO_VISITORS = [ROOT / "speech" / "audio.py", *(ROOT / "page").glob("*.py")]
+
+
+def first_arguments(paths, names: set[str]) -> set[str]:
+    """The sentences or words with which the classes of these names are called in the files."""
+    calls = (
+        node for path in paths for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)
+    )
+    named = (call for call in calls if isinstance(call.func, ast.Name) and call.func.id in names and call.args)
+    return {call.args[0].value for call in named if isinstance(call.args[0], ast.Constant)}
+
+
+def places(template: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(template) if name}
+
+
+def test_there_are_three_languages():
+    assert sorted(TEXTS) == ["en", "ja", "pt"]
+
+
+@pytest.mark.parametrize("tag", TRANSLATED)
+@pytest.mark.parametrize("part", ["interface", "view"])
+def test_every_text_is_there_with_its_places(tag, part):
+    assert TEXTS[tag][part].keys() == TEXTS["en"][part].keys()
+    for key, text in TEXTS["en"][part].items():
+        assert places(TEXTS[tag][part][key]) == places(text), key
+
+
+@pytest.mark.parametrize("tag", TRANSLATED)
+def test_every_error_that_a_visitor_can_meet_is_translated(tag):
+    told = first_arguments(TOLD_TO_VISITORS, {"AudioError", "SpeechError", "FaultError", "StoppingError"})
+    assert len(told) > 15
+    assert TEXTS[tag]["errors"].keys() == told
+    for template, text in TEXTS[tag]["errors"].items():
+        assert places(text) <= places(template), template
+
+
+@pytest.mark.parametrize("tag", TRANSLATED)
+def test_every_warning_is_translated(tag):
+    kinds = first_arguments((ROOT / "speech").glob("*.py"), {"TranscriptWarning"})
+    assert TEXTS[tag]["warnings"].keys() == kinds | FAULTS.keys()
