@@ -114,6 +114,7 @@ class Score:
     missing: int
     characters: int
     errors: int
+    missing_cut_at_turns: int
     errors_cut_at_turns: int
     warnings: int
 
@@ -133,7 +134,8 @@ def score_call(model, call: LongCall) -> Score:
         sum(not labels for labels in matched),
         len(text),
         Levenshtein.distance(text, "".join(turn.text for turn in transcript.turns)),
-        Levenshtein.distance(text, alone),
+        sum(not labels for labels in matched_labels(reference, alone)),
+        Levenshtein.distance(text, "".join(turn.text for turn in alone)),
         len(transcript.warnings),
     )
 
@@ -153,8 +155,8 @@ def _right(reference: tuple[Turn, ...], matched: list[list[str]]) -> int:
     return max(counts, default=0)
 
 
-def transcribe_turns(model, call: LongCall) -> str:
-    """What the model writes for the turns cut out at their true times, one after another."""
+def transcribe_turns(model, call: LongCall) -> tuple[Turn, ...]:
+    """What the model writes for the turns cut out at their true times, each under the number of the turn."""
     from speech.transcript import parse_turns
 
     sounds = []
@@ -162,7 +164,7 @@ def transcribe_turns(model, call: LongCall) -> str:
         start, end = said.start - TURN_MARGIN_SECONDS, said.end + TURN_MARGIN_SECONDS
         sounds.append(call.waveform[max(0, round(start * speech.SAMPLE_RATE)) : round(end * speech.SAMPLE_RATE)])
     parsed = [parse_turns(decoded.text)[0] for decoded in model.decode(sounds)]
-    return "".join(turn.text for turns in parsed for turn in turns)
+    return tuple(Turn(str(number), turn.text) for number, turns in enumerate(parsed) for turn in turns)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -172,8 +174,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--calls", type=int, default=CALLS)
     options = parser.parse_args(argv)
     model = load_model("diarize", checkpoint=str(options.checkpoint or "tiny"))
-    print("| call | minutes | turns | right speaker | missing | CER | CER, cut at the turns | warnings |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    columns = ("call", "minutes", "turns", "right speaker", "missing", "CER")
+    columns += ("missing, cut at the turns", "CER, cut at the turns", "warnings")
+    print(f"| {' | '.join(columns)} |\n|{' --- |' * len(columns)}")
     scores, minutes = [], []
     for number in range(options.calls):
         call = make_call(number)
@@ -186,12 +189,12 @@ def main(argv: list[str] | None = None) -> int:
 
 def row(label: str, minutes: float, scores: list[Score]) -> str:
     """A line of the table, of counts summed over scores."""
-    turns, right, missing, characters, errors, alone, warnings = (
+    turns, right, missing, characters, errors, missing_alone, alone, warnings = (
         sum(getattr(score, name) for score in scores) for name in Score.__dataclass_fields__
     )
     return (
         f"| {label} | {minutes:.1f} | {turns} | {right / turns:.1%} | {missing} | {errors / characters:.2%} | "
-        f"{alone / characters:.2%} | {warnings} |"
+        f"{missing_alone} | {alone / characters:.2%} | {warnings} |"
     )
 
 
