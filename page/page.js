@@ -168,6 +168,7 @@ window.speechPage = (() => {
         this.audio.src = fileAddress(sheet.sound);
       }
       if (this.sheets.length > 1) this.choice.append(this.makeChoice());
+      this.timeline.style.minHeight = "";
       this.timeline.append(this.makeTimeline(sheet));
       this.tools.append(...this.makeTools(sheet));
       this.rows.append(this.makeRows(sheet));
@@ -319,6 +320,8 @@ window.speechPage = (() => {
       const changed = { ...this.sheet, speakers: [...new Set(speakers)], transcript };
       const sheets = this.sheets.map((sheet, number) => (number === this.current ? changed : sheet));
       this.props.value = { ...this.props.value, sheets };
+      // Fewer lanes would move what is below away from a click on its way.
+      this.timeline.style.minHeight = `${this.timeline.offsetHeight}px`;
       this.timeline.replaceChildren(this.makeTimeline(changed));
       turns.forEach((turn, number) => {
         this.lines[number].className = `turn ${this.colour(turn.speaker)}`;
