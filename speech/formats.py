@@ -97,7 +97,8 @@ def write_rttm(transcript: Transcript, layout: Layout = DEFAULT_LAYOUT) -> str:
     for turn in timed_turns(transcript):
         start, end = _milliseconds(turn.start_seconds), _milliseconds(turn.end_seconds)
         name, speaker = (
-            re.sub(r"\s+", "_", field) for field in (Path(transcript.audio).stem, turn.speaker or "unknown")
+            re.sub(r"\s+", "_", field)
+            for field in (Path(transcript.audio).stem or "recording", turn.speaker or "unknown")
         )
         times = f"{start / 1000:.3f} {(end - start) / 1000:.3f}"
         if end > start:

@@ -7,7 +7,7 @@ import re
 from itertools import accumulate
 
 import srt
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from speech.audio import displayed
@@ -68,6 +68,7 @@ def test_json_gives_the_transcript_back(transcript):
 
 @settings(deadline=None)
 @given(transcripts())
+@example(Transcript("/", (Turn(None, "0", 0.0, 1.0, "aligned"),), "diarize", "Japanese", "tiny", 1.0, ""))
 def test_every_writer_writes_what_its_readers_read(transcript):
     written = {suffix: write(transcript) for suffix, write in WRITERS.items()}
     for text in written.values():
