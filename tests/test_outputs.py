@@ -78,7 +78,8 @@ def test_a_disk_without_room_for_a_journal_is_one_sentence(tmp_path):
     path = tmp_path / "a.journal"
     code = (
         "import numpy, pathlib; from speech.journal import Journal; from speech.decoded import Decoded; "
-        f"list(Journal(pathlib.Path({str(path)!r}), {{}}, False).keep(lambda _: [[Decoded('sim', 'end')]])([numpy.zeros(9)]))"
+        f"journal = Journal(pathlib.Path({str(path)!r}), {{}}, False); "
+        "list(journal.keep(lambda _: [[Decoded('sim', 'end')]])([numpy.zeros(9)]))"
     )
     words = last_words(code, preexec_fn=let_files_have(20))
     assert words.startswith(f"{path} cannot be written (File too large): free some space")
