@@ -29,6 +29,7 @@ from speech.directions import (
     choose_checkpoint,
     get_direction,
     get_source,
+    pin_revisions,
 )
 from speech.errors import AudioError, SpeechError
 from speech.formats import WRITERS, Layout
@@ -84,7 +85,13 @@ def build_parser() -> argparse.ArgumentParser:
         help="; ".join(f"{direction.name}: {direction.label}" for direction in DIRECTIONS.values()),
     )
     parser.add_argument("--checkpoint", help="`tiny` for the embedded model, or a folder (default: the hub's)")
-    parser.add_argument("--revision", help="of the hub's checkpoint: a branch, a tag or a commit (default: main)")
+    parser.add_argument(
+        "--revision",
+        action="append",
+        default=[],
+        help="of the hub's checkpoint: a branch, a tag or a commit (default: main); "
+        "REPOSITORY=REVISION for the aligner or a source; may be given again",
+    )
     parser.add_argument("--device", help="cpu, cuda, cuda:0 … (default: cuda where there is one)")
     parser.add_argument(
         "-f", "--output_format", "--output-format", choices=[*WRITERS, "all"], default="txt", help="default: txt"
@@ -145,7 +152,9 @@ def main(argv: list[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     if options.align:
         check_alignable(DIRECTIONS[options.direction])
-    model = load_model(options.direction, options.device, checkpoint=options.checkpoint, revision=options.revision)
+    own = DIRECTIONS[options.direction].checkpoint.repo_id
+    pin_revisions([pin if "=" in pin else f"{own}={pin}" for pin in options.revision], options.checkpoint)
+    model = load_model(options.direction, options.device, checkpoint=options.checkpoint)
     beside = {
         "aligner": load_aligner(options.device, checkpoint=options.checkpoint) if options.align else None,
         "source": load_source(options) if options.source else None,
