@@ -19,6 +19,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(10**12))
 
 import gradio as gr
+from gradio.exceptions import InvalidPathError
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
@@ -28,12 +29,13 @@ from page.jobs import Wish, answer, compare_shown, read_recordings, translate_ca
 from page.service import Stop, health, log_to, share_heaps
 from page.texts import DIRECTION_NAMES, PREFIX, TEXTS, translations, view_texts_script
 from page.view import write_file as view_file
-from speech.directions import SOURCES
-from speech.errors import SpeechError
+from speech.directions import SOURCES, pin_revisions
+from speech.errors import CheckpointError, SpeechError
 
 ROOT = Path(__file__).parent
 ON_ZERO_GPU = bool(os.environ.get("SPACES_ZERO_GPU"))
 CHECKPOINT_VARIABLE = "SPEECH_CHECKPOINT"
+REVISION_VARIABLE = "SPEECH_REVISION"
 MAX_UPLOAD = "200mb"
 MAX_WAITING = 64
 """Visitors in the queue; ZeroGPU's own default is 1."""
@@ -171,9 +173,21 @@ def button_updates(running: bool) -> list:
     return [gr.update(visible=not running), gr.update(visible=running)]
 
 
+class Page(gr.Blocks):
+    """Blocks that say why a file is refused: Gradio's own error for one that was not uploaded reaches no program."""
+
+    async def preprocess_data(self, *arguments, **options) -> list:
+        """What the handlers are given. Raises gr.Error where a path is none of an upload."""
+        try:
+            return await super().preprocess_data(*arguments, **options)
+        except InvalidPathError as error:
+            sentence = "The path of a file is none that an upload here has given: upload the file, and send that path"
+            raise gr.Error(sentence, print_exception=False) from error
+
+
 def build_demo(checkpoint: str | None = None) -> gr.Blocks:
     """The page. checkpoint: None for the hub's, `tiny`, or a folder."""
-    with gr.Blocks(title="Speech to text with Qwen3-ASR", delete_cache=(LOOK_EVERY_SECONDS, KEEP_SECONDS)) as demo:
+    with Page(title="Speech to text with Qwen3-ASR", delete_cache=(LOOK_EVERY_SECONDS, KEEP_SECONDS)) as demo:
         gr.Markdown(text("title"))
         if checkpoint == "tiny":
             gr.Markdown(text("tiny"), elem_classes="note")
@@ -282,7 +296,15 @@ def build_comparison(view: gr.HTML) -> None:
         reference = gr.Textbox(label=text("reference"), lines=3)
         button = gr.Button(text("compare"), size="sm")
         result = gr.HTML(js_on_load="speechPage.mountComparison(element, props, watch)", **OWN)
-    button.click(compare_shown, [view, reference], [result], queue=False, api_visibility="private")
+    # One at a time: the counting is done by C code that keeps all other threads waiting.
+    button.click(
+        compare_shown,
+        [view, reference],
+        [result],
+        concurrency_limit=1,
+        show_progress="hidden",
+        api_visibility="private",
+    )
 
 
 async def write_file(request: list) -> dict[str, str]:
@@ -308,6 +330,14 @@ def build_parser() -> argparse.ArgumentParser:
         default=os.environ.get(CHECKPOINT_VARIABLE) or None,
         help=f"`tiny` for the embedded model, or a folder (default: ${CHECKPOINT_VARIABLE}, else the hub's)",
     )
+    parser.add_argument(
+        "--revision",
+        action="append",
+        metavar="REPOSITORY=REVISION",
+        default=os.environ.get(REVISION_VARIABLE, "").split(),
+        help="pin one of the hub's checkpoints to a commit; may be given again "
+        f"(beside ${REVISION_VARIABLE}, with spaces between; default: main)",
+    )
     parser.add_argument("--host", help="address to listen on (default: 127.0.0.1; on a Space 0.0.0.0)")
     parser.add_argument("--port", type=int, help="default: 7860, or the next that is free")
     return parser
@@ -315,7 +345,12 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     """Load what ZeroGPU needs loaded, then serve the page until it is stopped."""
-    options = build_parser().parse_args(argv)
+    parser = build_parser()
+    options = parser.parse_args(argv)
+    try:
+        pin_revisions(options.revision, options.checkpoint)
+    except CheckpointError as error:
+        parser.error(str(error))
     share_heaps()
     stop = Stop()
     log_to(sys.stderr)

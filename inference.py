@@ -12,16 +12,25 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from speech.audio import display_name, displayed, known_seconds
-from speech.checkpoints import checkpoint_folder
+from speech.checkpoints import Checkpoint, checkpoint_folder
 from speech.checks import FAULTS
 from speech.cues import has_estimated_times
-from speech.directions import DIRECTIONS, Direction, check_alignable, choose_checkpoint, get_direction, get_source
+from speech.directions import (
+    DIRECTIONS,
+    Direction,
+    check_alignable,
+    choose_aligner,
+    choose_checkpoint,
+    get_direction,
+    get_source,
+    pin_revisions,
+)
 from speech.errors import AudioError, SpeechError
 from speech.formats import WRITERS, Layout
 from speech.journal import Journal, journal_path
@@ -37,6 +46,7 @@ from speech.transcribing import (
 )
 from speech.transcript import Transcript
 from speech.weights import identify_weights
+from speech.written import is_written, make_note, stamp
 
 __all__ = [
     "DIRECTIONS",
@@ -75,7 +85,13 @@ def build_parser() -> argparse.ArgumentParser:
         help="; ".join(f"{direction.name}: {direction.label}" for direction in DIRECTIONS.values()),
     )
     parser.add_argument("--checkpoint", help="`tiny` for the embedded model, or a folder (default: the hub's)")
-    parser.add_argument("--revision", help="of the hub's checkpoint: a branch, a tag or a commit (default: main)")
+    parser.add_argument(
+        "--revision",
+        action="append",
+        default=[],
+        help="of the hub's checkpoint: a branch, a tag or a commit (default: main); "
+        "REPOSITORY=REVISION for the aligner or a source; may be given again",
+    )
     parser.add_argument("--device", help="cpu, cuda, cuda:0 … (default: cuda where there is one)")
     parser.add_argument(
         "-f", "--output_format", "--output-format", choices=[*WRITERS, "all"], default="txt", help="default: txt"
@@ -136,25 +152,34 @@ def main(argv: list[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     if options.align:
         check_alignable(DIRECTIONS[options.direction])
-    model = load_model(options.direction, options.device, checkpoint=options.checkpoint, revision=options.revision)
+    own = DIRECTIONS[options.direction].checkpoint.repo_id
+    pin_revisions([pin if "=" in pin else f"{own}={pin}" for pin in options.revision], options.checkpoint)
+    model = load_model(options.direction, options.device, checkpoint=options.checkpoint)
     beside = {
         "aligner": load_aligner(options.device, checkpoint=options.checkpoint) if options.align else None,
         "source": load_source(options) if options.source else None,
     }
     _say(f"{model.direction.label}, by {model.checkpoint.name} on {model.placed}")
     job = _job(model) if options.output_dir else None
+    asked = _asked(options, model, beside["source"]) if options.output_dir else None
+    journals: list[Path] = []
     failed = incomplete = False
     for number, audio in enumerate(options.audio, start=1):
         _say(f"{number} of {len(options.audio)}: {audio}")
         delivery = Delivery(options, Path(audio))
         try:
-            _transcribe(options, model, beside, job, delivery)
+            delivery.check()
+            with _journal(options, job, delivery.audio) as journal:
+                _deliver(options, model, beside, journal, delivery, asked)
+            journals += [journal.path] if journal else []
         except AudioError as error:
             _say(f"error: {error}")
             failed = True
-        for warning in delivery.transcript.warnings if delivery.transcript else ():
-            _say(f"warning: {display_name(audio)}: {warning.message}")
-            incomplete = incomplete or warning.kind in INCOMPLETE
+        for kind, message in delivery.warnings:
+            _say(f"warning: {display_name(audio)}: {message}")
+            incomplete = incomplete or kind in INCOMPLETE
+    for path in journals:  # until now they told which recordings need not be done again
+        path.unlink(missing_ok=True)
     return EXIT_FAILED if failed else EXIT_INCOMPLETE if incomplete else EXIT_DONE
 
 
@@ -164,52 +189,88 @@ def load_source(options: argparse.Namespace) -> Model:
     return load_model(said.name, options.device, checkpoint=options.checkpoint)
 
 
-def _transcribe(options: argparse.Namespace, model: Model, beside: dict, job: dict | None, delivery: Delivery) -> None:
-    delivery.check()
-    with _journal(options, job, delivery.audio) as journal:
-        stream = stream_transcript(
-            model,
-            delivery.audio,
-            **beside,
-            stereo=options.stereo,
-            max_seconds=options.max_seconds,
-            journal=journal,
-        )
-        try:
-            with closing(stream), Bar(delivery.audio) as bar:
-                for transcript in stream:
-                    if transcript.draft:  # the last one that is settled stands meanwhile
-                        continue
-                    delivery.update(transcript)
-                    bar.update(transcript)
-        finally:  # also where it broke off, or was interrupted: what is done is kept
-            delivery.finish()
+def _deliver(
+    options: argparse.Namespace,
+    model: Model,
+    beside: dict,
+    journal: Journal | None,
+    delivery: Delivery,
+    asked: dict | None,
+) -> None:
+    """Write one recording's output, unless its journal says that the same call did so before."""
+    if journal is None:
+        _transcribe(options, model, beside, journal, delivery)
+        return
+    name = display_name(delivery.audio)
+    asked = asked | {"audio": name, "sound": stamp(delivery.audio)}
+    if journal.written and is_written(journal.written, asked, delivery.audio, delivery.outputs):
+        _say(f"note: {name}: written before, and left as it is")
+        delivery.warnings = journal.written["warnings"]
+        return
+    if options.resume:
+        found = f"{journal.resumed} windows are taken from {journal.path}"
+        missing = f"it starts at the beginning, as {journal.path} is missing or of another checkpoint or device"
+        _say(f"note: {name}: {found if journal.resumed else missing}")
+    _transcribe(options, model, beside, journal, delivery)
+    journal.note_written(make_note(asked, delivery.audio, delivery.written, delivery.warnings))
+
+
+def _transcribe(
+    options: argparse.Namespace, model: Model, beside: dict, journal: Journal | None, delivery: Delivery
+) -> None:
+    stream = stream_transcript(
+        model,
+        delivery.audio,
+        **beside,
+        stereo=options.stereo,
+        max_seconds=options.max_seconds,
+        journal=journal,
+    )
+    try:
+        with closing(stream), Bar(delivery.audio) as bar:
+            for transcript in stream:
+                if transcript.draft:  # the last one that is settled stands meanwhile
+                    continue
+                delivery.update(transcript)
+                bar.update(transcript)
+    finally:  # also where it broke off, or was interrupted: what is done is kept
+        delivery.finish()
 
 
 def _job(model: Model) -> dict:
     """What decides a window's text beside its sound."""
-    weights = identify_weights(checkpoint_folder(model.checkpoint))
-    return {"direction": model.direction.name, "weights": weights, "placed": model.placed}
+    return {"direction": model.direction.name, "weights": _weights(model.checkpoint), "placed": model.placed}
+
+
+def _asked(options: argparse.Namespace, model: Model, source: Model | None) -> dict:
+    """What decides what is written beside the windows' texts and the recording."""
+    return {
+        "checkpoint": model.checkpoint.name,
+        "aligner": _weights(choose_aligner(options.checkpoint)) if options.align else None,
+        "source": _weights(source.checkpoint) if source else None,
+        "stereo": options.stereo,
+        "max_seconds": options.max_seconds,
+        "layout": [options.max_line_width, options.max_line_count],
+    }
+
+
+def _weights(checkpoint: Checkpoint) -> list[list]:
+    return identify_weights(checkpoint_folder(checkpoint))
 
 
 @contextmanager
 def _journal(options: argparse.Namespace, job: dict | None, audio: Path) -> Iterator[Journal | None]:
-    """The recording's journal, beside its output; deleted unless something goes wrong before that is written."""
+    """The recording's journal, beside its output; what is kept in it is told where something goes wrong."""
     if job is None:
         yield None
         return
     journal = Journal(journal_path(options.output_dir, audio.stem, options.direction), job, options.resume)
-    if options.resume:
-        found = f"{journal.resumed} windows are taken from {journal.path}"
-        missing = f"it starts at the beginning, as {journal.path} is missing or of another checkpoint or device"
-        _say(f"note: {display_name(audio)}: {found if journal.resumed else missing}")
     try:
         yield journal
     except BaseException:
         if journal.path.exists():
             _say(f"note: what is done is kept in {journal.path}; the same call with --resume goes on from there")
         raise
-    journal.remove()
 
 
 class Delivery:
@@ -219,17 +280,22 @@ class Delivery:
         self.audio = audio
         self.transcript: Transcript | None = None
         """What came last."""
+        self.warnings: Sequence[Sequence[str]] = ()
+        """Their kinds and messages."""
+        self.written: dict[str, str] = {}
+        """The texts of the files, by suffix."""
         self._several = len(options.audio) > 1
         self._layout = Layout(options.max_line_width, options.max_line_count)
         self._streams = options.output_dir is None and options.output_format == "txt"
         self._printed = 0
         suffixes = list(WRITERS) if options.output_format == "all" else [options.output_format]
         folder = options.output_dir
-        self._outputs = {suffix: folder / f"{audio.stem}.{suffix}" if folder else None for suffix in suffixes}
+        self.outputs = {suffix: folder / f"{audio.stem}.{suffix}" if folder else None for suffix in suffixes}
+        """Files by their suffixes; None is standard output."""
 
     def check(self) -> None:
         """Raise OutputError or AudioError where the output could not be written when the work is done."""
-        for path in filter(None, self._outputs.values()):
+        for path in filter(None, self.outputs.values()):
             check_writable(path)
 
     def update(self, transcript: Transcript) -> None:
@@ -241,20 +307,22 @@ class Delivery:
             print_output(WRITERS["txt"](new))
             self._printed = len(transcript.turns)
         self.transcript = transcript
+        self.warnings = [(warning.kind, warning.message) for warning in transcript.warnings]
 
     def finish(self) -> None:
         """Write what came last, where there is something and it isn't written yet."""
         if self.transcript is None or self._streams:
             return
-        if TIMED_FORMATS & set(self._outputs) and has_estimated_times(self.transcript):
+        if TIMED_FORMATS & set(self.outputs) and has_estimated_times(self.transcript):
             name = display_name(self.audio)
             _say(f"note: {name}: times inside a window are estimated from its text; --align measures them")
-        for suffix, path in self._outputs.items():
+        for suffix, path in self.outputs.items():
             text = WRITERS[suffix](self.transcript, self._layout)
             if path is None:
                 print_output(text)
             else:
                 write_output(path, text)
+                self.written[suffix] = text
                 _say(f"written: {path}")
 
 

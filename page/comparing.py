@@ -5,14 +5,25 @@ from __future__ import annotations
 from speech.errors import SpeechError
 from speech.word_errors import Errors
 
+MAX_CHARACTERS = 50_000
+"""Of each text, about an hour's reading. Twice as many take four times as long to compare, and four hours of dictation
+20 s of a processor, during which the server would answer nobody; these take about one at the most."""
+
 
 def compare(reference: str, hypothesis: str) -> dict:
     """Word and character errors, and the words in order as pieces that agree or not, for page.js.
 
-    reference: as it is meant to be written; white space alone is a SpeechError. hypothesis: may be empty.
+    reference: as it is meant to be written; white space alone is a SpeechError. hypothesis: may be empty. More than
+    MAX_CHARACTERS in either is a SpeechError.
     """
     import jiwer
 
+    if (length := max(len(reference), len(hypothesis))) > MAX_CHARACTERS:
+        raise SpeechError(
+            "The longer of the two texts has {length} characters; the limit is {limit}: compare a shorter recording",
+            length=f"{length:,}",
+            limit=f"{MAX_CHARACTERS:,}",
+        )
     if not reference.strip():
         raise SpeechError("There is no reference to compare with: paste the text that was read aloud")
     words = jiwer.process_words(reference, hypothesis)

@@ -116,8 +116,8 @@ def checkpoint_folder(checkpoint: Checkpoint) -> Path:
         raise CheckpointError(
             f"{checkpoint.repo_id} (revision {checkpoint.revision}) is neither in this machine's Hugging Face cache "
             f"nor to be had from the hub ({type(error).__name__}): log in with `hf auth login` if it asks for it, "
-            f"fetch it with `hf download {checkpoint.repo_id}`, give its folder with --checkpoint FOLDER, "
-            "or try the small embedded model with --checkpoint tiny"
+            f"fetch it with `hf download {checkpoint.repo_id} --revision {checkpoint.revision}`, "
+            "give its folder with --checkpoint FOLDER, or try the small embedded model with --checkpoint tiny"
         ) from error
 
 

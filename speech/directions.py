@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -90,13 +91,44 @@ def get_source(direction: Direction) -> Direction:
     return SOURCES[direction.name]
 
 
+_REVISIONS: dict[str, str] = {}
+"""Repository -> what `pin_revisions` says of it."""
+
+
+def pin_revisions(pins: Iterable[str], choice: str | None = None) -> None:
+    """From now on take checkpoints from the hub at these revisions, and all others at `main`.
+
+    pins: `REPOSITORY=REVISION` each, the last one of a repository counts; a commit pins what is run, a branch or a tag
+    can be moved. choice: what `--checkpoint` is. Raises CheckpointError for a pin that would hold nothing.
+    """
+    revisions = {}
+    fetched = {checkpoint.repo_id for checkpoint in _all_checkpoints(choice) if checkpoint.folder is None}
+    for pin in pins:
+        repository, _, revision = pin.partition("=")
+        if not revision or repository not in fetched:
+            beside = f" beside --checkpoint {choice}" if choice else ""
+            of = f"write REPOSITORY=REVISION, for {', '.join(sorted(fetched))}" if fetched else "leave it out"
+            raise CheckpointError(f"--revision {pin} names no checkpoint that is fetched from the hub{beside}: {of}")
+        revisions[repository] = revision
+    _REVISIONS.clear()
+    _REVISIONS.update(revisions)
+
+
+def _all_checkpoints(choice: str | None) -> list[Checkpoint]:
+    return [
+        *(choose_checkpoint(direction, choice) for direction in (*DIRECTIONS.values(), ENGLISH)),
+        choose_aligner(choice),
+    ]
+
+
 def choose_checkpoint(direction: Direction, choice: str | None = None, revision: str | None = None) -> Checkpoint:
     """What `--checkpoint` means: nothing is the direction's own, `tiny` the embedded one, else a folder.
 
-    revision: of the direction's own; None for its default. Raises CheckpointError for one of a folder.
+    revision: of the direction's own; None for the one that is pinned, else `main`. Raises CheckpointError for one of a
+    folder.
     """
     if choice is None:
-        return replace(direction.checkpoint, revision=revision) if revision else direction.checkpoint
+        return _at(direction.checkpoint, revision)
     if revision:
         raise CheckpointError(
             f"--checkpoint {choice} is a folder and has no revision {revision}: leave out --revision, or --checkpoint"
@@ -107,7 +139,11 @@ def choose_checkpoint(direction: Direction, choice: str | None = None, revision:
 
 def choose_aligner(choice: str | None = None) -> Checkpoint:
     """The aligner beside what `--checkpoint` means: the tiny one beside `tiny`, else the hub's."""
-    return TINY_ALIGNER if choose_checkpoint(DIRECTIONS["diarize"], choice) == TINY else ALIGNER
+    return TINY_ALIGNER if choose_checkpoint(DIRECTIONS["diarize"], choice) == TINY else _at(ALIGNER)
+
+
+def _at(checkpoint: Checkpoint, revision: str | None = None) -> Checkpoint:
+    return replace(checkpoint, revision=revision or _REVISIONS.get(checkpoint.repo_id, checkpoint.revision))
 
 
 def check_alignable(direction: Direction) -> None:

@@ -1,9 +1,9 @@
 """Windows that are done, kept in a file while a job runs, so that a job that was killed can go on.
 
-The file's first record says who decodes, every other one what came of a window. A window is known by its sound:
-however the recording is cut when the job goes on, a text is taken for the very samples that it was written for, or not
-at all. So a journal may be out of date, but never wrong. Not covered: words' times, which are measured again, and two
-jobs that write one journal at the same time.
+The file's first record says who decodes, every other one what came of a window, or that the output is written
+(speech/written.py). A window is known by its sound: however the recording is cut when the job goes on, a text is taken
+for the very samples that it was written for, or not at all. So a journal may be out of date, but never wrong. Not
+covered: words' times, which are measured again, and two jobs that write one journal at the same time.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ class Journal:
     def __init__(self, path: Path, job: dict, resume: bool):
         self.path = path
         self._job = job
-        texts = _read(path, job)
-        self._begun = texts is not None
-        self._texts: dict[str, Decoded] = texts if texts and resume else {}
+        read = _read(path, job)
+        self._begun = read is not None
+        self._texts, self.written = read if read and resume else ({}, None)
         self.resumed = len(self._texts)
-        """How many windows' texts it began with."""
+        """How many windows' texts it began with. `written`: the last note that the output is, or None."""
 
     def keep(self, decode: Decode) -> Decode:
         """A function that decodes as `decode` does, asks it for what is not in the journal, and keeps what it says.
@@ -62,13 +62,19 @@ class Journal:
 
         return decode_new
 
+    def note_written(self, note: dict) -> None:
+        """Keep that the output is written. note: ready for JSON. Raises OutputError."""
+        self._append([{"written": note}])
+
     def remove(self) -> None:
-        """Delete the file: the output is written."""
+        """Delete the file."""
         self.path.unlink(missing_ok=True)
 
     def _add(self, texts: dict[str, Decoded]) -> None:
         self._texts |= texts
-        records = [{"window": digest, **asdict(decoded)} for digest, decoded in texts.items()]
+        self._append([{"window": digest, **asdict(decoded)} for digest, decoded in texts.items()])
+
+    def _append(self, records: list[dict]) -> None:
         try:
             if not self._begun:
                 self.remove()
@@ -87,11 +93,15 @@ def journal_path(folder: Path, stem: str, direction: str) -> Path:
     return folder / name
 
 
-def _read(path: Path, job: dict) -> dict[str, Decoded] | None:
-    """The texts in a journal by the digests of their windows; None where there is no journal of this job."""
+def _read(path: Path, job: dict) -> tuple[dict[str, Decoded], dict | None] | None:
+    """The texts in a journal by the digests of their windows, and its last note; None where none is of this job."""
     try:
         first, *records = read_records(path)
-        return {record.pop("window"): _decoded(record) for record in records} if first == job else None
+        if first != job:
+            return None
+        notes = [record["written"] for record in records if "window" not in record]
+        texts = {record.pop("window"): _decoded(record) for record in records if "window" in record}
+        return texts, notes[-1] if notes else None
     except (ValueError, KeyError, TypeError, AttributeError):  # empty, damaged, or of another version
         return None
     except OSError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import pickle
+from dataclasses import replace
 
 import gradio as gr
 import numpy as np
@@ -80,6 +81,30 @@ def test_what_no_view_shows_is_answered_by_a_sentence(view):
     assert error["text"] == "There is no transcript yet: transcribe a recording first"
 
 
+@pytest.mark.parametrize(("reference", "said"), [(50_001, 1), (1, 50_001)])
+def test_texts_that_would_take_long_to_compare_are_refused(reference, said):
+    transcript = replace(MADE, turns=(replace(MADE.turns[0], text="a" * said),))
+    view = {"sheets": [{"transcript": transcript.to_dict(), "sound": "a.wav"}]}
+    (error,) = jobs.compare_shown(view, "a" * reference)["errors"]
+    assert error["text"] == (
+        "The longer of the two texts has 50,001 characters; the limit is 50,000: compare a shorter recording"
+    )
+
+
+def test_an_hours_reading_is_compared_word_by_word():
+    words = ["pão", "vinho"] * 5_000
+    transcript = replace(MADE, turns=(replace(MADE.turns[0], text=" ".join(words)),))
+    words[7] = "queijo"
+    shown = jobs.compare_shown({"sheets": [{"transcript": transcript.to_dict(), "sound": ""}]}, " ".join(words))
+    assert len(transcript.text) == 49_999
+    assert shown["words"] == {"errors": 1, "length": 10_000}
+
+
+def test_texts_are_compared_one_after_another():
+    (compared,) = [fn for fn in app.build_demo("tiny").fns.values() if fn.name == "compare_shown"]
+    assert compared.queue and compared.concurrency_limit == 1 and compared.concurrency_id != "model"
+
+
 def test_a_file_that_the_visitor_did_not_upload_is_not_opened():
     view = {"sheets": [{"transcript": MADE.to_dict(), "sound": "/etc/hostname"}], "current": 0}
     ((message, shown),) = jobs.translate_call(["/tmp/gradio/a.wav"], view, "tiny")
@@ -109,3 +134,13 @@ def test_the_environment_chooses_the_checkpoint(monkeypatch):
     assert app.build_parser().parse_args(["--checkpoint", "elsewhere"]).checkpoint == "elsewhere"
     monkeypatch.delenv("SPEECH_CHECKPOINT")
     assert app.build_parser().parse_args([]).checkpoint is None
+
+
+def test_the_environment_pins_beside_the_options(monkeypatch, capsys):
+    monkeypatch.setenv("SPEECH_REVISION", "Qwen/Qwen3-ASR-1.7B=abc  Qwen/Qwen3-ForcedAligner-0.6B=def\n")
+    pins = ["Qwen/Qwen3-ASR-1.7B=abc", "Qwen/Qwen3-ForcedAligner-0.6B=def"]
+    assert app.build_parser().parse_args([]).revision == pins
+    assert app.build_parser().parse_args(["--revision", "a/b=c"]).revision == [*pins, "a/b=c"]
+    with pytest.raises(SystemExit):
+        app.main(["--checkpoint", "tiny"])
+    assert "error: --revision Qwen/Qwen3-ASR-1.7B=abc names no checkpoint" in capsys.readouterr().err

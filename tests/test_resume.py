@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,8 +16,9 @@ from itertools import islice
 import numpy as np
 import pytest
 import soundfile
-from conftest import RECORDINGS, ROOT, recordings_in
+from conftest import RECORDINGS, ROOT, one_recording, recordings_in
 
+import inference
 from inference import load_model, stream_with, transcribe
 from speech.audio import load_audio
 from speech.checkpoints import TINY
@@ -39,24 +41,33 @@ def joined(direction: str, seconds: float) -> np.ndarray:
     return np.resize(sound, len(noise)) + noise
 
 
+def identity(path) -> tuple[int, int]:
+    """What changes when a file is written again, whatever it then holds."""
+    return path.stat().st_ino, path.stat().st_mtime_ns
+
+
 def test_a_killed_job_goes_on_and_ends_as_if_nothing_had_happened(tmp_path):
-    """SIGKILL as soon as the first windows of a call of three minutes are done; the file is the same, byte for byte."""
-    recording, output = tmp_path / "long.flac", tmp_path / "out"
+    """SIGKILL as soon as the first windows of a call of three minutes are done; the file is the same, byte for byte.
+
+    Another call, written before that one, is not touched again.
+    """
+    short, recording, output = one_recording("diarize").path, tmp_path / "long.flac", tmp_path / "out"
     soundfile.write(recording, joined("diarize", 180), 16000)
-    command = [sys.executable, ROOT / "inference.py", recording, "--direction", "diarize", "--checkpoint", "tiny"]
-    command += ["-f", "json", "-o", output]
-    journal = output / "long.diarize.journal"
+    command = [sys.executable, ROOT / "inference.py", short, recording, "--direction", "diarize"]
+    command += ["--checkpoint", "tiny", "-f", "json", "-o", output]
+    journal, written = output / "long.diarize.journal", output / f"{short.stem}.json"
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         while process.poll() is None and not journal.exists():
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
-    assert os.listdir(output) == [journal.name]
-    kept = max(0, len(list(read_records(journal))) - 1)
+    assert set(os.listdir(output)) == {journal.name, f"{short.stem}.diarize.journal", written.name}
+    kept, before = max(0, len(list(read_records(journal))) - 1), identity(written)
 
     resumed = subprocess.run([*command, "--resume"], capture_output=True, text=True)
+    assert f"note: {short.name}: written before" in resumed.stderr and identity(written) == before
     assert (f"{kept} windows are taken from {journal}" in resumed.stderr) == bool(kept)
-    assert os.listdir(output) == ["long.json"]
+    assert set(os.listdir(output)) == {"long.json", written.name}
     expected = transcribe(load_model("diarize", checkpoint="tiny"), recording)
     assert len(expected.raw_text.splitlines()) > 6
     assert (output / "long.json").read_text(encoding="utf-8") == write_json(expected)
@@ -168,3 +179,95 @@ def test_a_journal_is_named_by_the_recording_unless_that_is_too_long(tmp_path):
     assert journal_path(tmp_path, "call", "diarize") == tmp_path / "call.diarize.journal"
     long = [journal_path(tmp_path, letter * 84, "diarize") for letter in "あい"]
     assert all(len(path.name.encode()) < 100 for path in long) and long[0] != long[1]
+
+
+@pytest.fixture
+def break_off(tmp_path, monkeypatch):
+    """A function that calls for two recordings, is interrupted when the first is written, and gives another function.
+
+    That one makes the call again, with further options, and returns the exit code and what was transcribed again.
+    """
+    paths = [recording.path for recording in recordings_in(RECORDINGS) if recording.direction == "pt"]
+    audio = [shutil.copy(path, tmp_path / name) for path, name in zip(paths[:2], ("a.flac", "b.flac"), strict=True)]
+    command = [*map(str, audio), "--direction", "pt", "--checkpoint", "tiny", "-o", str(tmp_path / "out")]
+    stream, transcribed = inference.stream_transcript, []
+
+    def interrupted(model, path, **options):
+        if path.name == "b.flac":
+            raise KeyboardInterrupt
+        return stream(model, path, **options)
+
+    def counted(model, path, **options):
+        transcribed.append(path.name)
+        return stream(model, path, **options)
+
+    def again(*options: str) -> tuple[int, list[str]]:
+        transcribed.clear()
+        return inference.main([*command, "--resume", *options]), transcribed
+
+    def break_off():
+        monkeypatch.setattr("inference.stream_transcript", interrupted)
+        assert inference.main([*command, "-f", "tsv"]) == inference.EXIT_INTERRUPTED
+        assert sorted(os.listdir(tmp_path / "out")) == ["a.pt.journal", "a.tsv"]
+        monkeypatch.setattr("inference.stream_transcript", counted)
+        return again
+
+    return break_off
+
+
+@pytest.fixture
+def broken_off(break_off):
+    return break_off()
+
+
+def test_a_recording_that_is_written_is_left_out(broken_off, tmp_path, capsys):
+    before = identity(tmp_path / "out" / "a.tsv")
+    assert broken_off("-f", "tsv") == (0, ["b.flac"])
+    assert "note: a.flac: written before, and left as it is" in capsys.readouterr().err
+    assert identity(tmp_path / "out" / "a.tsv") == before
+    assert sorted(os.listdir(tmp_path / "out")) == ["a.tsv", "b.tsv"]
+    assert broken_off("-f", "tsv") == (0, ["a.flac", "b.flac"])  # that call had come to its end: this is another
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("-f", "all"), ("-f", "tsv", "--align"), ("-f", "tsv", "--max_seconds", "60"), ("-f", "tsv", "--no-stereo")],
+    ids=" ".join,
+)
+def test_what_is_written_otherwise_is_written_again(broken_off, options):
+    assert broken_off(*options) == (0, ["a.flac", "b.flac"])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda folder: (folder / "out" / "a.tsv").unlink(),
+        lambda folder: (folder / "out" / "a.tsv").write_text("start\tend\ttext\n"),
+        lambda folder: shutil.copy(folder / "b.flac", folder / "a.flac"),
+        lambda folder: same_size_and_time(folder / "a.flac"),
+    ],
+    ids=["output deleted", "output of another job", "another recording", "another recording of the same size and time"],
+)
+def test_an_output_that_is_not_this_jobs_is_written_again(broken_off, tmp_path, change):
+    change(tmp_path)
+    assert broken_off("-f", "tsv") == (0, ["a.flac", "b.flac"])
+    said = transcribe(load_model("pt", checkpoint="tiny"), tmp_path / "a.flac").text
+    assert (tmp_path / "out" / "a.tsv").read_text(encoding="utf-8").splitlines()[1].split("\t")[2] == said
+
+
+def same_size_and_time(path) -> None:
+    """Another file for all that its folder tells: its encoder's name begins otherwise."""
+    stat, content = path.stat(), path.read_bytes()
+    path.write_bytes(content.replace(b"reference", b"Reference", 1))
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert path.stat().st_mtime_ns == stat.st_mtime_ns and path.read_bytes() != content
+
+
+def test_what_was_incomplete_is_told_again(break_off, monkeypatch, capsys):
+    with monkeypatch.context() as patch:
+        patch.setattr("speech.decoding.token_budget", lambda seconds: 3)
+        again = break_off()
+    capsys.readouterr()
+    assert again("-f", "tsv") == (inference.EXIT_INCOMPLETE, ["b.flac"])
+    said = capsys.readouterr().err
+    assert "warning: a.flac: 0:00 to" in said and "warning: b.flac" not in said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -72,6 +73,10 @@ def test_no_file_of_the_server_is_transcribed(api):
         event = httpx.post(endpoint, json={"data": data}, timeout=60).json()["event_id"]
         events = httpx.get(f"{endpoint}/{event}", timeout=60).text
         assert "event: error" in events and "event: complete" not in events and GOOD.reference not in events, path
+        sentence = json.loads(events.split("data: ")[-1])["error"]
+        assert re.search(
+            "is none that an upload here has given: upload the file|is a folder: |does not exist: ", sentence
+        )
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,10 @@ import shutil
 
 import pytest
 
-from inference import choose_checkpoint, get_direction, load_model
+import inference
+from inference import DIRECTIONS, choose_checkpoint, get_direction, load_model
 from speech.checkpoints import TINY
+from speech.directions import choose_aligner, pin_revisions
 from speech.errors import CheckpointError
 from speech.weights import check_weights, identify_weights
 
@@ -139,3 +141,63 @@ def test_a_revision_is_of_the_hubs_checkpoint():
         load_model("pt", revision=commit)
     with pytest.raises(CheckpointError, match="--checkpoint tiny is a folder and has no revision main: leave out"):
         load_model("pt", checkpoint="tiny", revision="main")
+
+
+@pytest.fixture
+def unpinned():
+    yield
+    pin_revisions([])
+
+
+def revisions() -> dict[str, str]:
+    """What the four directions, what was said in English and the aligner would be fetched at."""
+    chosen = [choose_checkpoint(get_direction(name)) for name in (*DIRECTIONS, "en")] + [choose_aligner()]
+    return {checkpoint.repo_id: checkpoint.revision for checkpoint in chosen}
+
+
+def test_each_of_the_hubs_checkpoints_can_be_pinned(unpinned):
+    free = revisions()
+    assert len(free) == 5 and set(free.values()) == {"main"}
+    pins = {repository: str(number) * 40 for number, repository in enumerate(free)}
+    pin_revisions(f"{repository}={commit}" for repository, commit in pins.items())
+    assert revisions() == pins
+    with pytest.raises(CheckpointError, match=rf"revision {pins['yuriyvnv/Qwen3-ASR-1.7B-PT']}\).*--revision 2222"):
+        load_model("pt")
+    assert choose_checkpoint(get_direction("pt"), revision="v1").revision == "v1"
+    pin_revisions([])
+    assert revisions() == free
+
+
+@pytest.mark.parametrize("pin", ["someone/else=abc", "Qwen/Qwen3-ASR-1.7B", "Qwen/Qwen3-ASR-1.7B=", "=abc", "abc", ""])
+def test_a_pin_that_would_hold_nothing_is_refused(unpinned, pin):
+    with pytest.raises(
+        CheckpointError, match=f"--revision {pin} names no checkpoint .*: write REPOSITORY=REVISION, for"
+    ):
+        pin_revisions([pin])
+    assert set(revisions().values()) == {"main"}
+
+
+def test_beside_a_folder_only_the_aligner_is_fetched(unpinned, tmp_path):
+    pin_revisions(["Qwen/Qwen3-ForcedAligner-0.6B=abc"], str(tmp_path))
+    assert choose_aligner(str(tmp_path)).revision == "abc"
+    with pytest.raises(CheckpointError, match=r"beside --checkpoint .*: write .*, for Qwen/Qwen3-ForcedAligner-0.6B$"):
+        pin_revisions(["Qwen/Qwen3-ASR-1.7B=abc"], str(tmp_path))
+    with pytest.raises(CheckpointError, match="fetched from the hub beside --checkpoint tiny: leave it out"):
+        pin_revisions(["Qwen/Qwen3-ForcedAligner-0.6B=abc"], "tiny")
+
+
+@pytest.mark.parametrize(
+    ("options", "fetched"),
+    [
+        (["--revision", "abc"], "yuriyvnv/Qwen3-ASR-1.7B-PT (revision abc)"),
+        (["--revision", "yuriyvnv/Qwen3-ASR-1.7B-PT=abc"], "yuriyvnv/Qwen3-ASR-1.7B-PT (revision abc)"),
+        (["--revision", "Qwen/Qwen3-ForcedAligner-0.6B=abc"], "yuriyvnv/Qwen3-ASR-1.7B-PT (revision main)"),
+        (
+            ["--revision", "abc", "--checkpoint", "tiny"],
+            "--revision yuriyvnv/Qwen3-ASR-1.7B-PT=abc names no checkpoint",
+        ),
+    ],
+)
+def test_the_command_line_pins(unpinned, capsys, options, fetched):
+    assert inference.main(["a.wav", "--direction", "pt", *options]) == 1
+    assert f"error: {fetched}" in capsys.readouterr().err
