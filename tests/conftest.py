@@ -79,7 +79,7 @@ def server() -> Iterator[str]:
     process, address = start_server()
     yield address
     process.terminate()
-    process.wait(timeout=30)
+    process.wait(timeout=120)
 
 
 @pytest.fixture(scope="session")

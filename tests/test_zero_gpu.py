@@ -33,7 +33,7 @@ def server(folder):
     process, address = start_server(program=("tests/zero_gpu_page.py", str(folder)))
     yield address
     process.terminate()
-    process.wait(timeout=60)
+    process.wait(timeout=120)
 
 
 @pytest.fixture(scope="module")
