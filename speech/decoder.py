@@ -9,6 +9,8 @@ import torch.nn.functional as F
 
 MIN_BUCKET = 256
 """The cache's length is this or twice, four times… as much."""
+FEW_ROWS, LARGE_WEIGHTS = 32, 1 << 20
+"""Where `product` turns round on a CPU: up to so many rows, and from so many weights on, which no cache holds."""
 
 
 def bucket(length: int) -> int:
@@ -161,7 +163,7 @@ class Decoder:
         self, layer: Layer, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Query, key and value of tokens (tokens, hidden), normalised and rotated: (tokens, heads, head_dim) each."""
-        x = torch.mm(F.rms_norm(x, x.shape[-1:], layer.before, self.eps), layer.qkv)
+        x = product(F.rms_norm(x, x.shape[-1:], layer.before, self.eps), layer.qkv)
         x = x.view(len(x), -1, self.head_dim)
         turned = self.heads + self.key_heads
         both = F.rms_norm(x[:, :turned], x.shape[-1:], None, self.eps) * layer.head_norms
@@ -170,12 +172,22 @@ class Decoder:
 
     def _finish(self, layer: Layer, x: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
         """The rest of a layer, after attention."""
-        x = torch.addmm(x, seen, layer.out)
-        gate, up = torch.mm(F.rms_norm(x, x.shape[-1:], layer.after, self.eps), layer.gate_up).chunk(2, dim=-1)
-        return torch.addmm(x, F.silu(gate) * up, layer.down)
+        x = product(seen, layer.out, x)
+        gate, up = product(F.rms_norm(x, x.shape[-1:], layer.after, self.eps), layer.gate_up).chunk(2, dim=-1)
+        return product(F.silu(gate) * up, layer.down, x)
 
     def _logits(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.mm(F.rms_norm(x, x.shape[-1:], self.norm, self.eps), self.head)
+        return product(F.rms_norm(x, x.shape[-1:], self.norm, self.eps), self.head)
+
+
+def product(x: torch.Tensor, weights: torch.Tensor, plus: torch.Tensor | None = None) -> torch.Tensor:
+    """x (rows, in) times weights (in, out), and something (rows, out) added."""
+    few = 1 < len(x) <= FEW_ROWS and weights.numel() >= LARGE_WEIGHTS
+    if few and x.device.type == "cpu":
+        # Large weights are read up to twice as fast if they come first.
+        turned = torch.mm(weights.t(), x.t()).t()
+        return turned.contiguous() if plus is None else plus + turned
+    return torch.mm(x, weights) if plus is None else torch.addmm(plus, x, weights)
 
 
 def rotate(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:

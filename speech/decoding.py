@@ -99,6 +99,8 @@ class _Row:
     ids: list[int] = field(default_factory=list)
     log_probabilities: list[float] = field(default_factory=list)
     ended_by: str = ""
+    whole: Decoded | None = None
+    """What has ended stays as it is: its doubts are looked for once."""
 
     def add(self, token: int, log_probability: float, recognizer: Recognizer, is_loop: Callable[[str], bool]) -> None:
         """Take a token, and see whether the text ends with it."""
@@ -115,14 +117,18 @@ class _Row:
 
     def decoded(self, recognizer: Recognizer) -> Decoded:
         """The text so far; what is doubtful in it is looked for in the end."""
+        if self.whole:
+            return self.whole
         words = self.ids[:-1] if self.ended_by == "end" else self.ids
-        return Decoded(
+        decoded = Decoded(
             recognizer.text(words),
             self.ended_by or "cancelled",
             tuple(self.ids),
             tuple(self.log_probabilities),
             tuple(self._doubts(recognizer, words)) if self.ended_by else (),
         )
+        self.whole = decoded if self.ended_by else None
+        return decoded
 
     def _doubts(self, recognizer: Recognizer, words: list[int]) -> Iterator[tuple[int, int]]:
         """Where in the text the tokens stand that were unlikely."""

@@ -90,7 +90,7 @@ def _convolve(tower, mels: torch.Tensor) -> torch.Tensor:
     chunk = min(frames, FRAMES_PER_CHUNK)
     chunks = mels.reshape(clips, bins, -1, chunk).transpose(1, 2).reshape(-1, 1, bins, chunk)
     if chunks.device.type == "cpu":
-        # The convolutions are a sixth to a third faster there with channels last.
+        # The convolutions are faster there with channels last.
         chunks = chunks.to(memory_format=torch.channels_last)
     outputs = []
     for x in chunks.split(CHUNKS_AT_ONCE):

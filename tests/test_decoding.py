@@ -75,6 +75,14 @@ def test_random_weights_write_what_generate_writes(seed, monkeypatch):
     assert len(set(expected)) > 2
 
 
+def test_products_with_the_weights_first_write_the_same(tiny, monkeypatch):
+    """As they are multiplied for few rows where weights are large, which the tiny checkpoint's aren't."""
+    waveforms, languages = zip(*CLIPS[:6], strict=True)
+    expected = [stock_ids(tiny, waveform, languages[0]) for waveform in waveforms]
+    monkeypatch.setattr("speech.decoder.LARGE_WEIGHTS", 0)
+    assert [decoded.ids for decoded in decode(tiny, waveforms, languages[0], never)] == expected
+
+
 def test_log_probabilities_are_those_of_the_stock_model(tiny):
     waveform, language = CLIPS[0]
     decoded = decode(tiny, [waveform], language)[0]
