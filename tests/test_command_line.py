@@ -147,7 +147,7 @@ def test_an_interrupt_is_exit_code_130_and_keeps_what_is_done(monkeypatch, tmp_p
         yield next(one for one in stream(*arguments, **options) if bool(one.draft) == drafted)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("inference.stream_transcript", interrupted)
+    monkeypatch.setattr("command_line.job.stream_transcript", interrupted)
     recording = one_recording("pt")
     code = inference.main([str(recording.path), "--direction", "pt", "--checkpoint", "tiny", "-o", str(tmp_path)])
     assert code == 130

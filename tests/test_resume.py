@@ -206,10 +206,10 @@ def break_off(tmp_path, monkeypatch):
         return inference.main([*command, "--resume", *options]), transcribed
 
     def break_off():
-        monkeypatch.setattr("inference.stream_transcript", interrupted)
+        monkeypatch.setattr("command_line.job.stream_transcript", interrupted)
         assert inference.main([*command, "-f", "tsv"]) == inference.EXIT_INTERRUPTED
         assert sorted(os.listdir(tmp_path / "out")) == ["a.pt.journal", "a.tsv"]
-        monkeypatch.setattr("inference.stream_transcript", counted)
+        monkeypatch.setattr("command_line.job.stream_transcript", counted)
         return again
 
     return break_off

@@ -1,0 +1,97 @@
+"""Where results go: text to the terminal as it comes, files when a recording is done, and what there is to say."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from speech.audio import display_name, displayed, known_seconds
+from speech.cues import has_estimated_times
+from speech.formats import WRITERS, Layout
+from speech.outputs import check_writable, print_output, write_output
+from speech.transcript import Transcript
+
+TIMED_FORMATS = {"srt", "vtt", "tsv", "rttm"}
+
+
+class Delivery:
+    """Takes one recording's transcripts as they grow to where the user wants them."""
+
+    def __init__(self, options: argparse.Namespace, audio: Path):
+        self.audio = audio
+        self.transcript: Transcript | None = None
+        """What came last."""
+        self.warnings: Sequence[Sequence[str]] = ()
+        """Their kinds and messages."""
+        self.written: dict[str, str] = {}
+        """The texts of the files, by suffix."""
+        self._several = len(options.audio) > 1
+        self._layout = Layout(options.max_line_width, options.max_line_count)
+        self._streams = options.output_dir is None and options.output_format == "txt"
+        self._printed = 0
+        suffixes = list(WRITERS) if options.output_format == "all" else [options.output_format]
+        folder = options.output_dir
+        self.outputs = {suffix: folder / f"{audio.stem}.{suffix}" if folder else None for suffix in suffixes}
+        """Files by their suffixes; None is standard output."""
+
+    def check(self) -> None:
+        """Raise OutputError or AudioError where the output could not be written when the work is done."""
+        for path in filter(None, self.outputs.values()):
+            check_writable(path)
+
+    def update(self, transcript: Transcript) -> None:
+        """Keep the transcript; text for the terminal goes there at once."""
+        if self._streams:
+            if self.transcript is None and self._several:
+                print_output(f"==> {displayed(str(self.audio))} <==\n")  # as head and tail mark their files
+            new = replace(transcript, turns=transcript.turns[self._printed :])
+            print_output(WRITERS["txt"](new))
+            self._printed = len(transcript.turns)
+        self.transcript = transcript
+        self.warnings = [(warning.kind, warning.message) for warning in transcript.warnings]
+
+    def finish(self) -> None:
+        """Write what came last, where there is something and it isn't written yet."""
+        if self.transcript is None or self._streams:
+            return
+        if TIMED_FORMATS & set(self.outputs) and has_estimated_times(self.transcript):
+            name = display_name(self.audio)
+            say(f"note: {name}: times inside a window are estimated from its text; --align measures them")
+        for suffix, path in self.outputs.items():
+            text = WRITERS[suffix](self.transcript, self._layout)
+            if path is None:
+                print_output(text)
+            else:
+                write_output(path, text)
+                self.written[suffix] = text
+                say(f"written: {path}")
+
+
+class Bar:
+    """How far a recording is, on standard error where that is a terminal."""
+
+    def __init__(self, audio: Path):
+        from tqdm import tqdm
+
+        total = known_seconds(audio)
+        self._bar = tqdm(total=round(total, 1) if total else None, unit="s", unit_scale=True, leave=False, disable=None)
+
+    def __enter__(self) -> Bar:
+        """Itself."""
+        return self
+
+    def update(self, transcript: Transcript) -> None:
+        """Move to where the transcript ends."""
+        self._bar.update(transcript.duration_seconds - self._bar.n)
+
+    def __exit__(self, *_) -> None:
+        """Gone from the terminal."""
+        self._bar.close()
+
+
+def say(message: str) -> None:
+    """Tell the user, on standard error."""
+    print(displayed(message), file=sys.stderr, flush=True)

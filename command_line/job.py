@@ -1,0 +1,170 @@
+"""The command line's work: each recording through the model to where it is wanted, and the exit code."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from command_line.delivery import Bar, Delivery, say
+from command_line.options import build_parser
+from speech.audio import display_name
+from speech.checkpoints import Checkpoint, checkpoint_folder
+from speech.checks import FAULTS
+from speech.directions import DIRECTIONS, check_alignable, choose_aligner, get_source, pin_revisions
+from speech.errors import AudioError, SpeechError
+from speech.journal import Journal, journal_path
+from speech.transcribing import Model, load_aligner, load_model, stream_transcript
+from speech.weights import identify_weights
+from speech.written import is_written, make_note, stamp
+
+EXIT_DONE, EXIT_FAILED, EXIT_INCOMPLETE, EXIT_INTERRUPTED = 0, 1, 3, 130
+"""2 is wrong usage, and argparse's."""
+INCOMPLETE = {*FAULTS, "partial"}
+"""Kinds of warnings that mean that text may be missing or wrong."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Transcribe the files named on the command line; results on stdout, progress and errors on stderr."""
+    parser = build_parser()
+    options = parser.parse_args(argv)
+    outputs = [Path(audio).stem for audio in options.audio]
+    if options.output_dir and len(set(outputs)) < len(outputs):
+        twice = next(stem for stem in outputs if outputs.count(stem) > 1)
+        parser.error(f"two recordings would both be written to {twice}.{options.output_format}: rename one")
+    if options.output_format == "all" and not options.output_dir:
+        parser.error("-f all writes one file a format: say where with --output_dir")
+    if options.resume and not options.output_dir:
+        parser.error("--resume goes on from a journal beside the output: say where with --output_dir")
+    try:
+        return _run(options)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except SpeechError as error:
+        say(f"error: {error}")
+        return EXIT_FAILED
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.align:
+        check_alignable(DIRECTIONS[options.direction])
+    own = DIRECTIONS[options.direction].checkpoint.repo_id
+    pin_revisions([pin if "=" in pin else f"{own}={pin}" for pin in options.revision], options.checkpoint)
+    model = load_model(options.direction, options.device, checkpoint=options.checkpoint)
+    beside = {
+        "aligner": load_aligner(options.device, checkpoint=options.checkpoint) if options.align else None,
+        "source": load_source(options) if options.source else None,
+    }
+    say(f"{model.direction.label}, by {model.checkpoint.name} on {model.placed}")
+    job = _job(model) if options.output_dir else None
+    asked = _asked(options, model, beside["source"]) if options.output_dir else None
+    journals: list[Path] = []
+    failed = incomplete = False
+    for number, audio in enumerate(options.audio, start=1):
+        say(f"{number} of {len(options.audio)}: {audio}")
+        delivery = Delivery(options, Path(audio))
+        try:
+            delivery.check()
+            with _journal(options, job, delivery.audio) as journal:
+                _deliver(options, model, beside, journal, delivery, asked)
+            journals += [journal.path] if journal else []
+        except AudioError as error:
+            say(f"error: {error}")
+            failed = True
+        for kind, message in delivery.warnings:
+            say(f"warning: {display_name(audio)}: {message}")
+            incomplete = incomplete or kind in INCOMPLETE
+    for path in journals:  # until now they told which recordings need not be done again
+        path.unlink(missing_ok=True)
+    return EXIT_FAILED if failed else EXIT_INCOMPLETE if incomplete else EXIT_DONE
+
+
+def load_source(options: argparse.Namespace) -> Model:
+    """The model that writes what was said beside its translation. Raises DirectionError where nothing is translated."""
+    said = get_source(DIRECTIONS[options.direction])
+    return load_model(said.name, options.device, checkpoint=options.checkpoint)
+
+
+def _deliver(
+    options: argparse.Namespace,
+    model: Model,
+    beside: dict,
+    journal: Journal | None,
+    delivery: Delivery,
+    asked: dict | None,
+) -> None:
+    """Write one recording's output, unless its journal says that the same call did so before."""
+    if journal is None:
+        _transcribe(options, model, beside, journal, delivery)
+        return
+    name = display_name(delivery.audio)
+    asked = asked | {"audio": name, "sound": stamp(delivery.audio)}
+    if journal.written and is_written(journal.written, asked, delivery.audio, delivery.outputs):
+        say(f"note: {name}: written before, and left as it is")
+        delivery.warnings = journal.written["warnings"]
+        return
+    if options.resume:
+        found = f"{journal.resumed} windows are taken from {journal.path}"
+        missing = f"it starts at the beginning, as {journal.path} is missing or of another checkpoint or device"
+        say(f"note: {name}: {found if journal.resumed else missing}")
+    _transcribe(options, model, beside, journal, delivery)
+    journal.note_written(make_note(asked, delivery.audio, delivery.written, delivery.warnings))
+
+
+def _transcribe(
+    options: argparse.Namespace, model: Model, beside: dict, journal: Journal | None, delivery: Delivery
+) -> None:
+    stream = stream_transcript(
+        model,
+        delivery.audio,
+        **beside,
+        stereo=options.stereo,
+        max_seconds=options.max_seconds,
+        journal=journal,
+    )
+    try:
+        with closing(stream), Bar(delivery.audio) as bar:
+            for transcript in stream:
+                if transcript.draft:  # the last one that is settled stands meanwhile
+                    continue
+                delivery.update(transcript)
+                bar.update(transcript)
+    finally:  # also where it broke off, or was interrupted: what is done is kept
+        delivery.finish()
+
+
+def _job(model: Model) -> dict:
+    """What decides a window's text beside its sound."""
+    return {"direction": model.direction.name, "weights": _weights(model.checkpoint), "placed": model.placed}
+
+
+def _asked(options: argparse.Namespace, model: Model, source: Model | None) -> dict:
+    """What decides what is written beside the windows' texts and the recording."""
+    return {
+        "checkpoint": model.checkpoint.name,
+        "aligner": _weights(choose_aligner(options.checkpoint)) if options.align else None,
+        "source": _weights(source.checkpoint) if source else None,
+        "stereo": options.stereo,
+        "max_seconds": options.max_seconds,
+        "layout": [options.max_line_width, options.max_line_count],
+    }
+
+
+def _weights(checkpoint: Checkpoint) -> list[list]:
+    return identify_weights(checkpoint_folder(checkpoint))
+
+
+@contextmanager
+def _journal(options: argparse.Namespace, job: dict | None, audio: Path) -> Iterator[Journal | None]:
+    """The recording's journal, beside its output; what is kept in it is told where something goes wrong."""
+    if job is None:
+        yield None
+        return
+    journal = Journal(journal_path(options.output_dir, audio.stem, options.direction), job, options.resume)
+    try:
+        yield journal
+    except BaseException:
+        if journal.path.exists():
+            say(f"note: what is done is kept in {journal.path}; the same call with --resume goes on from there")
+        raise
