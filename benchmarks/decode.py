@@ -127,9 +127,9 @@ def bandwidth(device: torch.device) -> float:
 
 def weight_bytes(recognizer: Recognizer) -> int:
     """What one step has to read of the text model."""
-    decoder = recognizer.decoder
-    layers = [tensor for layer in decoder.layers for tensor in vars(layer).values()]
-    return sum(tensor.numel() * tensor.element_size() for tensor in [*layers, decoder.norm, decoder.head])
+    text_model = recognizer.text_model
+    layers = [tensor for layer in text_model.layers for tensor in vars(layer).values()]
+    return sum(tensor.numel() * tensor.element_size() for tensor in [*layers, text_model.norm, text_model.head])
 
 
 def recording_windows(clip: np.ndarray, seconds: float) -> list[np.ndarray]:
@@ -140,7 +140,7 @@ def recording_windows(clip: np.ndarray, seconds: float) -> list[np.ndarray]:
 
 def measure(recognizer: Recognizer, rounds: int, tokens: int | None, windows: int | None) -> Iterator[tuple[str, ...]]:
     """The table's rows: what, stock, ours, ratio."""
-    device = recognizer.decoder.device
+    device = recognizer.text_model.device
     rivals = contenders(recognizer, fixed=tokens is not None)
     clip, parts = sounds(tokens is not None, windows)
     written = [rival.run([clip], tokens) for rival in rivals]
@@ -183,7 +183,7 @@ def speed_rows(
     recognizer: Recognizer, rivals, rounds: int, clip: np.ndarray, tokens: int | None, count: int
 ) -> Iterator[tuple[str, ...]]:
     """Batch 1."""
-    device = recognizer.decoder.device
+    device = recognizer.text_model.device
     firsts = in_turns(rivals, rounds, lambda rival: seconds_of(device, lambda: rival.run([clip], 1)))
     wholes = in_turns(rivals, rounds, lambda rival: seconds_of(device, lambda: rival.run([clip], tokens)))
     speeds = [(count - 1) / (whole - first) for first, whole in zip(firsts, wholes, strict=True)]
@@ -217,7 +217,7 @@ def load(shape: str, dtype: torch.dtype, device: str, attention: str) -> tuple[R
     else:
         stock = random_stock_model(shape, dtype, device)
     recognizer = Recognizer(stock, attention)
-    recognizer.decoder  # noqa: B018, fusing belongs to loading
+    recognizer.text_model  # noqa: B018, fusing belongs to loading
     return recognizer, time.perf_counter() - start
 
 

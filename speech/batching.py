@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from speech.decoder import bucket
 from speech.encoder import CHUNKS_AT_ONCE, audio_tokens, is_alone
+from speech.text_model import bucket
 
 if TYPE_CHECKING:
     from speech.decoding import Recognizer
@@ -23,7 +23,7 @@ PROMPT_TOKENS = 64
 
 def plan(recognizer: Recognizer, samples: list[int], budgets: list[int]) -> list[list[int]]:
     """Windows -> batches of their indices: like lengths together, the longest first, each batch within the memory."""
-    limit = free_bytes(recognizer.decoder.device) * MEMORY_SHARE - shared_bytes(recognizer)
+    limit = free_bytes(recognizer.text_model.device) * MEMORY_SHARE - shared_bytes(recognizer)
     batches: list[list[int]] = []
     for index in sorted(range(len(samples)), key=lambda index: -samples[index]):
         full = not batches
@@ -43,7 +43,7 @@ def read_together(recognizer: Recognizer, samples: list[int]) -> list[tuple[int,
     samples: their lengths, the longest first. On CUDA several, to launch less; on a CPU, where one fills the caches,
     each by itself.
     """
-    most = READ_TOGETHER_ON_CUDA if recognizer.decoder.device.type == "cuda" else 1
+    most = READ_TOGETHER_ON_CUDA if recognizer.text_model.device.type == "cuda" else 1
     stretches: list[tuple[int, int]] = []
     for index, count in enumerate(samples):
         start = stretches[-1][0] if stretches else index
@@ -56,21 +56,21 @@ def read_together(recognizer: Recognizer, samples: list[int]) -> list[tuple[int,
 
 def row_bytes(recognizer: Recognizer, samples: int, budget: int) -> int:
     """What one window takes at most: its cache, and the largest tensors of prefill and of the encoder's layers."""
-    decoder, tower = recognizer.decoder, recognizer.stock.model.thinker.audio_tower
+    text_model, tower = recognizer.text_model, recognizer.stock.model.thinker.audio_tower
     prompt = audio_tokens(samples) + PROMPT_TOKENS
-    cache = len(decoder.layers) * 2 * decoder.key_heads * decoder.head_dim * bucket(prompt + budget)
-    layer = decoder.layers[0]
+    cache = len(text_model.layers) * 2 * text_model.key_heads * text_model.head_dim * bucket(prompt + budget)
+    layer = text_model.layers[0]
     # Gate and up, their product, and a token's row in and out of attention.
     prefill = prompt * (2 * layer.gate_up.shape[1] + 2 * layer.qkv.shape[1] + 4 * layer.out.shape[1])
     encoder = audio_tokens(samples) * (2 * tower.config.encoder_ffn_dim + 6 * tower.config.d_model)
-    return (cache + max(prefill, encoder)) * decoder.dtype.itemsize
+    return (cache + max(prefill, encoder)) * text_model.dtype.itemsize
 
 
 def shared_bytes(recognizer: Recognizer) -> int:
     """What a batch takes whatever its size: the outputs of the encoder's first convolution, before and after."""
     config = recognizer.stock.model.thinker.audio_tower.config
     values = CHUNKS_AT_ONCE * config.downsample_hidden_size * (config.num_mel_bins // 2) * 50
-    return 2 * values * recognizer.decoder.dtype.itemsize
+    return 2 * values * recognizer.text_model.dtype.itemsize
 
 
 def free_bytes(device: torch.device) -> int:

@@ -22,11 +22,11 @@ from speech import batching
 from speech.audio import SAMPLE_RATE
 from speech.checks import has_loop
 from speech.decoded import Decoded
-from speech.decoder import Cache, Decoder, bucket
 from speech.doubts import DOUBTFUL_PROBABILITY
 from speech.encoder import audio_tokens, encode, log_mel, mel_filters
 from speech.graphs import GraphedStep
 from speech.stock import build_prompt, end_token_ids, load_stock_model
+from speech.text_model import Cache, TextModel, bucket
 
 BUDGET_TOKENS = 32
 BUDGET_TOKENS_PER_SECOND = 16
@@ -61,9 +61,9 @@ class Recognizer:
         """Two jobs on one device at once would need twice the memory that was computed for one."""
 
     @cached_property
-    def decoder(self) -> Decoder:
+    def text_model(self) -> TextModel:
         """Made when it is first needed: ZeroGPU moves the weights before that."""
-        return Decoder(self.stock.model.thinker)
+        return TextModel(self.stock.model.thinker)
 
     @cached_property
     def filters(self) -> torch.Tensor:
@@ -72,8 +72,8 @@ class Recognizer:
 
     @cached_property
     def step(self) -> Callable:
-        """`Decoder.step`, replayed as a CUDA graph where there is CUDA."""
-        return GraphedStep(self.decoder) if self.decoder.device.type == "cuda" else self.decoder.step
+        """`TextModel.step`, replayed as a CUDA graph where there is CUDA."""
+        return GraphedStep(self.text_model) if self.text_model.device.type == "cuda" else self.text_model.step
 
     def prompt_ids(self, language: str | None) -> tuple[list[int], list[int]]:
         """The ids before and after the audio tokens."""
@@ -200,17 +200,17 @@ class _Batch:
     @torch.inference_mode()
     def __init__(self, recognizer: Recognizer, waveforms: list[np.ndarray], language: str | None):
         self.recognizer = recognizer
-        decoder = recognizer.decoder
+        text_model = recognizer.text_model
         before, after = recognizer.prompt_ids(language)
         around = len(before) + len(after)
         self.lengths = [around + audio_tokens(len(waveform)) for waveform in waveforms]
-        self.cache = Cache.empty(decoder, len(waveforms), bucket(max(self.lengths) + SHOW_EVERY_TOKENS))
-        self.positions = torch.tensor(self.lengths, device=decoder.device)
+        self.cache = Cache.empty(text_model, len(waveforms), bucket(max(self.lengths) + SHOW_EVERY_TOKENS))
+        self.positions = torch.tensor(self.lengths, device=text_model.device)
         self.steps = 0
         logits = []
         for start, end in batching.read_together(recognizer, [len(waveform) for waveform in waveforms]):
             x = _embed(recognizer, waveforms[start:end], before, after)
-            logits.append(decoder.prefill(x, self.lengths[start:end], self.cache.part(start, end)))
+            logits.append(text_model.prefill(x, self.lengths[start:end], self.cache.part(start, end)))
         self.chosen = _choose(torch.cat(logits))
 
     @torch.inference_mode()
@@ -238,11 +238,11 @@ def _embed(recognizer: Recognizer, waveforms: list[np.ndarray], before: list[int
 
     before, after: the prompt's ids around the audio.
     """
-    decoder = recognizer.decoder
+    text_model = recognizer.text_model
     tokens = [audio_tokens(len(waveform)) for waveform in waveforms]
-    mels = log_mel(waveforms, recognizer.filters).to(decoder.dtype)
+    mels = log_mel(waveforms, recognizer.filters).to(text_model.dtype)
     audio = encode(recognizer.stock.model.thinker.audio_tower, mels, tokens, recognizer.attention)
-    words = F.embedding(torch.tensor([*before, *after], device=decoder.device), decoder.embeddings)
+    words = F.embedding(torch.tensor([*before, *after], device=text_model.device), text_model.embeddings)
     x = words.new_zeros(len(waveforms), len(words) + max(tokens), words.shape[1])
     x[:, : len(before)] = words[: len(before)]
     x[:, len(before) : len(before) + audio.shape[1]] = audio

@@ -1,4 +1,4 @@
-"""`Decoder.step` as CUDA graphs: one launch a token instead of some hundred.
+"""`TextModel.step` as CUDA graphs: one launch a token instead of some hundred.
 
 A graph is bound to the memory it was recorded with, so there is one for each number of rows and length of cache, both
 rounded up to powers of two; a cache moves into its graph's memory the first time. Graphs end with their process: on
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
-from speech.decoder import Cache, Decoder
+from speech.text_model import Cache, TextModel
 
 WARM_UP_STEPS = 3
 """torch asks for some runs on a side stream before it records."""
@@ -30,10 +30,10 @@ class Recording:
 
 
 class GraphedStep:
-    """Called as `Decoder.step`, with the same result. Where recording fails, steps run as they are."""
+    """Called as `TextModel.step`, with the same result. Where recording fails, steps run as they are."""
 
-    def __init__(self, decoder: Decoder):
-        self.decoder = decoder
+    def __init__(self, text_model: TextModel):
+        self.text_model = text_model
         self._recordings: dict[tuple[int, int], Recording] = {}
         self._failed = False
 
@@ -42,9 +42,9 @@ class GraphedStep:
         self._recordings.clear()
 
     def __call__(self, ids: torch.Tensor, positions: torch.Tensor, cache: Cache, filled: int) -> torch.Tensor:
-        """As `Decoder.step`; the cache moves into the graph's memory."""
+        """As `TextModel.step`; the cache moves into the graph's memory."""
         if self._failed:
-            return self.decoder.step(ids, positions, cache, filled)
+            return self.text_model.step(ids, positions, cache, filled)
         rows = len(ids)
         key = (1 << (rows - 1).bit_length(), cache.length)
         if key not in self._recordings:
@@ -55,7 +55,7 @@ class GraphedStep:
             except RuntimeError as error:
                 log.warning("steps run without CUDA graphs: %s", error)
                 self._failed = True
-                return self.decoder.step(ids, positions, cache, filled)
+                return self.text_model.step(ids, positions, cache, filled)
         recording = self._recordings[key]
         own = recording.cache.data[:, :, :rows]
         if cache.data.data_ptr() != own.data_ptr():
@@ -68,18 +68,18 @@ class GraphedStep:
 
     @torch.inference_mode()
     def _record(self, rows: int, length: int) -> Recording:
-        device = self.decoder.device
+        device = self.text_model.device
         ids, positions = (torch.zeros(rows, dtype=torch.int64, device=device) for _ in range(2))
-        cache = Cache.empty(self.decoder, rows, length)
-        self.decoder.rotations(length)
+        cache = Cache.empty(self.text_model, rows, length)
+        self.text_model.rotations(length)
         side = torch.cuda.Stream(device)
         side.wait_stream(torch.cuda.current_stream(device))
         with torch.cuda.stream(side):
             for _ in range(WARM_UP_STEPS):
-                self.decoder.step(ids, positions, cache, length)
+                self.text_model.step(ids, positions, cache, length)
         torch.cuda.current_stream(device).wait_stream(side)
         graph = torch.cuda.CUDAGraph()
         # What other threads do, with other checkpoints, does not break this recording.
         with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-            logits = self.decoder.step(ids, positions, cache, length)
+            logits = self.text_model.step(ids, positions, cache, length)
         return Recording(graph, ids, positions, cache, logits)

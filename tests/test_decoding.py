@@ -10,11 +10,11 @@ from conftest import EXAMPLES, RECORDINGS, recordings_in
 from speech import batching, encoder
 from speech.audio import load_audio
 from speech.checkpoints import TINY
-from speech.decoder import Cache, bucket
 from speech.decoding import Recognizer, decode, load_recognizer, stream_decode, token_budget
 from speech.directions import DIRECTIONS
 from speech.graphs import GraphedStep
 from speech.stock import generate, load_stock_model
+from speech.text_model import Cache, bucket
 
 LANGUAGES = ("Japanese", "English", "Portuguese", None)
 CLIPS = [
@@ -79,7 +79,7 @@ def test_products_with_the_weights_first_write_the_same(tiny, monkeypatch):
     """As they are multiplied for few rows where weights are large, which the tiny checkpoint's aren't."""
     waveforms, languages = zip(*CLIPS[:6], strict=True)
     expected = [stock_ids(tiny, waveform, languages[0]) for waveform in waveforms]
-    monkeypatch.setattr("speech.decoder.LARGE_WEIGHTS", 0)
+    monkeypatch.setattr("speech.text_model.LARGE_WEIGHTS", 0)
     assert [decoded.ids for decoded in decode(tiny, waveforms, languages[0], never)] == expected
 
 
@@ -153,7 +153,7 @@ def test_the_two_ways_to_attend_differ_past_eight_seconds_only(tiny):
 def test_the_stock_model_keeps_its_weights_without_holding_them_twice(tiny):
     fresh = load_stock_model(str(TINY.folder), torch.float32).model.state_dict()
     own = tiny.stock.model.state_dict()
-    assert tiny.decoder.layers[0].qkv.data_ptr() == own["thinker.model.layers.0.self_attn.q_proj.weight"].data_ptr()
+    assert tiny.text_model.layers[0].qkv.data_ptr() == own["thinker.model.layers.0.self_attn.q_proj.weight"].data_ptr()
     for name, weight in fresh.items():
         assert torch.equal(weight, own[name]), name
 
@@ -168,7 +168,7 @@ def test_looking_at_the_tokens_now_and_then_gives_the_same(tiny, monkeypatch):
 def test_where_no_graph_can_be_recorded_steps_run_as_they_are(tiny, monkeypatch, caplog):
     waveforms = [waveform for waveform, language in CLIPS if language == "Japanese"][:3]
     expected = decode(tiny, waveforms, "Japanese")
-    monkeypatch.setattr(tiny, "step", GraphedStep(tiny.decoder))
+    monkeypatch.setattr(tiny, "step", GraphedStep(tiny.text_model))
     assert decode(tiny, waveforms, "Japanese") == expected
     assert [record.message.partition(":")[0] for record in caplog.records] == ["steps run without CUDA graphs"]
 
@@ -180,17 +180,17 @@ def test_graphs_get_their_rows_and_give_them_back(tiny, monkeypatch):
     class Replayed:
         def __init__(self, rows, length):
             self.ids, self.positions = torch.zeros(rows, dtype=torch.int64), torch.zeros(rows, dtype=torch.int64)
-            self.cache = Cache.empty(tiny.decoder, rows, length)
-            self.logits = torch.zeros(rows, len(tiny.decoder.embeddings))
+            self.cache = Cache.empty(tiny.text_model, rows, length)
+            self.logits = torch.zeros(rows, len(tiny.text_model.embeddings))
             self.graph = self
             made.append((rows, length))
 
         def replay(self):
-            self.logits.copy_(tiny.decoder.step(self.ids, self.positions, self.cache, self.cache.length))
+            self.logits.copy_(tiny.text_model.step(self.ids, self.positions, self.cache, self.cache.length))
 
     waveforms = [waveform for waveform, language in CLIPS if language == "Japanese"][:5]
     expected = [decoded.ids for decoded in decode(tiny, waveforms, "Japanese")]
-    step = GraphedStep(tiny.decoder)
+    step = GraphedStep(tiny.text_model)
     monkeypatch.setattr(step, "_record", Replayed)
     monkeypatch.setattr(tiny, "step", step)
     monkeypatch.setattr(tiny, "look_every", 8)
@@ -246,7 +246,7 @@ def test_a_row_takes_no_more_than_is_computed(tiny):
     waveforms = [NOISE[: 20 * 16000]] * 8
     budget = token_budget(20)
     planned = 8 * batching.row_bytes(tiny, len(waveforms[0]), budget) + batching.shared_bytes(tiny)
-    tiny.decoder.rotations(1024)
+    tiny.text_model.rotations(1024)
     with torch.profiler.profile(profile_memory=True) as profile:
         decode(tiny, waveforms, "Japanese")
     held = peak = 0
@@ -262,17 +262,17 @@ def test_out_of_memory_halves_the_batch_and_goes_on(tiny, monkeypatch):
     whole = [decoded.ids for decoded in decode(tiny, waveforms, "Japanese")]
     sizes = []
 
-    def allocate(decoder, rows, length, make=Cache.empty):
+    def allocate(text_model, rows, length, make=Cache.empty):
         sizes.append(rows)
         if rows > 2:
             raise torch.OutOfMemoryError("injected")
-        return make(decoder, rows, length)
+        return make(text_model, rows, length)
 
     monkeypatch.setattr(Cache, "empty", allocate)
     assert [decoded.ids for decoded in decode(tiny, waveforms, "Japanese")] == whole
     assert sizes == [5, 2, 3, 1, 2]
 
-    def refuse(decoder, rows, length):
+    def refuse(text_model, rows, length):
         raise torch.OutOfMemoryError("none left")
 
     monkeypatch.setattr(Cache, "empty", refuse)

@@ -19,7 +19,7 @@ def bucket(length: int) -> int:
 
 
 class Layer:
-    """One decoder layer's weights: query, key and value in one matrix, gate and up in another, as `mm` wants them.
+    """One layer's weights: query, key and value in one matrix, gate and up in another, as `mm` wants them.
 
     The stock projections become views of them, so that no weight is held twice.
     """
@@ -52,10 +52,10 @@ class Cache:
         self.data = data
 
     @classmethod
-    def empty(cls, decoder: "Decoder", rows: int, length: int) -> "Cache":
+    def empty(cls, text_model: "TextModel", rows: int, length: int) -> "Cache":
         """Room for `length` tokens in each of `rows` rows."""
-        shape = (len(decoder.layers), 2, rows, decoder.key_heads, length, decoder.head_dim)
-        return cls(torch.zeros(shape, dtype=decoder.dtype, device=decoder.device))
+        shape = (len(text_model.layers), 2, rows, text_model.key_heads, length, text_model.head_dim)
+        return cls(torch.zeros(shape, dtype=text_model.dtype, device=text_model.device))
 
     def part(self, start: int, end: int) -> "Cache":
         """Some of the rows, in the same memory."""
@@ -80,7 +80,7 @@ class Cache:
         self.data = F.pad(self.data, (0, 0, 0, length - self.length))
 
 
-class Decoder:
+class TextModel:
     """The text model of a `Qwen3ASRModel`'s thinker."""
 
     @torch.no_grad()
