@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from speech.encoder import CHUNKS_AT_ONCE, audio_tokens, is_alone
+from speech.encoder import audio_tokens, chunks_at_once, is_alone
 from speech.text_model import bucket
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def read_together(recognizer: Recognizer, samples: list[int]) -> list[tuple[int,
 
 
 def row_bytes(recognizer: Recognizer, samples: int, budget: int) -> int:
-    """What one window takes at most: its cache, and the largest tensors of prefill and of the encoder's layers."""
+    """What one window takes at most: what is heard, its cache, the largest tensors of prefill or of the encoder."""
     text_model, tower = recognizer.text_model, recognizer.stock.model.thinker.audio_tower
     prompt = audio_tokens(samples) + PROMPT_TOKENS
     cache = len(text_model.layers) * 2 * text_model.key_heads * text_model.head_dim * bucket(prompt + budget)
@@ -63,13 +63,15 @@ def row_bytes(recognizer: Recognizer, samples: int, budget: int) -> int:
     # Gate and up, their product, and a token's row in and out of attention.
     prefill = prompt * (2 * layer.gate_up.shape[1] + 2 * layer.qkv.shape[1] + 4 * layer.out.shape[1])
     encoder = audio_tokens(samples) * (2 * tower.config.encoder_ffn_dim + 6 * tower.config.d_model)
-    return (cache + max(prefill, encoder)) * text_model.dtype.itemsize
+    heard = prompt * text_model.embeddings.shape[1]
+    return (heard + cache + max(prefill, encoder)) * text_model.dtype.itemsize
 
 
 def shared_bytes(recognizer: Recognizer) -> int:
     """What a batch takes whatever its size: the outputs of the encoder's first convolution, before and after."""
     config = recognizer.stock.model.thinker.audio_tower.config
-    values = CHUNKS_AT_ONCE * config.downsample_hidden_size * (config.num_mel_bins // 2) * 50
+    device = recognizer.text_model.device
+    values = chunks_at_once(device) * config.downsample_hidden_size * (config.num_mel_bins // 2) * 50
     return 2 * values * recognizer.text_model.dtype.itemsize
 
 

@@ -204,13 +204,16 @@ class _Batch:
         before, after = recognizer.prompt_ids(language)
         around = len(before) + len(after)
         self.lengths = [around + audio_tokens(len(waveform)) for waveform in waveforms]
-        self.cache = Cache.empty(text_model, len(waveforms), bucket(max(self.lengths) + SHOW_EVERY_TOKENS))
         self.positions = torch.tensor(self.lengths, device=text_model.device)
         self.steps = 0
-        logits = []
-        for start, end in batching.read_together(recognizer, [len(waveform) for waveform in waveforms]):
-            x = _embed(recognizer, waveforms[start:end], before, after)
-            logits.append(text_model.prefill(x, self.lengths[start:end], self.cache.part(start, end)))
+        together = batching.read_together(recognizer, [len(waveform) for waveform in waveforms])
+        # All are heard before the cache takes its room: hearing needs the most for what it hands on.
+        heard = [_embed(recognizer, waveforms[start:end], before, after) for start, end in together]
+        self.cache = Cache.empty(text_model, len(waveforms), bucket(max(self.lengths) + SHOW_EVERY_TOKENS))
+        logits = [
+            text_model.prefill(x, self.lengths[start:end], self.cache.part(start, end))
+            for (start, end), x in zip(together, heard, strict=True)
+        ]
         self.chosen = _choose(torch.cat(logits))
 
     @torch.inference_mode()

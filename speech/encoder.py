@@ -12,8 +12,9 @@ FFT_SAMPLES, HOP_SAMPLES = 400, 160
 FRAMES_PER_CHUNK = 100
 """2 * n_window: the convolutions see one second at a time."""
 TOKENS_PER_CHUNK = 13
-CHUNKS_AT_ONCE = 64
-"""Seconds that go through the convolutions together: their outputs are the largest tensors of all."""
+CHUNKS_AT_ONCE_ON_CUDA, CHUNKS_AT_ONCE = 64, 8
+"""Seconds that go through the convolutions together: their outputs are the largest tensors of all. More of them are
+launched less often on CUDA, and no faster on a CPU."""
 ATTENTION_MODES = ("full", "windowed")
 """What a token of a clip sees: all of the clip, as the stock model does under sdpa, or its stretch of
 `n_window_infer` frames (8 s), as it does under FlashAttention 2 and in vLLM."""
@@ -22,6 +23,11 @@ ATTENTION_MODES = ("full", "windowed")
 def is_alone(samples: int) -> bool:
     """Whether a clip can't share a batch: the stock encoder pads what is shorter than a chunk differently."""
     return samples < FRAMES_PER_CHUNK * HOP_SAMPLES
+
+
+def chunks_at_once(device: torch.device) -> int:
+    """How many seconds go through the convolutions together."""
+    return CHUNKS_AT_ONCE_ON_CUDA if device.type == "cuda" else CHUNKS_AT_ONCE
 
 
 def audio_tokens(samples: int) -> int:
@@ -93,7 +99,7 @@ def _convolve(tower, mels: torch.Tensor) -> torch.Tensor:
         # The convolutions are faster there with channels last.
         chunks = chunks.to(memory_format=torch.channels_last)
     outputs = []
-    for x in chunks.split(CHUNKS_AT_ONCE):
+    for x in chunks.split(chunks_at_once(chunks.device)):
         for convolution in (tower.conv2d1, tower.conv2d2, tower.conv2d3):
             x = F.gelu(convolution(x))
         outputs.append(tower.conv_out(x.permute(0, 3, 1, 2).flatten(2)))

@@ -7,6 +7,7 @@ training never used (training.speech). Fixed phrases, which have no combinations
 import argparse
 import random
 from collections.abc import Iterator
+from collections import Counter
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -90,6 +91,21 @@ def matched_labels(reference: tuple[Turn, ...], hypothesis: tuple[Turn, ...]) ->
             for offset in range(block.src_end - block.src_start):
                 matched[turn_of[block.src_start + offset]].append(labels[block.dest_start + offset])
     return matched
+
+
+def written_shares(reference: tuple[Turn, ...], hypothesis: tuple[Turn, ...]) -> list[float]:
+    """For each reference turn, the share of its characters in whose place one was written, right or wrong."""
+    from rapidfuzz.distance import Levenshtein
+
+    said, heard = ("".join(turn.text for turn in turns) for turns in (reference, hypothesis))
+    turn_of = [number for number, turn in enumerate(reference) for _ in turn.text]
+    written = Counter(
+        turn_of[place]
+        for block in Levenshtein.opcodes(said, heard)
+        if block.tag in ("equal", "replace")
+        for place in range(block.src_start, block.src_end)
+    )
+    return [written[number] / len(turn.text) for number, turn in enumerate(reference)]
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import numpy as np
 from speech.transcribing import load_model, transcribe
 from speech.transcript import Turn, join_texts
 from training import pool, speech
-from training.held_out import matched_labels
+from training.held_out import matched_labels, written_shares
 
 CALLS = 20
 MINUTES = (5.0, 15.0)
@@ -107,11 +107,16 @@ def _turns(spoken: list[tuple[int, str, float, np.ndarray]]) -> tuple[Said, ...]
 
 @dataclass(frozen=True)
 class Score:
-    """Counts of one call; rates are made of sums."""
+    """Counts of one call; rates are made of sums.
+
+    missing: turns of which no character was found. unwritten: those of them that have nothing, or less than half of
+    their length, in their place; the others were misheard whole.
+    """
 
     turns: int
     right: int
     missing: int
+    unwritten: int
     characters: int
     errors: int
     missing_cut_at_turns: int
@@ -126,12 +131,14 @@ def score_call(model, call: LongCall) -> Score:
     reference = tuple(said.turn for said in call.said)
     transcript = transcribe(model, call.waveform, "call")
     matched = matched_labels(reference, transcript.turns)
+    shares = written_shares(reference, transcript.turns)
     text = "".join(turn.text for turn in reference)
     alone = transcribe_turns(model, call)
     return Score(
         len(reference),
         _right(reference, matched),
         sum(not labels for labels in matched),
+        sum(not labels and share < 0.5 for labels, share in zip(matched, shares, strict=True)),
         len(text),
         Levenshtein.distance(text, "".join(turn.text for turn in transcript.turns)),
         sum(not labels for labels in matched_labels(reference, alone)),
@@ -174,7 +181,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--calls", type=int, default=CALLS)
     options = parser.parse_args(argv)
     model = load_model("diarize", checkpoint=str(options.checkpoint or "tiny"))
-    columns = ("call", "minutes", "turns", "right speaker", "missing", "CER")
+    columns = ("call", "minutes", "turns", "right speaker", "missing", "nothing in its place", "CER")
     columns += ("missing, cut at the turns", "CER, cut at the turns", "warnings")
     print(f"| {' | '.join(columns)} |\n|{' --- |' * len(columns)}")
     scores, minutes = [], []
@@ -189,11 +196,11 @@ def main(argv: list[str] | None = None) -> int:
 
 def row(label: str, minutes: float, scores: list[Score]) -> str:
     """A line of the table, of counts summed over scores."""
-    turns, right, missing, characters, errors, missing_alone, alone, warnings = (
+    turns, right, missing, unwritten, characters, errors, missing_alone, alone, warnings = (
         sum(getattr(score, name) for score in scores) for name in Score.__dataclass_fields__
     )
     return (
-        f"| {label} | {minutes:.1f} | {turns} | {right / turns:.1%} | {missing} | {errors / characters:.2%} | "
+        f"| {label} | {minutes:.1f} | {turns} | {right / turns:.1%} | {missing} | {unwritten} | {errors / characters:.2%} | "
         f"{missing_alone} | {alone / characters:.2%} | {warnings} |"
     )
 
