@@ -6,8 +6,8 @@ training never used (training.speech). Fixed phrases, which have no combinations
 
 import argparse
 import random
-from collections.abc import Iterator
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path

@@ -200,8 +200,8 @@ def row(label: str, minutes: float, scores: list[Score]) -> str:
         sum(getattr(score, name) for score in scores) for name in Score.__dataclass_fields__
     )
     return (
-        f"| {label} | {minutes:.1f} | {turns} | {right / turns:.1%} | {missing} | {unwritten} | {errors / characters:.2%} | "
-        f"{missing_alone} | {alone / characters:.2%} | {warnings} |"
+        f"| {label} | {minutes:.1f} | {turns} | {right / turns:.1%} | {missing} | {unwritten} | "
+        f"{errors / characters:.2%} | {missing_alone} | {alone / characters:.2%} | {warnings} |"
     )
 
 
