@@ -20,6 +20,9 @@ CHARACTERS_PER_SECOND = 14.0
 MIN_CONFIDENCE = 0.5
 """A link below it is a warning: less than half of the overlap's characters agree, or they disagree on who spoke."""
 
+MIN_LOST_CHARACTERS = 3
+"""So much more in one window is words that the other has not; less is another spelling."""
+
 SENTENCE_ENDS = "。！？"
 
 GUESSED_CONFIDENCE = 0.3
@@ -194,22 +197,32 @@ def align_overlap(before: str, after: str) -> list[tuple[int, int]]:
 
 
 def _seam(pairs: list[tuple[int, int]], before: list[_Character], after: list[_Character]) -> tuple[int, int]:
-    """Where to go over: at a turn's first character if there is one, else a sentence's, else in the longest run.
+    """Where to go over: at a turn's or a sentence's first character if there is one, else in the longest run.
 
-    Of several the one nearest to the middle: at its edges a window has heard the least.
+    Of several the one at which the least is lost of what only one window has, then a turn's, then the one nearest to
+    the middle: at its edges a window has heard the least.
     """
     steady = [pair for pair, following in pairwise(pairs) if following == (pair[0] + 1, pair[1] + 1)]
-    for begins in (_begins_turn, _begins_sentence):
-        places = [(i, j) for i, j in steady if begins(before, i) or begins(after, j)]
-        if places:
-            middle = pairs[len(pairs) // 2]
-            return min(places, key=lambda place: abs(place[0] - middle[0]))
+    turns = {(i, j) for i, j in steady if _begins_turn(before, i) or _begins_turn(after, j)}
+    sentences = {(i, j) for i, j in steady if _begins_sentence(before, i) or _begins_sentence(after, j)}
+    if places := turns | sentences:
+        middle = pairs[len(pairs) // 2]
+        lost = dict(zip(pairs, _lost_at(pairs), strict=True))
+        return min(places, key=lambda place: (lost[place], place not in turns, abs(place[0] - middle[0]), place))
     runs = [
         [pair for _, pair in run]
         for _, run in groupby(enumerate(pairs), key=lambda entry: (entry[1][0] - entry[0], entry[1][1] - entry[0]))
     ]
     longest = max(runs, key=len)
     return longest[len(longest) // 2]
+
+
+def _lost_at(pairs: list[tuple[int, int]]) -> list[int]:
+    """For each pair: how many characters that only one window has are left out by going over there."""
+    gaps = [(two[0] - one[0], two[1] - one[1]) for one, two in pairwise(pairs)]
+    only_before = [said - heard if said - heard >= MIN_LOST_CHARACTERS else 0 for said, heard in gaps]
+    only_after = [heard - said if heard - said >= MIN_LOST_CHARACTERS else 0 for said, heard in gaps]
+    return [sum(only_after[:place]) + sum(only_before[place:]) for place in range(len(pairs))]
 
 
 def _begins_turn(text: list[_Character], place: int) -> bool:
