@@ -111,6 +111,14 @@ def test_the_seam_lies_at_a_turn_rather_than_at_a_sentence_nearer_to_the_middle(
 
 
 @pytest.mark.parametrize(
+    ("one", "two"), [((0, 1, 2, 3, 4), (1, 2, 4, 5, 6)), ((0, 1, 2, 4, 5), (2, 3, 4, 5, 6))], ids=["first", "second"]
+)
+def test_a_turn_that_only_one_window_heard_is_kept(one, two):
+    turns, _ = link(window(*one), window(*two), overlap_seconds=8.0)
+    assert turns == TURNS
+
+
+@pytest.mark.parametrize(
     ("before", "after", "pairs"),
     [
         ("", "abc", []),
