@@ -156,6 +156,9 @@ def measure(recognizer: Recognizer, rounds: int, tokens: int | None, windows: in
     )
     label = f"recording of {seconds / 60:.1f} min in {len(parts)} windows, audio-seconds/s"
     yield rate(label, [seconds / one for one in taken])
+    if tokens is None:  # else every window is the clip, whose time to the first token tells
+        firsts = in_turns(rivals, max(1, rounds // 2), lambda rival: seconds_of(device, lambda: rival.run(parts, 1)))
+        yield timing("of that, hearing it and reading the prompts, s", firsts)
     few, many = count // 2, count
     looks = [[memory_and_operations(device, rival, [clip], most) for most in (few, many)] for rival in rivals]
     unit = "operations" if device.type == "cpu" else "launches"
