@@ -10,6 +10,7 @@ from pathlib import Path
 
 from speech.audio import display_name, displayed, known_seconds
 from speech.cues import has_estimated_times
+from speech.directions import DIRECTIONS
 from speech.formats import WRITERS, Layout
 from speech.outputs import check_writable, print_output, write_output
 from speech.transcript import Transcript
@@ -32,6 +33,7 @@ class Delivery:
         self._layout = Layout(options.max_line_width, options.max_line_count)
         self._streams = options.output_dir is None and options.output_format == "txt"
         self._printed = 0
+        self._translates = DIRECTIONS[options.direction].translates
         suffixes = list(WRITERS) if options.output_format == "all" else [options.output_format]
         folder = options.output_dir
         self.outputs = {suffix: folder / f"{audio.stem}.{suffix}" if folder else None for suffix in suffixes}
@@ -59,7 +61,8 @@ class Delivery:
             return
         if TIMED_FORMATS & set(self.outputs) and has_estimated_times(self.transcript):
             name = display_name(self.audio)
-            say(f"note: {name}: times inside a window are estimated from its text; --align measures them")
+            remedy = "" if self._translates else "; --align measures them"
+            say(f"note: {name}: times inside a window are estimated from its text{remedy}")
         for suffix, path in self.outputs.items():
             text = WRITERS[suffix](self.transcript, self._layout)
             if path is None:

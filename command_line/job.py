@@ -8,11 +8,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from command_line.delivery import Bar, Delivery, say
-from command_line.options import build_parser
-from speech.audio import display_name
+from command_line.options import parse_options
+from speech.audio import check_file, display_name
 from speech.checkpoints import Checkpoint, checkpoint_folder
 from speech.checks import FAULTS
-from speech.directions import DIRECTIONS, check_alignable, choose_aligner, get_source, pin_revisions
+from speech.directions import DIRECTIONS, choose_aligner, get_source, pin_revisions
 from speech.errors import AudioError, SpeechError
 from speech.journal import Journal, journal_path
 from speech.transcribing import Model, load_aligner, load_model, stream_transcript
@@ -23,20 +23,13 @@ EXIT_DONE, EXIT_FAILED, EXIT_INCOMPLETE, EXIT_INTERRUPTED = 0, 1, 3, 130
 """2 is wrong usage, and argparse's."""
 INCOMPLETE = {*FAULTS, "partial"}
 """Kinds of warnings that mean that text may be missing or wrong."""
+HARMLESS = {"mended_times"}
+"""Kinds that leave nothing to do."""
 
 
 def main(argv: list[str] | None = None) -> int:
     """Transcribe the files named on the command line; results on stdout, progress and errors on stderr."""
-    parser = build_parser()
-    options = parser.parse_args(argv)
-    outputs = [Path(audio).stem for audio in options.audio]
-    if options.output_dir and len(set(outputs)) < len(outputs):
-        twice = next(stem for stem in outputs if outputs.count(stem) > 1)
-        parser.error(f"two recordings would both be written to {twice}.{options.output_format}: rename one")
-    if options.output_format == "all" and not options.output_dir:
-        parser.error("-f all writes one file a format: say where with --output_dir")
-    if options.resume and not options.output_dir:
-        parser.error("--resume goes on from a journal beside the output: say where with --output_dir")
+    options = parse_options(argv)
     try:
         return _run(options)
     except KeyboardInterrupt:
@@ -47,8 +40,9 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    if options.align:
-        check_alignable(DIRECTIONS[options.direction])
+    recordings = [audio for audio in options.audio if _is_there(audio)]
+    if not recordings:
+        return EXIT_FAILED
     own = DIRECTIONS[options.direction].checkpoint.repo_id
     pin_revisions([pin if "=" in pin else f"{own}={pin}" for pin in options.revision], options.checkpoint)
     model = load_model(options.direction, options.device, checkpoint=options.checkpoint)
@@ -60,9 +54,9 @@ def _run(options: argparse.Namespace) -> int:
     job = _job(model) if options.output_dir else None
     asked = _asked(options, model, beside["source"]) if options.output_dir else None
     journals: list[Path] = []
-    failed = incomplete = False
-    for number, audio in enumerate(options.audio, start=1):
-        say(f"{number} of {len(options.audio)}: {audio}")
+    failed, incomplete = len(recordings) < len(options.audio), False
+    for number, audio in enumerate(recordings, start=1):
+        say(f"{number} of {len(recordings)}: {audio}")
         delivery = Delivery(options, Path(audio))
         try:
             delivery.check()
@@ -73,15 +67,25 @@ def _run(options: argparse.Namespace) -> int:
             say(f"error: {error}")
             failed = True
         for kind, message in delivery.warnings:
-            say(f"warning: {display_name(audio)}: {message}")
+            say(f"{'note' if kind in HARMLESS else 'warning'}: {display_name(audio)}: {message}")
             incomplete = incomplete or kind in INCOMPLETE
     for path in journals:  # until now they told which recordings need not be done again
         path.unlink(missing_ok=True)
     return EXIT_FAILED if failed else EXIT_INCOMPLETE if incomplete else EXIT_DONE
 
 
+def _is_there(audio: str) -> bool:
+    """Whether a file can be opened; found out, and told, before a model is loaded for it."""
+    try:
+        check_file(Path(audio))
+    except AudioError as error:
+        say(f"error: {error}")
+        return False
+    return True
+
+
 def load_source(options: argparse.Namespace) -> Model:
-    """The model that writes what was said beside its translation. Raises DirectionError where nothing is translated."""
+    """The model that writes what was said beside its translation."""
     said = get_source(DIRECTIONS[options.direction])
     return load_model(said.name, options.device, checkpoint=options.checkpoint)
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from speech.directions import DIRECTIONS
+from speech.directions import DIRECTIONS, check_alignable, get_source
+from speech.errors import DirectionError
 from speech.formats import WRITERS
 from speech.transcribing import MAX_SECONDS
+
+SOURCE_FORMATS = ("json", "srt", "vtt", "all")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -55,6 +58,30 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--max_line_width", "--max-line-width", type=_positive(int), help="srt, vtt: characters")
     parser.add_argument("--max_line_count", "--max-line-count", type=_positive(int), help="srt, vtt: lines a cue")
     return parser
+
+
+def parse_options(argv: list[str] | None = None) -> argparse.Namespace:
+    """The options given; what can't be done with them ends the program, as what argparse itself refuses does."""
+    parser = build_parser()
+    options = parser.parse_args(argv)
+    outputs = [Path(audio).stem for audio in options.audio]
+    if options.output_dir and len(set(outputs)) < len(outputs):
+        twice = next(stem for stem in outputs if outputs.count(stem) > 1)
+        parser.error(f"two recordings would both be written to {twice}.{options.output_format}: rename one")
+    if options.output_format == "all" and not options.output_dir:
+        parser.error("-f all writes one file a format: say where with --output_dir")
+    if options.resume and not options.output_dir:
+        parser.error("--resume goes on from a journal beside the output: say where with --output_dir")
+    if options.source and options.output_format not in SOURCE_FORMATS:
+        parser.error(f"--source is not shown in {options.output_format}: use -f {', '.join(SOURCE_FORMATS)}")
+    try:
+        if options.align:
+            check_alignable(DIRECTIONS[options.direction])
+        if options.source:
+            get_source(DIRECTIONS[options.direction])
+    except DirectionError as error:
+        parser.error(str(error))
+    return options
 
 
 def _positive(kind: type):

@@ -228,12 +228,17 @@ class _File(io.FileIO):
             return -error.errno
 
 
+def check_file(path: Path) -> None:
+    """Raise AudioError where there is no regular file with something in it that may be read."""
+    _open_file(path, display_name(path)).close()
+
+
 def _open_file(path: Path, name: str) -> BinaryIO:
     """Open a regular local file. Unbuffered, because libsndfile reads from its descriptor."""
     try:
         status = path.stat()  # before opening it: opening a named pipe waits for a writer
         if stat.S_ISDIR(status.st_mode):
-            raise AudioError("{name} is a folder: name one recording inside it", name=name)
+            raise AudioError("{name} is a folder: name the recordings inside it", name=name)
         if not stat.S_ISREG(status.st_mode):
             raise AudioError("{name} is a device or a pipe: save the recording to a file first", name=name)
         if status.st_size == 0:

@@ -95,8 +95,9 @@ def checkpoint_folder(checkpoint: Checkpoint) -> Path:
     """
     if checkpoint.folder is not None:
         if not (checkpoint.folder / "config.json").is_file():
+            state = "is not a checkpoint folder (it has no config.json)"
             raise CheckpointError(
-                f"{checkpoint.folder} is not a checkpoint folder (it has no config.json): "
+                f"{checkpoint.folder} {state if checkpoint.folder.is_dir() else 'does not exist'}: "
                 "give the folder that holds config.json and *.safetensors, or use --checkpoint tiny"
             )
         return checkpoint.folder

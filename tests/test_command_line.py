@@ -189,14 +189,14 @@ def test_what_was_said_stands_below_its_translation():
 
 
 def test_what_was_said_is_no_use_beside_itself():
-    done = tiny("pt", one_recording("pt").path, "--source")
-    assert done.returncode == 1 and done.stdout == ""
+    done = tiny("pt", one_recording("pt").path, "--source", "-f", "srt")
+    assert done.returncode == 2 and done.stdout == ""
     assert "error: pt writes what was said: a source is shown beside translations only" in done.stderr
 
 
 def test_translations_cannot_be_aligned():
     done = tiny("en2ja", one_recording("en2ja").path, "--align")
-    assert done.returncode == 1 and done.stdout == ""
+    assert done.returncode == 2 and done.stdout == ""
     assert "error: words can't be aligned for en2ja: the text is in another language than the speech" in done.stderr
 
 
