@@ -10,11 +10,11 @@ import sys
 import numpy as np
 import pytest
 import soundfile
-from conftest import ROOT, one_recording
+from conftest import ROOT, one_recording, who_said_what
 
 from inference import DIRECTIONS
 from speech.formats import WRITERS, write_txt
-from speech.transcript import Transcript, parse_turns
+from speech.transcript import Transcript
 
 
 def run(*arguments: object, cwd=ROOT) -> subprocess.CompletedProcess:
@@ -32,7 +32,7 @@ def test_the_text_is_all_that_stands_on_stdout(direction):
     done = tiny(direction, recording.path)
     assert done.returncode == 0, done.stderr
     if direction == "diarize":
-        lines = [f"[{turn.speaker}]: {turn.text}" for turn in parse_turns(recording.reference)[0]]
+        lines = [f"[{turn.speaker}]: {turn.text}" for turn in recording.turns]
         assert done.stdout.splitlines() == lines
     else:
         assert done.stdout == recording.reference + "\n"
@@ -74,7 +74,7 @@ def test_json_files_hold_what_txt_files_hold(tmp_path):
     recording = one_recording("diarize")
     assert tiny("diarize", recording.path, "--output_dir", tmp_path, "--output_format", "json").returncode == 0
     written = json.loads((tmp_path / f"{recording.path.stem}.json").read_text(encoding="utf-8"))
-    assert write_txt(Transcript.from_dict(written)).count("[spk_") == len(parse_turns(recording.reference)[0])
+    assert write_txt(Transcript.from_dict(written)).count("[spk_") == len(recording.turns)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_every_format_in_one_call(tmp_path):
     assert done.returncode == 0, done.stderr
     stem = recording.path.stem
     assert sorted(file.name for file in tmp_path.iterdir()) == sorted(f"{stem}.{suffix}" for suffix in WRITERS)
-    turns = parse_turns(recording.reference)[0]
+    turns = recording.turns
     for suffix in ("txt", "srt", "vtt", "tsv"):
         assert (tmp_path / f"{stem}.{suffix}").read_text(encoding="utf-8").count("[spk_") >= len(turns)
     assert (tmp_path / f"{stem}.rttm").read_text().count("SPEAKER ") == len(turns)
@@ -173,9 +173,7 @@ def test_times_are_measured_where_they_are_asked_for():
     done = tiny("diarize", recording.path, "--align", "-f", "json")
     assert done.returncode == 0, done.stderr
     transcript = Transcript.from_dict(json.loads(done.stdout))
-    assert [(turn.speaker, turn.text) for turn in transcript.turns] == [
-        (turn.speaker, turn.text) for turn in parse_turns(recording.reference)[0]
-    ]
+    assert who_said_what(transcript.turns) == who_said_what(recording.turns)
     assert {turn.timing for turn in transcript.turns} == {"aligned"}
     starts = [turn.start_seconds for turn in transcript.turns]
     assert starts == sorted(set(starts))

@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from conftest import EXAMPLES, recordings_in
+from conftest import example
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +14,7 @@ from speech.audio import SAMPLE_RATE, load_audio
 from speech.voice_activity import Span, find_speech, speech_probabilities
 from speech.windows import Piece, Window, cut_channels, cut_windows, halves, pack_pieces
 
-CALL = load_audio(next(r.path for r in recordings_in(EXAMPLES) if r.direction == "diarize"))
+CALL = load_audio(example("call_appointment").path)
 """Speech nearly from start to end."""
 
 
