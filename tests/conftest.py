@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hostile_files import HostileFile, hostile_files
 
 from benchmarks.served import ROOT, served
 from speech.transcript import Turn, join_texts, parse_turns
@@ -83,6 +84,12 @@ def server() -> Iterator[str]:
     """The address of the page on the tiny checkpoint."""
     with served() as (_, address):
         yield address
+
+
+@pytest.fixture(scope="session")
+def hostile(tmp_path_factory) -> list[HostileFile]:
+    """Whatever a stranger may hand in; who tests with them leaves them as they are."""
+    return hostile_files(tmp_path_factory.mktemp("hostile"))
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import pytest
 from conftest import one_recording
 from gradio_client import Client
 from gradio_client.exceptions import AppError
-from hostile_files import EITHER, SOUND, hostile_files
+from hostile_files import EITHER, SOUND
 from visits import open_tab, run_button, upload_several, visit, words
 
 from benchmarks.load import request
@@ -22,10 +22,10 @@ LONGER_LIMIT = ("hour", "hours", "claims years")
 
 
 @pytest.fixture(scope="module")
-def spread(tmp_path_factory):
+def spread(hostile):
     """Some of every kind that can be uploaded: from the first of a group to its last."""
     groups: dict[str, list] = {}
-    for file in hostile_files(tmp_path_factory.mktemp("hostile")):
+    for file in hostile:
         uploads = os.path.isfile(file.path) and not file.path.name.startswith(LONGER_LIMIT)
         if uploads and file.path.stat().st_size < 2_000_000:
             groups.setdefault(file.path.parent.name, []).append(file)

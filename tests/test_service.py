@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -39,6 +37,7 @@ class Controlled:
         return self.submit(path).result(timeout=PATIENCE_SECONDS)["text"]
 
     def hold(self) -> None:
+        (self.folder / "waiting").unlink(missing_ok=True)  # of a test before
         (self.folder / "hold").touch()
 
     def release(self) -> None:
@@ -54,18 +53,12 @@ class Controlled:
         return [line for line in lines if line["event"] == "job"]
 
 
-@contextlib.contextmanager
-def controlled(folder: Path) -> Iterator[Controlled]:
-    """A page while the context lasts."""
-    with served(log=folder / "log", program=("tests/controlled_page.py", str(folder))) as (process, address):
-        yield Controlled(folder, process, address)
-
-
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     """One that goes on through the tests of this file."""
-    with controlled(tmp_path_factory.mktemp("page")) as page:
-        yield page
+    folder = tmp_path_factory.mktemp("page")
+    with served(log=folder / "log", program=("tests/controlled_page.py", str(folder))) as (process, address):
+        yield Controlled(folder, process, address)
 
 
 def test_a_load_balancer_is_told_that_it_answers(page):
@@ -173,21 +166,21 @@ def test_the_log_says_how_jobs_ended_and_not_what_was_said(page, tmp_path):
     assert [secret for secret in secrets if secret in shown] == []
 
 
-def test_a_stop_finishes_the_job_in_hand(tmp_path):
-    with controlled(tmp_path) as page:
-        page.hold()
-        job = page.submit()
-        until((page.folder / "waiting").exists)
-        upload = f"{page.address}/gradio_api/upload"
-        (path,) = httpx.post(upload, files={"files": ("b.wav", b"another of its own")}).json()
-        page.process.send_signal(signal.SIGTERM)
-        until(lambda: page.health() == (503, "stopping"))
-        with pytest.raises(AppError, match="The server is being stopped and takes no new recordings: try again"):
-            Client(page.address, verbose=False).predict(**request("pt", GOOD.path))
-        assert not job.done()
-        page.release()
-        assert job.result(timeout=PATIENCE_SECONDS)["text"] == GOOD.reference
-        assert page.process.wait(timeout=PATIENCE_SECONDS) == 0
-        assert page.lines()[-1]["ended"] == "done"
-        assert '"event": "stopped", "unfinished": 0' in page.log.read_text()
-        assert not Path(path).exists()
+def test_a_stop_finishes_the_job_in_hand(page):
+    """The last of these tests: the page of this file ends here."""
+    page.hold()
+    job = page.submit()
+    until((page.folder / "waiting").exists)
+    upload = f"{page.address}/gradio_api/upload"
+    (path,) = httpx.post(upload, files={"files": ("b.wav", b"another of its own")}).json()
+    page.process.send_signal(signal.SIGTERM)
+    until(lambda: page.health() == (503, "stopping"))
+    with pytest.raises(AppError, match="The server is being stopped and takes no new recordings: try again"):
+        Client(page.address, verbose=False).predict(**request("pt", GOOD.path))
+    assert not job.done()
+    page.release()
+    assert job.result(timeout=PATIENCE_SECONDS)["text"] == GOOD.reference
+    assert page.process.wait(timeout=PATIENCE_SECONDS) == 0
+    assert page.lines()[-1]["ended"] == "done"
+    assert '"event": "stopped", "unfinished": 0' in page.log.read_text()
+    assert not Path(path).exists()
