@@ -79,6 +79,12 @@ def until(happened: Callable[[], object]) -> None:
         time.sleep(0.02)
 
 
+def jobs_in(log: Path) -> list[dict]:
+    """What a page's log says of jobs that have ended."""
+    lines = [json.loads(line) for line in log.read_text().splitlines() if line.startswith('{"time"')]
+    return [line for line in lines if line["event"] == "job"]
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
     """The address of the page on the tiny checkpoint."""

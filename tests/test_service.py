@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 from pathlib import Path
 
 import httpx
 import pytest
-from conftest import PATIENCE_SECONDS, one_recording, until
+from conftest import PATIENCE_SECONDS, jobs_in, one_recording, until
 from controlled_page import FAULTS
 from gradio_client import Client
 from gradio_client.exceptions import AppError
@@ -49,8 +48,7 @@ class Controlled:
 
     def lines(self) -> list[dict]:
         """What the log says of jobs."""
-        lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith('{"time"')]
-        return [line for line in lines if line["event"] == "job"]
+        return jobs_in(self.log)
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,11 @@ import signal
 import numpy as np
 import pytest
 import soundfile
-from conftest import one_recording, until
+from conftest import ROOT, jobs_in, one_recording, until
 from gradio_client import Client
 from gradio_client.exceptions import AppError
-from visits import open_tab, run_button, upload, visit
+from safetensors import safe_open
+from visits import open_tab, run_button, upload_several, visit
 
 from benchmarks.load import request
 from benchmarks.served import served
@@ -27,14 +28,14 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(folder):
-    with served(program=("tests/zero_gpu_page.py", str(folder))) as (_, address):
+    with served(log=folder / "log", program=("tests/zero_gpu_page.py", str(folder))) as (_, address):
         yield address
 
 
 @pytest.fixture(scope="module")
 def long_recording(tmp_path_factory):
     path = tmp_path_factory.mktemp("long") / "talk.flac"
-    soundfile.write(path, np.tile(load_audio(one_recording("pt").path), 100), 16000)
+    soundfile.write(path, np.tile(load_audio(one_recording("pt").path), 200), 16000)
     return path
 
 
@@ -51,9 +52,23 @@ def answers(server: str, direction: str = "pt") -> bool:
     return transcript["text"] == recording.text
 
 
-IN_THE_MIDDLE_OF_A_SENTENCE = """() =>
-    [...document.querySelectorAll(".draft p")].some(({ textContent }) => /[^.!?]$/.test(textContent))"""
-"""As a text ends only while it is written."""
+def weights_in(folder) -> int:
+    with safe_open(folder / "model.safetensors", "pt") as weights:
+        return len(weights.keys())
+
+
+def test_a_worker_is_handed_what_was_placed_when_the_page_started(server, folder):
+    assert answers(server)
+    placed = int((folder / "unpacked").read_text())
+    assert placed >= sum(weights_in(ROOT / "assets" / name) for name in ("tiny", "tiny_aligner"))
+
+
+A_DRAFT_GROWS = """() => {
+    const before = window.drafted ?? [];
+    window.drafted = [...document.querySelectorAll(".draft p")].map((paragraph) => paragraph.textContent);
+    return before.length && before.length === window.drafted.length && before.join() !== window.drafted.join();
+}"""
+"""Other windows are more or fewer at once than those before them."""
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
@@ -67,13 +82,17 @@ def test_a_worker_answers_and_no_more_is_asked_for_than_the_clip_needs(server, f
 
 
 def test_a_text_is_seen_while_a_worker_writes_it_and_stop_gives_the_gpu_back(server, folder, browser, long_recording):
+    before = len(jobs_in(folder / "log"))
     with visit(browser, server) as page:
         panel = open_tab(page, "pt")
-        upload(panel, long_recording)
+        upload_several(panel, [long_recording])
         run_button(panel, "pt").click()
-        page.wait_for_function(IN_THE_MIDDLE_OF_A_SENTENCE)
+        page.wait_for_function(A_DRAFT_GROWS)
         panel.get_by_role("button", name="Stop", exact=True).click()
         run_button(panel, "pt").wait_for()
+        # While the page is open: who closes it is taken to have gone, and is stopped as well.
+        until(lambda: len(jobs_in(folder / "log")) > before)
+        assert jobs_in(folder / "log")[-1]["ended"] == "stopped"
     until(lambda: len(asked(folder, "/schedule")) == len(asked(folder, "/release")))
     assert answers(server)
 
