@@ -8,13 +8,10 @@ up, lost or wrong one is an error. At the end more ask than may wait. All of it 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import re
 import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -27,7 +24,9 @@ from pathlib import Path
 import httpx
 from gradio_client import Client, handle_file
 
-ROOT = Path(__file__).parent.parent
+from benchmarks.served import ROOT, served
+from speech.transcript import join_texts, parse_turns
+
 FOLDERS = (ROOT / "tests" / "recordings", ROOT / "examples")
 ENDPOINTS = {"diarize": "/diarize", "pt": "/transcribe_portuguese", "en2ja": "/translate", "ja2en": "/translate"}
 CLIENTS, ROUNDS = 50, 10
@@ -40,7 +39,6 @@ CANCELLING, VANISHING = 7, 9
 LOOK_SECONDS = 0.05
 """How often a client asks where it stands, and how often memory is read."""
 PATIENCE_SECONDS = 600
-TAGS = re.compile(r" ?<\|spk_\d\|> ")
 
 
 @dataclass(frozen=True)
@@ -50,12 +48,6 @@ class Question:
     path: Path
     direction: str
     text: str
-
-    @property
-    def arguments(self) -> dict:
-        """Of its endpoint."""
-        direction = {"direction": self.direction} if ENDPOINTS[self.direction] == "/translate" else {}
-        return {"audio": handle_file(self.path), **direction}
 
     @property
     def endpoint(self) -> str:
@@ -121,23 +113,10 @@ def mebibytes(count: int) -> str:
     return f"{count / 2**20:,.0f} MiB"
 
 
-@contextlib.contextmanager
-def served(checkpoint: str) -> Iterator[tuple[int, str]]:
-    """The page in a process of its own: its id and its address."""
-    with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder) / "log"
-        command = [sys.executable, "-u", "app.py", "--checkpoint", checkpoint]
-        with log.open("wb") as output:
-            process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=ROOT)
-        try:
-            while not (found := re.search(r"http://\S+:\d+", log.read_text())):
-                if process.poll() is not None:
-                    raise RuntimeError(f"app.py ended: {log.read_text()}")
-                time.sleep(LOOK_SECONDS)
-            yield process.pid, found.group()
-        finally:
-            process.terminate()
-            process.wait()
+def request(direction: str, path: Path | None) -> dict:
+    """The arguments of `Client.predict` and `Client.submit` that ask for a recording, None for none."""
+    options = {"direction": direction} if ENDPOINTS[direction] == "/translate" else {}
+    return {"audio": handle_file(path) if path else None, "api_name": ENDPOINTS[direction], **options}
 
 
 def questions(folder: Path, count: int) -> list[Question]:
@@ -145,7 +124,8 @@ def questions(folder: Path, count: int) -> list[Question]:
     known = []
     for source in FOLDERS:
         for name, entry in json.loads((source / "references.json").read_text(encoding="utf-8")).items():
-            known.append((source / name, entry["direction"], TAGS.sub("", entry["reference"])))
+            text = join_texts(turn.text for turn in parse_turns(entry["reference"])[0])
+            known.append((source / name, entry["direction"], text))
     made = []
     for number in range(count):
         path, direction, text = known[number * 7 % len(known)]  # 7 and their number have no common divisor
@@ -156,7 +136,7 @@ def questions(folder: Path, count: int) -> list[Question]:
 def ask(client: Client, question: Question, report: Report) -> None:
     """One visitor who waits for the answer, and looks where it stands meanwhile."""
     clock = time.monotonic()
-    job = client.submit(**question.arguments, api_name=question.endpoint)
+    job = client.submit(**request(question.direction, question.path))
     while not job.done():
         if (rank := job.status().rank) is not None:
             report.ranks.append(rank)
@@ -223,7 +203,7 @@ def flood(address: str, question: Question, report: Report) -> None:
 def load(clients: int = CLIENTS, rounds: int = ROUNDS, alone: int = ALONE) -> Report:
     """Start the page, ask it, and stop it."""
     report = Report()
-    with tempfile.TemporaryDirectory() as folder, served("tiny") as (process, address):
+    with tempfile.TemporaryDirectory() as folder, served() as (process, address):
         asked = questions(Path(folder), clients)
         visitors = [Client(address, verbose=False) for _ in asked]
         warm = Report()
@@ -240,9 +220,9 @@ def load(clients: int = CLIENTS, rounds: int = ROUNDS, alone: int = ALONE) -> Re
                 for visited in [pool.submit(visit, n, *who, report, start) for n, who in enumerate(people)]:
                     visited.result()
             wait_for_silence(address)
-            report.memory.append(memory_of(process, "VmRSS"))
+            report.memory.append(memory_of(process.pid, "VmRSS"))
         flood(address, next(question for question in asked if question.direction == "pt"), report)
-        report.peak = memory_of(process, "VmHWM")
+        report.peak = memory_of(process.pid, "VmHWM")
     return report
 
 

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
-import socket
-import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hostile_files import HostileFile, hostile_files
 
-ROOT = Path(__file__).parent.parent
+from benchmarks.served import ROOT, served
+from speech.transcript import Turn, join_texts, parse_turns
+
 RECORDINGS = ROOT / "tests" / "recordings"
 EXAMPLES = ROOT / "examples"
+PATIENCE_SECONDS = 120
+"""For what a broken program would never do; a limit, not a measurement."""
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -34,14 +34,36 @@ class Recording:
     reference: str  # with speaker tags in calls
     said: str = ""  # the words in their own language, except in calls
 
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        """Of the reference: one a speaker's turn in calls, else one."""
+        return parse_turns(self.reference)[0]
 
-def recordings_in(folder: Path) -> list[Recording]:
+    @property
+    def text(self) -> str:
+        """The words of the reference."""
+        return join_texts(turn.text for turn in self.turns)
+
+
+def who_said_what(turns: Iterable[Turn]) -> list[tuple[str | None, str]]:
+    """Speaker and text of each."""
+    return [(turn.speaker, turn.text) for turn in turns]
+
+
+def recordings_in(folder: Path, direction: str | None = None) -> list[Recording]:
+    """All of a folder, or those of one direction."""
     references = json.loads((folder / "references.json").read_text(encoding="utf-8"))
-    return [Recording(folder / name, **entry) for name, entry in references.items()]
+    found = [Recording(folder / name, **entry) for name, entry in references.items()]
+    return [recording for recording in found if direction in (None, recording.direction)]
 
 
 def one_recording(direction: str) -> Recording:
-    return next(recording for recording in recordings_in(RECORDINGS) if recording.direction == direction)
+    return recordings_in(RECORDINGS, direction)[0]
+
+
+def example(stem: str) -> Recording:
+    """One of those that the page offers."""
+    return next(recording for recording in recordings_in(EXAMPLES) if recording.path.stem == stem)
 
 
 def microphone_recording() -> Recording:
@@ -49,37 +71,31 @@ def microphone_recording() -> Recording:
     return next(recording for recording in recordings_in(RECORDINGS) if recording.path.stem == "pt_3")
 
 
-def start_server(
-    *options: str, log: Path | None = None, program: Sequence[str] = ("app.py",)
-) -> tuple[subprocess.Popen, str]:
-    """Start app.py as a user does and wait for the address that it prints.
-
-    log: a new file for what it prints, on both outputs. program: another one that serves the page.
-    """
-    command = [sys.executable, "-u", *program, "--checkpoint", "tiny", "--port", str(free_port()), *options]
-    with open(log, "w+b") if log else tempfile.TemporaryFile() as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=ROOT)
-        while process.poll() is None:
-            if address := re.search(rb"local URL: +(http://\S+:\d+)", os.pread(output.fileno(), 1 << 16, 0)):
-                return process, address[1].decode()
-            time.sleep(0.1)
-        said = os.pread(output.fileno(), 1 << 16, 0).decode()
-        raise AssertionError(f"app.py ended before it served anything:\n{said}")
+def until(happened: Callable[[], object]) -> None:
+    """Wait until something is true."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not happened():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.02)
 
 
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return listening.getsockname()[1]
+def jobs_in(log: Path) -> list[dict]:
+    """What a page's log says of jobs that have ended."""
+    lines = [json.loads(line) for line in log.read_text().splitlines() if line.startswith('{"time"')]
+    return [line for line in lines if line["event"] == "job"]
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
     """The address of the page on the tiny checkpoint."""
-    process, address = start_server()
-    yield address
-    process.terminate()
-    process.wait(timeout=120)
+    with served() as (_, address):
+        yield address
+
+
+@pytest.fixture(scope="session")
+def hostile(tmp_path_factory) -> list[HostileFile]:
+    """Whatever a stranger may hand in; who tests with them leaves them as they are."""
+    return hostile_files(tmp_path_factory.mktemp("hostile"))
 
 
 @pytest.fixture(scope="session")

@@ -8,43 +8,34 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from conftest import EXAMPLES, ROOT, start_server
+from conftest import EXAMPLES, ROOT
 from playwright.sync_api import sync_playwright
+from visits import choose_option, open_tab, run_to_the_end, upload, visit
+
+from benchmarks.served import served
 
 PICTURES = {
-    "page-diarize.png": ("Diarized Japanese", "Transcribe", "call_appointment.flac"),
-    "page-translate.png": ("English ↔ Japanese", "Translate", "english_travel.flac"),
-    "page-portuguese.png": ("Portuguese", "Transcribe", "portuguese_daily.flac"),
+    "page-diarize.png": ("diarize", "call_appointment.flac"),
+    "page-translate.png": ("en2ja", "english_travel.flac"),
+    "page-portuguese.png": ("pt", "portuguese_daily.flac"),
 }
 
 
 def main() -> int:
     """Run an example on each tab and take its picture."""
-    process, address = start_server("--port", "7898")
-    try:
-        with sync_playwright() as playwright:
-            chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-            for picture, (tab, button, example) in PICTURES.items():
-                page = chromium.new_page(viewport={"width": 1280, "height": 860})
-                page.set_default_timeout(120_000)
-                page.goto(address)
-                page.get_by_role("tab", name=tab).click()
-                panel = page.locator("[role=tabpanel]:visible")
-                panel.locator("input[type=file]").set_input_files(EXAMPLES / example)
-                panel.locator("[data-testid*=waveform]").first.wait_for()
-                if button == "Translate":
-                    panel.get_by_role("button", name="Options").click()
-                    panel.get_by_label("Show what was said").check()
-                panel.get_by_role("button", name=button, exact=True).click()
-                panel.locator(".turn").first.wait_for()
-                panel.get_by_role("button", name=button, exact=True).wait_for()
+    with served() as (_, address), sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        for picture, (direction, example) in PICTURES.items():
+            with visit(chromium, address, viewport={"width": 1280, "height": 860}) as page:
+                panel = open_tab(page, direction)
+                upload(panel, EXAMPLES / example)
+                if direction == "en2ja":
+                    choose_option(panel, "Show what was said")
+                run_to_the_end(panel, direction)
                 page.mouse.move(0, 0)
                 page.wait_for_timeout(1500)  # the waveform is drawn in steps
                 page.screenshot(path=ROOT / "assets" / picture)
-            chromium.close()
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
+        chromium.close()
     return 0
 
 

@@ -11,13 +11,12 @@ import httpx
 import numpy as np
 import pytest
 import soundfile
-from conftest import one_recording
-from gradio_client import Client, handle_file
+from conftest import one_recording, who_said_what
+from gradio_client import Client
 from gradio_client.exceptions import AppError
 
-from speech.transcript import Transcript, parse_turns
-
-ENDPOINTS = {"diarize": "/diarize", "en2ja": "/translate", "ja2en": "/translate", "pt": "/transcribe_portuguese"}
+from benchmarks.load import ENDPOINTS, request
+from speech.transcript import Transcript
 
 
 @pytest.fixture(scope="module")
@@ -25,23 +24,14 @@ def client(server):
     return Client(server, verbose=False)
 
 
-def call(client: Client, direction: str, path) -> dict:
-    arguments = {"audio": handle_file(path) if path else None}
-    if ENDPOINTS[direction] == "/translate":
-        arguments["direction"] = direction
-    return client.predict(**arguments, api_name=ENDPOINTS[direction])
-
-
 @pytest.mark.parametrize("direction", ENDPOINTS)
 def test_an_endpoint_returns_the_transcript(client, direction):
     recording = one_recording(direction)
-    transcript = Transcript.from_dict(call(client, direction, recording.path))
+    transcript = Transcript.from_dict(client.predict(**request(direction, recording.path)))
     assert transcript.raw_text == recording.reference
     assert (transcript.direction, transcript.checkpoint) == (direction, "tiny")
     assert transcript.audio == recording.path.name
-    if direction == "diarize":
-        said = parse_turns(recording.reference)[0]
-        assert [(turn.speaker, turn.text) for turn in transcript.turns] == [(t.speaker, t.text) for t in said]
+    assert who_said_what(transcript.turns) == who_said_what(recording.turns)
 
 
 def test_only_the_three_endpoints_are_shown(client):
@@ -66,23 +56,22 @@ def test_a_bad_recording_is_one_sentence_and_the_server_goes_on(client, tmp_path
     elif content is not None:
         soundfile.write(path, content, 16000)
     with pytest.raises(AppError) as caught:
-        call(client, "pt", path)
+        client.predict(**request("pt", path))
     assert complaint in str(caught.value)
     good = one_recording("pt")
-    assert call(client, "pt", good.path)["text"] == good.reference
+    assert client.predict(**request("pt", good.path))["text"] == good.reference
 
 
 def test_a_recording_past_the_limit_is_refused_by_its_header(client, tmp_path):
     path = tmp_path / "clip.flac"
     soundfile.write(path, np.zeros(5 * 3600, np.float32), 1)  # five hours at one sample a second
     with pytest.raises(AppError, match=r"clip.flac is 5 h long; the limit is 4 h: cut it into shorter recordings"):
-        call(client, "pt", path)
+        client.predict(**request("pt", path))
 
 
 def test_words_have_times_where_they_are_asked_for(client):
     recording = one_recording("pt")
-    path = handle_file(recording.path)
-    transcript = client.predict(audio=path, align=True, api_name="/transcribe_portuguese")
+    transcript = client.predict(**request("pt", recording.path), align=True)
     assert transcript["text"] == recording.reference
     (turn,) = transcript["turns"]
     assert turn["timing"] == "aligned"
@@ -91,21 +80,19 @@ def test_words_have_times_where_they_are_asked_for(client):
 
 def test_what_was_said_comes_with_a_translation_where_it_is_asked_for(client):
     recording = one_recording("ja2en")
-    transcript = client.predict(
-        audio=handle_file(recording.path), direction="ja2en", source=True, api_name="/translate"
-    )
+    transcript = client.predict(**request("ja2en", recording.path), source=True)
     assert [(turn["text"], turn["source"]) for turn in transcript["turns"]] == [(recording.reference, recording.said)]
 
 
 def test_a_direction_that_does_not_exist_is_refused(client):
     recording = one_recording("en2ja")
     with pytest.raises((AppError, ValueError), match="fr"):
-        client.predict(audio=handle_file(recording.path), direction="fr", api_name="/translate")
+        client.predict(**request("en2ja", recording.path) | {"direction": "fr"})
 
 
 def test_another_tabs_direction_is_refused(client):
     with pytest.raises((AppError, ValueError), match="pt"):
-        client.predict(audio=handle_file(one_recording("pt").path), direction="pt", api_name="/translate")
+        client.predict(**request("en2ja", one_recording("pt").path) | {"direction": "pt"})
 
 
 @pytest.mark.parametrize("path", ["/etc/hostname", "http://127.0.0.1:9/a.wav", "file:///etc/hostname"])

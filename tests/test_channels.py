@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import EXAMPLES, recordings_in
+from conftest import example
 
 from speech.audio import load_audio
 from speech.channels import has_one_speaker_a_channel, split_or_mix
 from speech.errors import AudioError
 
-CALL = load_audio(next(r.path for r in recordings_in(EXAMPLES) if r.direction == "diarize"))
+CALL = load_audio(example("call_appointment").path)
 QUIET = np.random.default_rng(0).normal(0, 1e-4, len(CALL)).astype(np.float32)
 LEFT, RIGHT = np.concatenate([CALL, QUIET, CALL]), np.concatenate([QUIET, CALL, QUIET])
 

@@ -6,33 +6,54 @@ import json
 import os
 import subprocess
 import sys
+from subprocess import CompletedProcess
 
 import numpy as np
 import pytest
 import soundfile
-from conftest import ROOT, one_recording
+from conftest import ROOT, one_recording, who_said_what
 
+import inference
 from inference import DIRECTIONS
 from speech.formats import WRITERS, write_txt
-from speech.transcript import Transcript, parse_turns
+from speech.transcript import Transcript
 
 
-def run(*arguments: object, cwd=ROOT) -> subprocess.CompletedProcess:
-    command = [sys.executable, str(ROOT / "inference.py"), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env={**os.environ, "PYTHONUTF8": "1"})
+@pytest.fixture
+def run(capfd):
+    """The command line without the start of a process, which takes longer than all the rest."""
+
+    def run(*arguments: object) -> CompletedProcess:
+        words = list(map(str, arguments))
+        try:
+            code = inference.main(words)
+        except SystemExit as ended:  # wrong usage
+            code = ended.code
+        return CompletedProcess(words, code, *capfd.readouterr())
+
+    return run
 
 
-def tiny(direction: str, *arguments: object, **options) -> subprocess.CompletedProcess:
-    return run(*arguments, "--direction", direction, "--checkpoint", "tiny", **options)
+@pytest.fixture
+def tiny(run):
+    return lambda direction, *arguments: run(*arguments, "--direction", direction, "--checkpoint", "tiny")
+
+
+def test_a_process_prints_and_exits_as_is_seen_here(tiny, tmp_path):
+    here = tiny("diarize", one_recording("diarize").path, tmp_path / "nowhere.mp3")
+    command, environment = [sys.executable, ROOT / "inference.py", *here.args], os.environ | {"PYTHONUTF8": "1"}
+    process = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert (process.returncode, process.stdout, process.stderr) == (1, here.stdout, here.stderr)
+    assert here.returncode == 1
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
-def test_the_text_is_all_that_stands_on_stdout(direction):
+def test_the_text_is_all_that_stands_on_stdout(tiny, direction):
     recording = one_recording(direction)
     done = tiny(direction, recording.path)
     assert done.returncode == 0, done.stderr
     if direction == "diarize":
-        lines = [f"[{turn.speaker}]: {turn.text}" for turn in parse_turns(recording.reference)[0]]
+        lines = [f"[{turn.speaker}]: {turn.text}" for turn in recording.turns]
         assert done.stdout.splitlines() == lines
     else:
         assert done.stdout == recording.reference + "\n"
@@ -40,7 +61,7 @@ def test_the_text_is_all_that_stands_on_stdout(direction):
     assert "Traceback" not in done.stderr
 
 
-def test_json_is_the_transcript():
+def test_json_is_the_transcript(tiny):
     recording = one_recording("diarize")
     done = tiny("diarize", recording.path, "-f", "json")
     transcript = Transcript.from_dict(json.loads(done.stdout))
@@ -48,7 +69,7 @@ def test_json_is_the_transcript():
     assert transcript.audio == recording.path.name
 
 
-def test_a_bad_file_does_not_stop_the_good_ones(tmp_path):
+def test_a_bad_file_does_not_stop_the_good_ones(tiny, tmp_path):
     good, bad = one_recording("pt"), tmp_path / "notes.wav"
     bad.write_text("this is no sound")
     done = tiny("pt", bad, good.path, tmp_path / "nowhere.mp3", "--output-dir", tmp_path / "out", "-f", "txt")
@@ -61,7 +82,7 @@ def test_a_bad_file_does_not_stop_the_good_ones(tmp_path):
     assert (tmp_path / "out" / f"{good.path.stem}.txt").read_text(encoding="utf-8") == good.reference + "\n"
 
 
-def test_several_texts_are_told_apart_on_stdout():
+def test_several_texts_are_told_apart_on_stdout(tiny):
     first, second = (one_recording(direction).path for direction in ("en2ja", "pt"))
     done = tiny("en2ja", first, second)
     assert [line for line in done.stdout.splitlines() if line.startswith("==> ")] == [
@@ -70,11 +91,11 @@ def test_several_texts_are_told_apart_on_stdout():
     ]
 
 
-def test_json_files_hold_what_txt_files_hold(tmp_path):
+def test_json_files_hold_what_txt_files_hold(tiny, tmp_path):
     recording = one_recording("diarize")
     assert tiny("diarize", recording.path, "--output_dir", tmp_path, "--output_format", "json").returncode == 0
     written = json.loads((tmp_path / f"{recording.path.stem}.json").read_text(encoding="utf-8"))
-    assert write_txt(Transcript.from_dict(written)).count("[spk_") == len(parse_turns(recording.reference)[0])
+    assert write_txt(Transcript.from_dict(written)).count("[spk_") == len(recording.turns)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +108,7 @@ def test_json_files_hold_what_txt_files_hold(tmp_path):
     ],
     ids=["empty", "text", "silence", "short"],
 )
-def test_a_bad_recording_is_one_sentence_and_exit_code_1(tmp_path, content, complaint):
+def test_a_bad_recording_is_one_sentence_and_exit_code_1(tiny, tmp_path, content, complaint):
     path = tmp_path / "clip.wav"
     if isinstance(content, bytes):
         path.write_bytes(content)
@@ -98,7 +119,7 @@ def test_a_bad_recording_is_one_sentence_and_exit_code_1(tmp_path, content, comp
     assert f"error: {complaint}" in done.stderr.splitlines()[-1]
 
 
-def test_a_checkpoint_folder_that_is_not_one_is_one_sentence(tmp_path):
+def test_a_checkpoint_folder_that_is_not_one_is_one_sentence(run, tmp_path):
     done = run(one_recording("pt").path, "--direction", "pt", "--checkpoint", tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.splitlines() == [
@@ -116,31 +137,26 @@ def test_a_checkpoint_folder_that_is_not_one_is_one_sentence(tmp_path):
         (["x/a.wav", "y/a.mp3", "--direction", "pt", "-o", "out"], "would both be written to a.txt"),
     ],
 )
-def test_wrong_usage_is_exit_code_2(arguments, complaint):
+def test_wrong_usage_is_exit_code_2(run, arguments, complaint):
     done = run(*arguments)
     assert done.returncode == 2
     assert complaint in done.stderr
 
 
-def test_an_incomplete_result_is_exit_code_3(monkeypatch, capsys):
-    import inference
-
+def test_an_incomplete_result_is_exit_code_3(tiny, monkeypatch):
     monkeypatch.setattr("speech.decoding.token_budget", lambda seconds: 3)
     recording = one_recording("pt")
-    code = inference.main([str(recording.path), "--direction", "pt", "--checkpoint", "tiny"])
-    captured = capsys.readouterr()
-    assert code == 3
+    done = tiny("pt", recording.path)
+    assert done.returncode == 3
     warnings = [
-        line for line in captured.err.splitlines() if line.startswith(f"warning: {recording.path.name}: 0:00 to")
+        line for line in done.stderr.splitlines() if line.startswith(f"warning: {recording.path.name}: 0:00 to")
     ]
     assert len(warnings) == 1 and "the model did not come to an end" in warnings[0]
-    assert recording.reference.startswith(captured.out.strip()) and captured.out.strip()
+    assert recording.reference.startswith(done.stdout.strip()) and done.stdout.strip()
 
 
 @pytest.mark.parametrize("drafted", [True, False])
-def test_an_interrupt_is_exit_code_130_and_keeps_what_is_done(monkeypatch, tmp_path, drafted):
-    import inference
-
+def test_an_interrupt_is_exit_code_130_and_keeps_what_is_done(tiny, monkeypatch, tmp_path, drafted):
     stream = inference.stream_transcript
 
     def interrupted(*arguments, **options):
@@ -149,69 +165,66 @@ def test_an_interrupt_is_exit_code_130_and_keeps_what_is_done(monkeypatch, tmp_p
 
     monkeypatch.setattr("command_line.job.stream_transcript", interrupted)
     recording = one_recording("pt")
-    code = inference.main([str(recording.path), "--direction", "pt", "--checkpoint", "tiny", "-o", str(tmp_path)])
-    assert code == 130
+    assert tiny("pt", recording.path, "-o", tmp_path).returncode == 130
     written = [file.read_text(encoding="utf-8") for file in tmp_path.glob("*.txt")]
     assert written == ([] if drafted else [recording.reference + "\n"])
 
 
-def test_every_format_in_one_call(tmp_path):
+def test_every_format_in_one_call(tiny, tmp_path):
     recording = one_recording("diarize")
     done = tiny("diarize", recording.path, "-f", "all", "-o", tmp_path)
     assert done.returncode == 0, done.stderr
     stem = recording.path.stem
     assert sorted(file.name for file in tmp_path.iterdir()) == sorted(f"{stem}.{suffix}" for suffix in WRITERS)
-    turns = parse_turns(recording.reference)[0]
+    turns = recording.turns
     for suffix in ("txt", "srt", "vtt", "tsv"):
         assert (tmp_path / f"{stem}.{suffix}").read_text(encoding="utf-8").count("[spk_") >= len(turns)
     assert (tmp_path / f"{stem}.rttm").read_text().count("SPEAKER ") == len(turns)
     assert "times inside a window are estimated" in done.stderr
 
 
-def test_times_are_measured_where_they_are_asked_for():
+def test_times_are_measured_where_they_are_asked_for(tiny):
     recording = one_recording("diarize")
     done = tiny("diarize", recording.path, "--align", "-f", "json")
     assert done.returncode == 0, done.stderr
     transcript = Transcript.from_dict(json.loads(done.stdout))
-    assert [(turn.speaker, turn.text) for turn in transcript.turns] == [
-        (turn.speaker, turn.text) for turn in parse_turns(recording.reference)[0]
-    ]
+    assert who_said_what(transcript.turns) == who_said_what(recording.turns)
     assert {turn.timing for turn in transcript.turns} == {"aligned"}
     starts = [turn.start_seconds for turn in transcript.turns]
     assert starts == sorted(set(starts))
 
 
-def test_what_was_said_stands_below_its_translation():
+def test_what_was_said_stands_below_its_translation(tiny):
     recording = one_recording("en2ja")
     done = tiny("en2ja", recording.path, "--source", "-f", "srt")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[2:4] == [recording.reference, recording.said]
 
 
-def test_what_was_said_is_no_use_beside_itself():
+def test_what_was_said_is_no_use_beside_itself(tiny):
     done = tiny("pt", one_recording("pt").path, "--source", "-f", "srt")
     assert done.returncode == 2 and done.stdout == ""
     assert "error: pt writes what was said: a source is shown beside translations only" in done.stderr
 
 
-def test_translations_cannot_be_aligned():
+def test_translations_cannot_be_aligned(tiny):
     done = tiny("en2ja", one_recording("en2ja").path, "--align")
     assert done.returncode == 2 and done.stdout == ""
     assert "error: words can't be aligned for en2ja: the text is in another language than the speech" in done.stderr
 
 
-def test_all_formats_need_a_folder():
+def test_all_formats_need_a_folder(tiny):
     done = tiny("pt", one_recording("pt").path, "-f", "all")
     assert done.returncode == 2 and "--output_dir" in done.stderr
 
 
-def test_a_recording_past_the_limit_is_refused():
+def test_a_recording_past_the_limit_is_refused(tiny):
     done = tiny("pt", one_recording("pt").path, "--max-seconds", "1")
     assert done.returncode == 1
     assert "the limit is 1 s: cut it into shorter recordings" in done.stderr
 
 
-def test_noise_gives_an_empty_transcript_that_says_so(tmp_path):
+def test_noise_gives_an_empty_transcript_that_says_so(tiny, tmp_path):
     noise = np.random.default_rng(0).normal(0, 0.01, 5 * 16000).astype(np.float32)
     soundfile.write(tmp_path / "noise.wav", noise, 16000)
     done = tiny("pt", tmp_path / "noise.wav")
@@ -219,7 +232,7 @@ def test_noise_gives_an_empty_transcript_that_says_so(tmp_path):
     assert "warning: noise.wav: there is no speech in this recording, or the model found none" in done.stderr
 
 
-def test_what_was_done_before_the_damage_is_kept(tmp_path):
+def test_what_was_done_before_the_damage_is_kept(tiny, tmp_path):
     """More than a stretch of five minutes of it, cut off near its end."""
     recording = one_recording("pt")
     sound = np.tile(soundfile.read(recording.path, dtype="float32")[0], 200)

@@ -75,7 +75,7 @@ def test_lora_learns_on_the_decoder_alone_and_becomes_a_whole_checkpoint(prepare
 
 
 def test_the_figures_of_what_the_tiny_checkpoint_hears_rightly():
-    calls = [one for one in recordings_in(RECORDINGS) if one.direction == "diarize"][:3]
+    calls = recordings_in(RECORDINGS, "diarize")[:3]
     recordings = [Recording(load_audio(call.path), call.reference) for call in calls]
     perfect = {"clips": 3, "cer": 0.0, "right_turns": 100.0, "loops": 0, "leaks": 0}
     assert measure(TINY, recordings) == perfect

@@ -55,8 +55,7 @@ def test_doubts_stay_where_they_are_when_turns_are_cut_and_joined():
 def test_the_tiny_checkpoint_doubts_the_tokens_that_were_unlikely():
     """On clips cut off in the middle of a word, which it can only guess."""
     model = load_model("pt", checkpoint="tiny")
-    paths = [recording.path for recording in recordings_in(RECORDINGS) if recording.direction == "pt"]
-    clips = [load_audio(path) for path in paths]
+    clips = [load_audio(recording.path) for recording in recordings_in(RECORDINGS, "pt")]
     found = 0
     for decoded in model.decode([clip[: len(clip) * part // 10] for clip in clips for part in (4, 6, 8)]):
         words = decoded.ids[:-1] if decoded.ended_by == "end" else decoded.ids

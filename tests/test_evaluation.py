@@ -11,13 +11,13 @@ import threading
 from xml.etree import ElementTree
 
 import pytest
-from conftest import EXAMPLES, RECORDINGS, ROOT, recordings_in
+from conftest import EXAMPLES, RECORDINGS, ROOT, example, recordings_in
 from test_imports import HEAVY, imported_by
 
 from evaluation import cards, judge, run
 from evaluation.results import UTTERANCES, Folder
 
-PORTUGUESE = [recording for recording in recordings_in(RECORDINGS) if recording.direction == "pt"]
+PORTUGUESE = recordings_in(RECORDINGS, "pt")
 
 
 def evaluate(capsys, *options) -> tuple[int, str, str]:
@@ -95,11 +95,10 @@ def test_the_picture_names_the_figures(tmp_path, capsys):
 
 
 def test_a_call_is_measured_by_who_said_what(tmp_path, capsys):
-    (call,) = [recording for recording in recordings_in(EXAMPLES) if recording.path.stem == "call_order"]
+    call = example("call_order")
     shutil.copy(call.path, tmp_path)
-    turns = call.reference.replace(" ", "").replace("<|", "|").replace("|>", "|").split("|")[1:]
     labels = {"spk_0": "shop", "spk_1": "caller"}
-    stm = [f"call_order 1 {labels[turns[i]]} {i} {i + 1} {turns[i + 1]}\n" for i in range(0, len(turns), 2)]
+    stm = [f"call_order 1 {labels[turn.speaker]} {i} {i + 1} {turn.text}\n" for i, turn in enumerate(call.turns)]
     (tmp_path / "calls.stm").write_text("".join(stm), encoding="utf-8")
     evaluate(capsys, *options_for(tmp_path, tmp_path / "right", "diarize"))
     assert figures_of(tmp_path / "right")["cpCER"]["value"] == 0
@@ -108,7 +107,7 @@ def test_a_call_is_measured_by_who_said_what(tmp_path, capsys):
     figures = figures_of(tmp_path / "one")
     assert figures["CER"]["value"] == 0
     assert figures["speaker count errors"]["value"] == 100  # two are heard where the reference has one
-    caller = sum(len(turns[i + 1]) for i in range(0, len(turns), 2) if turns[i] == "spk_1")
+    caller = sum(len(turn.text) for turn in call.turns if turn.speaker == "spk_1")
     assert figures["cpCER"]["detail"].startswith(f"{caller} insertions, {caller} deletions, ")
 
 

@@ -20,10 +20,7 @@ from speech.directions import DIRECTIONS
 from speech.formats import write_rttm
 from speech.transcript import Transcript, Turn
 
-PORTUGUESE, ENGLISH, CALLS = (
-    [recording for recording in recordings_in(RECORDINGS) if recording.direction == direction]
-    for direction in ("pt", "en2ja", "diarize")
-)
+PORTUGUESE, ENGLISH, CALLS = (recordings_in(RECORDINGS, direction) for direction in ("pt", "en2ja", "diarize"))
 
 
 def read(location, direction, **options):

@@ -12,7 +12,7 @@ import sys
 
 import pytest
 from conftest import ROOT, one_recording
-from hostile_files import EITHER, SOUND, SUFFIXES, clip, hostile_files, mutate
+from hostile_files import EITHER, SOUND, SUFFIXES, clip, mutate
 
 from speech.audio import display_name, load_audio
 from speech.errors import AudioError
@@ -20,11 +20,6 @@ from speech.errors import AudioError
 MEBIBYTE = 1024  # KiB
 MUTATIONS = 40
 """Of each container."""
-
-
-@pytest.fixture(scope="module")
-def hostile(tmp_path_factory):
-    return hostile_files(tmp_path_factory.mktemp("hostile"))
 
 
 def test_every_file_is_sound_or_one_sentence_in_bounded_memory(hostile):

@@ -121,7 +121,7 @@ def test_the_recordings_become_their_references(tmp_path):
     """Every layout goes through the reader that evaluation has; this is that of examples."""
     for name, direction in DIRECTIONS.items():
         filtered = prepare(Source(str(RECORDINGS)), direction, tmp_path / name)
-        expected = [one.reference for one in recordings_in(RECORDINGS) if one.direction == name]
+        expected = [one.reference for one in recordings_in(RECORDINGS, name)]
         assert [one.words for one in filtered.kept] == expected
         assert {one.language for one in filtered.kept} == {direction.language}
 

@@ -7,85 +7,44 @@ import json
 import numpy as np
 import pytest
 import soundfile
-from conftest import EXAMPLES, RECORDINGS, microphone_recording, one_recording, recordings_in
+from conftest import RECORDINGS, example, microphone_recording, one_recording, recordings_in
 from playwright.sync_api import expect
+from visits import (
+    TABS,
+    choose_option,
+    open_tab,
+    run_button,
+    run_to_the_end,
+    saved,
+    shown_panel,
+    speakers,
+    transcribed,
+    upload,
+    upload_several,
+    visit,
+    words,
+)
 
 from page.view import sheet
 from speech.audio import load_audio
 from speech.formats import WRITERS
-from speech.transcript import Transcript, TranscriptWarning, Turn, parse_turns
+from speech.transcript import Transcript, TranscriptWarning, Turn
 
-SHOWN_MS = 60_000
-"""How long to wait for something to show; a limit for a broken page, not a measurement."""
-TABS = {
-    "diarize": "Diarized Japanese",
-    "en2ja": "English ↔ Japanese",
-    "ja2en": "English ↔ Japanese",
-    "pt": "Portuguese",
-}
-HINTS = {"diarize": "phone call", "en2ja": "in the other", "ja2en": "in the other", "pt": "Portuguese speech"}
-RUN = {"diarize": "Transcribe", "en2ja": "Translate", "ja2en": "Translate", "pt": "Transcribe"}
+EXAMPLES = {"diarize": "call_appointment", "en2ja": "english_travel", "pt": "portuguese_daily"}
 
 
 @pytest.fixture
 def page(browser, server):
-    context = browser.new_context(permissions=["microphone", "clipboard-read", "clipboard-write"])
-    page = context.new_page()
-    page.set_default_timeout(SHOWN_MS)
-    errors = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(server)
-    page.get_by_role("tab", name="Portuguese").wait_for()
-    yield page
-    context.close()
-    assert errors == []
+    with visit(browser, server, permissions=["microphone", "clipboard-read", "clipboard-write"]) as page:
+        yield page
 
 
-def open_tab(page, direction: str):
-    """The visible panel of a direction's tab."""
-    page.get_by_role("tab", name=TABS[direction]).click()
-    panel = page.locator("[role=tabpanel]:visible")
-    expect(panel).to_contain_text(HINTS[direction], timeout=SHOWN_MS)  # the tab before it is gone
-    if direction == "ja2en":
-        panel.get_by_label("日本語 → English").check()
-    return panel
+def call_transcribed(page):
+    return transcribed(page, "diarize", example(EXAMPLES["diarize"]).path)
 
 
-def upload(panel, path) -> None:
-    panel.locator("input[type=file]").set_input_files(path)
-    panel.get_by_label("Clear").or_(panel.get_by_label("Remove")).or_(
-        panel.locator("[data-testid*=waveform]")
-    ).first.wait_for()
-
-
-def run(panel, direction: str) -> None:
-    panel.get_by_role("button", name=RUN[direction], exact=True).click()
-    panel.locator(".turn").first.wait_for()
-
-
-def words(panel) -> list[str]:
-    panel.locator(".turn").first.wait_for()
-    return panel.locator(".turn:not([hidden]) .words").all_inner_texts()
-
-
-def speakers(panel) -> list[str]:
-    return panel.locator(".turn:not([hidden]) .speaker").all_inner_texts()
-
-
-def transcribed(page, direction: str, path=None):
-    """The panel of a direction with a recording's transcript in it, the first example's unless another is given."""
-    panel = open_tab(page, direction)
-    upload(panel, path or next(r.path for r in recordings_in(EXAMPLES) if r.direction == direction))
-    run(panel, direction)
-    expect(panel.get_by_role("button", name=RUN[direction], exact=True)).to_be_visible(timeout=SHOWN_MS)
-    return panel
-
-
-def saved(page, panel, suffix: str):
-    """What the Save button of a format gives: (name, text)."""
-    with page.expect_download() as caught:
-        panel.get_by_role("button", name=f"Save {suffix.upper()}").click()
-    return caught.value.suggested_filename, caught.value.path().read_text(encoding="utf-8")
+def saved_transcript(page, panel) -> Transcript:
+    return Transcript.from_dict(json.loads(saved(page, panel, "json")[1]))
 
 
 @pytest.mark.parametrize("direction", TABS)
@@ -93,21 +52,14 @@ def test_an_uploaded_recording_becomes_its_text(page, direction):
     recording = one_recording(direction)
     panel = open_tab(page, direction)
     upload(panel, recording.path)
-    panel.get_by_role("button", name=RUN[direction], exact=True).click()
+    run_button(panel, direction).click()
+    assert words(panel) == [turn.text for turn in recording.turns]
     if direction == "diarize":
-        turns = parse_turns(recording.reference)[0]
-        assert words(panel) == [turn.text for turn in turns]
-        assert panel.locator(".turn .speaker").all_inner_texts() == [turn.speaker for turn in turns]
-    else:
-        assert words(panel) == [recording.reference]
+        assert speakers(panel) == [turn.speaker for turn in recording.turns]
 
 
 def test_two_speakers_have_two_colours(page):
-    recording = next(r for r in recordings_in(EXAMPLES) if r.direction == "diarize")
-    panel = open_tab(page, "diarize")
-    upload(panel, recording.path)
-    panel.get_by_role("button", name="Transcribe", exact=True).click()
-    panel.locator(".turn").first.wait_for()
+    panel = call_transcribed(page)
     colours = {
         label.inner_text(): label.evaluate("element => getComputedStyle(element).color")
         for label in panel.locator(".turn .speaker").all()
@@ -116,17 +68,15 @@ def test_two_speakers_have_two_colours(page):
 
 
 def test_an_example_is_answered_at_once(page):
-    example = next(r for r in recordings_in(EXAMPLES) if r.path.stem == "portuguese_daily")
     panel = open_tab(page, "pt")
     panel.get_by_text("consulta · appointment").first.click()
-    assert words(panel) == [example.reference]
+    assert words(panel) == [example("portuguese_daily").text]
 
 
 def test_an_example_brings_its_direction_along(page):
-    example = next(r for r in recordings_in(EXAMPLES) if r.direction == "ja2en")
     panel = open_tab(page, "en2ja")
     panel.get_by_text("日本語 · 旅行").first.click()
-    assert words(panel) == [example.reference]
+    assert words(panel) == [example("japanese_travel").text]
 
 
 def test_the_microphone_is_heard(page):
@@ -142,7 +92,7 @@ def test_the_microphone_is_heard(page):
     with page.expect_response(lambda response: "/upload" in response.url and response.ok):
         panel.get_by_role("button", name="Stop").first.click()
     panel.locator("[data-testid=download-link]").wait_for()
-    panel.get_by_role("button", name="Transcribe", exact=True).click()
+    run_button(panel, "pt").click()
     (text,) = words(panel)
     pairs = zip(text.split(), recording.reference.split(), strict=True)
     assert sum(heard != said for heard, said in pairs) <= 1
@@ -150,7 +100,7 @@ def test_the_microphone_is_heard(page):
 
 def test_a_missing_recording_is_an_inline_message(page):
     panel = open_tab(page, "diarize")
-    panel.get_by_role("button", name="Transcribe", exact=True).click()
+    run_button(panel, "diarize").click()
     message = panel.get_by_role("alert")
     message.wait_for()
     assert message.inner_text() == "There is no recording yet: upload a file or record one first"
@@ -163,84 +113,66 @@ def test_an_unusable_recording_is_an_inline_message_and_a_good_one_clears_it(pag
     bad.write_text("this is no sound")
     panel.locator("input[type=file]").set_input_files(bad)
     page.wait_for_timeout(1000)  # the upload shows nothing that could be waited for
-    panel.get_by_role("button", name="Transcribe", exact=True).click()
+    run_button(panel, "pt").click()
     panel.get_by_role("alert").wait_for()
     assert panel.get_by_role("alert").inner_text().startswith("notes.wav cannot be decoded as audio or video")
     page.reload()
     panel = open_tab(page, "pt")
     upload(panel, one_recording("pt").path)
-    panel.get_by_role("button", name="Transcribe", exact=True).click()
+    run_button(panel, "pt").click()
     assert words(panel) == [one_recording("pt").reference]
     assert panel.get_by_role("alert").count() == 0
 
 
 def test_the_text_can_be_copied_and_downloaded(page):
     recording = one_recording("diarize")
-    panel = open_tab(page, "diarize")
-    upload(panel, recording.path)
-    panel.get_by_role("button", name="Transcribe", exact=True).click()
-    panel.locator(".turn").first.wait_for()
-    lines = "".join(f"[{turn.speaker}]: {turn.text}\n" for turn in parse_turns(recording.reference)[0])
+    panel = transcribed(page, "diarize", recording.path)
+    lines = "".join(f"[{turn.speaker}]: {turn.text}\n" for turn in recording.turns)
     panel.get_by_role("button", name="Copy").click()
     page.wait_for_function("async () => (await navigator.clipboard.readText()).length > 0")
     assert page.evaluate("navigator.clipboard.readText()") == lines
-    with page.expect_download() as caught:
-        panel.get_by_role("button", name="Save TXT").click()
-    assert caught.value.suggested_filename == f"{recording.path.stem}.txt"
-    assert caught.value.path().read_text(encoding="utf-8") == lines
-    with page.expect_download() as caught:
-        panel.get_by_role("button", name="Save JSON").click()
-    transcript = Transcript.from_dict(json.loads(caught.value.path().read_text(encoding="utf-8")))
-    assert transcript.raw_text == recording.reference
+    assert saved(page, panel, "txt") == (f"{recording.path.stem}.txt", lines)
+    assert saved_transcript(page, panel).raw_text == recording.reference
 
 
 def test_a_long_recording_streams_and_stop_keeps_what_is_done(page, browser, server, tmp_path):
     """Another visitor's job, started before, goes on to its end."""
-    recordings = [r for r in recordings_in(RECORDINGS) if r.direction == "pt"]
-    once = np.concatenate([load_audio(recording.path) for recording in recordings])
+    once = np.concatenate([load_audio(recording.path) for recording in recordings_in(RECORDINGS, "pt")])
     soundfile.write(tmp_path / "talk.flac", np.tile(once, 40), 16000)
     panel = open_tab(page, "pt")
-    upload(panel, tmp_path / "talk.flac")
-    other_context = browser.new_context()
-    other = other_context.new_page()
-    other.set_default_timeout(SHOWN_MS)
-    other.goto(server)
-    other_panel = open_tab(other, "pt")
+    upload_several(panel, [tmp_path / "talk.flac"])  # where no waveform is drawn, which takes long
     soundfile.write(tmp_path / "other.flac", np.tile(once, 15), 16000)
-    upload(other_panel, tmp_path / "other.flac")
-    panel.get_by_role("button", name="Transcribe", exact=True).click()
-    other_panel.get_by_role("button", name="Transcribe", exact=True).click()
-    panel.locator(".draft p").first.wait_for()
-    panel.locator(".turn").first.wait_for()
-    assert panel.locator("progress").is_visible()
-    panel.get_by_role("button", name="Stop", exact=True).click()
-    panel.get_by_role("button", name="Transcribe", exact=True).wait_for()
-    done = words(panel)
-    expect(panel.locator(".draft")).to_have_count(0)
-    expect(panel.locator(".warning").last).to_contain_text("only the first")
-    with page.expect_download() as caught:
-        panel.get_by_role("button", name="Save JSON").click()
-    kept = Transcript.from_dict(json.loads(caught.value.path().read_text(encoding="utf-8")))
-    assert [turn.text for turn in kept.turns] == done
-    expect(other_panel.locator("progress")).to_have_count(0, timeout=2 * SHOWN_MS)
-    assert other_panel.locator(".warning").filter(has_text="only the first").count() == 0
-    assert len(words(other_panel)) >= len(once) * 15 // (30 * 16000)
-    assert words(panel) == done
-    other_context.close()
+    with visit(browser, server) as other:
+        other_panel = open_tab(other, "pt")
+        upload_several(other_panel, [tmp_path / "other.flac"])
+        run_button(panel, "pt").click()
+        run_button(other_panel, "pt").click()
+        panel.locator(".draft p").first.wait_for()
+        panel.locator(".turn").first.wait_for()
+        assert panel.locator("progress").is_visible()
+        panel.get_by_role("button", name="Stop", exact=True).click()
+        run_button(panel, "pt").wait_for()
+        done = words(panel)
+        expect(panel.locator(".draft")).to_have_count(0)
+        expect(panel.locator(".warning").last).to_contain_text("only the first")
+        assert [turn.text for turn in saved_transcript(page, panel).turns] == done
+        expect(other_panel.locator("progress")).to_have_count(0)
+        assert other_panel.locator(".warning").filter(has_text="only the first").count() == 0
+        assert len(words(other_panel)) >= len(once) * 15 // (30 * 16000)
+        assert words(panel) == done
 
 
-@pytest.mark.parametrize("suffix", WRITERS)
-def test_every_format_can_be_saved_and_is_the_one_of_the_command_line(page, suffix):
-    panel = transcribed(page, "diarize")
-    record = json.loads(saved(page, panel, "json")[1])
-    name, text = saved(page, panel, suffix)
-    assert (name, text) == (f"call_appointment.{suffix}", WRITERS[suffix](Transcript.from_dict(record)))
+def test_every_format_can_be_saved_and_is_the_one_of_the_command_line(page):
+    panel = call_transcribed(page)
+    transcript = saved_transcript(page, panel)
+    for suffix, write in WRITERS.items():
+        assert saved(page, panel, suffix) == (f"call_appointment.{suffix}", write(transcript))
 
 
 def test_rows_and_timeline_lead_the_player_and_the_row_that_is_said_is_marked(page):
-    panel = transcribed(page, "diarize")
+    panel = call_transcribed(page)
     audio = panel.locator(".transcript audio")
-    expect(audio).to_be_visible(timeout=SHOWN_MS)
+    expect(audio).to_be_visible()
     times = page.evaluate(JSON_OF, "times")
     panel.locator(".turn .words").nth(2).click()
     assert audio.evaluate("audio => audio.currentTime") == pytest.approx(times[2][0], abs=0.01)
@@ -264,12 +196,11 @@ JSON_OF = """key => {
 def test_a_measured_word_leads_the_player_and_is_marked_while_it_is_said(page):
     panel = open_tab(page, "pt")
     upload(panel, one_recording("pt").path)
-    panel.get_by_role("button", name="Options").click()
-    panel.get_by_label("Measure when each word is said").check()
-    run(panel, "pt")
+    choose_option(panel, "Measure when each word is said")
+    run_to_the_end(panel, "pt")
     assert words(panel) == [one_recording("pt").reference]
     measured = page.evaluate(JSON_OF, "transcript")["turns"][0]["words"]
-    expect(panel.get_by_label("The recording", exact=True)).to_be_visible(timeout=SHOWN_MS)
+    expect(panel.get_by_label("The recording", exact=True)).to_be_visible()
     panel.locator(".word").nth(2).click()
     played = panel.get_by_label("The recording", exact=True).evaluate("audio => audio.currentTime")
     assert played == pytest.approx(measured[2]["start_seconds"], abs=0.01)
@@ -277,7 +208,7 @@ def test_a_measured_word_leads_the_player_and_is_marked_while_it_is_said(page):
 
 
 def test_a_speaker_can_be_renamed_and_every_file_follows(page):
-    panel = transcribed(page, "diarize")
+    panel = call_transcribed(page)
     before = speakers(panel)
     evil = "<img src=x onerror=alert(1)>"
     panel.get_by_role("button", name="Edit").click()
@@ -290,11 +221,11 @@ def test_a_speaker_can_be_renamed_and_every_file_follows(page):
     assert saved(page, panel, "txt")[1].splitlines() == [
         f"[{speaker}]: {text}" for speaker, text in zip(renamed, words(panel), strict=True)
     ]
-    assert [turn["speaker"] for turn in json.loads(saved(page, panel, "json")[1])["turns"]] == renamed
+    assert [turn.speaker for turn in saved_transcript(page, panel).turns] == renamed
 
 
 def test_two_speakers_can_be_made_one_and_a_row_corrected(page):
-    panel = transcribed(page, "diarize")
+    panel = call_transcribed(page)
     text = words(panel)
     panel.get_by_role("button", name="Edit").click()
     panel.get_by_label("Speaker of this row").nth(1).select_option("spk_0")
@@ -313,17 +244,15 @@ def test_two_speakers_can_be_made_one_and_a_row_corrected(page):
 
 
 def test_several_files_are_read_and_a_bad_one_is_named(page, tmp_path):
-    good = [r for r in recordings_in(RECORDINGS) if r.direction == "pt"][:2]
+    good = recordings_in(RECORDINGS, "pt")[:2]
     bad = tmp_path / "notes.wav"
     bad.write_text("this is no sound")
     panel = open_tab(page, "pt")
-    panel.get_by_role("button", name="Several files").click()
-    panel.locator("input[type=file]").last.set_input_files([good[0].path, bad, good[1].path])
-    expect(panel.get_by_text("notes.wav").or_(panel.get_by_text("notes")).first).to_be_visible(timeout=SHOWN_MS)
-    run(panel, "pt")
-    expect(panel.get_by_role("alert")).to_contain_text("notes.wav cannot be decoded", timeout=SHOWN_MS)
+    upload_several(panel, [good[0].path, bad, good[1].path])
+    run_to_the_end(panel, "pt")
+    expect(panel.get_by_role("alert")).to_contain_text("notes.wav cannot be decoded")
     choice = panel.locator(".choice select")
-    expect(choice.locator("option")).to_have_count(2, timeout=SHOWN_MS)
+    expect(choice.locator("option")).to_have_count(2)
     assert choice.locator("option").all_inner_texts() == [f"{recording.path.name} · Portuguese" for recording in good]
     for number, recording in enumerate(good):
         choice.select_option(str(number))
@@ -339,14 +268,14 @@ def test_a_reference_shows_the_differing_words(page):
     panel.get_by_role("button", name="Compare with a reference").first.click()
     panel.get_by_label("What was read aloud").fill(" ".join(wrong))
     panel.get_by_role("button", name="Compare with a reference").last.click()
-    expect(panel.locator(".rates")).to_contain_text(f"1 of {len(spoken)} words differ", timeout=SHOWN_MS)
+    expect(panel.locator(".rates")).to_contain_text(f"1 of {len(spoken)} words differ")
     assert panel.locator(".compared del").all_inner_texts() == ["elefante"]
     assert panel.locator(".compared ins").all_inner_texts() == [spoken[1]]
 
 
 def test_a_call_is_translated_with_one_click(page):
     """Speakers keep the names that the visitor gave them, and the subtitles say who speaks."""
-    panel = transcribed(page, "diarize")
+    panel = call_transcribed(page)
     said = words(panel)
     panel.get_by_role("button", name="Edit").click()
     panel.get_by_label("Name of spk_0").fill("Reception")
@@ -354,8 +283,8 @@ def test_a_call_is_translated_with_one_click(page):
     named = speakers(panel)
     panel.get_by_role("button", name="Translate this call").click()
     choice = panel.locator(".choice select")
-    expect(choice).to_have_value("1", timeout=SHOWN_MS)
-    expect(panel.get_by_role("button", name="Transcribe", exact=True)).to_be_visible(timeout=SHOWN_MS)
+    expect(choice).to_have_value("1")
+    run_button(panel, "diarize").wait_for()
     assert choice.locator("option").all_inner_texts() == [
         "call_appointment.flac · Japanese",
         "call_appointment.flac · English",
@@ -373,12 +302,10 @@ def test_what_was_said_stands_beside_its_translation(page, direction):
     recording = one_recording(direction)
     panel = open_tab(page, direction)
     upload(panel, recording.path)
-    panel.get_by_role("button", name="Options").click()
-    panel.get_by_label("Show what was said").check()
-    run(panel, direction)
+    choose_option(panel, "Show what was said")
+    run_to_the_end(panel, direction)
     assert words(panel) == [recording.reference]
     assert panel.locator(".turn .source").all_inner_texts() == [recording.said]
-    expect(panel.get_by_role("button", name="Translate", exact=True)).to_be_visible(timeout=SHOWN_MS)
     assert saved(page, panel, "srt")[1].splitlines()[2:4] == [recording.reference, recording.said]
 
 
@@ -406,30 +333,25 @@ def test_what_was_said_stands_beside_its_translation(page, direction):
 def test_the_page_speaks_the_language_of_the_browser(
     browser, server, tmp_path, locale, tab, button, edit, several, error
 ):
-    context = browser.new_context(locale=locale)
-    page = context.new_page()
-    page.set_default_timeout(SHOWN_MS)
-    page.goto(server)
-    page.get_by_role("tab", name=tab, exact=True).click()
-    panel = page.locator("[role=tabpanel]:visible")
-    expect(panel.get_by_role("button", name=button, exact=True)).to_be_visible(timeout=SHOWN_MS)
-    upload(panel, one_recording("pt").path)
-    panel.get_by_role("button", name=button, exact=True).click()
-    assert words(panel) == [one_recording("pt").reference]
-    assert panel.get_by_role("button", name=edit, exact=True).is_visible()
     (tmp_path / "notes.wav").write_text("this is no sound")
-    panel.get_by_role("button", name=several).click()
-    panel.locator("input[type=file]").last.set_input_files(tmp_path / "notes.wav")
-    panel.get_by_text("notes").first.wait_for()
-    panel.get_by_role("button", name=button, exact=True).click()
-    assert panel.get_by_role("alert").inner_text().startswith(error)
-    context.close()
+    with visit(browser, server, locale=locale) as page:
+        page.get_by_role("tab", name=tab, exact=True).click()
+        panel = shown_panel(page)
+        run = panel.get_by_role("button", name=button, exact=True)
+        run.wait_for()
+        upload(panel, one_recording("pt").path)
+        run.click()
+        assert words(panel) == [one_recording("pt").reference]
+        assert panel.get_by_role("button", name=edit, exact=True).is_visible()
+        upload_several(panel, [tmp_path / "notes.wav"], several)
+        run.click()
+        assert panel.get_by_role("alert").inner_text().startswith(error)
 
 
 def test_the_page_says_which_checkpoint_answers(page):
-    expect(page.get_by_text("The tiny embedded model answers.")).to_be_visible(timeout=SHOWN_MS)
+    expect(page.get_by_text("The tiny embedded model answers.")).to_be_visible()
     for direction in TABS:
-        expect(open_tab(page, direction)).to_contain_text("tiny", timeout=SHOWN_MS)
+        expect(open_tab(page, direction)).to_contain_text("tiny")
 
 
 def test_what_a_model_writes_stays_text(page):
@@ -462,7 +384,7 @@ def test_what_a_model_writes_stays_text(page):
 
 def test_a_speakers_name_stays_text(page):
     """The visitor's own, in rows, timeline, choices and player."""
-    panel = transcribed(page, "diarize")
+    panel = call_transcribed(page)
     evil = "<img src=x onerror=window.hurt=1>"
     panel.get_by_role("button", name="Edit").click()
     panel.get_by_label("Name of spk_0").fill(evil)
@@ -486,14 +408,13 @@ def tab_to(page, name: str) -> None:
 
 
 def test_the_keyboard_alone_is_enough(page):
-    example = next(r for r in recordings_in(EXAMPLES) if r.path.stem == "call_order")
-    texts = [turn.text for turn in parse_turns(example.reference)[0]]
+    texts = [turn.text for turn in example("call_order").turns]
     tab_to(page, "注文 · order")
     page.keyboard.press("Enter")
-    panel = page.locator("[role=tabpanel]:visible")
+    panel = shown_panel(page)
     assert words(panel) == texts
-    expect(panel.locator(".transcript audio")).to_be_visible(timeout=SHOWN_MS)
-    expect(panel.get_by_role("button", name="Edit")).to_be_enabled(timeout=SHOWN_MS)
+    expect(panel.locator(".transcript audio")).to_be_visible()
+    expect(panel.get_by_role("button", name="Edit")).to_be_enabled()
     tab_to(page, "Edit")
     page.keyboard.press("Enter")
     tab_to(page, "Text of this row")
@@ -511,23 +432,20 @@ def test_the_keyboard_alone_is_enough(page):
     )
 
 
-@pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_every_tab_fits_and_has_no_serious_barrier(browser, server, width, theme):
+def test_every_tab_fits_and_has_no_serious_barrier(browser, server, theme):
     """By axe-core, with a result on each tab, at the width of a laptop and of a phone."""
     from axe_playwright_python.sync_playwright import Axe
 
-    context = browser.new_context(viewport={"width": width, "height": 900})
-    page = context.new_page()
-    page.set_default_timeout(SHOWN_MS)
-    page.goto(f"{server}?__theme={theme}")
-    for direction in ("diarize", "en2ja", "pt"):
-        transcribed(page, direction)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        serious = [
-            (found["id"], [node["html"] for node in found["nodes"]])
-            for found in Axe().run(page).response["violations"]
-            if found["impact"] in ("serious", "critical")
-        ]
-        assert serious == []
-    context.close()
+    with visit(browser, f"{server}?__theme={theme}") as page:
+        for direction, name in EXAMPLES.items():
+            transcribed(page, direction, example(name).path)
+            for width in (1280, 390):
+                page.set_viewport_size({"width": width, "height": 900})
+                assert page.evaluate("document.documentElement.scrollWidth") <= width
+                serious = [
+                    (found["id"], [node["html"] for node in found["nodes"]])
+                    for found in Axe().run(page).response["violations"]
+                    if found["impact"] in ("serious", "critical")
+                ]
+                assert serious == []

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import EXAMPLES, recordings_in
+from conftest import example
 
 from speech.alignment import Alignment
 from speech.audio import SAMPLE_RATE, load_audio
@@ -15,7 +15,7 @@ from speech.decoded import Decoded
 from speech.pipeline import Plan, format_time, transcribe_blocks
 from speech.transcript import Transcript, Word
 
-CALL = load_audio(next(r.path for r in recordings_in(EXAMPLES) if r.direction == "diarize"))
+CALL = load_audio(example("call_appointment").path)
 QUIET = np.random.default_rng(0).normal(0, 1e-4, 5 * SAMPLE_RATE).astype(np.float32)
 SOUND = np.concatenate([CALL, QUIET, CALL])
 BLANK = Transcript("a.wav", (), "pt", "Portuguese", "none", 0.0, "")

@@ -14,7 +14,7 @@ from importlib import import_module
 import pytest
 import srt
 import yaml
-from conftest import RECORDINGS, ROOT, recordings_in
+from conftest import RECORDINGS, ROOT, example, recordings_in
 
 from speech.decoding import load_recognizer
 from speech.directions import ALIGNER, DIRECTIONS, ENGLISH
@@ -50,8 +50,7 @@ def test_the_shell_example_prints_what_the_readme_shows():
 
 def test_the_subtitle_example_prints_subtitles():
     done = run(arguments_of(block_with("--checkpoint tiny --align -f srt")), cwd=ROOT)
-    (talk,) = [r for r in recordings_in(ROOT / "examples") if r.path.stem == "portuguese_daily"]
-    assert " ".join(cue.content for cue in srt.parse(done.stdout)).split() == talk.reference.split()
+    assert " ".join(cue.content for cue in srt.parse(done.stdout)).split() == example("portuguese_daily").text.split()
 
 
 def test_the_example_with_many_files_writes_them(tmp_path):
@@ -64,34 +63,28 @@ def test_the_example_with_many_files_writes_them(tmp_path):
 
 def test_the_python_example_prints_the_turns():
     done = run([sys.executable, "-c", block_with("from inference import")], cwd=ROOT)
-    (call,) = [r for r in recordings_in(ROOT / "examples") if r.path.stem == "call_appointment"]
     assert done.stdout.split("\n")[0].startswith("spk_0 ")
-    assert "".join(line.split(" ", 1)[1] for line in done.stdout.splitlines()) == re.sub(
-        r" ?<\|spk_\d\|> ", "", call.reference
-    )
+    assert "".join(line.split(" ", 1)[1] for line in done.stdout.splitlines()) == example("call_appointment").text
 
 
 def test_the_api_example_prints_the_text(server):
     code = block_with("from gradio_client import").replace("http://127.0.0.1:7860", server)
     done = run([sys.executable, "-c", code], cwd=ROOT)
-    (call,) = [r for r in recordings_in(ROOT / "examples") if r.path.stem == "call_order"]
-    assert done.stdout.splitlines()[-1] == re.sub(r" ?<\|spk_\d\|> ", "", call.reference)
+    assert done.stdout.splitlines()[-1] == example("call_order").text
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="no node on this machine: install Debian's package nodejs")
 def test_the_javascript_example_prints_the_text(server):
     code = block_with("new FormData()").replace("http://127.0.0.1:7860", server.rstrip("/"))
     done = run(["node", "--input-type=module", "-e", code], cwd=ROOT)
-    (talk,) = [r for r in recordings_in(ROOT / "examples") if r.path.stem == "portuguese_daily"]
-    assert done.stdout.strip() == talk.reference
+    assert done.stdout.strip() == example("portuguese_daily").text
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="no curl on this machine: install Debian's package curl")
 def test_the_curl_example_prints_the_transcript(server):
     code = block_with("curl -s -F").replace("http://127.0.0.1:7860", server.rstrip("/"))
     done = run(["bash", "-c", code], cwd=ROOT)
-    (talk,) = [r for r in recordings_in(ROOT / "examples") if r.path.stem == "english_travel"]
-    assert json.loads(done.stdout.rpartition("data: ")[2])[0]["text"] == talk.reference
+    assert json.loads(done.stdout.rpartition("data: ")[2])[0]["text"] == example("english_travel").text
 
 
 def test_the_front_matter_is_that_of_this_space():
@@ -118,10 +111,9 @@ TRAINING = README[README.index("## Training") : README.index("## Limits")]
 
 def lay_out_data(folder) -> None:
     """The tests' recordings in the layouts that the README's training commands name."""
-    found = recordings_in(RECORDINGS)
     clips = folder / "cv-corpus-22.0" / "pt" / "clips"
     clips.mkdir(parents=True)
-    spoken = [one for one in found if one.direction == "pt"]
+    spoken = recordings_in(RECORDINGS, "pt")
     for split, chosen in (("test", spoken[:2]), ("train", spoken)):
         rows = ["path\tsentence", *(f"{one.path.name}\t{one.reference}" for one in chosen)]
         (clips.parent / f"{split}.tsv").write_text("\n".join(rows) + "\n", encoding="utf-8")
@@ -130,7 +122,7 @@ def lay_out_data(folder) -> None:
     for split, several in (("train", slice(0, 2)), ("dev", slice(2, 4))):
         rows = {"en_us": [], "ja_jp": []}
         for name, (heard, written) in {"en2ja": ("en_us", "ja_jp"), "ja2en": ("ja_jp", "en_us")}.items():
-            for one in [one for one in found if one.direction == name][several]:
+            for one in recordings_in(RECORDINGS, name)[several]:
                 for language, text in ((heard, one.said), (written, one.reference)):
                     rows[language].append(f"{one.path.stem}\t{one.path.name}\t{text}\t\t\t\t\n")
                     audio = folder / "fleurs" / language / "audio" / split
@@ -140,11 +132,11 @@ def lay_out_data(folder) -> None:
             (folder / "fleurs" / language / f"{split}.tsv").write_text("".join(lines), encoding="utf-8")
     (folder / "calls").mkdir()
     turns = []
-    for one in [one for one in found if one.direction == "diarize"]:
+    for one in recordings_in(RECORDINGS, "diarize"):
         shutil.copy(one.path, folder / "calls")
-        for second, (speaker, words) in enumerate(re.findall(r"<\|(spk_\d)\|> ([^<]*)", one.reference)):
+        for second, turn in enumerate(one.turns):
             place = {"session_id": one.path.stem, "start_time": second, "end_time": second + 1}
-            turns.append(place | {"speaker": speaker, "words": words.strip()})
+            turns.append(place | {"speaker": turn.speaker, "words": turn.text})
     (folder / "calls" / "calls.json").write_text(json.dumps(turns), encoding="utf-8")
 
 

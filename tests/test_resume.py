@@ -35,7 +35,7 @@ SOUNDS = [np.full(10, number, np.float32) for number in range(4)]
 
 def joined(direction: str, seconds: float) -> np.ndarray:
     """A direction's recordings again and again, two seconds after each; faint noise makes each time a little other."""
-    paths = [recording.path for recording in recordings_in(RECORDINGS) if recording.direction == direction]
+    paths = [recording.path for recording in recordings_in(RECORDINGS, direction)]
     sound = np.concatenate([part for path in paths for part in (load_audio(path), np.zeros(2 * 16000, np.float32))])
     noise = np.random.default_rng(0).normal(0, 1e-4, round(seconds * 16000)).astype(np.float32)
     return np.resize(sound, len(noise)) + noise
@@ -187,7 +187,7 @@ def break_off(tmp_path, monkeypatch):
 
     That one makes the call again, with further options, and returns the exit code and what was transcribed again.
     """
-    paths = [recording.path for recording in recordings_in(RECORDINGS) if recording.direction == "pt"]
+    paths = [recording.path for recording in recordings_in(RECORDINGS, "pt")]
     audio = [shutil.copy(path, tmp_path / name) for path, name in zip(paths[:2], ("a.flac", "b.flac"), strict=True)]
     command = [*map(str, audio), "--direction", "pt", "--checkpoint", "tiny", "-o", str(tmp_path / "out")]
     stream, transcribed = inference.stream_transcript, []

@@ -2,42 +2,41 @@
 
 from __future__ import annotations
 
-import json
 import signal
-import time
+import subprocess
 from pathlib import Path
 
 import httpx
 import pytest
-from conftest import ROOT, one_recording, start_server
+from conftest import PATIENCE_SECONDS, jobs_in, one_recording, until
 from controlled_page import FAULTS
-from gradio_client import Client, handle_file
+from gradio_client import Client
 from gradio_client.exceptions import AppError
+from visits import open_tab, run_button, upload, visit, words
+
+from benchmarks.load import request
+from benchmarks.served import served
 
 GOOD = one_recording("pt")
-PATIENCE_SECONDS = 120
-"""For what a broken server would never do; a limit, not a measurement."""
 
 
 class Controlled:
     """A page of its own, and the folder that it obeys."""
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    def __init__(self, folder: Path, process: subprocess.Popen, address: str):
+        self.folder, self.process, self.address = folder, process, address
         self.log = folder / "log"
-        program = (str(ROOT / "tests" / "controlled_page.py"), str(folder))
-        self.process, self.address = start_server(log=self.log, program=program)
-        self.client = Client(self.address, verbose=False)
+        self.client = Client(address, verbose=False)
 
-    def submit(self, path=GOOD.path, direction: str = "pt"):
+    def submit(self, path=GOOD.path):
         """A job that has been asked for."""
-        endpoint, options = ("/diarize", {}) if direction == "diarize" else ("/transcribe_portuguese", {})
-        return self.client.submit(audio=handle_file(path), **options, api_name=endpoint)
+        return self.client.submit(**request("pt", path))
 
     def text(self, path=GOOD.path) -> str:
         return self.submit(path).result(timeout=PATIENCE_SECONDS)["text"]
 
     def hold(self) -> None:
+        (self.folder / "waiting").unlink(missing_ok=True)  # of a test before
         (self.folder / "hold").touch()
 
     def release(self) -> None:
@@ -49,25 +48,15 @@ class Controlled:
 
     def lines(self) -> list[dict]:
         """What the log says of jobs."""
-        lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith('{"time"')]
-        return [line for line in lines if line["event"] == "job"]
-
-
-def until(happened) -> None:
-    """Wait until something is true."""
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not happened():
-        assert time.monotonic() < end
-        time.sleep(0.02)
+        return jobs_in(self.log)
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     """One that goes on through the tests of this file."""
-    page = Controlled(tmp_path_factory.mktemp("page"))
-    yield page
-    page.process.kill()
-    page.process.wait()
+    folder = tmp_path_factory.mktemp("page")
+    with served(log=folder / "log", program=("tests/controlled_page.py", str(folder))) as (process, address):
+        yield Controlled(folder, process, address)
 
 
 def test_a_load_balancer_is_told_that_it_answers(page):
@@ -90,21 +79,14 @@ def test_a_fault_is_one_visitors_sentence_and_one_line_of_log(page, name):
 
 @pytest.mark.parametrize(("fault", "said"), [("driver", "Something broke"), ("gpu", "GPU task aborted")])
 def test_after_a_fault_the_page_takes_the_next_recording(page, browser, fault, said):
-    context = browser.new_context()
-    seen = context.new_page()
-    seen.set_default_timeout(1000 * PATIENCE_SECONDS)
-    seen.goto(page.address)
-    seen.get_by_role("tab", name="Portuguese").click()
-    panel = seen.locator("[role=tabpanel]:visible")
-    panel.locator("input[type=file]").set_input_files(GOOD.path)
-    panel.locator("[data-testid*=waveform]").first.wait_for()
-    (page.folder / "raise").write_text(fault)
-    panel.get_by_role("button", name="Transcribe", exact=True).click()
-    seen.get_by_text(said).first.wait_for()
-    panel.get_by_role("button", name="Transcribe", exact=True).click()
-    panel.locator(".turn").first.wait_for()
-    assert panel.locator(".turn .words").all_inner_texts() == [GOOD.reference]
-    context.close()
+    with visit(browser, page.address) as seen:
+        panel = open_tab(seen, "pt")
+        upload(panel, GOOD.path)
+        (page.folder / "raise").write_text(fault)
+        run_button(panel, "pt").click()
+        seen.get_by_text(said).first.wait_for()
+        run_button(panel, "pt").click()
+        assert words(panel) == [GOOD.reference]
 
 
 def test_who_waits_is_told_where(page, browser):
@@ -113,20 +95,14 @@ def test_who_waits_is_told_where(page, browser):
     jobs = [page.submit() for _ in range(5)]
     status = f"{page.address}/gradio_api/queue/status"
     until(lambda: httpx.get(status).json()["queue_size"] == 1 and (page.folder / "waiting").exists())
-    context = browser.new_context()
-    seen = context.new_page()
-    seen.set_default_timeout(1000 * PATIENCE_SECONDS)
-    seen.goto(page.address)
-    seen.get_by_role("tab", name="Portuguese").click()
-    panel = seen.locator("[role=tabpanel]:visible")
-    panel.locator("input[type=file]").set_input_files(GOOD.path)
-    panel.locator("[data-testid*=waveform]").first.wait_for()
-    panel.get_by_role("button", name="Transcribe", exact=True).click()
-    panel.get_by_text("queue: 2/2").first.wait_for()
-    page.release()
-    panel.locator(".turn").first.wait_for()
+    with visit(browser, page.address) as seen:
+        panel = open_tab(seen, "pt")
+        upload(panel, GOOD.path)
+        run_button(panel, "pt").click()
+        panel.get_by_text("queue: 2/2").first.wait_for()
+        page.release()
+        assert words(panel) == [GOOD.reference]
     assert [job.result(timeout=PATIENCE_SECONDS)["text"] for job in jobs] == [GOOD.reference] * 5
-    context.close()
 
 
 def test_strangers_cannot_touch_a_job(page):
@@ -188,16 +164,17 @@ def test_the_log_says_how_jobs_ended_and_not_what_was_said(page, tmp_path):
     assert [secret for secret in secrets if secret in shown] == []
 
 
-def test_a_stop_finishes_the_job_in_hand(tmp_path):
-    page = Controlled(tmp_path)
+def test_a_stop_finishes_the_job_in_hand(page):
+    """The last of these tests: the page of this file ends here."""
     page.hold()
     job = page.submit()
     until((page.folder / "waiting").exists)
-    (path,) = httpx.post(f"{page.address}/gradio_api/upload", files={"files": ("b.wav", b"another of its own")}).json()
+    upload = f"{page.address}/gradio_api/upload"
+    (path,) = httpx.post(upload, files={"files": ("b.wav", b"another of its own")}).json()
     page.process.send_signal(signal.SIGTERM)
     until(lambda: page.health() == (503, "stopping"))
     with pytest.raises(AppError, match="The server is being stopped and takes no new recordings: try again"):
-        Client(page.address, verbose=False).predict(audio=handle_file(GOOD.path), api_name="/transcribe_portuguese")
+        Client(page.address, verbose=False).predict(**request("pt", GOOD.path))
     assert not job.done()
     page.release()
     assert job.result(timeout=PATIENCE_SECONDS)["text"] == GOOD.reference

@@ -19,7 +19,7 @@ from speech.turn_translation import MARGIN_SECONDS, cut_sounds, translate_turns
 @pytest.fixture(scope="module")
 def call() -> tuple[np.ndarray, Transcript, list[str]]:
     """Japanese sentences in a row, two speakers in turns, and their translations."""
-    recordings = [recording for recording in recordings_in(RECORDINGS) if recording.direction == "ja2en"]
+    recordings = recordings_in(RECORDINGS, "ja2en")
     parts, turns, clock = [], [], 0.0
     for number, recording in enumerate(recordings):
         sound = load_audio(recording.path)

@@ -48,11 +48,15 @@ def lend() -> str:
 
 
 def unpack(callback=None) -> None:
-    """What the worker does before its first task: the packed tensors take the places of their imitations."""
+    """What the worker does before its first task: the packed tensors take the places of their imitations.
+
+    It leaves its process id in FOLDER/worker, and how many there were in FOLDER/unpacked.
+    """
     import torch
     from spaces.zero.torch import patching
 
     (FOLDER / "worker").write_text(str(os.getpid()))
+    places = 0
     for pack in patching.tensor_packs:
         with open(pack.path(), "rb") as file:
             for tensor, size, aligned_size in chain(*pack.batches, pack.big_tensors):
@@ -61,6 +65,8 @@ def unpack(callback=None) -> None:
                 data.set_(storage.untyped_storage(), 0, tensor.shape, tensor.stride())
                 for imitation in pack.fakes[tensor]:
                     imitation.data = data
+                    places += 1
+    (FOLDER / "unpacked").write_text(str(places))
 
 
 def main(options: list[str]) -> int:
