@@ -128,6 +128,16 @@ def test_a_checkpoint_folder_that_is_not_one_is_one_sentence(run, tmp_path):
     ]
 
 
+def test_no_model_is_loaded_for_files_that_are_not_there(run, tmp_path):
+    """With any, the folder that holds no checkpoint would be the complaint."""
+    done = run(tmp_path / "a.wav", tmp_path, "--direction", "pt", "--checkpoint", tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines() == [
+        "error: a.wav does not exist: check the path (only local files are read)",
+        f"error: {tmp_path.name} is a folder: name the recordings inside it",
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
@@ -135,6 +145,7 @@ def test_a_checkpoint_folder_that_is_not_one_is_one_sentence(run, tmp_path):
         (["a.wav", "--direction", "fr"], "invalid choice: 'fr'"),
         (["--direction", "pt"], "audio"),
         (["x/a.wav", "y/a.mp3", "--direction", "pt", "-o", "out"], "would both be written to a.txt"),
+        (["a.wav", "--direction", "en2ja", "--source"], "--source is not shown in txt: use -f json, srt, vtt, all"),
     ],
 )
 def test_wrong_usage_is_exit_code_2(run, arguments, complaint):
@@ -199,6 +210,7 @@ def test_what_was_said_stands_below_its_translation(tiny):
     done = tiny("en2ja", recording.path, "--source", "-f", "srt")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[2:4] == [recording.reference, recording.said]
+    assert "note: " in done.stderr and "--align" not in done.stderr  # which translations can't have
 
 
 def test_what_was_said_is_no_use_beside_itself(tiny):

@@ -106,7 +106,7 @@ def test_no_file_is_too_large_for_a_space():
     assert [name for name in filter(None, listed) if (ROOT / name).stat().st_size > 9e6] == []
 
 
-TRAINING = README[README.index("## Training") : README.index("## Limits")]
+TRAINING = README[README.index("## Training") : README.index("## On a Hugging Face Space")]
 
 
 def lay_out_data(folder) -> None:
