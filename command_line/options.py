@@ -17,6 +17,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The options, named as whisper's command line names them; hyphens are accepted for underscores."""
     parser = argparse.ArgumentParser(
         prog="inference.py",
+        usage=f"%(prog)s audio [audio ...] --direction {{{','.join(DIRECTIONS)}}} [options]",
         description="Speech to text: Japanese calls with speakers, English to Japanese and back, Portuguese.",
         epilog="Exit codes: 0 all done, 1 a file failed, 2 wrong usage, 3 a result is incomplete, 130 interrupted.",
     )
