@@ -66,6 +66,11 @@ class Cache:
         parts = self.data[:, :, :, :, :filled].flatten(0, 1).unbind()
         return list(zip(parts[::2], parts[1::2], strict=True))
 
+    def slots(self, position: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Each layer's key and value at a position, (rows, key heads, head_dim) each, as views."""
+        parts = self.data[:, :, :, :, position].flatten(0, 1).unbind()
+        return list(zip(parts[::2], parts[1::2], strict=True))
+
     @property
     def length(self) -> int:
         """How many tokens a row can hold."""
@@ -136,19 +141,21 @@ class TextModel:
         filled: more than the last position; what lies after it in the cache is not looked at.
         """
         x = F.embedding(ids, self.embeddings)
-        cos, sin = (table[positions] for table in self.rotations(cache.length))
         # Alone, a row sees all that is filled. In a graph, whose `filled` is the cache's length, it does not.
         alone = len(ids) == 1 and filled < cache.length
-        mask = None if alone else self._mask(positions, filled)
-        rows = torch.arange(len(ids), device=x.device)
-        for layer, (keys, values) in zip(self.layers, cache.layers(filled), strict=True):
+        place = slice(filled - 1, filled) if alone else positions
+        cos, sin = (table[place] for table in self.rotations(cache.length))
+        mask, rows = (None, None) if alone else (self._mask(positions, filled), torch.arange(len(ids), device=x.device))
+        slots = cache.slots(filled - 1)
+        for layer, (keys, values), slot in zip(self.layers, cache.layers(filled), slots, strict=True):
             query, key, value = self._heads(layer, x, cos, sin)
             if alone:
-                keys[:, :, -1], values[:, :, -1] = key, value
+                slot[0].copy_(key)
+                slot[1].copy_(value)
             else:
                 keys[rows, :, positions], values[rows, :, positions] = key, value
             # The heads that share a key stand in for so many queries: nothing is repeated.
-            query = query.unflatten(1, (self.key_heads, -1))
+            query = query.view(len(query), self.key_heads, -1, self.head_dim)
             seen = F.scaled_dot_product_attention(query, keys, values, attn_mask=mask)
             x = self._finish(layer, x, seen.flatten(1))
         return self._logits(x)
@@ -186,7 +193,7 @@ def normalise(x: torch.Tensor, weights: torch.Tensor | None, eps: float) -> torc
     if x.device.type != "cpu" or len(x) > FEW_ROWS:
         return F.rms_norm(x, (width,), weights, eps)
     # On a CPU that is eight operations, and `layer_norm` is one: beside its negative x has the mean 0.
-    x = F.layer_norm(torch.cat((x, -x), dim=-1), (2 * width,), None, None, eps)[..., :width]
+    x = torch.layer_norm(torch.cat((x, -x), dim=-1), (2 * width,), None, None, eps)[..., :width]
     return x if weights is None else x * weights
 
 
