@@ -223,7 +223,7 @@ def test_playlists_lead_nowhere(tmp_path, name):
 
 
 def test_a_folder(tmp_path):
-    assert f"{tmp_path.name} is a folder: name one recording" in str(refusal(tmp_path))
+    assert f"{tmp_path.name} is a folder: name the recordings" in str(refusal(tmp_path))
 
 
 def test_a_named_pipe_is_refused_without_waiting_for_a_writer(tmp_path):

@@ -9,12 +9,13 @@ import random
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from conftest import ROOT, one_recording
 from hostile_files import EITHER, SOUND, SUFFIXES, clip, mutate
 
-from speech.audio import display_name, load_audio
+from speech.audio import check_file, display_name, load_audio
 from speech.errors import AudioError
 
 MEBIBYTE = 1024  # KiB
@@ -71,6 +72,7 @@ def test_the_command_line_does_the_good_ones_and_names_the_others(hostile, tmp_p
     assert done.returncode == 1 and done.stdout == b"" and "Traceback" not in shown
     # A name of 255 bytes without a suffix leaves no room for one.
     bad = [file for file in chosen if file.outcome != SOUND or len(os.fsencode(file.path.stem)) > 251]
+    bad.sort(key=lambda file: opens(file.path))  # what can't be opened is told before the model is loaded
     errors = [line.removeprefix("error: ") for line in shown.splitlines() if line.startswith("error: ")]
     assert len(errors) == len(bad) > 15
     assert all(error.startswith(display_name(file.path)) for error, file in zip(errors, bad, strict=True))
@@ -78,6 +80,14 @@ def test_the_command_line_does_the_good_ones_and_names_the_others(hostile, tmp_p
     assert written == {f"{path.stem}.txt" for path in paths} - {f"{file.path.stem}.txt" for file in bad}
     text = (tmp_path / f"{good[0].stem}.txt").read_text(encoding="utf-8")
     assert text == one_recording("pt").reference + "\n"
+
+
+def opens(path: Path) -> bool:
+    try:
+        check_file(path)
+    except AudioError:
+        return False
+    return True
 
 
 def is_chosen(file) -> bool:

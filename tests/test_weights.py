@@ -8,6 +8,7 @@ import pickle
 import shutil
 
 import pytest
+from conftest import one_recording
 
 import inference
 from inference import DIRECTIONS, choose_checkpoint, get_direction, load_model
@@ -199,5 +200,5 @@ def test_beside_a_folder_only_the_aligner_is_fetched(unpinned, tmp_path):
     ],
 )
 def test_the_command_line_pins(unpinned, capsys, options, fetched):
-    assert inference.main(["a.wav", "--direction", "pt", *options]) == 1
+    assert inference.main([str(one_recording("pt").path), "--direction", "pt", *options]) == 1
     assert f"error: {fetched}" in capsys.readouterr().err
