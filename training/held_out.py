@@ -80,32 +80,30 @@ def right_speakers(reference: tuple[Turn, ...], hypothesis: tuple[Turn, ...]) ->
 
 def matched_labels(reference: tuple[Turn, ...], hypothesis: tuple[Turn, ...]) -> list[list[str | None]]:
     """For each reference turn, the labels under which its characters were found, one a character found."""
-    from rapidfuzz.distance import Levenshtein
-
-    said, heard = ("".join(turn.text for turn in turns) for turns in (reference, hypothesis))
     labels = [turn.speaker for turn in hypothesis for _ in turn.text]
-    turn_of = [number for number, turn in enumerate(reference) for _ in turn.text]
     matched: list[list[str | None]] = [[] for _ in reference]
-    for block in Levenshtein.opcodes(said, heard):
-        if block.tag == "equal":
-            for offset in range(block.src_end - block.src_start):
-                matched[turn_of[block.src_start + offset]].append(labels[block.dest_start + offset])
+    for number, place, is_right in _written(reference, hypothesis):
+        if is_right:
+            matched[number].append(labels[place])
     return matched
 
 
 def written_shares(reference: tuple[Turn, ...], hypothesis: tuple[Turn, ...]) -> list[float]:
     """For each reference turn, the share of its characters in whose place one was written, right or wrong."""
+    written = Counter(number for number, _, _ in _written(reference, hypothesis))
+    return [written[number] / len(turn.text) for number, turn in enumerate(reference)]
+
+
+def _written(reference: tuple[Turn, ...], hypothesis: tuple[Turn, ...]) -> Iterator[tuple[int, int, bool]]:
+    """Reference characters in whose place one was written: the turn's number, that one's place, whether it is right."""
     from rapidfuzz.distance import Levenshtein
 
     said, heard = ("".join(turn.text for turn in turns) for turns in (reference, hypothesis))
     turn_of = [number for number, turn in enumerate(reference) for _ in turn.text]
-    written = Counter(
-        turn_of[place]
-        for block in Levenshtein.opcodes(said, heard)
-        if block.tag in ("equal", "replace")
-        for place in range(block.src_start, block.src_end)
-    )
-    return [written[number] / len(turn.text) for number, turn in enumerate(reference)]
+    for block in Levenshtein.opcodes(said, heard):
+        if block.tag in ("equal", "replace"):
+            for offset in range(block.src_end - block.src_start):
+                yield turn_of[block.src_start + offset], block.dest_start + offset, block.tag == "equal"
 
 
 @dataclass(frozen=True)
