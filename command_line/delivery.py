@@ -13,7 +13,7 @@ from speech.cues import has_estimated_times
 from speech.directions import DIRECTIONS
 from speech.formats import WRITERS, Layout
 from speech.outputs import check_writable, print_output, write_output
-from speech.transcript import Transcript
+from speech.transcript import Transcript, Turn
 
 TIMED_FORMATS = {"srt", "vtt", "tsv", "rttm"}
 
@@ -49,15 +49,16 @@ class Delivery:
         if self._streams:
             if self.transcript is None and self._several:
                 print_output(f"==> {displayed(str(self.audio))} <==\n")  # as head and tail mark their files
-            new = replace(transcript, turns=transcript.turns[self._printed :])
-            print_output(WRITERS["txt"](new))
-            self._printed = len(transcript.turns)
+            self._print(transcript, transcript.settled)
         self.transcript = transcript
         self.warnings = [(warning.kind, warning.message) for warning in transcript.warnings]
 
     def finish(self) -> None:
         """Write what came last, where there is something and it isn't written yet."""
-        if self.transcript is None or self._streams:
+        if self.transcript is None:
+            return
+        if self._streams:
+            self._print(self.transcript, self.transcript.turns)
             return
         if TIMED_FORMATS & set(self.outputs) and has_estimated_times(self.transcript):
             name = display_name(self.audio)
@@ -71,6 +72,11 @@ class Delivery:
                 write_output(path, text)
                 self.written[suffix] = text
                 say(f"written: {path}")
+
+    def _print(self, transcript: Transcript, turns: Sequence[Turn]) -> None:
+        """Those of the turns that are not on the terminal yet."""
+        print_output(WRITERS["txt"](replace(transcript, turns=turns[self._printed :])))
+        self._printed = len(turns)
 
 
 class Bar:

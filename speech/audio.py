@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from speech.errors import AudioError
+from speech.errors import AudioError, RefusedError
 
 if TYPE_CHECKING:
     import av
@@ -149,7 +149,7 @@ def check_stream(blocks: Iterable[np.ndarray], name: str, max_seconds: float | N
         _check_length(name, samples / SAMPLE_RATE, max_seconds)
         yield block
     if samples < MIN_SECONDS * SAMPLE_RATE:
-        raise AudioError(
+        raise RefusedError(
             "{name} is {length} long; the shortest that can be transcribed is {limit}: record a longer one",
             name=name,
             length=format_duration(samples / SAMPLE_RATE),
@@ -157,7 +157,7 @@ def check_stream(blocks: Iterable[np.ndarray], name: str, max_seconds: float | N
         )
     if peak <= 10 ** (SILENCE_DBFS / 20):
         level = f"{20 * math.log10(peak):.1f} dBFS" if peak else "digital zero"
-        raise AudioError(
+        raise RefusedError(
             "{name} is silent: its peak is {level}, speech needs more than {limit} dBFS: "
             "check the microphone or raise the volume",
             name=name,
@@ -385,7 +385,7 @@ def _check_length(name: str, seconds: float, max_seconds: float | None) -> None:
     length, limit = format_duration(seconds), format_duration(max_seconds)
     if length == limit:
         raise _longer_than(name, max_seconds)
-    raise AudioError(
+    raise RefusedError(
         "{name} is {length} long; the limit is {limit}: cut it into shorter recordings",
         name=name,
         length=length,
@@ -393,9 +393,9 @@ def _check_length(name: str, seconds: float, max_seconds: float | None) -> None:
     )
 
 
-def _longer_than(name: str, max_seconds: float) -> AudioError:
+def _longer_than(name: str, max_seconds: float) -> RefusedError:
     """For a recording whose whole length is not known."""
-    return AudioError(
+    return RefusedError(
         "{name} is more than {limit} long; the limit is {limit}: cut it into shorter recordings",
         name=name,
         limit=format_duration(max_seconds),

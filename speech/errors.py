@@ -24,6 +24,10 @@ class AudioError(SpeechError):
     """A recording that cannot be read or transcribed."""
 
 
+class RefusedError(AudioError):
+    """A recording of which nothing is to be transcribed, though all of it could be read."""
+
+
 class OutputError(SpeechError):
     """A result that cannot be written."""
 

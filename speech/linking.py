@@ -47,7 +47,8 @@ class Linker:
     The first may be given when it is made, with the labels that they have.
     """
 
-    _open: tuple[Turn, ...] = ()  # turns that the next window may still change
+    open_turns: tuple[Turn, ...] = ()
+    """Those that the next window may still change."""
     _known: tuple[str, ...] = ()  # labels of the recording, the one heard last at the end
 
     def link(self, turns: tuple[Turn, ...], overlap_seconds: float) -> Link | None:
@@ -55,7 +56,7 @@ class Linker:
 
         Arguments are those of `add`; nothing is taken.
         """
-        if not (self._open and turns):
+        if not (self.open_turns and turns):
             return None
         return self._link(turns, *self._match(turns, overlap_seconds))
 
@@ -68,7 +69,7 @@ class Linker:
         mend: takes what the overlap says, and gives that or a better link.
         """
         match = self._match(turns, overlap_seconds)
-        link = self._link(turns, *match) if self._open and turns else None
+        link = self._link(turns, *match) if self.open_turns and turns else None
         if link and mend:
             link = mend(link)
         joined = self._join(turns, *match, link)
@@ -77,20 +78,15 @@ class Linker:
         joined = merge_neighbours(joined)
         # The next window can change no more than this window's own turns.
         settled = max(0, len(joined) - len(turns) - 1)
-        self._open = joined[settled:]
+        self.open_turns = joined[settled:]
         return joined[:settled], link
-
-    def finish(self) -> tuple[Turn, ...]:
-        """The turns that were still open."""
-        settled, self._open = self._open, ()
-        return settled
 
     def _match(
         self, turns: tuple[Turn, ...], overlap_seconds: float
     ) -> tuple[list[_Character], list[_Character], list[tuple[int, int]]]:
         """The characters near the seam on both sides, and which are the same: pairs of places."""
         count = round(overlap_seconds * CHARACTERS_PER_SECOND)
-        before, after = _characters(self._open)[-count:] if count else [], _characters(turns)[:count]
+        before, after = _characters(self.open_turns)[-count:] if count else [], _characters(turns)[:count]
         return before, after, align_overlap("".join(c.text for c in before), "".join(c.text for c in after))
 
     def _link(
@@ -120,9 +116,9 @@ class Linker:
         labels, _ = self._name({turn.speaker for turn in turns if turn.speaker}, link.labels if link else {})
         named = tuple(replace(turn, speaker=labels.get(turn.speaker)) for turn in turns)
         if not pairs:
-            return self._open + named
+            return self.open_turns + named
         i, j = _seam(pairs, before, after)
-        return _between(self._open, 0, len(_characters(self._open)) - len(before) + i) + _between(named, j)
+        return _between(self.open_turns, 0, len(_characters(self.open_turns)) - len(before) + i) + _between(named, j)
 
     def _name(self, labels: set[str], linked: dict[str, str]) -> tuple[dict[str, str], bool]:
         """The recording's label for each of a window's labels, and whether that is certain.

@@ -1,6 +1,6 @@
 """One recording -> one transcript: cut into windows, decode each, look at what came, join.
 
-Every step hands on a Transcript of what is settled so far; the last one is the whole. Nothing of the model is known
+Every step hands on a Transcript of what was heard so far; the last one is the whole. Nothing of the model is known
 here but a function that decodes waveforms, so that the page can run that one on a GPU that it borrows.
 """
 
@@ -18,6 +18,7 @@ from speech.audio import SAMPLE_RATE, format_duration
 from speech.channels import split_or_mix
 from speech.decoded import Decoded, finished
 from speech.doubts import mark_doubts
+from speech.errors import RefusedError
 from speech.linking import MIN_CONFIDENCE, Link, Linker, chain
 from speech.transcript import Transcript, TranscriptWarning, Turn, merge_neighbours, parse_plain, parse_turns
 from speech.windows import Window, bridge, cut_channels, cut_windows, halves
@@ -76,8 +77,8 @@ def transcribe_blocks(
     listen: gives translated turns what was said.
     Raises what `blocks` and `decode` raise.
     """
-    counted = _Counted(blocks)
-    stereo, sound = split_or_mix(counted, stereo if plan.has_speakers else False)
+    heard = _Heard(blocks)
+    stereo, sound = split_or_mix(heard, stereo if plan.has_speakers else False)
     if stereo:
         windows = cut_channels(sound, plan.window_seconds)
     else:
@@ -85,6 +86,7 @@ def transcribe_blocks(
     joiner: _Joiner = _ChannelJoiner() if stereo else _LinkJoiner(decode) if plan.has_speakers else _Joiner()
     raw_texts: list[str] = []
     mended = 0
+    settled: tuple[Turn, ...] = ()
     transcript = blank
     for group in in_groups(windows):
         for texts in decode([window.waveform for window in group]):
@@ -92,41 +94,39 @@ def transcribe_blocks(
         readings = read_windows(group, texts, plan.has_speakers, decode, align)
         for reading in with_sources(list(readings), listen) if listen else readings:
             turns, warnings = joiner.add(reading)
+            settled += turns
             raw_texts.append(reading.raw_text)
             mended += reading.mended
             transcript = replace(
                 transcript,
-                turns=transcript.turns + turns,
+                turns=settled + joiner.open_turns,
+                open_turns=len(joiner.open_turns),
                 warnings=transcript.warnings + reading.warnings + warnings,
                 raw_text="\n".join(raw_texts),
                 duration_seconds=max(transcript.duration_seconds, round(reading.window.end_seconds, 3)),
             )
             yield _marked_partial(transcript)
-    turns = transcript.turns + joiner.finish()
+    if heard.error:
+        raise heard.error
     warnings = transcript.warnings
-    if not turns:
+    if not transcript.turns:
         warnings += (TranscriptWarning("no_speech", "there is no speech in this recording, or the model found none"),)
     if mended:
         message = f"{mended} of the aligner's times were zero-length, backward or outside: they are mended"
         warnings += (TranscriptWarning("mended_times", message),)
-    yield replace(transcript, turns=turns, warnings=warnings, duration_seconds=round(counted.samples / SAMPLE_RATE, 3))
+    seconds = round(heard.samples / SAMPLE_RATE, 3)
+    yield replace(transcript, open_turns=0, warnings=warnings, duration_seconds=seconds)
 
 
 def in_groups(windows: Iterable[Window]) -> Iterator[list[Window]]:
     """One window, two, four… at a time, up to WINDOWS_AT_ONCE: the first text comes soon, the rest comes fast."""
     group: list[Window] = []
     size = 1
-    try:
-        for window in windows:
-            group.append(window)
-            if len(group) == size:
-                yield group
-                group, size = [], min(2 * size, WINDOWS_AT_ONCE)
-    except Exception:
-        # What could still be read is not lost.
-        if group:
+    for window in windows:
+        group.append(window)
+        if len(group) == size:
             yield group
-        raise
+            group, size = [], min(2 * size, WINDOWS_AT_ONCE)
     if group:
         yield group
 
@@ -223,29 +223,37 @@ def _marked_partial(transcript: Transcript) -> Transcript:
     return replace(transcript, warnings=(*transcript.warnings, TranscriptWarning("partial", message)))
 
 
-class _Counted:
-    """Blocks on their way, counted."""
+class _Heard:
+    """Blocks on their way, counted. Where reading fails they end, and `error` says why.
+
+    What came before is then read as if the recording ended there, so that nothing of it is lost.
+    """
 
     def __init__(self, blocks: Iterable[np.ndarray]):
         self._blocks = blocks
         self.samples = 0
+        self.error: Exception | None = None
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        for block in self._blocks:
-            self.samples += len(block)
-            yield block
+        try:
+            for block in self._blocks:
+                self.samples += len(block)
+                yield block
+        except RefusedError:
+            raise
+        except Exception as error:
+            self.error = error
 
 
 class _Joiner:
     """Turns as they come; a window's turns are settled at once."""
 
+    open_turns: tuple[Turn, ...] = ()
+    """The last ones, which the next window may still change."""
+
     def add(self, reading: Reading) -> tuple[tuple[Turn, ...], tuple[TranscriptWarning, ...]]:
         """The turns that are settled now, and what there is to say about how they were joined."""
         return reading.turns, ()
-
-    def finish(self) -> tuple[Turn, ...]:
-        """The turns that were not settled yet."""
-        return ()
 
 
 class _ChannelJoiner(_Joiner):
@@ -302,5 +310,6 @@ class _LinkJoiner(_Joiner):
         second = Linker(heard).link(reading.turns, reading.window.overlap_seconds(third))
         return chain(first, second) if first and second else None
 
-    def finish(self) -> tuple[Turn, ...]:
-        return self._linker.finish()
+    @property
+    def open_turns(self) -> tuple[Turn, ...]:
+        return self._linker.open_turns

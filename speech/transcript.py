@@ -132,6 +132,7 @@ class Transcript:
     duration_seconds: of the recording, finite and >= 0.
     raw_text: exactly what the model wrote, tags and all.
     draft: what the model is writing while the rest stands, a string a turn; not checked or linked, in no file.
+    open_turns: how many of the last turns may still change while the recording is read; in no file.
     """
 
     audio: str
@@ -143,6 +144,7 @@ class Transcript:
     raw_text: str
     warnings: tuple[TranscriptWarning, ...] = ()
     draft: tuple[str, ...] = ()
+    open_turns: int = 0
 
     def __post_init__(self) -> None:
         """Raise ValueError for a transcript that is not as described above."""
@@ -162,13 +164,18 @@ class Transcript:
         return join_texts(turn.text for turn in self.turns)
 
     @property
+    def settled(self) -> tuple[Turn, ...]:
+        """The turns that stay as they are."""
+        return self.turns[: len(self.turns) - self.open_turns]
+
+    @property
     def speakers(self) -> tuple[str, ...]:
         """The labels, in the order of their first words."""
         labels = (turn.speaker for turn in self.turns if turn.speaker is not None)
         return tuple(dict.fromkeys(labels))
 
     def to_dict(self) -> dict:
-        """Everything but the draft, as dicts, lists, strings, numbers and None, ready for JSON."""
+        """Everything that goes into files, as dicts, lists, strings, numbers and None, ready for JSON."""
         return {
             "audio": self.audio,
             "direction": self.direction,

@@ -36,7 +36,7 @@ def link(*windows: tuple[Turn, ...], overlap_seconds: float = 5.0):
         settled, made = linker.add(one, overlap_seconds if number else 0.0)
         turns += settled
         links.append(made)
-    return merge_neighbours(turns + linker.finish()), links
+    return merge_neighbours(turns + linker.open_turns), links
 
 
 def test_one_window_stays_as_it_is():
@@ -144,7 +144,7 @@ def test_neighbours_never_share_a_speaker_and_no_window_is_lost(one, two):
     linker = Linker()
     first, _ = linker.add(tuple(one), 0.0)
     second, _ = linker.add(tuple(two), 0.0)
-    turns = merge_neighbours(first + second + linker.finish())
+    turns = merge_neighbours(first + second + linker.open_turns)
     assert "".join(turn.text for turn in turns) == "".join(turn.text for turn in (*one, *two))
     assert all(a.speaker != b.speaker for a, b in itertools.pairwise(turns))
 

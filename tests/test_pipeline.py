@@ -12,6 +12,7 @@ from conftest import example
 from speech.alignment import Alignment
 from speech.audio import SAMPLE_RATE, load_audio
 from speech.decoded import Decoded
+from speech.errors import RefusedError
 from speech.pipeline import Plan, format_time, transcribe_blocks
 from speech.transcript import Transcript, Word
 
@@ -20,6 +21,7 @@ QUIET = np.random.default_rng(0).normal(0, 1e-4, 5 * SAMPLE_RATE).astype(np.floa
 SOUND = np.concatenate([CALL, QUIET, CALL])
 BLANK = Transcript("a.wav", (), "pt", "Portuguese", "none", 0.0, "")
 PLAIN = Plan(window_seconds=60, overlap_seconds=0, has_speakers=False)
+LINKED = Plan(window_seconds=25, overlap_seconds=8, has_speakers=True)
 HALF = 0.75 * (len(CALL) + len(CALL)) / SAMPLE_RATE
 """Between the length of the whole recording's window and that of its halves, in seconds."""
 
@@ -133,8 +135,7 @@ def test_a_weak_link_is_mended_by_a_window_over_the_seam():
         waveforms.append(waveform)
         return Decoded(texts[len(waveforms) - 1], "end")
 
-    plan = Plan(window_seconds=25, overlap_seconds=8, has_speakers=True)
-    transcript = run(decode, plan, np.concatenate([CALL, CALL]))
+    transcript = run(decode, LINKED, np.concatenate([CALL, CALL]))
     assert [(turn.speaker, turn.text) for turn in transcript.turns] == [
         ("spk_0", "いろはにほへと。"),
         ("spk_1", "ちりぬるをわか。"),
@@ -163,19 +164,50 @@ def test_the_first_window_goes_alone_and_then_ever_more_together():
     assert done == sorted(set(done))
 
 
-def test_what_fails_while_reading_comes_after_what_was_done():
-    def blocks():
-        yield SOUND[:, np.newaxis]
-        yield np.tile(SOUND, 10)[:, np.newaxis]
+@pytest.mark.parametrize("plan", [PLAIN, LINKED], ids=["plain", "linked"])
+@pytest.mark.parametrize("times", [1, 10])
+def test_what_fails_while_reading_comes_after_all_that_was_read(plan, times):
+    """A recording that breaks off is read as far as it goes, to the last word, and then the failure is told."""
+    sound = np.tile(SOUND, times)
+
+    def broken():
+        yield sound[:, np.newaxis]
         raise OSError("the disk is gone")
 
+    def stream(blocks):
+        decode = one_by_one(lambda waveform: Decoded(f"<|spk_0|> Janela de {len(waveform)}.", "end"))
+        return transcribe_blocks(blocks, BLANK, plan, decode, stereo=False)
+
+    *_, whole = stream([sound[:, np.newaxis]])
     done = []
     with pytest.raises(OSError, match="the disk is gone"):
-        for transcript in transcribe_blocks(
-            blocks(), BLANK, PLAIN, one_by_one(lambda waveform: Decoded("Bom dia.", "end"))
-        ):
+        for transcript in stream(broken()):
             done.append(transcript)
-    assert done and done[-1].turns and kinds(done[-1]) == ["partial"]
+    assert done[-1].turns == whole.turns and kinds(done[-1])[-1] == "partial"
+
+
+def test_a_recording_that_is_refused_is_not_read():
+    def silent():
+        yield SOUND[:, np.newaxis]
+        raise RefusedError("it is silent")
+
+    with pytest.raises(RefusedError, match="it is silent"):
+        list(transcribe_blocks(silent(), BLANK, PLAIN, None))
+
+
+def test_what_is_heard_is_there_at_once_and_what_is_settled_stays():
+    """A window's last turns may change with the next one, and are shown all the same."""
+    windows = ["<|spk_0|> いろはにほへと。 <|spk_1|> ちりぬるを。", "<|spk_0|> ちりぬるを。 <|spk_1|> わかよたれそ。"]
+    texts = iter(windows)
+    decode = one_by_one(lambda _: Decoded(next(texts), "end"))
+    blocks = [np.concatenate([CALL, CALL])[:, np.newaxis]]
+    made = list(transcribe_blocks(blocks, BLANK, LINKED, decode, stereo=False))
+    first, *_, last = [one for one in made if not one.draft]
+    assert [turn.text for turn in first.turns] == ["いろはにほへと。", "ちりぬるを。"] and first.open_turns
+    assert [turn.text for turn in last.turns] == ["いろはにほへと。", "ちりぬるを。", "わかよたれそ。"]
+    assert last.settled == last.turns
+    for one, two in itertools.pairwise(made):
+        assert two.turns[: len(one.settled)] == one.settled
 
 
 @pytest.mark.parametrize(("seconds", "shown"), [(0, "0:00"), (5.9, "0:05"), (750, "12:30"), (3723, "1:02:03")])
