@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import compress
 from typing import TYPE_CHECKING
 
 import spaces  # before torch, which it patches on ZeroGPU
@@ -29,6 +30,7 @@ from page.service import attend
 from page.view import sheet
 from speech.alignment import Alignment, align_turns
 from speech.audio import SAMPLE_RATE, known_seconds, stream_audio
+from speech.cues import timed_turns
 from speech.decoded import Decoded, finished
 from speech.errors import AudioError, SpeechError
 from speech.transcript import Transcript, Turn
@@ -151,18 +153,32 @@ def tell(*errors: SpeechError) -> dict:
 def compare_shown(view: dict | None, reference: str) -> dict:
     """How the transcript that the view shows differs from a reference (page/comparing.py), or an error."""
     try:
-        transcript, _ = _shown(view)
-        return compare(reference, transcript.text)
+        return compare(reference, read_view(view).transcript.text)
     except SpeechError as error:
         return tell(error)
 
 
-def _shown(view: dict | None) -> tuple[Transcript, str]:
-    """The transcript that the view shows, perhaps corrected, and what it says is its sound. Raises SpeechError."""
+@dataclass(frozen=True)
+class Shown:
+    """What the view shows: a transcript, perhaps corrected, and what it says is its sound.
+
+    kept: of each turn that the model wrote, whether the visitor left words in it; the others are not in `transcript`.
+    """
+
+    transcript: Transcript
+    sound: str
+    kept: tuple[bool, ...]
+
+
+def read_view(view: dict | None) -> Shown:
+    """The sheet that the visitor sees. Raises SpeechError."""
     try:
         sheets = view["sheets"]
-        shown = sheets[view.get("current", len(sheets) - 1)]
-        return Transcript.from_dict(shown["transcript"]), shown["sound"]
+        sheet = sheets[view.get("current", len(sheets) - 1)]
+        record = sheet["transcript"]
+        kept = tuple(bool(turn["text"]) for turn in record["turns"])
+        transcript = Transcript.from_dict(record | {"turns": list(compress(record["turns"], kept))})
+        return Shown(transcript, sheet["sound"], kept)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise SpeechError("There is no transcript yet: transcribe a recording first") from error
 
@@ -175,39 +191,48 @@ def translate_call(paths: list[str], view: dict | None, checkpoint: str | None) 
     view = {"sheets": []} | (view or {})
     clock = time.monotonic()
     try:
-        call, path = _shown_call(view, paths)
-        for made in attend("ja2en", call_in_english(call, path, checkpoint)):
-            waiting = progress(made.duration_seconds, call.duration_seconds, time.monotonic() - clock)
-            sheets = [*view["sheets"], *([sheet(made, path)] if made.turns else [])]
+        call = _shown_call(view, paths)
+        for made in attend("ja2en", call_in_english(call, checkpoint)):
+            waiting = progress(made.duration_seconds, call.transcript.duration_seconds, time.monotonic() - clock)
+            sheets = [*view["sheets"], *([sheet(made, call.sound)] if made.turns else [])]
             yield waiting, {"sheets": sheets, "running": True, "current": len(sheets) - 1}
         yield None, {"sheets": sheets, "running": False, "current": len(sheets) - 1}
     except SpeechError as error:
         yield tell(error), view | {"running": False}
 
 
-def _shown_call(view: dict, paths: list[str]) -> tuple[Transcript, str]:
-    """The call that the view shows, and its file, one of the paths. Raises SpeechError."""
-    transcript, sound = _shown(view)
-    if transcript.direction != "diarize" or sound not in paths:
-        raise SpeechError("{name} is not the call that is uploaded: transcribe it again first", name=transcript.audio)
-    return transcript, sound
+def _shown_call(view: dict, paths: list[str]) -> Shown:
+    """The call that the view shows, whose file is one of the paths. Raises SpeechError."""
+    shown = read_view(view)
+    name = shown.transcript.audio
+    if shown.transcript.direction != "diarize" or shown.sound not in paths:
+        raise SpeechError("{name} is not the call that is uploaded: transcribe it again first", name=name)
+    return shown
 
 
-def call_in_english(call: Transcript, path: str, checkpoint: str | None) -> Iterator[Transcript]:
+def call_in_english(call: Shown, checkpoint: str | None) -> Iterator[Transcript]:
     """Transcripts that grow: without turns while the call's own turns are timed, where they are not yet."""
-    if any(turn.timing != "aligned" for turn in call.turns):
-        for aligned in hear(Wish("diarize", checkpoint, align=True), path):
-            yield replace(aligned, turns=(), duration_seconds=aligned.duration_seconds / 2)
-        call = keep_corrections(call, aligned)
+    timed = call.transcript
+    if any(turn.timing != "aligned" for turn in timed.turns):
+        for aligned in hear(Wish("diarize", checkpoint, align=True), call.sound):
+            yield replace(aligned, turns=(), open_turns=0, duration_seconds=aligned.duration_seconds / 2)
+        timed = with_corrections(aligned, call)
     direction = DIRECTIONS["ja2en"]
     name = choose_checkpoint(direction, checkpoint).name
-    blocks = stream_audio(path, MAX_SECONDS)
-    yield from translate_turns(call, blocks, partial(run_model, direction.name, checkpoint), direction, name)
+    blocks = stream_audio(call.sound, MAX_SECONDS)
+    yield from translate_turns(timed, blocks, partial(run_model, direction.name, checkpoint), direction, name)
 
 
-def keep_corrections(corrected: Transcript, aligned: Transcript) -> Transcript:
-    """The aligned turns under the speakers' names that the visitor gave; as they are where turns don't match."""
-    if len(corrected.turns) != len(aligned.turns):
-        return aligned
-    pairs = zip(corrected.turns, aligned.turns, strict=True)
-    return replace(aligned, turns=tuple(replace(timed, speaker=named.speaker) for named, timed in pairs))
+def with_corrections(aligned: Transcript, call: Shown) -> Transcript:
+    """The call as the visitor corrected it, with the times of the aligned turns; estimated ones where those differ."""
+    if len(aligned.turns) != len(call.kept):  # the model wrote the call otherwise than the first time
+        return replace(aligned, turns=timed_turns(call.transcript))
+    pairs = zip(compress(aligned.turns, call.kept), call.transcript.turns, strict=True)
+    return replace(aligned, turns=tuple(_corrected(turn, shown) for turn, shown in pairs))
+
+
+def _corrected(aligned: Turn, shown: Turn) -> Turn:
+    """An aligned turn under the shown one's speaker and with its words, which have no times where they are others."""
+    if shown.text == aligned.text:
+        return replace(aligned, speaker=shown.speaker)
+    return replace(aligned, speaker=shown.speaker, text=shown.text, words=(), doubts=())

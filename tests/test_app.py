@@ -19,7 +19,7 @@ from speech.alignment import Alignment
 from speech.checkpoints import TINY
 from speech.decoded import Decoded
 from speech.stock import load_stock_model
-from speech.transcript import Transcript, TranscriptWarning, Turn
+from speech.transcript import Transcript, TranscriptWarning, Turn, Word
 
 MADE = Transcript(
     audio="a.wav",
@@ -30,6 +30,11 @@ MADE = Transcript(
     duration_seconds=2.0,
     raw_text="<|spk_0|> はい。",
     warnings=(TranscriptWarning("budget", "a sentence"),),
+)
+CALL = replace(
+    MADE,
+    turns=tuple(Turn(f"spk_{n % 2}", text, 0.0, 9.0, "window") for n, text in enumerate(("um", "mais", "três"))),
+    duration_seconds=9.0,
 )
 
 
@@ -100,6 +105,42 @@ def test_an_hours_reading_is_compared_word_by_word():
     shown = jobs.compare_shown({"sheets": [{"transcript": transcript.to_dict(), "sound": ""}]}, " ".join(words))
     assert len(transcript.text) == 49_999
     assert shown["words"] == {"errors": 1, "length": 10_000}
+
+
+def corrected_view(*texts: str) -> dict:
+    """A view of a call of three turns with these texts in it; emptied ones stay in the view."""
+    record = CALL.to_dict()
+    turns = [turn | {"text": text, "speaker": "Ana"} for turn, text in zip(record["turns"], texts, strict=True)]
+    return {"sheets": [{"transcript": record | {"turns": turns}, "sound": "call.wav"}]}
+
+
+def test_rows_that_were_emptied_are_not_compared():
+    shown = jobs.compare_shown(corrected_view("um", "", "dois"), "um dois")
+    assert shown["words"] == {"errors": 0, "length": 2}
+
+
+def test_a_translation_is_made_of_what_was_corrected():
+    """Times are measured anew, for the turns as the model wrote them; the words stay those of the visitor."""
+    call = jobs.read_view(corrected_view("um", "", "dois"))
+    word = Word("três", 8.0, 9.0)
+    times = [(1.0, 2.0, ()), (4.0, 5.0, ()), (8.0, 9.0, (word,))]
+    aligned = replace(
+        CALL,
+        turns=tuple(
+            replace(turn, timing="aligned", start_seconds=start, end_seconds=end, words=words)
+            for turn, (start, end, words) in zip(CALL.turns, times, strict=True)
+        ),
+    )
+    first, last = jobs.with_corrections(aligned, call).turns
+    assert (first.text, first.speaker, first.start_seconds, first.timing) == ("um", "Ana", 1.0, "aligned")
+    assert (last.text, last.speaker, last.start_seconds, last.words) == ("dois", "Ana", 8.0, ())
+    kept = jobs.with_corrections(aligned, jobs.read_view(corrected_view("um", "", "três"))).turns
+    assert kept[1].words == (word,)
+
+    fewer = replace(aligned, turns=aligned.turns[:2])
+    guessed = jobs.with_corrections(fewer, call).turns
+    assert [(turn.text, turn.timing) for turn in guessed] == [("um", "window"), ("dois", "window")]
+    assert 0 < guessed[0].end_seconds == guessed[1].start_seconds < 9.0
 
 
 def test_texts_are_compared_one_after_another():

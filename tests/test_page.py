@@ -274,13 +274,15 @@ def test_a_reference_shows_the_differing_words(page):
 
 
 def test_a_call_is_translated_with_one_click(page):
-    """Speakers keep the names that the visitor gave them, and the subtitles say who speaks."""
+    """Names and words are those that the visitor corrected, and the subtitles say who speaks."""
     panel = call_transcribed(page)
-    said = words(panel)
     panel.get_by_role("button", name="Edit").click()
     panel.get_by_label("Name of spk_0").fill("Reception")
+    panel.get_by_label("Text of this row", exact=True).nth(1).fill("お弁当です。")
+    panel.get_by_label("Text of this row", exact=True).nth(2).fill("")
     panel.get_by_role("button", name="Edit").click()
-    named = speakers(panel)
+    said, named = words(panel), speakers(panel)
+    assert said[1] == "お弁当です。"
     panel.get_by_role("button", name="Translate this call").click()
     choice = panel.locator(".choice select")
     expect(choice).to_have_value("1")
