@@ -20,6 +20,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(10**12))
 
 import gradio as gr
 from gradio.exceptions import InvalidPathError
+from pydantic import ValidationError
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
@@ -132,7 +133,7 @@ def as_wish(tab: Tab, checkpoint: str | None, *options) -> Wish:
     """What is set on a tab: direction and source where it translates, else whether to align."""
     if tab.translates:
         direction, source = options
-        return Wish(direction, checkpoint, source=source)
+        return Wish(direction or tab.directions[0], checkpoint, source=source)  # programs send null for the default
     return Wish(tab.directions[0], checkpoint, align=options[0])
 
 
@@ -174,15 +175,24 @@ def button_updates(running: bool) -> list:
 
 
 class Page(gr.Blocks):
-    """Blocks that say why a file is refused: Gradio's own error for one that was not uploaded reaches no program."""
+    """Blocks that say why a request is refused: Gradio's own errors reach no program.
 
-    async def preprocess_data(self, *arguments, **options) -> list:
-        """What the handlers are given. Raises gr.Error where a path is none of an upload."""
+    What a request leaves out at its end is as it stands on the page.
+    """
+
+    async def preprocess_data(self, block_fn, inputs: list, *arguments, **options) -> list:
+        """What the handlers are given. Raises gr.Error where a file is none of an upload, or no file at all."""
+        left_out = [component.value for component in block_fn.inputs[len(inputs) :]]
         try:
-            return await super().preprocess_data(*arguments, **options)
+            return await super().preprocess_data(block_fn, [*inputs, *left_out], *arguments, **options)
         except InvalidPathError as error:
             sentence = "The path of a file is none that an upload here has given: upload the file, and send that path"
             raise gr.Error(sentence, print_exception=False) from error
+        except ValidationError as error:
+            sentence = 'A file is sent as {"path": …, "meta": {"_type": "gradio.FileData"}}, as handle_file makes it'
+            raise gr.Error(
+                f"{sentence}: upload it, and send the path that the upload gives", print_exception=False
+            ) from error
 
 
 def build_demo(checkpoint: str | None = None) -> gr.Blocks:
@@ -200,6 +210,9 @@ def build_demo(checkpoint: str | None = None) -> gr.Blocks:
 
 OWN = {"value": None, "html_template": "<div></div>", "apply_default_css": False}
 """Of components that page.js fills: Gradio must neither render nor style them."""
+
+
+TAKES = "The recording is an uploaded file, or a `data:` address such as data:audio/flac;base64,…; no other is fetched."
 
 
 def build_tab(tab: Tab, checkpoint: str | None) -> None:
@@ -262,7 +275,7 @@ def build_tab(tab: Tab, checkpoint: str | None) -> None:
         [audio, *options],
         [record],
         api_name=tab.endpoint,
-        api_description=f"{TEXTS['en']['interface'][f'{tab.key}_hint']} Returns the Transcript as JSON.",
+        api_description=f"{TEXTS['en']['interface'][f'{tab.key}_hint']} Returns the Transcript as JSON. {TAKES}",
         **served,
     )
 

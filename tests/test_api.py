@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import http.server
+import json
 import threading
 
 import httpx
@@ -109,6 +110,37 @@ def test_a_path_or_address_in_the_request_is_neither_opened_nor_fetched(server, 
         assert "never fetched" in events or not path.startswith("http")
     else:
         assert started.status_code in (400, 403, 422)
+
+
+@pytest.mark.parametrize(
+    ("data", "complaint"),
+    [
+        ([], "There is no recording yet: upload a file or record one first"),
+        (["x.wav"], "A file is sent as "),
+        (["http://127.0.0.1/a.wav"], "A file is sent as "),
+        ([5, False], "A file is sent as "),
+        ([None, None], "There is no recording yet: upload a file or record one first"),
+    ],
+)
+@pytest.mark.parametrize("endpoint", ["diarize", "translate"])
+def test_a_request_that_lacks_something_is_answered_by_a_sentence(server, endpoint, data, complaint):
+    assert complaint in raw_call(server, endpoint, data).split("event: error")[1]
+
+
+def test_what_a_request_leaves_out_is_as_on_the_page(server):
+    recording = one_recording("en2ja")
+    with recording.path.open("rb") as file:
+        (path,) = httpx.post(f"{server.rstrip('/')}/gradio_api/upload", files={"files": file}, timeout=60).json()
+    events = raw_call(server, "translate", [{"path": path, "meta": {"_type": "gradio.FileData"}}])
+    (transcript,) = json.loads(events.split("event: complete\ndata: ")[1])
+    assert transcript["raw_text"] == recording.reference
+
+
+def raw_call(server: str, endpoint: str, data: list) -> str:
+    """What comes back to a request as it is sent without gradio_client."""
+    address = f"{server.rstrip('/')}/gradio_api/call/{endpoint}"
+    event = httpx.post(address, json={"data": data}, timeout=60).json()["event_id"]
+    return httpx.get(f"{address}/{event}", timeout=60).text
 
 
 def call_tool(server: str, audio: str):
