@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import math
 import os
+import re
 import stat
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -44,6 +45,9 @@ BLOCK_SAMPLES = 65536
 
 # libsndfile's SF_COUNT_MAX: the header does not say how long the file is (FLAC from a pipe).
 UNKNOWN_FRAMES = 2**63 - 1
+
+# A WAV that is written to a pipe claims about 2 or 4 GB, because its length is not known yet.
+STREAMED_BYTES = 2_000_000_000
 
 # Bytes of an ID3v1 tag, which may follow the sound of an MP3.
 ID3V1_BYTES = 128
@@ -266,6 +270,8 @@ def _native_blocks(file: BinaryIO, name: str, max_seconds: float | None) -> Iter
                 for block, rate in _sound_blocks(sound):
                     yield block, rate
                     given += len(block)
+                if given and _is_cut_off(sound):
+                    raise _damaged(name, given / sound.samplerate)
                 if not _has_another_link(sound, file):
                     return
     except soundfile.SoundFileError:
@@ -286,6 +292,12 @@ def _sound_blocks(sound: soundfile.SoundFile) -> Iterator[tuple[np.ndarray, int]
     frames = max(1, BLOCK_SAMPLES // sound.channels)
     while len(block := sound.read(frames, dtype="float32", always_2d=True)):
         yield block, sound.samplerate
+
+
+def _is_cut_off(sound: soundfile.SoundFile) -> bool:
+    """Whether the header of a WAV or AIFF promises more than the file has, which libsndfile only notes in its log."""
+    noted = re.search(r"^\s*(?:data|SSND) : (\d+) \(should be \d+\)", sound.extra_info, re.MULTILINE)
+    return noted is not None and int(noted[1]) < STREAMED_BYTES
 
 
 def _has_another_link(sound: soundfile.SoundFile, file: BinaryIO) -> bool:
@@ -325,11 +337,7 @@ def _frame_blocks(container: av.container.InputContainer, name: str) -> Iterator
     except (av.error.FFmpegError, OSError) as error:
         if not seconds:
             raise _undecodable(name) from error
-        raise AudioError(
-            "{name} is damaged after {length}: export it again or cut it there",
-            name=name,
-            length=format_duration(seconds),
-        ) from error
+        raise _damaged(name, seconds) from error
 
 
 def _samples(frame: av.AudioFrame) -> np.ndarray:
@@ -399,6 +407,12 @@ def _longer_than(name: str, max_seconds: float) -> RefusedError:
         "{name} is more than {limit} long; the limit is {limit}: cut it into shorter recordings",
         name=name,
         limit=format_duration(max_seconds),
+    )
+
+
+def _damaged(name: str, seconds: float) -> AudioError:
+    return AudioError(
+        "{name} is damaged after {length}: export it again or cut it there", name=name, length=format_duration(seconds)
     )
 
 

@@ -316,6 +316,25 @@ def test_damage_is_told_and_not_skipped(tmp_path, suffix):
     assert 1 < seconds < 3
 
 
+@pytest.mark.parametrize("suffix", [".wav", ".aiff"])
+def test_less_than_the_header_promises_is_damage(tmp_path, suffix):
+    path = tmp_path / f"clip{suffix}"
+    soundfile.write(path, two_tones(RATE, 4.0), RATE)
+    data = path.read_bytes()
+    error = refusal(write(path, data[: len(data) // 2]))
+    assert str(error) == f"clip{suffix} is damaged after 1.99 s: export it again or cut it there"
+
+
+@pytest.mark.parametrize("claimed", [0xFFFFFFFF, 0x7FFFF000])
+def test_a_wav_from_a_pipe_is_whole(tmp_path, claimed):
+    """Who writes to a pipe can't go back to the header when the length is known."""
+    whole = encode(tmp_path / "whole.wav", two_tones(RATE), RATE)
+    data = whole.read_bytes()
+    size = data.index(b"data") + 4
+    piped = write(tmp_path / "piped.wav", data[:size] + claimed.to_bytes(4, "little") + data[size + 4 :])
+    np.testing.assert_array_equal(load_audio(piped), load_audio(whole))
+
+
 # Sound that cannot hold speech
 
 
