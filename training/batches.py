@@ -9,7 +9,7 @@ import numpy as np
 from training import speech
 from training.speech import Speaker, Utterance, Voice
 
-MIX = {"call": 0.36, "ja2en": 0.13, "en2ja": 0.27, "pt": 0.16, "english": 0.03, "japanese": 0.04, "silence": 0.01}
+MIX = {"call": 0.48, "ja2en": 0.11, "en2ja": 0.21, "pt": 0.13, "english": 0.03, "japanese": 0.03, "silence": 0.01}
 """Share of clips of each task. `english` and `japanese` are the translation sentences transcribed."""
 SENTENCES_MIX = {task: share for task, share in MIX.items() if task not in ("call", "silence")}
 """For the first steps: short clips, in which sounds are found sooner."""
@@ -27,9 +27,9 @@ UNFORCED_SHARE = 0.25
 SENTENCES = (1,) * 13 + (2,) * 5 + (3,) * 3 + (4, 5, 6, 8)
 """How many sentences a clip of one speaker has, as often as they stand here."""
 TELEPHONE_SHARE = 0.9
-LONG_CALL_SHARE = 0.5
+LONG_CALL_SHARE = 0.65
 """Of the calls: up to as long as a window of a long recording."""
-CALLS_TALKING_OVER = 0.3
+CALLS_TALKING_OVER = 0.5
 """Of the long ones."""
 MAX_CALL_SECONDS = 30.0
 MEAN_GAP_SECONDS = 0.5

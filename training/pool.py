@@ -17,7 +17,7 @@ from training.speech import (
     speak,
 )
 
-KINDS = {"call": 3600, "ja2en": 3000, "en2ja": 9000, "pt": 9000}
+KINDS = {"call": 7200, "ja2en": 3000, "en2ja": 9000, "pt": 9000}
 """How many utterances of each kind are spoken."""
 SHARDS = 8
 
