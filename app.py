@@ -308,10 +308,10 @@ def build_comparison(view: gr.HTML) -> None:
 
 
 async def write_file(request: list) -> dict[str, str]:
-    """What the view's Copy and Save ask for: [suffix, transcript] -> name and text, or an error."""
+    """What the view's Copy and Save ask for: [suffix, transcript, its turns' times] -> name and text, or an error."""
     try:
-        suffix, record = request
-        return await asyncio.to_thread(view_file, suffix, record)
+        suffix, record, times = request
+        return await asyncio.to_thread(view_file, suffix, record, times)
     except (ValueError, TypeError, SpeechError) as error:
         return {"error": str(error)}
 

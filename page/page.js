@@ -200,7 +200,8 @@ window.speechPage = (() => {
       const lanes = speakers.length ? speakers : [null];
       const scale = 1000 / Math.max(transcript.duration_seconds, 0.001);
       const height = lanes.length * LANE;
-      const bars = transcript.turns.map((turn, number) => {
+      const bars = transcript.turns.flatMap((turn, number) => {
+        if (turn.text === "") return [];
         const [start, end] = times[number];
         const lane = Math.max(0, lanes.indexOf(turn.speaker));
         const place = { x: start * scale, y: lane * LANE + 2, width: Math.max(1, (end - start) * scale) };
@@ -343,14 +344,16 @@ window.speechPage = (() => {
       const now = this.audio.currentTime || 0;
       const { turns, duration_seconds } = sheet.transcript;
       const playing = !this.player.hidden && (now > 0 || !this.audio.paused);
-      const said = playing ? sheet.times.findLastIndex(([start, end]) => start <= now && now < end) : -1;
+      const heard = now + 0.001; // players cut off what is less than a microsecond of the place that they are sent to
+      const isSaid = ([start, end], number) => turns[number].text !== "" && start <= heard && heard < end;
+      const said = playing ? sheet.times.findLastIndex(isSaid) : -1;
       for (const x of ["x1", "x2"]) this.playhead.setAttribute(x, (now / Math.max(duration_seconds, 0.001)) * 1000);
       this.lines.forEach((line, number) => {
         if (number === said) line.setAttribute("aria-current", "true");
         else line.removeAttribute("aria-current");
       });
       for (const word of this.rows.querySelectorAll(".word.now")) word.classList.remove("now");
-      const spoken = said < 0 ? -1 : turns[said].words.findLastIndex((word) => word.start_seconds <= now);
+      const spoken = said < 0 ? -1 : turns[said].words.findLastIndex((word) => word.start_seconds <= heard);
       this.lines[said]?.querySelectorAll(".word")[spoken]?.classList.add("now");
       this.caption.textContent = said < 0 ? "" : turns[said].text;
       this.caption.lang = LANGUAGE_TAGS[sheet.transcript.language];
@@ -360,11 +363,12 @@ window.speechPage = (() => {
       if (top < this.rows.scrollTop || bottom > this.rows.scrollTop + this.rows.clientHeight) this.rows.scrollTop = top;
     }
 
-    // Python writes the file, so that it is the one that the command line writes.
+    // Python writes the file, so that it is the one that the command line writes; its times are the ones seen here.
     written(suffix) {
-      const { transcript } = this.sheet;
-      const turns = transcript.turns.filter((turn) => turn.text !== "");
-      return this.server.write_file([suffix, { ...transcript, turns }]);
+      const { transcript, times } = this.sheet;
+      const isLeft = (_, number) => transcript.turns[number].text !== "";
+      const left = { ...transcript, turns: transcript.turns.filter(isLeft) };
+      return this.server.write_file([suffix, left, times.filter(isLeft)]);
     }
 
     async copy(button) {

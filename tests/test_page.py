@@ -243,6 +243,30 @@ def test_two_speakers_can_be_made_one_and_a_row_corrected(page):
     assert saved(page, panel, "txt")[1] == "".join(f"[spk_0]: {line}\n" for line in text)
 
 
+def test_a_corrected_call_is_saved_with_the_times_that_the_page_shows(page):
+    """Estimates go by the length of the text, which a correction changes."""
+    panel = call_transcribed(page)
+    seen = page.evaluate(JSON_OF, "times")
+    panel.get_by_role("button", name="Edit").click()
+    texts = panel.get_by_label("Text of this row")
+    texts.nth(0).fill(texts.nth(0).input_value() * 3)
+    texts.last.fill("")
+    panel.get_by_role("button", name="Edit").click()
+    expect(panel.locator(".turn:visible")).to_have_count(len(seen) - 1)
+    expect(panel.locator(".timeline .bar")).to_have_count(len(seen) - 1)
+    lines = [line.split() for line in saved(page, panel, "rttm")[1].splitlines()]
+    assert [float(start) for _, _, _, start, *_ in lines] == [round(start, 3) for start, _ in seen[:-1]]
+    assert float(lines[-1][3]) + float(lines[-1][4]) == pytest.approx(seen[-2][1], abs=0.001)
+    rows = [line.split("\t")[:2] for line in saved(page, panel, "tsv")[1].splitlines()[1:]]
+    assert rows == [[str(round(1000 * start)), str(round(1000 * end))] for start, end in seen[:-1]]
+    first = f"{seen[1][0]:06.3f}"
+    assert f" --> 00:{first}\n" in saved(page, panel, "vtt")[1]
+    assert f" --> 00:00:{first.replace('.', ',')}\n" in saved(page, panel, "srt")[1]
+    assert {turn.end_seconds for turn in saved_transcript(page, panel).turns} == {seen[-1][1]}
+    panel.locator(".timeline").click(position={"x": panel.locator(".timeline").bounding_box()["width"] - 40, "y": 5})
+    assert panel.locator(".caption").inner_text() == ""
+
+
 def test_several_files_are_read_and_a_bad_one_is_named(page, tmp_path):
     good = recordings_in(RECORDINGS, "pt")[:2]
     bad = tmp_path / "notes.wav"
