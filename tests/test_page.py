@@ -116,6 +116,8 @@ def test_an_unusable_recording_is_an_inline_message_and_a_good_one_clears_it(pag
     run_button(panel, "pt").click()
     panel.get_by_role("alert").wait_for()
     assert panel.get_by_role("alert").inner_text().startswith("notes.wav cannot be decoded as audio or video")
+    upload_several(panel, [one_recording("pt").path])
+    expect(panel.get_by_role("alert")).to_have_count(0)
     page.reload()
     panel = open_tab(page, "pt")
     upload(panel, one_recording("pt").path)
@@ -295,6 +297,9 @@ def test_a_reference_shows_the_differing_words(page):
     expect(panel.locator(".rates")).to_contain_text(f"1 of {len(spoken)} words differ")
     assert panel.locator(".compared del").all_inner_texts() == ["elefante"]
     assert panel.locator(".compared ins").all_inner_texts() == [spoken[1]]
+    expect(panel.locator(".legend")).to_have_text("only in the reference · only in the transcript")
+    panel.get_by_text("na loja · shopping").first.click()
+    expect(panel.locator(".rates, .compared")).to_have_count(0)
 
 
 def test_a_call_is_translated_with_one_click(page):
@@ -454,6 +459,25 @@ def test_the_keyboard_alone_is_enough(page):
     assert audio.evaluate("audio => audio.currentTime") == pytest.approx(
         page.evaluate(JSON_OF, "times")[1][0], abs=0.01
     )
+
+
+def test_on_a_phone_a_finished_call_is_read_from_its_start_and_long_names_fit(browser, server):
+    with visit(browser, server, viewport={"width": 390, "height": 500}) as page:
+        panel = call_transcribed(page)
+        rows = panel.get_by_role("region", name="Transcript")
+        expect(panel.get_by_role("button", name="Edit")).to_be_enabled()
+        assert rows.evaluate("rows => [rows.scrollTop, rows.scrollHeight > rows.clientHeight]") == [0, True]
+        panel.get_by_role("button", name="Edit").click()
+        panel.get_by_label("Name of spk_0").fill("x" * 300)
+        panel.get_by_role("button", name="Edit").click()
+        assert set(speakers(panel)) == {"x" * 60, "spk_1"}
+        panel.get_by_role("button", name="Translate this call").click()
+        expect(panel.locator(".choice select")).to_have_value("1")
+        run_button(panel, "diarize").wait_for()
+        edge = panel.locator(".block.transcript").bounding_box()
+        for part in panel.locator(".choice select, .name, .turn .words").all():
+            box = part.bounding_box()
+            assert box["x"] + box["width"] <= edge["x"] + edge["width"] and box["width"] > 60
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
