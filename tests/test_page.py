@@ -298,8 +298,9 @@ def test_a_reference_shows_the_differing_words(page):
     assert panel.locator(".compared del").all_inner_texts() == ["elefante"]
     assert panel.locator(".compared ins").all_inner_texts() == [spoken[1]]
     expect(panel.locator(".legend")).to_have_text("only in the reference · only in the transcript")
-    panel.get_by_text("na loja · shopping").first.click()
+    run_button(panel, "pt").click()
     expect(panel.locator(".rates, .compared")).to_have_count(0)
+    run_button(panel, "pt").wait_for()
 
 
 def test_a_call_is_translated_with_one_click(page):
