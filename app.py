@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import sys
 from dataclasses import dataclass
@@ -138,8 +139,8 @@ def as_wish(tab: Tab, checkpoint: str | None, *options) -> Wish:
 
 
 def stop_running(view: dict | None) -> list:
-    """What a visitor has so far stays: the progress goes, and the buttons change places."""
-    return [None, view and view | {"running": False}, *button_updates(running=False)]
+    """What a visitor has so far stays: the page says that it was stopped, and the buttons change places."""
+    return [{"stopped": True}, view and view | {"running": False}, *button_updates(running=False)]
 
 
 def api_handler(tab: Tab, checkpoint: str | None):
@@ -231,8 +232,10 @@ def build_tab(tab: Tab, checkpoint: str | None) -> None:
                     gr.File(file_count="multiple", file_types=["audio", "video"], height=140, label=text("several"))
                 )
             options = build_options(tab)
-            run = gr.Button(text("translate" if tab.translates else "transcribe"), variant="primary")
-            stop = gr.Button(text("stop"), variant="stop", visible=False)
+            run = gr.Button(
+                text("translate" if tab.translates else "transcribe"), variant="primary", elem_classes="places"
+            )
+            stop = gr.Button(text("stop"), variant="stop", visible=False, elem_classes="places")
             shown = [audio, options[0]] if tab.translates else [audio]
             examples = gr.Examples(
                 [[str(ROOT / "examples" / file), name][: len(shown)] for file, name, _ in tab.examples],
@@ -251,8 +254,7 @@ def build_tab(tab: Tab, checkpoint: str | None) -> None:
                 elem_classes="transcript",
                 **OWN,
             )
-            if tab.key == "portuguese":
-                build_comparison(view)
+            compared = [build_comparison(view)] if tab.key == "portuguese" else []
             if tab.key == "diarize":
                 translate = gr.Button(text("translate_call"), size="sm")
     shown = [message, view, run, stop]
@@ -263,12 +265,19 @@ def build_tab(tab: Tab, checkpoint: str | None) -> None:
     # An example is answered at once.
     triggers = (run.click, examples.load_input_event.then)
     handler, inputs = page_handler(tab, checkpoint), [audio, several, *options]
+    for trigger in (*triggers, *([translate.click] if tab.key == "diarize" else [])):
+        begun = [None, *button_updates(running=True), *[None for _ in compared]]
+        in_browser(trigger, [message, run, stop, *compared], f"() => {json.dumps(begun)}")
     jobs = [trigger(handler, inputs, shown, **begin) for trigger in triggers]
     if tab.key == "diarize":
         jobs.append(translate.click(call_handler(checkpoint), [audio, several, view], shown, **begin))
     stop.click(stop_running, [view], shown, cancels=jobs, queue=False, api_visibility="private")
-    for job in jobs:  # ZeroGPU's own refusals, which Gradio shows
-        job.failure(stop_running, [view], shown, queue=False, api_visibility="private")
+    for job in jobs:  # refusals of the queue and of ZeroGPU, which Gradio shows
+        in_browser(
+            job.failure, shown, f"speechPage.ended({json.dumps(button_updates(running=False))})", [message, view]
+        )
+    for chosen in (audio.upload, audio.stop_recording, several.upload):
+        in_browser(chosen, [message], "() => null")
     record = gr.JSON(visible=False)
     gr.Button(visible=False).click(
         api_handler(tab, checkpoint),
@@ -278,6 +287,11 @@ def build_tab(tab: Tab, checkpoint: str | None) -> None:
         api_description=f"{TEXTS['en']['interface'][f'{tab.key}_hint']} Returns the Transcript as JSON. {TAKES}",
         **served,
     )
+
+
+def in_browser(trigger, outputs: list, js: str, inputs: tuple | list = ()) -> None:
+    """Set what components show at once, without the server: who waits in the queue can stop that too."""
+    trigger(None, inputs, outputs, js=js, queue=False, api_visibility="private")
 
 
 def refuse_addresses(component):
@@ -303,8 +317,8 @@ def build_options(tab: Tab) -> list[gr.components.Component]:
         return [*direction, gr.Checkbox(label=text("source" if tab.translates else "align"))]
 
 
-def build_comparison(view: gr.HTML) -> None:
-    """Below the transcript: a reference, and how the transcript differs from it."""
+def build_comparison(view: gr.HTML) -> gr.HTML:
+    """Below the transcript: a reference, and how the transcript differs from it, which is returned."""
     with gr.Accordion(text("compare"), open=False):
         reference = gr.Textbox(label=text("reference"), lines=3)
         button = gr.Button(text("compare"), size="sm")
@@ -318,13 +332,14 @@ def build_comparison(view: gr.HTML) -> None:
         show_progress="hidden",
         api_visibility="private",
     )
+    return result
 
 
 async def write_file(request: list) -> dict[str, str]:
-    """What the view's Copy and Save ask for: [suffix, transcript] -> name and text, or an error."""
+    """What the view's Copy and Save ask for: [suffix, transcript, its turns' times] -> name and text, or an error."""
     try:
-        suffix, record = request
-        return await asyncio.to_thread(view_file, suffix, record)
+        suffix, record, times = request
+        return await asyncio.to_thread(view_file, suffix, record, times)
     except (ValueError, TypeError, SpeechError) as error:
         return {"error": str(error)}
 

@@ -30,10 +30,11 @@ window.speechPage = (() => {
     return `${root}${api_prefix}/file=${path.split("/").map(encodeURIComponent).join("/")}`;
   }
 
-  // What there is to say while a job runs, or why it could not: `value` is {done, total, left, draft}, {errors}, or
-  // nothing.
+  // What there is to say while a job runs, or why it could not: `value` is {done, total, left, draft}, {stopped},
+  // {errors}, or nothing.
   function showMessage(element, value) {
     if (!value) return element.replaceChildren();
+    if (value.stopped) return element.replaceChildren(make("p", { class: "stopped", role: "status" }, say("stopped")));
     if (value.errors) {
       const sentences = value.errors.map((error) => makeSentence(error));
       return element.replaceChildren(make("div", { class: "error", role: "alert" }, ...sentences));
@@ -104,7 +105,12 @@ window.speechPage = (() => {
       const parts = [expected && make("del", {}, expected), written && make("ins", {}, written)];
       return parts.filter(Boolean).flatMap((part) => [part, " "]);
     });
-    element.replaceChildren(make("p", { class: "rates" }, rates.join(" · ")), make("p", { class: "compared" }, ...pieces));
+    const legend = [make("del", {}, say("missing")), " · ", make("ins", {}, say("added"))];
+    element.replaceChildren(
+      make("p", { class: "rates" }, rates.join(" · ")),
+      make("p", { class: "compared" }, ...pieces),
+      make("p", { class: "legend" }, ...legend),
+    );
   }
 
   class View {
@@ -153,7 +159,10 @@ window.speechPage = (() => {
     render() {
       const sheet = this.sheet;
       const { scrollTop, scrollHeight, clientHeight } = this.rows;
-      const follows = this.props.value?.running && scrollTop + clientHeight > scrollHeight - 8;
+      const isAtEnd = scrollTop + clientHeight > scrollHeight - 8;
+      const { running = false } = this.props.value ?? {};
+      const ends = this.running && !running;
+      this.running = running;
       for (const part of [this.choice, this.timeline, this.tools, this.rows, this.about]) part.replaceChildren();
       this.lines = [];
       if (!sheet) {
@@ -172,8 +181,9 @@ window.speechPage = (() => {
       this.timeline.append(this.makeTimeline(sheet));
       this.tools.append(...this.makeTools(sheet));
       this.rows.append(this.makeRows(sheet));
-      // Who looks at the end goes on looking at it; who has scrolled up is left there.
-      this.rows.scrollTop = follows ? this.rows.scrollHeight : scrollTop;
+      // Who looks at the end goes on looking at it, and reads from the start when all is there; who has scrolled up is
+      // left there.
+      this.rows.scrollTop = isAtEnd && ends ? 0 : isAtEnd && running ? this.rows.scrollHeight : scrollTop;
       const { duration_seconds, language, checkpoint } = sheet.transcript;
       this.about.append([clock(duration_seconds), language, checkpoint].join(" · "));
       this.follow();
@@ -200,7 +210,8 @@ window.speechPage = (() => {
       const lanes = speakers.length ? speakers : [null];
       const scale = 1000 / Math.max(transcript.duration_seconds, 0.001);
       const height = lanes.length * LANE;
-      const bars = transcript.turns.map((turn, number) => {
+      const bars = transcript.turns.flatMap((turn, number) => {
+        if (turn.text === "") return [];
         const [start, end] = times[number];
         const lane = Math.max(0, lanes.indexOf(turn.speaker));
         const place = { x: start * scale, y: lane * LANE + 2, width: Math.max(1, (end - start) * scale) };
@@ -246,7 +257,7 @@ window.speechPage = (() => {
       };
       const onkeydown = (event) => event.key === "Enter" && event.target.blur();
       const label = { "aria-label": say("rename", speaker), title: say("rename", speaker) };
-      return make("input", { class: css, value: speaker, size: 10, ...label, onchange, onkeydown });
+      return make("input", { class: css, value: speaker, size: 10, maxlength: 60, ...label, onchange, onkeydown });
     }
 
     makeRows({ transcript, times }) {
@@ -343,14 +354,16 @@ window.speechPage = (() => {
       const now = this.audio.currentTime || 0;
       const { turns, duration_seconds } = sheet.transcript;
       const playing = !this.player.hidden && (now > 0 || !this.audio.paused);
-      const said = playing ? sheet.times.findLastIndex(([start, end]) => start <= now && now < end) : -1;
+      const heard = now + 0.001; // players cut off what is less than a microsecond of the place that they are sent to
+      const isSaid = ([start, end], number) => turns[number].text !== "" && start <= heard && heard < end;
+      const said = playing ? sheet.times.findLastIndex(isSaid) : -1;
       for (const x of ["x1", "x2"]) this.playhead.setAttribute(x, (now / Math.max(duration_seconds, 0.001)) * 1000);
       this.lines.forEach((line, number) => {
         if (number === said) line.setAttribute("aria-current", "true");
         else line.removeAttribute("aria-current");
       });
       for (const word of this.rows.querySelectorAll(".word.now")) word.classList.remove("now");
-      const spoken = said < 0 ? -1 : turns[said].words.findLastIndex((word) => word.start_seconds <= now);
+      const spoken = said < 0 ? -1 : turns[said].words.findLastIndex((word) => word.start_seconds <= heard);
       this.lines[said]?.querySelectorAll(".word")[spoken]?.classList.add("now");
       this.caption.textContent = said < 0 ? "" : turns[said].text;
       this.caption.lang = LANGUAGE_TAGS[sheet.transcript.language];
@@ -360,11 +373,12 @@ window.speechPage = (() => {
       if (top < this.rows.scrollTop || bottom > this.rows.scrollTop + this.rows.clientHeight) this.rows.scrollTop = top;
     }
 
-    // Python writes the file, so that it is the one that the command line writes.
+    // Python writes the file, so that it is the one that the command line writes; its times are the ones seen here.
     written(suffix) {
-      const { transcript } = this.sheet;
-      const turns = transcript.turns.filter((turn) => turn.text !== "");
-      return this.server.write_file([suffix, { ...transcript, turns }]);
+      const { transcript, times } = this.sheet;
+      const isLeft = (_, number) => transcript.turns[number].text !== "";
+      const left = { ...transcript, turns: transcript.turns.filter(isLeft) };
+      return this.server.write_file([suffix, left, times.filter(isLeft)]);
     }
 
     async copy(button) {
@@ -406,11 +420,27 @@ window.speechPage = (() => {
       wave.shadowRoot?.querySelector("[part=scroll]")?.setAttribute("tabindex", "0");
     }
   }
-  new MutationObserver(mendGradio).observe(document.documentElement, { childList: true, subtree: true });
+
+  // Run and Stop take each other's place: whoever had the focus on the one that goes has it on the other.
+  let focused = {};
+  document.addEventListener("focusin", ({ target }) => (focused = { target, panel: target.closest("[role=tabpanel]") }));
+  function keepFocus() {
+    const { target, panel } = focused;
+    if (!target?.matches("button.places") || target.checkVisibility()) return;
+    if (![target, document.body].includes(document.activeElement)) return;
+    const shown = [...panel.querySelectorAll("button.places")].find((button) => button.checkVisibility());
+    shown?.focus({ preventScroll: true });
+  }
+
+  const wholePage = { childList: true, subtree: true };
+  new MutationObserver(mendGradio).observe(document.documentElement, wholePage);
+  new MutationObserver(keepFocus).observe(document.documentElement, { ...wholePage, attributeFilter: ["class"] });
 
   const views = [];
   return {
     views,
+    // After a job that failed; one that is stopped while it waits counts as such, and the message says that already.
+    ended: (buttons) => (message, view) => [message?.stopped ? message : null, view && { ...view, running: false }, ...buttons],
     mountView(element, props, server, watch) {
       const view = new View(element, props, server);
       views.push(view);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from speech.cues import has_estimated_times, timed_turns
@@ -18,21 +19,30 @@ def sheet(transcript: Transcript, path: str) -> dict:
     return {
         "transcript": transcript.to_dict(),
         "speakers": list(transcript.speakers),
-        "times": [[round(turn.start_seconds, 3), round(turn.end_seconds, 3)] for turn in timed],
+        "times": [[turn.start_seconds, turn.end_seconds] for turn in timed],
         "estimated": has_estimated_times(transcript),
         "sound": path,
     }
 
 
-def write_file(suffix: str, record: dict) -> dict[str, str]:
+def write_file(suffix: str, record: dict, times: list) -> dict[str, str]:
     """A transcript that the view sends back, perhaps corrected, as a file: its name and its text.
 
-    Raises ValueError for a suffix or a record that the view would not send.
+    times: when the view shows each turn, as in `sheet`: corrected texts of other lengths would be estimated anew. JSON
+    keeps the transcript's own. Raises ValueError for what the view would not send.
     """
     if suffix not in WRITERS:
         raise ValueError(f"there is no format {suffix!r}: choose one of {', '.join(WRITERS)}")
     try:
         transcript = Transcript.from_dict(record)
+        shown = transcript if suffix == "json" else _as_shown(transcript, times)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"this is no transcript: {error!r}") from error
-    return {"name": f"{Path(transcript.audio).stem}.{suffix}", "text": WRITERS[suffix](transcript)}
+    return {"name": f"{Path(transcript.audio).stem}.{suffix}", "text": WRITERS[suffix](shown)}
+
+
+def _as_shown(transcript: Transcript, times: list) -> Transcript:
+    """The transcript with the times that the view shows for its turns; their timing still calls estimates so."""
+    pairs = zip(transcript.turns, times, strict=True)
+    turns = tuple(replace(turn, start_seconds=start, end_seconds=end) for turn, (start, end) in pairs)
+    return replace(transcript, turns=turns)

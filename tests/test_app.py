@@ -76,7 +76,16 @@ def test_how_long_there_is_to_wait_follows_from_what_is_done():
 
 
 @pytest.mark.parametrize(
-    "request_", [["exe", MADE.to_dict()], ["txt", {}], ["txt", None], ["txt"], 1, ["txt", {"turns": 3}]]
+    "request_",
+    [
+        ["exe", MADE.to_dict(), [[0.5, 1.25]]],
+        ["txt", {}, []],
+        ["txt", None, []],
+        ["txt"],
+        1,
+        ["txt", {"turns": 3}, []],
+        *(["srt", MADE.to_dict(), times] for times in (None, [], [1], [[1, 0.5]], [[0, "1"]], [[0, 1], [1, 2]])),
+    ],
 )
 def test_what_the_view_would_not_ask_for_is_refused_in_a_sentence(request_):
     assert set(asyncio.run(app.write_file(request_))) == {"error"}

@@ -116,6 +116,8 @@ def test_an_unusable_recording_is_an_inline_message_and_a_good_one_clears_it(pag
     run_button(panel, "pt").click()
     panel.get_by_role("alert").wait_for()
     assert panel.get_by_role("alert").inner_text().startswith("notes.wav cannot be decoded as audio or video")
+    upload_several(panel, [one_recording("pt").path])
+    expect(panel.get_by_role("alert")).to_have_count(0)
     page.reload()
     panel = open_tab(page, "pt")
     upload(panel, one_recording("pt").path)
@@ -243,6 +245,30 @@ def test_two_speakers_can_be_made_one_and_a_row_corrected(page):
     assert saved(page, panel, "txt")[1] == "".join(f"[spk_0]: {line}\n" for line in text)
 
 
+def test_a_corrected_call_is_saved_with_the_times_that_the_page_shows(page):
+    """Estimates go by the length of the text, which a correction changes."""
+    panel = call_transcribed(page)
+    seen = page.evaluate(JSON_OF, "times")
+    panel.get_by_role("button", name="Edit").click()
+    texts = panel.get_by_label("Text of this row")
+    texts.nth(0).fill(texts.nth(0).input_value() * 3)
+    texts.last.fill("")
+    panel.get_by_role("button", name="Edit").click()
+    expect(panel.locator(".turn:visible")).to_have_count(len(seen) - 1)
+    expect(panel.locator(".timeline .bar")).to_have_count(len(seen) - 1)
+    lines = [line.split() for line in saved(page, panel, "rttm")[1].splitlines()]
+    assert [float(start) for _, _, _, start, *_ in lines] == [round(start, 3) for start, _ in seen[:-1]]
+    assert float(lines[-1][3]) + float(lines[-1][4]) == pytest.approx(seen[-2][1], abs=0.001)
+    rows = [line.split("\t")[:2] for line in saved(page, panel, "tsv")[1].splitlines()[1:]]
+    assert rows == [[str(round(1000 * start)), str(round(1000 * end))] for start, end in seen[:-1]]
+    first = f"{seen[1][0]:06.3f}"
+    assert f" --> 00:{first}\n" in saved(page, panel, "vtt")[1]
+    assert f" --> 00:00:{first.replace('.', ',')}\n" in saved(page, panel, "srt")[1]
+    assert {turn.end_seconds for turn in saved_transcript(page, panel).turns} == {seen[-1][1]}
+    panel.locator(".timeline").click(position={"x": panel.locator(".timeline").bounding_box()["width"] - 40, "y": 5})
+    assert panel.locator(".caption").inner_text() == ""
+
+
 def test_several_files_are_read_and_a_bad_one_is_named(page, tmp_path):
     good = recordings_in(RECORDINGS, "pt")[:2]
     bad = tmp_path / "notes.wav"
@@ -271,6 +297,10 @@ def test_a_reference_shows_the_differing_words(page):
     expect(panel.locator(".rates")).to_contain_text(f"1 of {len(spoken)} words differ")
     assert panel.locator(".compared del").all_inner_texts() == ["elefante"]
     assert panel.locator(".compared ins").all_inner_texts() == [spoken[1]]
+    expect(panel.locator(".legend")).to_have_text("only in the reference · only in the transcript")
+    run_button(panel, "pt").click()
+    expect(panel.locator(".rates, .compared")).to_have_count(0)
+    run_button(panel, "pt").wait_for()
 
 
 def test_a_call_is_translated_with_one_click(page):
@@ -432,6 +462,25 @@ def test_the_keyboard_alone_is_enough(page):
     assert audio.evaluate("audio => audio.currentTime") == pytest.approx(
         page.evaluate(JSON_OF, "times")[1][0], abs=0.01
     )
+
+
+def test_on_a_phone_a_finished_call_is_read_from_its_start_and_long_names_fit(browser, server):
+    with visit(browser, server, viewport={"width": 390, "height": 500}) as page:
+        panel = call_transcribed(page)
+        rows = panel.get_by_role("region", name="Transcript")
+        expect(panel.get_by_role("button", name="Edit")).to_be_enabled()
+        assert rows.evaluate("rows => [rows.scrollTop, rows.scrollHeight > rows.clientHeight]") == [0, True]
+        panel.get_by_role("button", name="Edit").click()
+        panel.get_by_label("Name of spk_0").fill("x" * 300)
+        panel.get_by_role("button", name="Edit").click()
+        assert set(speakers(panel)) == {"x" * 60, "spk_1"}
+        panel.get_by_role("button", name="Translate this call").click()
+        expect(panel.locator(".choice select")).to_have_value("1")
+        run_button(panel, "diarize").wait_for()
+        edge = panel.locator(".block.transcript").bounding_box()
+        for part in panel.locator(".choice select, .name, .turn .words").all():
+            box = part.bounding_box()
+            assert box["x"] + box["width"] <= edge["x"] + edge["width"] and box["width"] > 60
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

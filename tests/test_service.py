@@ -12,8 +12,10 @@ from conftest import PATIENCE_SECONDS, jobs_in, one_recording, until
 from controlled_page import FAULTS
 from gradio_client import Client
 from gradio_client.exceptions import AppError
+from playwright.sync_api import expect
 from visits import open_tab, run_button, upload, visit, words
 
+from app import MAX_WAITING
 from benchmarks.load import request
 from benchmarks.served import served
 
@@ -103,6 +105,38 @@ def test_who_waits_is_told_where(page, browser):
         page.release()
         assert words(panel) == [GOOD.reference]
     assert [job.result(timeout=PATIENCE_SECONDS)["text"] for job in jobs] == [GOOD.reference] * 5
+
+
+def test_who_waits_can_stop_that_and_who_is_refused_can_ask_again(page, browser):
+    """By keyboard: the focus goes with the buttons, which change places."""
+    status = f"{page.address}/gradio_api/queue/status"
+
+    def waiting() -> int:
+        return httpx.get(status, timeout=PATIENCE_SECONDS).json()["queue_size"]
+
+    page.hold()
+    jobs = [page.submit() for _ in range(5)]
+    until(lambda: waiting() == 1)
+    with visit(browser, page.address) as seen:
+        panel = open_tab(seen, "pt")
+        upload(panel, GOOD.path)
+        run, stop = run_button(panel, "pt"), panel.get_by_role("button", name="Stop", exact=True)
+        run.press("Enter")
+        panel.get_by_text("queue: 2/2").first.wait_for()
+        expect(stop).to_be_focused()
+        stop.press("Enter")
+        panel.get_by_text("Stopped", exact=True).wait_for()
+        expect(run).to_be_focused()
+        until(lambda: waiting() == 1)
+        jobs += [page.submit() for _ in range(MAX_WAITING - 1)]
+        until(lambda: waiting() == MAX_WAITING)
+        run.click()
+        seen.get_by_text("Queue is full").first.wait_for()
+        run.wait_for()
+        page.release()
+        assert [job.result(timeout=PATIENCE_SECONDS)["text"] for job in jobs] == [GOOD.reference] * len(jobs)
+        run.click()
+        assert words(panel) == [GOOD.reference]
 
 
 def test_strangers_cannot_touch_a_job(page):
