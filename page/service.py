@@ -153,7 +153,7 @@ def health(demo: Any):
 def share_heaps() -> None:
     """Let all threads share two of glibc's heaps; call it before there are threads.
 
-    With one for each of Gradio's, memory grew by 21 % from the first 50 requests to 500 (benchmarks/load.py).
+    With one for each of Gradio's, memory goes on growing with requests; how much, benchmarks/load.py prints.
     """
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
         libc.mallopt(M_ARENA_MAX, 2)
