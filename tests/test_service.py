@@ -15,7 +15,6 @@ from gradio_client.exceptions import AppError
 from playwright.sync_api import expect
 from visits import open_tab, run_button, upload, visit, words
 
-from app import MAX_WAITING
 from benchmarks.load import request
 from benchmarks.served import served
 
@@ -107,7 +106,7 @@ def test_who_waits_is_told_where(page, browser):
     assert [job.result(timeout=PATIENCE_SECONDS)["text"] for job in jobs] == [GOOD.reference] * 5
 
 
-def test_who_waits_can_stop_that_and_who_is_refused_can_ask_again(page, browser):
+def test_who_waits_can_stop_that(page, browser):
     """By keyboard: the focus goes with the buttons, which change places."""
     status = f"{page.address}/gradio_api/queue/status"
 
@@ -128,15 +127,8 @@ def test_who_waits_can_stop_that_and_who_is_refused_can_ask_again(page, browser)
         panel.get_by_text("Stopped", exact=True).wait_for()
         expect(run).to_be_focused()
         until(lambda: waiting() == 1)
-        jobs += [page.submit() for _ in range(MAX_WAITING - 1)]
-        until(lambda: waiting() == MAX_WAITING)
-        run.click()
-        seen.get_by_text("Queue is full").first.wait_for()
-        run.wait_for()
         page.release()
-        assert [job.result(timeout=PATIENCE_SECONDS)["text"] for job in jobs] == [GOOD.reference] * len(jobs)
-        run.click()
-        assert words(panel) == [GOOD.reference]
+        assert [job.result(timeout=PATIENCE_SECONDS)["text"] for job in jobs] == [GOOD.reference] * 5
 
 
 def test_strangers_cannot_touch_a_job(page):
