@@ -47,7 +47,8 @@ def test_every_text_is_there_with_its_places(tag, part):
 
 @pytest.mark.parametrize("tag", TRANSLATED)
 def test_every_error_that_a_visitor_can_meet_is_translated(tag):
-    arguments = first_arguments(TOLD_TO_VISITORS, {"AudioError", "SpeechError", "FaultError", "StoppingError"})
+    classes = {"AudioError", "RefusedError", "SpeechError", "FaultError", "StoppingError"}
+    arguments = first_arguments(TOLD_TO_VISITORS, classes)
     told = written(arguments)
     assert len(told) > 15
     composed = [ast.unparse(argument) for argument in arguments if not isinstance(argument, ast.Constant)]
