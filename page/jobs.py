@@ -174,11 +174,11 @@ def read_view(view: dict | None) -> Shown:
     """The sheet that the visitor sees. Raises SpeechError."""
     try:
         sheets = view["sheets"]
-        sheet = sheets[view.get("current", len(sheets) - 1)]
-        record = sheet["transcript"]
+        chosen = sheets[view.get("current", len(sheets) - 1)]
+        record = chosen["transcript"]
         kept = tuple(bool(turn["text"]) for turn in record["turns"])
         transcript = Transcript.from_dict(record | {"turns": list(compress(record["turns"], kept))})
-        return Shown(transcript, sheet["sound"], kept)
+        return Shown(transcript, chosen["sound"], kept)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise SpeechError("There is no transcript yet: transcribe a recording first") from error
 

@@ -153,7 +153,7 @@ def health(demo: Any):
 def share_heaps() -> None:
     """Let all threads share two of glibc's heaps; call it before there are threads.
 
-    With one for each of Gradio's, memory goes on growing with requests; how much, benchmarks/load.py prints.
+    With one for each of Gradio's, memory goes on growing with requests.
     """
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
         libc.mallopt(M_ARENA_MAX, 2)
