@@ -2,7 +2,8 @@
 
     python app.py --checkpoint tiny
 
-Gradio appears here only: what a click sets to work is in page/jobs.py, what a transcript looks like in page/page.js.
+Gradio appears here only: what a click sets to work is in kikitori/page/jobs.py,
+what a transcript looks like in kikitori/page/static/page.js.
 """
 
 from __future__ import annotations
@@ -25,14 +26,17 @@ from pydantic import ValidationError
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from inference import DIRECTIONS, choose_checkpoint, load_aligner, load_model
-from page.gate import Gate
-from page.jobs import Wish, answer, compare_shown, read_recordings, translate_call
-from page.service import Stop, health, log_to, share_heaps
-from page.texts import DIRECTION_NAMES, PREFIX, TEXTS, translations, view_texts_script
-from page.view import write_file as view_file
-from speech.directions import SOURCES, pin_revisions
-from speech.errors import CheckpointError, SpeechError
+from inference import TASKS, choose_checkpoint, load_aligner, load_model
+from kikitori.server.limits import Gate
+from kikitori.page.jobs import JobOptions, run_job, compare_shown, read_recordings, translate_call
+from kikitori.server.shutdown import Stop
+from kikitori.server.health import health
+from kikitori.server.logging import log_to
+from kikitori.server.memory import share_heaps
+from kikitori.page.texts import TASK_NAMES, PREFIX, TEXTS, translations, view_texts_script
+from kikitori.page.view import write_file as view_file
+from kikitori.tasks import SOURCES, pin_revisions
+from kikitori.errors import CheckpointError, SpeechError
 
 ROOT = Path(__file__).parent
 ON_ZERO_GPU = bool(os.environ.get("SPACES_ZERO_GPU"))
@@ -109,7 +113,7 @@ def page_handler(tab: Tab, checkpoint: str | None):
     """
 
     def run(audio: str | None, several: list[str] | None, *options):
-        for message, view in read_recordings(own_files(audio, several), as_wish(tab, checkpoint, *options)):
+        for message, view in read_recordings(own_files(audio, several), job_options(tab, checkpoint, *options)):
             yield message, *shown_updates(view)
 
     return run
@@ -130,12 +134,14 @@ def own_files(audio: str | None, several: list[str] | None) -> list[str]:
     return [path for path in (audio, *(several or [])) if path]
 
 
-def as_wish(tab: Tab, checkpoint: str | None, *options) -> Wish:
+def job_options(tab: Tab, checkpoint: str | None, *options) -> JobOptions:
     """What is set on a tab: direction and source where it translates, else whether to align."""
     if tab.translates:
         direction, source = options
-        return Wish(direction or tab.directions[0], checkpoint, source=source)  # programs send null for the default
-    return Wish(tab.directions[0], checkpoint, align=options[0])
+        return JobOptions(
+            direction or tab.directions[0], checkpoint, source=source
+        )  # programs send null for the default
+    return JobOptions(tab.directions[0], checkpoint, align=options[0])
 
 
 def stop_running(view: dict | None) -> list:
@@ -148,7 +154,7 @@ def api_handler(tab: Tab, checkpoint: str | None):
 
     def run(audio: str | None, *options) -> dict:
         try:
-            *_, transcript = answer(as_wish(tab, checkpoint, *options), audio)
+            *_, transcript = run_job(job_options(tab, checkpoint, *options), audio)
         except SpeechError as error:
             raise gr.Error(str(error), print_exception=False) from error
         return transcript.to_dict()
@@ -221,7 +227,7 @@ def build_tab(tab: Tab, checkpoint: str | None) -> None:
     with gr.Row(equal_height=False):
         with gr.Column(min_width=300, scale=2):
             gr.Markdown(text(f"{tab.key}_hint"))
-            gr.Markdown(f"`{choose_checkpoint(DIRECTIONS[tab.directions[0]], checkpoint).name}`")
+            gr.Markdown(f"`{choose_checkpoint(TASKS[tab.directions[0]], checkpoint).name}`")
             audio = refuse_addresses(
                 gr.Audio(
                     sources=["upload", "microphone"], type="filepath", label=text("recording"), buttons=["download"]
@@ -308,10 +314,10 @@ def refuse_addresses(component):
 
 
 def build_options(tab: Tab) -> list[gr.components.Component]:
-    """What can be set on a tab, in the order of `as_wish`."""
+    """What can be set on a tab, in the order of `job_options`."""
     direction = []
     if tab.translates:
-        choices = [(DIRECTION_NAMES[name], name) for name in tab.directions]
+        choices = [(TASK_NAMES[name], name) for name in tab.directions]
         direction = [gr.Radio(choices, value=tab.directions[0], label=text("direction"))]
     with gr.Accordion(text("options"), open=False):
         return [*direction, gr.Checkbox(label=text("source" if tab.translates else "align"))]
@@ -346,7 +352,7 @@ async def write_file(request: list) -> dict[str, str]:
 
 def page_head() -> str:
     """The page's own script, as part of its head."""
-    script = (ROOT / "page" / "page.js").read_text(encoding="utf-8")
+    script = (ROOT / "kikitori" / "page" / "static" / "page.js").read_text(encoding="utf-8")
     return f"<script>{view_texts_script()}</script><script>{script}</script>"
 
 
@@ -384,7 +390,7 @@ def main(argv: list[str] | None = None) -> int:
     log_to(sys.stderr)
     sys.stdout.reconfigure(line_buffering=True)  # the address is read from logs and pipes too
     if ON_ZERO_GPU:
-        for direction in {*DIRECTIONS, *(source.name for source in SOURCES.values())}:
+        for direction in {*TASKS, *(source.name for source in SOURCES.values())}:
             load_model(direction, checkpoint=options.checkpoint)
         load_aligner(checkpoint=options.checkpoint)
     demo = build_demo(options.checkpoint)
@@ -394,7 +400,7 @@ def main(argv: list[str] | None = None) -> int:
         server_port=options.port,
         max_file_size=MAX_UPLOAD,
         theme=gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
-        css_paths=[ROOT / "page" / "page.css"],
+        css_paths=[ROOT / "kikitori" / "page" / "static" / "page.css"],
         head=page_head(),
         i18n=I18N,
         mcp_server=True,

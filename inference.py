@@ -10,34 +10,27 @@ Importing this module, and `--help`, import neither torch nor qwen_asr.
 
 from __future__ import annotations
 
-from command_line.job import EXIT_DONE, EXIT_FAILED, EXIT_INCOMPLETE, EXIT_INTERRUPTED, main
-from speech.directions import (
-    DIRECTIONS,
-    Direction,
-    check_alignable,
-    choose_checkpoint,
-    get_direction,
-    get_source,
-)
-from speech.transcribing import MAX_SECONDS, Model, load_aligner, load_model, stream_transcript, stream_with, transcribe
+from kikitori.cli.run import EXIT_DONE, EXIT_FAILED, EXIT_INCOMPLETE, EXIT_INTERRUPTED, main
+from kikitori.tasks import TASKS, Task, check_alignable, choose_checkpoint, get_source, get_task
+from kikitori.transcribe import MAX_SECONDS, Model, load_aligner, load_model, stream, stream_with, transcribe
 
 __all__ = [
-    "DIRECTIONS",
     "EXIT_DONE",
     "EXIT_FAILED",
     "EXIT_INCOMPLETE",
     "EXIT_INTERRUPTED",
     "MAX_SECONDS",
-    "Direction",
+    "TASKS",
     "Model",
+    "Task",
     "check_alignable",
     "choose_checkpoint",
-    "get_direction",
     "get_source",
+    "get_task",
     "load_aligner",
     "load_model",
     "main",
-    "stream_transcript",
+    "stream",
     "stream_with",
     "transcribe",
 ]

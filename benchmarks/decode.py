@@ -19,14 +19,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.shapes import SHAPES, random_stock_model
-from speech import decoding
-from speech.audio import SAMPLE_RATE, load_audio
-from speech.checkpoints import TINY
-from speech.decoding import Recognizer, decode, token_budget
-from speech.encoder import ATTENTION_MODES
-from speech.stock import generate, load_stock_model
-from speech.windows import cut_windows
+from benchmarks.shapes import SHAPES, random_qwen_model
+from kikitori.audio.files import SAMPLE_RATE, load_audio
+from kikitori.audio.windows import cut_windows
+from kikitori.model import generate
+from kikitori.model.encoder import ATTENTION_MODES
+from kikitori.model.generate import decode, token_budget
+from kikitori.model.qwen import generate_with_qwen, load_qwen_model
+from kikitori.model.recognizer import Recognizer
+from kikitori.tasks import TINY
 
 ROOT = Path(__file__).parent.parent
 LANGUAGE = "Portuguese"
@@ -52,17 +53,17 @@ def contenders(recognizer: Recognizer, fixed: bool) -> tuple[Contender, Contende
     def stock(waveforms: list[np.ndarray], most: int | None) -> list[tuple[int, ...]]:
         budgets = [most or token_budget(len(waveform) / SAMPLE_RATE) for waveform in waveforms]
         return [
-            tuple(generate(recognizer.stock, waveform, LANGUAGE, budget, ends_itself=not fixed))
+            tuple(generate_with_qwen(recognizer.qwen, waveform, LANGUAGE, budget, ends_itself=not fixed))
             for waveform, budget in zip(waveforms, budgets, strict=True)
         ]
 
     def ours(waveforms: list[np.ndarray], most: int | None) -> list[tuple[int, ...]]:
-        asked = decoding.token_budget
-        decoding.token_budget = (lambda seconds: most) if most else asked
+        asked = generate.token_budget
+        generate.token_budget = (lambda seconds: most) if most else asked
         try:
             return [decoded.ids for decoded in decode(recognizer, waveforms, LANGUAGE, lambda text: False)]
         finally:
-            decoding.token_budget = asked
+            generate.token_budget = asked
 
     return Contender("stock", stock), Contender("ours", ours)
 
@@ -127,9 +128,9 @@ def bandwidth(device: torch.device) -> float:
 
 def weight_bytes(recognizer: Recognizer) -> int:
     """What one step has to read of the text model."""
-    text_model = recognizer.text_model
-    layers = [tensor for layer in text_model.layers for tensor in vars(layer).values()]
-    return sum(tensor.numel() * tensor.element_size() for tensor in [*layers, text_model.norm, text_model.head])
+    decoder = recognizer.decoder
+    layers = [tensor for layer in decoder.layers for tensor in vars(layer).values()]
+    return sum(tensor.numel() * tensor.element_size() for tensor in [*layers, decoder.norm, decoder.head])
 
 
 def recording_windows(clip: np.ndarray, seconds: float) -> list[np.ndarray]:
@@ -140,7 +141,7 @@ def recording_windows(clip: np.ndarray, seconds: float) -> list[np.ndarray]:
 
 def measure(recognizer: Recognizer, rounds: int, tokens: int | None, windows: int | None) -> Iterator[tuple[str, ...]]:
     """The table's rows: what, stock, ours, ratio."""
-    device = recognizer.text_model.device
+    device = recognizer.decoder.device
     rivals = contenders(recognizer, fixed=tokens is not None)
     clip, parts = sounds(tokens is not None, windows)
     written = [rival.run([clip], tokens) for rival in rivals]
@@ -186,7 +187,7 @@ def speed_rows(
     recognizer: Recognizer, rivals, rounds: int, clip: np.ndarray, tokens: int | None, count: int
 ) -> Iterator[tuple[str, ...]]:
     """Batch 1."""
-    device = recognizer.text_model.device
+    device = recognizer.decoder.device
     firsts = in_turns(rivals, rounds, lambda rival: seconds_of(device, lambda: rival.run([clip], 1)))
     wholes = in_turns(rivals, rounds, lambda rival: seconds_of(device, lambda: rival.run([clip], tokens)))
     speeds = [(count - 1) / (whole - first) for first, whole in zip(firsts, wholes, strict=True)]
@@ -216,11 +217,11 @@ def load(shape: str, dtype: torch.dtype, device: str, attention: str) -> tuple[R
     """The shape's model, and how many seconds it took to load (for `tiny`; the others are made, not loaded)."""
     start = time.perf_counter()
     if shape == "tiny":
-        stock = load_stock_model(str(TINY.folder), dtype, device)
+        stock = load_qwen_model(str(TINY.folder), dtype, device)
     else:
-        stock = random_stock_model(shape, dtype, device)
+        stock = random_qwen_model(shape, dtype, device)
     recognizer = Recognizer(stock, attention)
-    recognizer.text_model  # noqa: B018, fusing belongs to loading
+    recognizer.decoder  # noqa: B018, fusing belongs to loading
     return recognizer, time.perf_counter() - start
 
 

@@ -25,7 +25,8 @@ import httpx
 from gradio_client import Client, handle_file
 
 from benchmarks.served import ROOT, served
-from speech.transcript import join_texts, parse_turns
+from kikitori.strings import join_texts
+from kikitori.text.tags import parse_turns
 
 FOLDERS = (ROOT / "tests" / "recordings", ROOT / "examples")
 ENDPOINTS = {"diarize": "/diarize", "pt": "/transcribe_portuguese", "en2ja": "/translate", "ja2en": "/translate"}

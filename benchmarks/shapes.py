@@ -8,7 +8,7 @@ import json
 
 import torch
 
-from speech.checkpoints import TINY
+from kikitori.tasks import TINY
 
 _SHARED_TEXT = {
     "num_hidden_layers": 28,
@@ -70,7 +70,7 @@ def meta_model(shape: str):
         return Qwen3ASRForConditionalGeneration(Qwen3ASRConfig(**shape_config(shape)))
 
 
-def random_stock_model(shape: str, dtype: torch.dtype, device: str):
+def random_qwen_model(shape: str, dtype: torch.dtype, device: str):
     """A `qwen_asr.Qwen3ASRModel` of the shape with small random weights; its processor is the tiny checkpoint's."""
     from qwen_asr import Qwen3ASRModel
     from qwen_asr.core.transformers_backend import Qwen3ASRProcessor

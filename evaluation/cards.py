@@ -15,8 +15,8 @@ from pathlib import Path
 
 from evaluation.metrics import Figure
 from evaluation.results import Folder
-from speech.directions import DIRECTIONS
-from speech.errors import exit_code_of
+from kikitori.errors import exit_code_of
+from kikitori.tasks import TASKS
 
 BASE = "Qwen/Qwen3-ASR-1.7B"
 """The model whose figures the Portuguese card heads "Zero-shot"."""
@@ -33,7 +33,7 @@ TRANSLATION_ROWS = (
     ("openai/whisper-large-v3", "1.55B", "N/A", 3.2, 51.0),
     ("facebook/seamless-m4t-v2-large", "1.50B", 3.8, 3.0, 48.6),
     ("voiceping-ai/whisper-ja-en-speech-translation", "756M", 2.6, 2.4, 212.1),
-    (DIRECTIONS["en2ja"].checkpoint.repo_id, "1.7B", 4.2, 4.0, 45.8),
+    (TASKS["en2ja"].checkpoint.repo_id, "1.7B", 4.2, 4.0, 45.8),
 )
 
 
@@ -84,7 +84,7 @@ def load_run(path: Path) -> Run:
 
 def portuguese_table(runs: Runs) -> str:
     """The Portuguese card's results."""
-    tuned_checkpoint = DIRECTIONS["pt"].checkpoint.repo_id
+    tuned_checkpoint = TASKS["pt"].checkpoint.repo_id
     rows = []
     for name, samples, base_wer, tuned_wer, base_cer, tuned_cer in PORTUGUESE_ROWS:
         base, tuned = (runs.find(name, "pt", checkpoint) for checkpoint in (BASE, tuned_checkpoint))
@@ -119,17 +119,17 @@ def others_table(runs: Runs, directions: Sequence[str]) -> str:
         figures = "; ".join(f"{figure.name} {_interval(figure)}" for figure in run.figures)
         summary = run.summary
         rows.append([summary["name"], summary["direction"], summary["checkpoint"], str(summary["utterances"]), figures])
-    return _table(["Set", "Direction", "Checkpoint", "Recordings", "Figures"], rows) if rows else ""
+    return _table(["Set", "Task", "Checkpoint", "Recordings", "Figures"], rows) if rows else ""
 
 
 def cards(runs: Runs) -> Iterator[str]:
     """Each card: its name, its table, and what else was measured in its directions."""
-    translation = DIRECTIONS["en2ja"].checkpoint.repo_id
-    yield f"## {DIRECTIONS['diarize'].checkpoint.repo_id}\n\nThe card gives no figures.\n"
+    translation = TASKS["en2ja"].checkpoint.repo_id
+    yield f"## {TASKS['diarize'].checkpoint.repo_id}\n\nThe card gives no figures.\n"
     yield others_table(runs, ["diarize"])
     yield f"## {translation}\n\n{translation_table(runs)}"
     yield others_table(runs, ["en2ja", "ja2en"])
-    yield f"## {DIRECTIONS['pt'].checkpoint.repo_id}\n\n{portuguese_table(runs)}"
+    yield f"## {TASKS['pt'].checkpoint.repo_id}\n\n{portuguese_table(runs)}"
     yield others_table(runs, ["pt"])
 
 

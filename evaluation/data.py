@@ -27,9 +27,10 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.normalisation import written_form
-from speech.directions import Direction
-from speech.errors import SpeechError
-from speech.transcript import Turn, parse_plain, parse_turns
+from kikitori.errors import SpeechError
+from kikitori.tasks import Task
+from kikitori.text.tags import parse_plain, parse_turns
+from kikitori.transcript import Turn
 
 HUB = "hf://datasets/"
 PARQUET_REVISION = "refs/convert/parquet"
@@ -98,7 +99,7 @@ class Source:
     text_column: str | None = None
 
 
-def read_utterances(source: Source, direction: Direction) -> Iterator[Utterance]:
+def read_utterances(source: Source, direction: Task) -> Iterator[Utterance]:
     """The recordings of a test set one by one, their references in the form in which they are compared.
 
     Portuguese references come in the card's written form. Raises DataError for data of no known layout,
@@ -121,7 +122,7 @@ def _in_written_form(utterance: Utterance) -> Utterance:
     return replace(utterance, reference=reference)
 
 
-def _reader(source: Source, direction: Direction) -> Iterator[Utterance]:
+def _reader(source: Source, direction: Task) -> Iterator[Utterance]:
     if source.location.startswith(HUB):
         return _read_hub(source, direction)
     root = Path(source.location).expanduser()
@@ -147,7 +148,7 @@ def _reader(source: Source, direction: Direction) -> Iterator[Utterance]:
     )
 
 
-def _read_examples(root: Path, direction: Direction) -> Iterator[Utterance]:
+def _read_examples(root: Path, direction: Task) -> Iterator[Utterance]:
     references = json.loads((root / "references.json").read_text(encoding="utf-8"))
     for name, entry in references.items():
         if entry["direction"] == direction.name:
@@ -160,7 +161,7 @@ def segments(turns: Iterable[Turn]) -> tuple[Segment, ...]:
     return tuple(Segment(turn.speaker, turn.text) for turn in turns)
 
 
-def _read_common_voice(root: Path, split: str, direction: Direction) -> Iterator[Utterance]:
+def _read_common_voice(root: Path, split: str, direction: Task) -> Iterator[Utterance]:
     tsv = root / f"{split}.tsv"
     column = "translation" if direction.translates else "sentence"
     for row in _tsv_rows(tsv):
@@ -169,7 +170,7 @@ def _read_common_voice(root: Path, split: str, direction: Direction) -> Iterator
         yield Utterance(row["path"], root / "clips" / row["path"], (Segment(None, row[column]),))
 
 
-def _read_fleurs(root: Path, split: str, direction: Direction) -> Iterator[Utterance]:
+def _read_fleurs(root: Path, split: str, direction: Task) -> Iterator[Utterance]:
     spoken, written = root / FLEURS_SPOKEN[direction.name], root / FLEURS_WRITTEN[direction.name]
     texts = {row["id"]: row["raw_transcription"] for row in _tsv_rows(written / f"{split}.tsv", FLEURS_COLUMNS)}
     files = {row["file_name"]: row["id"] for row in _tsv_rows(spoken / f"{split}.tsv", FLEURS_COLUMNS)}
@@ -244,7 +245,7 @@ def _load_segments(file: Path) -> list[dict[str, Any]]:
         raise DataError(f"{file} is no SegLST, STM or RTTM file ({error}): mend it or move it away") from error
 
 
-def _read_hub(source: Source, direction: Direction) -> Iterator[Utterance]:
+def _read_hub(source: Source, direction: Task) -> Iterator[Utterance]:
     from huggingface_hub import HfFileSystem
     from huggingface_hub.errors import HfHubHTTPError
     from requests import RequestException
@@ -262,7 +263,7 @@ def _read_hub(source: Source, direction: Direction) -> Iterator[Utterance]:
         ) from error
 
 
-def _fetch_fleurs(split: str, direction: Direction) -> Path:
+def _fetch_fleurs(split: str, direction: Task) -> Path:
     """The folder of languages in the hub's cache, with what one direction needs of a split."""
     from huggingface_hub import snapshot_download
 
@@ -271,7 +272,7 @@ def _fetch_fleurs(split: str, direction: Direction) -> Path:
     return Path(snapshot_download(FLEURS, repo_type="dataset", allow_patterns=wanted)) / "data"
 
 
-def _read_parquet(files: Any, root: str, source: Source, direction: Direction) -> Iterator[Utterance]:
+def _read_parquet(files: Any, root: str, source: Source, direction: Task) -> Iterator[Utterance]:
     """files: an fsspec file system, on which `root` holds CONFIG/SPLIT/*.parquet."""
     config = source.config or "default"
     texts = None

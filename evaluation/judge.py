@@ -23,7 +23,7 @@ from evaluation.data import DataError
 from evaluation.metrics import Figure, mean_score
 from evaluation.results import Folder
 from evaluation.scoring import Pair
-from speech.errors import exit_code_of
+from kikitori.errors import exit_code_of
 
 PROMPT = (Path(__file__).parent / "judge_prompt.md").read_text(encoding="utf-8")
 TIMEOUT_SECONDS = 120

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from speech.word_errors import Errors
+from kikitori.text.error_counts import Errors
 
 RESAMPLES = 1000
 """Of the bootstrap; sacrebleu's number."""

@@ -11,10 +11,10 @@ from pathlib import Path
 from evaluation.metrics import Figure
 from evaluation.results import SUMMARY, Folder, Result
 from evaluation.scoring import score
-from speech.audio import format_duration
-from speech.checks import FAULTS
-from speech.directions import DIRECTIONS
-from speech.formats import write_atomically
+from kikitori.output.files import write_atomically
+from kikitori.strings import format_duration
+from kikitori.tasks import TASKS
+from kikitori.text.faults import FAULTS
 
 
 def write_summary(folder: Folder) -> dict:
@@ -36,7 +36,7 @@ def summarise(settings: dict, results: Sequence[Result]) -> dict:
     warnings = Counter(kind for result in results for kind in result.warnings)
     seconds = sum(result.seconds for result in results)
     speech = sum(result.duration_seconds for result in results)
-    figures = score(DIRECTIONS[settings["direction"]], [result.pair for result in results])
+    figures = score(TASKS[settings["direction"]], [result.pair for result in results])
     return settings | {
         "utterances": len(results),
         "speech_seconds": round(speech, 3),

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from evaluation.data import DataError, Segment
 from evaluation.scoring import Pair
-from speech.formats import write_atomically
-from speech.records import append_records, read_records
+from kikitori.output.files import write_atomically
+from kikitori.output.jsonl import append_records, read_records
 
 SETTINGS, UTTERANCES, SUMMARY = "settings.json", "utterances.jsonl", "summary.json"
 SCORES, QUALITY = "scores.jsonl", "quality.json"

@@ -19,10 +19,10 @@ from evaluation.data import PARQUET_REVISION, Source, Utterance, read_utterances
 from evaluation.report import summary_table, write_summary
 from evaluation.results import Folder, Result, hash_weights
 from evaluation.scoring import Pair, count_errors
-from inference import DIRECTIONS, EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, Model, choose_checkpoint, load_model
+from inference import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, TASKS, Model, choose_checkpoint, load_model
 from inference import transcribe as transcribe_recording
-from speech.checkpoints import checkpoint_folder
-from speech.errors import AudioError, SpeechError
+from kikitori.errors import AudioError, SpeechError
+from kikitori.model.checkpoints import checkpoint_folder
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -33,7 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
         parser.add_argument(*dict.fromkeys((f"--{name}", f"--{name.replace('_', '-')}")), **options)
 
     add("data", required=True, help="a folder in one of the layouts of evaluation/data.py, or hf://datasets/OWNER/NAME")
-    add("direction", required=True, choices=list(DIRECTIONS))
+    add("direction", required=True, choices=list(TASKS))
     add("output_dir", required=True, type=Path, help="where results are written, and read again by a run that goes on")
     add("checkpoint", help="`tiny` for the embedded model, or a folder (default: the hub's)")
     add("device", help="cpu, cuda, cuda:0 … (default: cuda where there is one)")
@@ -70,7 +70,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(options: argparse.Namespace) -> dict:
     """Do what is not done yet of a run, and return its summary. Raises SpeechError."""
-    direction = DIRECTIONS[options.direction]
+    direction = TASKS[options.direction]
     source = Source(options.data, options.split, options.config, options.reference_config, options.text_column)
     checkpoint = choose_checkpoint(direction, options.checkpoint)
     folder = Folder(options.output_dir)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from evaluation.data import Segment
 from evaluation.metrics import Figure, bleu, character_errors, chrf, error_rate, speaker_errors, word_errors
 from evaluation.normalisation import NORMALISERS
-from speech.directions import Direction
-from speech.transcript import join_texts
-from speech.word_errors import Errors
+from kikitori.strings import join_texts
+from kikitori.tasks import Task
+from kikitori.text.error_counts import Errors
 
 BLEU_TOKENS = {"English": "13a", "Japanese": "ja-mecab"}
 
@@ -47,7 +47,7 @@ def by_speaker(segments: Iterable[Segment]) -> dict[str, str]:
     return {speaker: "".join(texts) for speaker, texts in spoken.items()}
 
 
-def count_errors(direction: Direction, pair: Pair) -> dict[str, Errors]:
+def count_errors(direction: Task, pair: Pair) -> dict[str, Errors]:
     """One recording's errors under the names of their rates; none where it is translated, or nobody speaks.
 
     Portuguese: WER and CER (its card). Calls: cpCER, CER, and speakers too many or too few; only these last where the
@@ -65,7 +65,7 @@ def count_errors(direction: Direction, pair: Pair) -> dict[str, Errors]:
     return {"cpCER": characters, "CER": character_errors(*pair.texts), "speaker count errors": speakers}
 
 
-def score(direction: Direction, pairs: Sequence[Pair]) -> tuple[Figure, ...]:
+def score(direction: Task, pairs: Sequence[Pair]) -> tuple[Figure, ...]:
     """The figures of a set: error rates, or for translation BLEU and chrF, as written and normalised."""
     if not pairs:
         return ()

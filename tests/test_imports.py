@@ -1,65 +1,112 @@
-"""Imports point one way, and what must be instant pulls in nothing heavy."""
+"""Imports point down, there is no circle, and what must be instant pulls in nothing heavy."""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
+from pathlib import Path
 
 import pytest
-from conftest import ROOT
+
+from benchmarks.served import ROOT
 
 HEAVY = ("torch", "qwen_asr", "transformers", "gradio", "librosa", "soundfile", "av", "soxr", "huggingface_hub")
-MAY_IMPORT = {
-    "app": {"inference", "page", "speech"},
-    "page": {"inference", "page", "speech"},
-    "inference": {"command_line", "speech"},
-    "command_line": {"command_line", "speech"},
-    "speech": {"speech"},
-    "training": {"benchmarks", "evaluation", "speech", "training"},
-    "benchmarks": {"speech", "benchmarks"},
-    "evaluation": {"inference", "speech", "evaluation"},
+FLOORS = (
+    ("app", "inference"),
+    ("kikitori.cli", "kikitori.page", "kikitori.server"),
+    ("kikitori.transcribe",),
+    ("kikitori.pipeline", "kikitori.translate_turns"),
+    ("kikitori.engines",),
+    ("kikitori.model", "kikitori.audio", "kikitori.text", "kikitori.output"),
+    ("kikitori.result", "kikitori.tasks"),
+    ("kikitori.transcript",),
+    ("kikitori.errors", "kikitori.strings"),
+)
+"""From the top down: a file may import its own floor and those below it."""
+TOOLS = ("evaluation", "training", "benchmarks")
+FILES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in [*ROOT.glob("*.py"), *(path for name in ("kikitori", *TOOLS) for path in ROOT.glob(f"{name}/**/*.py"))]
 }
+
+
+def imports(path: Path) -> set[str]:
+    """The modules that a file imports anywhere in it, under full names; of ours those that are files."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            below = {f"{node.module}.{alias.name}" for alias in node.names}
+            names |= below & FILES.keys() or {node.module}
+    return names
+
+
+def floor(module: str) -> int | None:
+    """A module's floor, counted from the top; None for the package itself and for what is not ours."""
+    for number, rooms in enumerate(FLOORS):
+        if any(module == room or module.startswith(f"{room}.") for room in rooms):
+            return number
+    return None
+
+
+def test_every_file_has_a_floor():
+    without = [name for name in FILES if not name.startswith(TOOLS) and floor(name) is None]
+    assert without == ["kikitori"]
+
+
+def test_imports_point_down():
+    up = [
+        f"{name} -> {other}"
+        for name, path in FILES.items()
+        for other in imports(path)
+        if floor(name) is not None and floor(other) is not None and floor(other) < floor(name)
+    ]
+    assert up == []
+
+
+def test_nothing_installed_imports_the_tools_or_the_entries():
+    entries = (*TOOLS, "app", "inference", "tests")
+    wrong = [
+        f"{name} -> {other}"
+        for name, path in FILES.items()
+        if name.startswith("kikitori")
+        for other in imports(path)
+        if other.partition(".")[0] in entries
+    ]
+    assert wrong == []
+
+
+def test_there_is_no_circle():
+    graph = {name: imports(path) & FILES.keys() for name, path in FILES.items()}
+    assert len(list(TopologicalSorter(graph).static_order())) == len(FILES)  # raises CycleError
+
+
+def test_qwen_asr_is_imported_in_two_files():
+    users = {name for name, path in FILES.items() if any(one.partition(".")[0] == "qwen_asr" for one in imports(path))}
+    assert {name for name in users if name.startswith("kikitori")} == {"kikitori.model.qwen", "kikitori.model.aligner"}
+
+
+def test_gradio_appears_in_the_page_only():
+    users = {name for name, path in FILES.items() if any(one.partition(".")[0] == "gradio" for one in imports(path))}
+    assert all(name == "app" or name.startswith("kikitori.page.") for name in users)
 
 
 @pytest.mark.parametrize(
     "statement",
     [
         "import inference",
-        "import speech.transcript, speech.formats, speech.errors, speech.audio",
+        "import kikitori",
+        "import kikitori.transcript, kikitori.output.writers, kikitori.errors, kikitori.audio.files",
+        "import evaluation.scoring",
         "import sys; sys.argv = ['inference.py', '--help']\n"
         "try: import runpy; runpy.run_path('inference.py', run_name='__main__')\nexcept SystemExit: pass",
     ],
-    ids=["inference", "parsing", "help"],
+    ids=["inference", "package", "writing", "scoring", "help"],
 )
 def test_nothing_heavy_is_imported(statement):
     code = f"{statement}\nimport sys\nprint('HEAVY', [name for name in {HEAVY!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.stdout.splitlines()[-1] == "HEAVY []", done.stderr
-
-
-def test_gradio_appears_in_the_page_only():
-    users = {path.name for path in ROOT.glob("*.py") if "gradio" in imported_by(path)}
-    parts = [path for folder in ("speech", "page", "command_line") for path in ROOT.glob(f"{folder}/*.py")]
-    users |= {path.name for path in parts if "gradio" in imported_by(path)}
-    assert users == {"app.py"}
-
-
-@pytest.mark.parametrize("module", MAY_IMPORT)
-def test_imports_point_one_way(module):
-    ours = {"app", "inference", "command_line", "page", "speech", "training", "benchmarks", "evaluation", "tests"}
-    files = [ROOT / f"{module}.py"] if (ROOT / f"{module}.py").exists() else list((ROOT / module).glob("*.py"))
-    assert files
-    for path in files:
-        assert imported_by(path) & ours <= MAY_IMPORT[module], path
-
-
-def imported_by(path) -> set[str]:
-    """The top-level packages that a file imports anywhere in it."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            names.add((node.module or "").split(".")[0])
-    return names

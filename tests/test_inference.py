@@ -10,28 +10,29 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from conftest import EXAMPLES, RECORDINGS, one_recording, recordings_in, who_said_what
 
-from inference import DIRECTIONS, load_model, stream_transcript, transcribe
-from speech import checkpoints
-from speech.audio import load_audio
-from speech.checkpoints import TINY, Checkpoint
-from speech.decoding import decode, token_budget
-from speech.errors import AudioError, CheckpointError, DirectionError
-from speech.stock import end_token_ids
-from speech.transcript import Transcript, join_texts
+from inference import TASKS, load_model, stream, transcribe
+from kikitori.audio.files import load_audio
+from kikitori.errors import AudioError, CheckpointError, TaskError
+from kikitori.model import checkpoints
+from kikitori.model.generate import decode, token_budget
+from kikitori.model.qwen import end_token_ids
+from kikitori.strings import join_texts
+from kikitori.tasks import TINY, Checkpoint
+from kikitori.transcript import Transcript
+from tests.support.recordings import EXAMPLES, RECORDINGS, one_recording, recordings_in, who_said_what
 
 
 @pytest.fixture(scope="module")
 def models():
-    return {name: load_model(name, checkpoint="tiny") for name in DIRECTIONS}
+    return {name: load_model(name, checkpoint="tiny") for name in TASKS}
 
 
 @pytest.mark.parametrize(
     "recording", recordings_in(RECORDINGS) + recordings_in(EXAMPLES), ids=lambda recording: recording.path.stem
 )
 def test_the_transcript_is_what_was_spoken(models, recording):
-    direction = DIRECTIONS[recording.direction if recording.direction != "call" else "diarize"]
+    direction = TASKS[recording.direction if recording.direction != "call" else "diarize"]
     transcript = transcribe(models[direction.name], recording.path)
     assert transcript.warnings == ()
     assert transcript.raw_text == recording.reference
@@ -47,26 +48,26 @@ def test_the_transcript_is_what_was_spoken(models, recording):
 
 
 def test_a_text_is_seen_while_it_is_written(models, monkeypatch):
-    monkeypatch.setattr("speech.decoding.SHOW_EVERY_TOKENS", 4)
+    monkeypatch.setattr("kikitori.model.generate.STREAM_EVERY_TOKENS", 4)
     for name in ("diarize", "pt"):
         recording = one_recording(name)
-        *growing, transcript = stream_transcript(models[name], recording.path)
+        *growing, transcript = stream(models[name], recording.path)
         drafts = [join_texts(one.draft) for one in growing if one.draft]
         assert len(set(drafts)) > 2 and drafts[-1] == transcript.text
         assert all(transcript.text.startswith(draft.rstrip()) for draft in drafts)
         assert not transcript.draft and "draft" not in transcript.to_dict()
 
 
-@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("direction", TASKS)
 def test_the_text_is_that_of_stock_transcribe(models, direction):
     """`Qwen3ASRModel.transcribe`, as the model cards call it; it only has to be told where tiny's texts end."""
-    stock = models[direction].recognizer.stock
+    stock = models[direction].recognizer.qwen
     waveform = load_audio(one_recording(direction).path)
     ends = end_token_ids(stock.processor.tokenizer)
     generate = stock.model.generate
     stock.model.generate = functools.partial(generate, eos_token_id=ends, pad_token_id=ends[-1])
     try:
-        result = stock.transcribe(audio=(waveform, 16000), language=DIRECTIONS[direction].language)
+        result = stock.transcribe(audio=(waveform, 16000), language=TASKS[direction].language)
     finally:
         stock.model.generate = generate
     assert models[direction].decode([waveform])[0].text == result[0].text
@@ -92,12 +93,12 @@ def test_a_checkpoint_is_loaded_once_for_all_directions(models):
 
 def test_on_a_cpu_the_dtype_is_what_the_processor_computes(models):
     native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    assert models["pt"].recognizer.stock.model.dtype == (torch.bfloat16 if native else torch.float32)
+    assert models["pt"].recognizer.qwen.model.dtype == (torch.bfloat16 if native else torch.float32)
     assert checkpoints.choose_dtype("cuda:0") == torch.bfloat16
 
 
 def test_a_text_that_does_not_end_is_tried_again_in_halves_and_warned_of(models, monkeypatch):
-    monkeypatch.setattr("speech.decoding.token_budget", lambda seconds: 3)
+    monkeypatch.setattr("kikitori.model.generate.token_budget", lambda seconds: 3)
     recording = one_recording("pt")
     transcript = transcribe(models["pt"], np.concatenate([load_audio(recording.path)] * 3))
     assert len(transcript.warnings) > 1
@@ -111,7 +112,7 @@ def test_the_budget_follows_from_the_length():
 
 
 def test_a_direction_that_does_not_exist_is_named():
-    with pytest.raises(DirectionError, match=r"no direction .fr.: choose one of diarize, en2ja, ja2en, pt"):
+    with pytest.raises(TaskError, match=r"no direction .fr.: choose one of diarize, en2ja, ja2en, pt"):
         load_model("fr")
 
 
@@ -159,7 +160,7 @@ def test_a_checkpoint_that_would_lose_its_speakers_is_refused():
 
 
 def test_a_checkpoint_without_speakers_is_refused_for_calls():
-    from training.architecture import build_processor
+    from training.tiny.architecture import build_processor
 
     class WithoutSpeakers:
         """The tokenizer of a plain Qwen3-ASR, which has no speaker tokens."""
@@ -168,7 +169,7 @@ def test_a_checkpoint_without_speakers_is_refused_for_calls():
         added_tokens_decoder = stock.added_tokens_decoder
 
         def get_added_vocab(self):
-            return {token: number for token, number in self.stock.get_added_vocab().items() if "spk" not in token}
+            return {token: number for token, number in self.qwen.get_added_vocab().items() if "spk" not in token}
 
     with pytest.raises(CheckpointError, match=r"mine has no token <\|spk_0\|>"):
         checkpoints.check_speaker_tokens(WithoutSpeakers(), "mine")
@@ -199,7 +200,7 @@ def test_a_long_recording_is_all_there(models, direction):
     seconds = len(long) / 16000
     assert seconds > 30
     model = replace(models[direction], checkpoint=replace(TINY, window_seconds=len(sound) / 16000 + 1.1))
-    *partial, transcript = stream_transcript(model, long)
+    *partial, transcript = stream(model, long)
     expected = [recording.reference] * 12
     assert transcript.text == join_texts(expected)
     assert transcript.warnings == () and transcript.duration_seconds == pytest.approx(seconds, abs=0.001)

@@ -7,14 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import example
 
-from speech.alignment import Alignment
-from speech.audio import SAMPLE_RATE, load_audio
-from speech.decoded import Decoded
-from speech.errors import RefusedError
-from speech.pipeline import Plan, format_time, transcribe_blocks
-from speech.transcript import Transcript, Word
+from kikitori.audio.files import SAMPLE_RATE, load_audio
+from kikitori.errors import RefusedError
+from kikitori.pipeline import transcribe_blocks
+from kikitori.result import Alignment, DecodingResult
+from kikitori.strings import format_time
+from kikitori.tasks import Plan
+from kikitori.transcript import Transcript, Word
+from tests.support.recordings import example
 
 CALL = load_audio(example("call_appointment").path)
 QUIET = np.random.default_rng(0).normal(0, 1e-4, 5 * SAMPLE_RATE).astype(np.float32)
@@ -46,11 +47,11 @@ def kinds(transcript: Transcript) -> list[str]:
 @pytest.mark.parametrize(
     ("bad", "kind"),
     [
-        (Decoded("Bom dia", "budget"), "budget"),
-        (Decoded("Bom dia, bom dia. " * 9, "end"), "loop"),
-        (Decoded("Bom <|im_start|> dia.", "end"), "control_token"),
-        (Decoded("system\nBom dia.", "end"), "echo"),
-        (Decoded("", "end"), "empty"),
+        (DecodingResult("Bom dia", "budget"), "budget"),
+        (DecodingResult("Bom dia, bom dia. " * 9, "end"), "loop"),
+        (DecodingResult("Bom <|im_start|> dia.", "end"), "control_token"),
+        (DecodingResult("system\nBom dia.", "end"), "echo"),
+        (DecodingResult("", "end"), "empty"),
     ],
 )
 def test_a_bad_window_is_tried_again_in_halves(bad, kind):
@@ -58,7 +59,7 @@ def test_a_bad_window_is_tried_again_in_halves(bad, kind):
 
     def decode(waveform):
         lengths.append(len(waveform) / SAMPLE_RATE)
-        return bad if lengths[-1] > HALF else Decoded(f"Parte {len(lengths)}.", "end")
+        return bad if lengths[-1] > HALF else DecodingResult(f"Parte {len(lengths)}.", "end")
 
     transcript = run(decode)
     assert len(lengths) == 3 and sum(lengths[1:]) == pytest.approx(lengths[0])
@@ -75,7 +76,7 @@ def test_a_bad_window_is_tried_again_in_halves(bad, kind):
 
 def test_a_good_window_is_decoded_once():
     calls = []
-    transcript = run(lambda waveform: calls.append(len(waveform)) or Decoded("Bom dia.", "end"))
+    transcript = run(lambda waveform: calls.append(len(waveform)) or DecodingResult("Bom dia.", "end"))
     assert len(calls) == 1
     (turn,) = transcript.turns
     assert turn.timing == "window"
@@ -98,7 +99,7 @@ def test_aligned_times_skip_the_silence_that_was_left_out_and_mending_is_counted
         times = {"start_seconds": 0.5, "end_seconds": seconds - 0.5}
         return Alignment((replace(turn, words=words, timing="aligned", **times),), 3)
 
-    transcript = run(lambda waveform: Decoded("Bom dia.", "end"), align=align)
+    transcript = run(lambda waveform: DecodingResult("Bom dia.", "end"), align=align)
     (turn,) = transcript.turns
     end = len(SOUND) / SAMPLE_RATE
     assert turn.words[0].start_seconds == pytest.approx(0.5, abs=0.3)
@@ -117,7 +118,7 @@ def test_a_weak_link_is_a_warning_with_its_time():
     ]
     texts = itertools.chain(windows, itertools.repeat("<|spk_0|> 何もわかりません。"))  # over the seams
     plan = Plan(window_seconds=20, overlap_seconds=5, has_speakers=True)
-    transcript = run(lambda waveform: Decoded(next(texts), "end"), plan=plan, stereo=False)
+    transcript = run(lambda waveform: DecodingResult(next(texts), "end"), plan=plan, stereo=False)
     assert set(kinds(transcript)) == {"weak_link"}
     assert all(0 < warning.start_seconds < 40 for warning in transcript.warnings)
 
@@ -133,7 +134,7 @@ def test_a_weak_link_is_mended_by_a_window_over_the_seam():
 
     def decode(waveform):
         waveforms.append(waveform)
-        return Decoded(texts[len(waveforms) - 1], "end")
+        return DecodingResult(texts[len(waveforms) - 1], "end")
 
     transcript = run(decode, LINKED, np.concatenate([CALL, CALL]))
     assert [(turn.speaker, turn.text) for turn in transcript.turns] == [
@@ -152,7 +153,7 @@ def test_the_first_window_goes_alone_and_then_ever_more_together():
 
     def decode(waveforms):
         sizes.append(len(waveforms))
-        yield [Decoded("Bom dia.", "end")] * len(waveforms)
+        yield [DecodingResult("Bom dia.", "end")] * len(waveforms)
 
     plan = replace(PLAIN, window_seconds=5)
     blocks = (SOUND[:, np.newaxis] for _ in range(12))
@@ -175,7 +176,7 @@ def test_what_fails_while_reading_comes_after_all_that_was_read(plan, times):
         raise OSError("the disk is gone")
 
     def stream(blocks):
-        decode = one_by_one(lambda waveform: Decoded(f"<|spk_0|> Janela de {len(waveform)}.", "end"))
+        decode = one_by_one(lambda waveform: DecodingResult(f"<|spk_0|> Janela de {len(waveform)}.", "end"))
         return transcribe_blocks(blocks, BLANK, plan, decode, stereo=False)
 
     *_, whole = stream([sound[:, np.newaxis]])
@@ -199,7 +200,7 @@ def test_what_is_heard_is_there_at_once_and_what_is_settled_stays():
     """A window's last turns may change with the next one, and are shown all the same."""
     windows = ["<|spk_0|> いろはにほへと。 <|spk_1|> ちりぬるを。", "<|spk_0|> ちりぬるを。 <|spk_1|> わかよたれそ。"]
     texts = iter(windows)
-    decode = one_by_one(lambda _: Decoded(next(texts), "end"))
+    decode = one_by_one(lambda _: DecodingResult(next(texts), "end"))
     blocks = [np.concatenate([CALL, CALL])[:, np.newaxis]]
     made = list(transcribe_blocks(blocks, BLANK, LINKED, decode, stereo=False))
     first, *_, last = [one for one in made if not one.draft]

@@ -10,12 +10,13 @@ import srt
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from speech.audio import displayed
-from speech.checks import FAULTS, find_faults
-from speech.cues import make_cues
-from speech.decoded import Decoded
-from speech.formats import WRITERS
-from speech.transcript import CONTROL_TOKENS, Transcript, Turn, join_texts, parse_plain, parse_turns
+from kikitori.output.subtitles import make_subtitles
+from kikitori.output.writers import WRITERS
+from kikitori.result import DecodingResult
+from kikitori.strings import displayed, join_texts
+from kikitori.text.faults import FAULTS, find_faults
+from kikitori.text.tags import CONTROL_TOKENS, parse_plain, parse_turns
+from kikitori.transcript import Transcript, Turn
 
 TAGS = re.compile(r"<\|spk_[0-9]+\|>|" + "|".join(map(re.escape, CONTROL_TOKENS)))
 MODEL_TEXTS = st.lists(
@@ -51,7 +52,7 @@ def test_parsing_loses_nothing_but_tags_and_white_space(text):
     for parse in (parse_turns, parse_plain):
         turns, _ = parse(text)
         assert words("".join(turn.text for turn in turns)) == words(TAGS.sub(" ", text))
-    assert {kind for kind in find_faults(Decoded(text, "end"), 2.0)} <= FAULTS.keys()
+    assert {kind for kind in find_faults(DecodingResult(text, "end"), 2.0)} <= FAULTS.keys()
 
 
 @settings(deadline=None)
@@ -73,9 +74,9 @@ def test_every_writer_writes_what_its_readers_read(transcript):
     written = {suffix: write(transcript) for suffix, write in WRITERS.items()}
     for text in written.values():
         text.encode()
-    cues = make_cues(transcript)
+    subtitles = make_subtitles(transcript)
     read = list(srt.parse(written["srt"], ignore_errors=False))
-    assert len(read) == len(list(cues))
+    assert len(read) == len(list(subtitles))
     assert written["vtt"].count(" --> ") == len(read)
     assert written["txt"].count("\n") == len(transcript.turns)
     rows = [row.split("\t") for row in written["tsv"].split("\n")[:-1]]

@@ -14,10 +14,11 @@ from importlib import import_module
 import pytest
 import srt
 import yaml
-from conftest import RECORDINGS, ROOT, example, recordings_in
 
-from speech.decoding import load_recognizer
-from speech.directions import ALIGNER, DIRECTIONS, ENGLISH
+from benchmarks.served import ROOT
+from kikitori.model.recognizer import load_recognizer
+from kikitori.tasks import ALIGNER, ENGLISH, TASKS
+from tests.support.recordings import RECORDINGS, example, recordings_in
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FRONT_MATTER = yaml.safe_load(README.split("---\n")[1])
@@ -50,7 +51,10 @@ def test_the_shell_example_prints_what_the_readme_shows():
 
 def test_the_subtitle_example_prints_subtitles():
     done = run(arguments_of(block_with("--checkpoint tiny --align -f srt")), cwd=ROOT)
-    assert " ".join(cue.content for cue in srt.parse(done.stdout)).split() == example("portuguese_daily").text.split()
+    assert (
+        " ".join(subtitle.content for subtitle in srt.parse(done.stdout)).split()
+        == example("portuguese_daily").text.split()
+    )
 
 
 def test_the_example_with_many_files_writes_them(tmp_path):
@@ -91,7 +95,7 @@ def test_the_front_matter_is_that_of_this_space():
     pins = dict(re.findall(r"^([\w-]+)(?:\[\w+\])?==(\S+)$", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
     assert FRONT_MATTER["sdk_version"] == pins["gradio"]
     assert (ROOT / FRONT_MATTER["app_file"]).is_file()
-    repositories = {direction.checkpoint.repo_id for direction in (*DIRECTIONS.values(), ENGLISH)} | {ALIGNER.repo_id}
+    repositories = {direction.checkpoint.repo_id for direction in (*TASKS.values(), ENGLISH)} | {ALIGNER.repo_id}
     assert set(FRONT_MATTER["models"]) == set(FRONT_MATTER["preload_from_hub"]) == repositories
     assert len(FRONT_MATTER["short_description"]) <= 60  # the hub's limit
 

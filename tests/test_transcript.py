@@ -11,16 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from speech.transcript import (
-    CONTROL_TOKENS,
-    SPEAKERS,
-    Transcript,
-    TranscriptWarning,
-    Turn,
-    join_texts,
-    parse_plain,
-    parse_turns,
-)
+from kikitori.strings import join_texts
+from kikitori.text.tags import CONTROL_TOKENS, SPEAKERS, parse_plain, parse_turns
+from kikitori.transcript import Transcript, TranscriptWarning, Turn
 
 TAG = re.compile(r"<\|spk_[0-9]+\|>")
 CALL = "<|spk_0|> はい、お電話ありがとうございます。 <|spk_1|> すいません、予約を。 <|spk_0|> はい。"
@@ -151,7 +144,7 @@ def test_to_dict_names_everything():
                 "end_seconds": 1.25,
                 "timing": "aligned",
                 "words": [],
-                "doubts": [],
+                "low_confidence": [],
                 "source": "",
             },
             {
@@ -161,7 +154,7 @@ def test_to_dict_names_everything():
                 "end_seconds": None,
                 "timing": None,
                 "words": [],
-                "doubts": [],
+                "low_confidence": [],
                 "source": "",
             },
         ],

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import torch
 
-from speech.checkpoints import TINY, Checkpoint, checkpoint_folder
-from speech.errors import CheckpointError
-from speech.weights import check_weights
+from kikitori.errors import CheckpointError
+from kikitori.model.checkpoints import checkpoint_folder
+from kikitori.model.weights import check_weights
+from kikitori.tasks import TINY, Checkpoint
 
 COPIED = (".json", ".jinja", ".txt")
 

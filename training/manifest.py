@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 
 from evaluation.data import DataError
-from speech.audio import SAMPLE_RATE, load_audio
-from speech.errors import AudioError
-from speech.formats import write_atomically
+from kikitori.audio.files import SAMPLE_RATE, load_audio
+from kikitori.errors import AudioError
+from kikitori.output.files import write_atomically
 
 MIN_SECONDS, MAX_SECONDS = 0.5, 30.0
 """Of a sample (translation card, "Audio preprocessing")."""

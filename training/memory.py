@@ -16,7 +16,7 @@ FROZEN_BYTES = 2
 TOKENS_PER_SECOND = 13
 """Of audio."""
 WRITTEN_PER_SECOND = 10
-"""Tokens of text: fast speech stays under it (speech/decoding.py)."""
+"""Tokens of text: fast speech stays under it (kikitori/model/generate.py)."""
 PROMPT_TOKENS = 15
 LOGIT_BYTES = 2 + 4 + 4 + 4 + 2
 """Of a logit: bfloat16, float32, the softmax's, and the gradients of the first two."""

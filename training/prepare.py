@@ -22,11 +22,11 @@ import numpy as np
 import soundfile
 
 from evaluation.data import DataError, Segment, Source, Utterance, read_utterances
-from speech.audio import SAMPLE_RATE, load_audio
-from speech.directions import DIRECTIONS, Direction
-from speech.errors import AudioError, exit_code_of
-from speech.formats import write_atomically
-from speech.transcript import join_texts
+from kikitori.audio.files import SAMPLE_RATE, load_audio
+from kikitori.errors import AudioError, exit_code_of
+from kikitori.output.files import write_atomically
+from kikitori.strings import join_texts
+from kikitori.tasks import TASKS, Task
 from training.manifest import (
     Filtered,
     HeldOut,
@@ -51,14 +51,14 @@ def tagged(segments: Iterable[Segment]) -> str:
     return " ".join(turns)
 
 
-def target_text(utterance: Utterance, direction: Direction) -> str:
+def target_text(utterance: Utterance, direction: Task) -> str:
     """What the model is to write, composed as Unicode's NFC ("Unicode normalization", translation card)."""
     segments = utterance.reference
     words = tagged(segments) if direction.has_speakers else join_texts(segment.text or "" for segment in segments)
     return native_text(direction.language, unicodedata.normalize("NFC", words))
 
 
-def hear(utterance: Utterance, direction: Direction, folder: Path) -> tuple[Sample, np.ndarray | None]:
+def hear(utterance: Utterance, direction: Task, folder: Path) -> tuple[Sample, np.ndarray | None]:
     """The sample that a recording would be, and its waveform (samples,), float32 mono 16 kHz; None if unreadable."""
     text = target_text(utterance, direction)
     try:
@@ -70,7 +70,7 @@ def hear(utterance: Utterance, direction: Direction, folder: Path) -> tuple[Samp
     return Sample(folder / f"{digest}.flac", text, len(waveform) / SAMPLE_RATE, digest), waveform
 
 
-def prepare(source: Source, direction: Direction, output: Path, held_out: Sequence[Sample] = ()) -> Filtered:
+def prepare(source: Source, direction: Task, output: Path, held_out: Sequence[Sample] = ()) -> Filtered:
     """Fill the folder `output`, and tell what is used. Raises DataError."""
     folder = output / "audio"
     folder.mkdir(parents=True, exist_ok=True)
@@ -102,7 +102,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--data", required=True, help="a folder in one of the layouts of evaluation/data.py, or the hub"
     )
-    parser.add_argument("--direction", required=True, choices=list(DIRECTIONS))
+    parser.add_argument("--direction", required=True, choices=list(TASKS))
     parser.add_argument("--output_dir", required=True, type=Path)
     parser.add_argument("--split", default="train", help="default: train")
     parser.add_argument("--config", help="parquet: the part of the data set with the audio, such as en_us")
@@ -119,7 +119,7 @@ def main(argv: list[str] | None = None) -> int:
 
     def work() -> None:
         held_out = [sample for manifest in options.held_out for sample in read_manifest(manifest)]
-        print(prepare(source, DIRECTIONS[options.direction], options.output_dir, held_out))
+        print(prepare(source, TASKS[options.direction], options.output_dir, held_out))
 
     return exit_code_of(work)
 

@@ -14,9 +14,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from speech.errors import exit_code_of
-from training.fit import Settings, add_settings, choose_settings, fit
+from kikitori.errors import exit_code_of
 from training.manifest import balance, check_apart, filter_samples, find_fault, read_manifest
+from training.trainer import Settings, add_settings, choose_settings, fit
 
 BASE = "Qwen/Qwen3-ASR-1.7B"
 """Of both cards."""
@@ -39,7 +39,7 @@ def train(options: argparse.Namespace) -> None:
     print(f"training: {training}, {len(samples)} with balanced languages\nevaluation: {evaluation}", flush=True)
 
     from training.checkpoints import choose_base, write_checkpoint
-    from training.inputs import Collator
+    from training.collator import Collator
     from training.trainable import load_trainable
 
     base = choose_base(options.base, options.output_dir)

@@ -18,20 +18,20 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from speech.directions import DIRECTIONS
-from speech.errors import CheckpointError, exit_code_of
-from training.architecture import SPEAKER_TOKENS
+from kikitori.errors import CheckpointError, exit_code_of
+from kikitori.tasks import TASKS
 from training.checkpoints import choose_base, write_checkpoint
-from training.fit import SEED, Settings, add_settings, choose_settings, fit
-from training.inputs import Collator
+from training.collator import Collator
 from training.manifest import Sample, filter_samples, find_fault, read_manifest
+from training.tiny.architecture import SPEAKER_TOKENS
 from training.trainable import TrainableModel, load_trainable
+from training.trainer import SEED, Settings, add_settings, choose_settings, fit
 
 BASE = "neosophie/Qwen3-ASR-1.7B-JA"
 """Of the diarization card."""
 SETTINGS = Settings(2e-4, "linear", 0.0, batch_size=8, accumulation=1, epochs=1.0)
 """Learning rate and epochs are the diarization card's ("Training"); it names no schedule and no batch."""
-MAX_SECONDS = DIRECTIONS["diarize"].window_seconds
+MAX_SECONDS = TASKS["diarize"].window_seconds
 EMBEDDING, HEAD = "thinker.model.embed_tokens.weight", "thinker.lm_head.weight"
 PROJECTOR = ("proj1", "proj2")
 

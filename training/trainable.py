@@ -39,7 +39,7 @@ class TrainableModel(Qwen3ASRForConditionalGeneration):
     ) -> dict[str, torch.Tensor]:
         """The mean cross entropy of the tokens to be written, natural logarithm, as {"loss": …}.
 
-        The arguments come from `training.inputs.Collator`: (clips, tokens) int64, padded on the right, and features
+        The arguments come from `training.collator.Collator`: (clips, tokens) int64, padded on the right, and features
         (clips, 128, frames) float32 with their mask (clips, frames). num_items_in_batch: how many tokens are to be
         written in all batches of one update, by which Trainer wants the loss divided.
         """

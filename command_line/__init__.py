@@ -1,1 +1,0 @@
-"""`python inference.py`: options, the work they ask for, and where its results go."""

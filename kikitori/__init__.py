@@ -1,0 +1,1 @@
+"""Speech to text with fine-tunes of Qwen3-ASR."""

@@ -1,0 +1,1 @@
+"""Recordings to windows: decoding, channels, voice activity, cutting."""

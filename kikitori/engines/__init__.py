@@ -1,0 +1,1 @@
+"""What decodes and aligns: this process, a borrowed GPU, or an earlier run."""

@@ -1,0 +1,1 @@
+"""Qwen3-ASR on torch: loading, the decoder's greedy loop, the forced aligner."""

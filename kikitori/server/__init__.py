@@ -1,0 +1,1 @@
+"""What running a server takes: limits, health, logs, an orderly stop."""

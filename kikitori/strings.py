@@ -1,0 +1,68 @@
+"""Names, durations and times for people to read, and joined pieces of text."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    pass
+
+
+# Kana, kanji, and their punctuation: scripts that put no space between words.
+_UNSPACED = re.compile(
+    "[\u3000-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]"
+)
+
+
+def join_texts(texts: Iterable[str]) -> str:
+    """Join pieces of text: a space at a seam, none where Japanese stands on either side of it."""
+    joined = ""
+    for text in filter(None, map(str.strip, texts)):
+        seam = joined[-1:] + text[0]
+        joined += text if not joined or _UNSPACED.search(seam) else " " + text
+    return joined
+
+
+def display_name(path: str | os.PathLike[str]) -> str:
+    """A file's name without its folder, as `displayed` shows it."""
+    return displayed(Path(path).name or str(Path(path)))
+
+
+def displayed(text: str) -> str:
+    """A name or a path on one line and in order: no line breaks, no escape sequences, nothing UTF-8 can't hold.
+
+    Such characters become U+FFFD; so do those that make what follows run from right to left.
+    """
+    return "".join("\N{REPLACEMENT CHARACTER}" if _disturbs(character) else character for character in text)
+
+
+def _disturbs(character: str) -> bool:
+    reorders = unicodedata.bidirectional(character) in ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
+    return reorders or unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
+
+
+def format_duration(seconds: float) -> str:
+    """A duration (finite, >= 0) in at most two units: 0.05 s, 31 s, 2 min 5 s, 2 h 10 min.
+
+    Cut off rather than rounded, as a clock does: 59.9 s never reads 60 s or 1 min.
+    """
+    if seconds < 10:
+        # The inner rounding undoes binary fractions: 0.29 * 100 is 28.999999999999996.
+        return f"{math.floor(round(seconds * 100, 6)) / 100:g} s"
+    whole = int(seconds)
+    units = (("h", whole // 3600), ("min", whole // 60 % 60), ("s", whole % 60))
+    shown = units[:2] if whole >= 3600 else units[1:]
+    return " ".join(f"{count} {unit}" for unit, count in shown if count)
+
+
+def format_time(seconds: float) -> str:
+    """A time in a recording as a clock shows it: 0:05, 12:30, 1:02:03."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

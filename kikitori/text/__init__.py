@@ -1,0 +1,1 @@
+"""What the model wrote: tags, faults, confidence, speakers."""

@@ -1,1 +1,0 @@
-"""Sound in, transcripts out: what the page and the command line share."""

@@ -1,0 +1,103 @@
+"""Whatever a stranger hands in ends in sound or in one sentence, and takes little memory."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.served import ROOT
+from kikitori.audio.files import check_file, load_audio
+from kikitori.errors import AudioError
+from kikitori.strings import display_name
+from tests.support.hostile_files import EITHER, SOUND, SUFFIXES, clip, mutate
+from tests.support.recordings import one_recording
+
+MEBIBYTE = 1024  # KiB
+MUTATIONS = 40
+"""Of each container."""
+
+
+def test_every_file_is_sound_or_one_sentence_in_bounded_memory(hostile):
+    """All of them in a process of its own, so that a crash of a decoder would be seen, as would its memory."""
+    assert len(hostile) >= 300 and len({file.path for file in hostile}) == len(hostile)
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.support.hostile_files"],
+        input=json.dumps([str(file.path) for file in hostile]),
+        capture_output=True,
+        text=True,
+    )
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (done.returncode, len(lines)) == (0, len(hostile)), (hostile[len(lines) :][:1], done.stderr[-3000:])
+    assert "Traceback" not in done.stderr  # PyAV prints those that it drops
+    unexpected = [
+        (file, came)
+        for file, (came, _) in zip(hostile, lines, strict=True)
+        if not (came == file.outcome or file.outcome == EITHER or re.search(file.outcome, came))
+    ]
+    assert unexpected == []
+    for file, (came, _) in zip(hostile, lines, strict=True):
+        assert came == SOUND or (came.startswith(display_name(file.path) + " ") and len(came.splitlines()) == 1)
+    peaks = [peak for _, peak in lines]
+    assert peaks[-1] - peaks[0] < 60 * MEBIBYTE
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_mutated_files_are_sound_or_one_sentence(tmp_path, suffix):
+    """Bytes of a real file replaced, cut out, doubled; always the same ones."""
+    data = clip(tmp_path / f"whole{suffix}").read_bytes()
+    draw = random.Random(suffix)
+    path = tmp_path / f"clip{suffix}"
+    for _ in range(MUTATIONS):
+        start, end = sorted(draw.randrange(len(data)) for _ in range(2))
+        part = draw.choice((b"", data[start:end] * 2, mutate(data[start : end + 1], draw, draw.choice((1, 4, 64)))))
+        path.write_bytes(data[:start] + part + data[end:])
+        with contextlib.suppress(AudioError):
+            assert len(load_audio(path, max_seconds=60))
+
+
+def test_the_command_line_does_the_good_ones_and_names_the_others(hostile, tmp_path):
+    """One call, a file of each kind and every name: exit code 1, a line a bad file, texts for the others."""
+    good = [one_recording(direction).path for direction in ("pt", "en2ja")]
+    chosen = [file for file in hostile if is_chosen(file)]
+    paths = [good[0], *(file.path for file in chosen), good[1]]
+    command = [sys.executable, ROOT / "inference.py", "--direction", "pt", "--checkpoint", "tiny", "-o", tmp_path]
+    done = subprocess.run([*command, "--max-seconds", "600", "--", *map(os.fsencode, paths)], capture_output=True)
+    shown = done.stderr.decode()
+    assert done.returncode == 1 and done.stdout == b"" and "Traceback" not in shown
+    # A name of 255 bytes without a suffix leaves no room for one.
+    bad = [file for file in chosen if file.outcome != SOUND or len(os.fsencode(file.path.stem)) > 251]
+    bad.sort(key=lambda file: opens(file.path))  # what can't be opened is told before the model is loaded
+    errors = [line.removeprefix("error: ") for line in shown.splitlines() if line.startswith("error: ")]
+    assert len(errors) == len(bad) > 15
+    assert all(error.startswith(display_name(file.path)) for error, file in zip(errors, bad, strict=True))
+    written = {path.name for path in tmp_path.iterdir()}
+    assert written == {f"{path.stem}.txt" for path in paths} - {f"{file.path.stem}.txt" for file in bad}
+    text = (tmp_path / f"{good[0].stem}.txt").read_text(encoding="utf-8")
+    assert text == one_recording("pt").reference + "\n"
+
+
+def opens(path: Path) -> bool:
+    try:
+        check_file(path)
+    except AudioError:
+        return False
+    return True
+
+
+def is_chosen(file) -> bool:
+    """Cheap to decode, and one of its kind."""
+    kind, name = file.path.parent.name, file.path.name
+    if "\0" in name or len(name) == 300:  # no command line takes the one, and the other repeats "xxx…"
+        return False
+    return kind in ("names", "no_regular_files") or name in (
+        *("empty.wav", "text.wav", "picture.wav", "film without sound.mp4", "nan FLOAT.wav", "1 Hz.wav", "hours.aac"),
+        *("WAV PCM_24.wav", "384000 Hz.wav", "16 channels.wav", "clipped.wav", "digital silence.wav"),
+    )

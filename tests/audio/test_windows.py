@@ -1,0 +1,181 @@
+"""Windows: none too long, all speech in one of them, cut in pauses, long silence left out."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kikitori.audio.files import SAMPLE_RATE, load_audio
+from kikitori.audio.vad import Span, find_speech, speech_probabilities
+from kikitori.audio.windows import Piece, Window, cut_channels, cut_windows, halves, pack_pieces
+from tests.support.recordings import example
+
+CALL = load_audio(example("call_appointment").path)
+"""Speech nearly from start to end."""
+
+
+def silence(seconds: float) -> np.ndarray:
+    """A line that is open: noise some 60 dB below speech."""
+    return np.random.default_rng(0).normal(0, 1e-4, round(seconds * SAMPLE_RATE)).astype(np.float32)
+
+
+def blocks(waveform: np.ndarray, samples: int = 65537):
+    return [waveform[start : start + samples] for start in range(0, len(waveform), samples)]
+
+
+def voice(waveform: np.ndarray) -> np.ndarray:
+    """Which samples are speech."""
+    marked = np.zeros(len(waveform), bool)
+    for span in find_speech(waveform):
+        marked[span.start : span.end] = True
+    return marked
+
+
+def test_speech_is_found_and_silence_is_not():
+    waveform = np.concatenate([silence(3), CALL, silence(4)])
+    spans = find_speech(waveform)
+    assert spans[0].start == pytest.approx(3.3 * SAMPLE_RATE, abs=0.5 * SAMPLE_RATE)
+    assert spans[-1].end == pytest.approx(3 * SAMPLE_RATE + len(CALL), abs=0.7 * SAMPLE_RATE)
+    assert sum(span.end - span.start for span in spans) > 0.6 * len(CALL)
+    assert find_speech(silence(5)) == []
+    assert find_speech(np.zeros(0, np.float32)) == []
+
+
+def test_rows_side_by_side_hear_what_one_row_hears():
+    """Two minutes pass through the detector as six rows; it alone, step by step, decides the same nearly always."""
+    import torch
+    from silero_vad import load_silero_vad
+
+    waveform = np.tile(CALL, 9)[: 120 * SAMPLE_RATE]
+    detector = load_silero_vad()
+    with torch.inference_mode():
+        steps = [detector(frame, SAMPLE_RATE).item() for frame in torch.from_numpy(waveform).split(512)]
+    together = speech_probabilities(waveform)
+    assert len(together) == len(steps)
+    assert np.mean((together > 0.5) != (np.array(steps) > 0.5)) < 0.02
+
+
+def test_a_short_recording_is_one_window_with_all_of_its_sound():
+    (window,) = cut_windows(blocks(CALL), 30)
+    np.testing.assert_array_equal(window.waveform, CALL)
+    assert 0 <= window.start_seconds < 0.7 and window.end_seconds == pytest.approx(len(CALL) / SAMPLE_RATE, abs=0.7)
+
+
+def test_long_silence_is_left_out_and_times_know_of_it():
+    waveform = np.concatenate([silence(20), CALL, silence(60), CALL, silence(20)])
+    first, second = cut_windows(blocks(waveform), 20)
+    assert max(first.samples, second.samples) <= len(CALL) + 1.1 * SAMPLE_RATE
+    assert first.start_seconds == pytest.approx(20, abs=0.7)
+    assert second.start_seconds == pytest.approx(20 + len(CALL) / SAMPLE_RATE + 60, abs=0.7)
+    (both,) = cut_windows(blocks(waveform), 60)
+    assert both.samples <= 2 * len(CALL) + 2.1 * SAMPLE_RATE
+    last = both.samples / SAMPLE_RATE - 1
+    assert both.to_recording(last) == pytest.approx(both.end_seconds, abs=1.5)
+    assert both.to_recording(0) == pytest.approx(both.start_seconds, abs=0.5)
+
+
+def test_a_recording_without_speech_has_no_windows():
+    assert list(cut_windows(blocks(silence(40)), 30)) == []
+    assert list(cut_windows([], 30)) == []
+
+
+@pytest.mark.parametrize(("max_seconds", "overlap"), [(10, 0), (30, 0), (30, 10), (15, 5)])
+def test_all_speech_is_in_a_window_and_no_window_is_too_long(max_seconds, overlap):
+    waveform = np.concatenate([CALL, silence(1), CALL, silence(7), CALL, silence(0.3), CALL, CALL])
+    heard = np.zeros(len(waveform), bool)
+    windows = list(cut_windows(blocks(waveform), max_seconds, overlap))
+    for window in windows:
+        assert window.samples <= max_seconds * SAMPLE_RATE
+        for piece in window.pieces:
+            end = piece.start + len(piece.waveform)
+            np.testing.assert_array_equal(piece.waveform, waveform[piece.start : end])
+            heard[piece.start : end] = True
+    assert np.mean(heard[voice(waveform)]) > 0.999
+    shared = [two.overlap_seconds(one) for one, two in itertools.pairwise(windows)]
+    assert shared and all(0 < seconds < max_seconds / 2 if overlap else seconds == 0 for seconds in shared)
+    assert max(shared) >= overlap
+
+
+def test_memory_does_not_grow_with_the_recording(monkeypatch):
+    """Six minutes in stretches of half a one: never more than one minute is listened to at once."""
+    monkeypatch.setattr("kikitori.audio.windows.STRETCH_SECONDS", 30.0)
+    heard = []
+    monkeypatch.setattr("kikitori.audio.windows.find_speech", lambda held: heard.append(len(held)) or find_speech(held))
+    half_a_minute = np.concatenate([np.tile(CALL, 2), silence(2)])[: 30 * SAMPLE_RATE]
+    windows = list(cut_windows((half_a_minute for _ in range(12)), 30))
+    assert len(heard) >= 12 and max(heard) <= 60 * SAMPLE_RATE
+    assert windows[-1].end_seconds == pytest.approx(6 * 60, abs=3)
+
+
+def test_speech_without_a_pause_is_cut_where_it_is_quiet(monkeypatch):
+    """A detector that hears speech everywhere: the cuts are at the quietest places, and nothing is lost."""
+    monkeypatch.setattr("kikitori.audio.windows.find_speech", lambda held: [Span(0, len(held))])
+    waveform = np.tile(CALL, 5)
+    windows = list(cut_windows(blocks(waveform), 20))
+    np.testing.assert_array_equal(np.concatenate([w.waveform for w in windows]), waveform)
+    level = np.sqrt(np.mean(waveform**2))
+    for window in windows[:-1]:
+        end = window.pieces[-1].start + len(window.pieces[-1].waveform)
+        assert np.sqrt(np.mean(waveform[end - 400 : end + 400] ** 2)) < level / 3
+
+
+@st.composite
+def piece_rows(draw):
+    rows, start = [], 0
+    for length, pause in draw(st.lists(st.tuples(st.integers(1, 100), st.integers(0, 50)), min_size=1, max_size=30)):
+        start += pause
+        rows.append(Piece(start, np.full(length * 160, 0.1, np.float32), Span(0, length * 160), pause))
+        start += length * 160
+    return rows
+
+
+@settings(max_examples=200)
+@given(piece_rows(), st.integers(100, 400), st.integers(0, 100))
+def test_pieces_are_packed_in_order_and_none_is_lost(rows, limit, overlap):
+    windows = list(pack_pieces(rows, limit / 100, overlap / 100))
+    assert all(window.samples <= limit * 160 for window in windows)
+    starts = [piece.start for window in windows for piece in window.pieces]
+    assert sorted(set(starts)) == sorted({piece.start for piece in rows})
+    for one, two in itertools.pairwise(windows):
+        assert two.pieces[-1].start > one.pieces[-1].start  # every window brings something new
+        assert two.overlap_seconds(one) * 2 <= one.samples / SAMPLE_RATE
+
+
+def test_a_full_window_is_cut_at_the_longest_pause_of_its_second_half():
+    lengths, pauses = [5, 5, 5, 5, 5, 5, 5], [0, 9, 1, 2, 8, 1, 3]
+    rows = [
+        Piece(n * 100000, np.zeros(s * SAMPLE_RATE, np.float32), Span(0, s * SAMPLE_RATE), pause)
+        for n, (s, pause) in enumerate(zip(lengths, pauses, strict=True))
+    ]
+    windows = list(pack_pieces(rows, 30, 0))
+    assert [len(window.pieces) for window in windows] == [4, 3]
+
+
+def test_halves_hold_everything_and_meet_in_a_pause():
+    (window,) = cut_windows(blocks(np.concatenate([CALL, silence(0.8), CALL])), 60)
+    one, two = halves(window, overlap=False)
+    np.testing.assert_array_equal(np.concatenate([one.waveform, two.waveform]), window.waveform)
+    assert min(one.samples, two.samples) > window.samples / 4
+    one, two = halves(window, overlap=True)
+    assert two.overlap_seconds(one) > 0
+
+
+def test_one_piece_is_halved_at_its_quietest_place():
+    piece = Piece(0, CALL, Span(0, len(CALL)), 0)
+    one, two = halves(Window((piece,)), overlap=False)
+    np.testing.assert_array_equal(np.concatenate([one.waveform, two.waveform]), CALL)
+
+
+def test_channels_take_turns_by_time():
+    """The left channel speaks, then the right one, then the left again."""
+    quiet = silence(len(CALL) / SAMPLE_RATE)
+    left = np.concatenate([CALL, quiet, CALL])
+    right = np.concatenate([quiet, CALL, quiet])
+    windows = list(cut_channels(blocks(np.stack([left, right], axis=1)), 30))
+    assert [window.channel for window in windows] == [0, 1, 0]
+    starts = [n * len(CALL) / SAMPLE_RATE for n in range(3)]
+    assert [window.start_seconds for window in windows] == pytest.approx(starts, abs=0.7)

@@ -1,0 +1,252 @@
+"""Every layout gives the recordings and their references, or says what is wrong with it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from benchmarks.served import ROOT
+from evaluation.data import DataError, Segment, Source, read_utterances
+from kikitori.output.writers import write_rttm
+from kikitori.tasks import TASKS
+from kikitori.transcript import Transcript, Turn
+from tests.support.recordings import EXAMPLES, RECORDINGS, recordings_in
+
+PORTUGUESE, ENGLISH, CALLS = (recordings_in(RECORDINGS, direction) for direction in ("pt", "en2ja", "diarize"))
+
+
+def read(location, direction, **options):
+    return list(read_utterances(Source(str(location), **options), TASKS[direction]))
+
+
+def write_tsv(path, *rows):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join("\t".join(map(str, row)) + "\n" for row in rows), encoding="utf-8")
+
+
+def make_common_voice(folder, header=("client_id", "path", "sentence")):
+    (folder / "clips").mkdir(parents=True)
+    for recording in PORTUGUESE:
+        shutil.copy(recording.path, folder / "clips")
+    write_tsv(folder / "test.tsv", header, *(("x", r.path.name, r.reference.lower().rstrip(".")) for r in PORTUGUESE))
+    return folder
+
+
+def make_fleurs(folder, archive):
+    rows = [(n, r.path.name, r.reference, "words", "w o r d s", 16000, "FEMALE") for n, r in enumerate(ENGLISH)]
+    write_tsv(folder / "ja_jp" / "test.tsv", *rows[:-1])  # the last sentence has no translation
+    write_tsv(folder / "en_us" / "test.tsv", *((n, name, "in English", *rest) for n, name, _, *rest in rows))
+    audio = folder / "en_us" / "audio" / "test"
+    audio.mkdir(parents=True)
+    for recording in ENGLISH:
+        shutil.copy(recording.path, audio)
+    if archive:
+        with tarfile.open(audio.with_suffix(".tar.gz"), "w:gz") as members:
+            members.add(audio, "test")
+        shutil.rmtree(audio)
+    return folder
+
+
+def make_parquet(path, **columns):
+    path.parent.mkdir(parents=True)
+    pyarrow.parquet.write_table(pyarrow.table(columns), path, row_group_size=2)
+
+
+def embedded(recordings):
+    return [{"bytes": recording.path.read_bytes(), "path": recording.path.name} for recording in recordings]
+
+
+def test_examples_of_one_direction_are_read():
+    found = {utterance.name: utterance.reference for utterance in read(EXAMPLES, "diarize")}
+    assert set(found) == {"call_appointment.flac", "call_order.flac"}
+    assert found["call_order.flac"][0] == Segment("spk_0", "こちらは北海食堂の佐藤です。")
+
+
+def test_common_voice_is_read_in_the_cards_written_form(tmp_path):
+    found = read(make_common_voice(tmp_path / "pt"), "pt")
+    assert [utterance.name for utterance in found] == [recording.path.name for recording in PORTUGUESE]
+    assert all(utterance.audio.is_file() for utterance in found)
+    first = PORTUGUESE[0].reference
+    assert found[0].reference == (Segment(None, first[0] + first[1:].lower()),)
+
+
+def test_covost_is_common_voice_with_translations(tmp_path):
+    folder = make_common_voice(tmp_path / "en", header=("client_id", "path", "translation"))
+    assert read(folder, "en2ja")[0].reference == (Segment(None, PORTUGUESE[0].reference.lower().rstrip(".")),)
+    with pytest.raises(DataError, match="no column 'sentence'"):
+        read(folder, "pt")
+
+
+def test_quotes_in_a_tsv_are_text(tmp_path):
+    folder = make_common_voice(tmp_path / "pt")
+    write_tsv(folder / "test.tsv", ("path", "sentence"), (PORTUGUESE[0].path.name, '"oi'))
+    assert read(folder, "pt")[0].reference == (Segment(None, '"Oi.'),)
+
+
+@pytest.mark.parametrize("archive", [False, True], ids=["unpacked", "archive"])
+def test_fleurs_pairs_languages_by_sentence(tmp_path, archive, caplog):
+    found = {utterance.name: utterance for utterance in read(make_fleurs(tmp_path, archive), "en2ja")}
+    assert {name: one.reference for name, one in found.items()} == {
+        recording.path.name: (Segment(None, recording.reference),) for recording in ENGLISH[:-1]
+    }
+    assert "1 of 6 recordings have no sentence in ja_jp" in caplog.text
+    for recording in ENGLISH[:-1]:
+        with found[recording.path.name].open_file() as path:
+            assert path.read_bytes() == recording.path.read_bytes()
+
+
+def test_an_archive_that_lacks_a_recording_is_refused(tmp_path):
+    folder = make_fleurs(tmp_path, archive=False)
+    audio = folder / "en_us" / "audio" / "test"
+    with tarfile.open(audio.with_suffix(".tar.gz"), "w:gz") as members:
+        members.add(audio / ENGLISH[0].path.name, ENGLISH[0].path.name)
+    with pytest.raises(DataError, match=r"lacks en2ja_1.flac and 3 more"):
+        read(folder, "en2ja")
+
+
+SEGLST = [
+    {"session_id": "diarize_0", "speaker": "B", "words": "どうも", "start_time": 2.0, "end_time": 3.0},
+    {"session_id": "diarize_0", "speaker": "A", "words": "はい", "start_time": 0.5, "end_time": 1.0},
+]
+STM = "diarize_0 1 B 2.0 3.0 どうも\n;; a comment\ndiarize_0 1 A 0.5 1.0 はい\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("calls.json", json.dumps(SEGLST)), ("calls.stm", STM)], ids=["seglst", "stm"]
+)
+def test_calls_are_read_in_the_order_of_speech(tmp_path, name, content):
+    shutil.copy(CALLS[0].path, tmp_path)
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    (utterance,) = read(tmp_path, "diarize")
+    assert utterance.audio == tmp_path / "diarize_0.flac"
+    assert utterance.reference == (Segment("A", "はい"), Segment("B", "どうも"))
+
+
+def test_rttm_says_who_speaks_and_gives_way_to_words(tmp_path):
+    shutil.copy(CALLS[0].path, tmp_path)
+    turns = (Turn("spk_0", "はい", 0.5, 1.0, "aligned"), Turn("spk_1", "どうも", 2.0, 3.0, "aligned"))
+    transcript = Transcript("diarize_0.flac", turns, "diarize", "Japanese", "tiny", 3.0, "")
+    (tmp_path / "diarize_0.rttm").write_text(write_rttm(transcript))
+    assert read(tmp_path, "diarize")[0].reference == (Segment("spk_0", None), Segment("spk_1", None))
+    (tmp_path / "diarize_0.stm").write_text(STM, encoding="utf-8")
+    assert read(tmp_path, "diarize")[0].reference == (Segment("A", "はい"), Segment("B", "どうも"))
+
+
+def test_parquet_is_read_with_its_audio(tmp_path):
+    columns = {"audio": embedded(PORTUGUESE), "sentence": [recording.reference for recording in PORTUGUESE]}
+    make_parquet(tmp_path / "pt" / "test" / "0000.parquet", **columns)
+    found = read(tmp_path, "pt", config="pt")
+    assert [one.reference[0].text for one in found] == columns["sentence"]
+    with found[3].open_file() as path:
+        assert path.read_bytes() == PORTUGUESE[3].path.read_bytes()
+        assert path.suffix == ".flac"
+    assert not path.exists()
+    with pytest.raises(DataError, match=r"no column 'words' but audio, sentence: give --text_column"):
+        read(tmp_path, "pt", config="pt", text_column="words")
+
+
+def test_parquet_pairs_languages_by_id(tmp_path):
+    english = {"id": list(range(6)), "audio": embedded(ENGLISH), "transcription": ["in English"] * 6}
+    make_parquet(tmp_path / "en_us" / "test" / "0000.parquet", **english)
+    japanese = {"id": [5, 4, 3, 2, 1, 0], "raw_transcription": [r.reference for r in reversed(ENGLISH)]}
+    make_parquet(tmp_path / "ja_jp" / "test" / "0000.parquet", **japanese)
+    found = read(tmp_path, "en2ja", config="en_us", reference_config="ja_jp")
+    assert [one.reference[0].text for one in found] == [recording.reference for recording in ENGLISH]
+
+
+def test_recordings_are_read_one_by_one(tmp_path):
+    folder = make_common_voice(tmp_path / "pt")
+    write_tsv(folder / "test.tsv", ("path", "sentence"), (PORTUGUESE[0].path.name, "oi"), ("gone.mp3", "adeus"))
+    utterances = read_utterances(Source(str(folder)), TASKS["pt"])
+    assert next(utterances).reference == (Segment(None, "Oi."),)
+    with pytest.raises(DataError, match=r"gone.mp3 is not there"):
+        next(utterances)
+
+
+def break_twice(folder):
+    write_tsv(folder / "test.tsv", ("path", "sentence"), *[(PORTUGUESE[0].path.name, "oi")] * 2)
+
+
+def break_rows(folder):
+    write_tsv(folder / "test.tsv", ("path", "sentence"))
+
+
+def break_reference(folder):
+    shutil.rmtree(folder / "clips")
+    (folder / "calls.json").write_text('{"not": "a list"}')
+
+
+def break_session(folder):
+    shutil.rmtree(folder / "clips")
+    (folder / "calls.stm").write_text("other 1 A 0 1 はい\n", encoding="utf-8")
+
+
+def break_rttm(folder):
+    shutil.rmtree(folder / "clips")
+    (folder / "calls.rttm").write_text("SPEAKER only four fields\n")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda folder: shutil.rmtree(folder), "is not a folder"),
+        (lambda folder: shutil.rmtree(folder / "clips"), "none of the layouts"),
+        (lambda folder: (folder / "test.tsv").unlink(), "test.tsv is not there"),
+        (break_rows, "holds no recordings for pt"),
+        (break_twice, "two recordings named pt_0.flac"),
+        (break_reference, "no SegLST, STM or RTTM file"),
+        (break_session, "no recording of other"),
+        (break_rttm, "no SegLST, STM or RTTM file"),
+    ],
+)
+def test_data_that_cannot_be_used_are_named(tmp_path, spoil, message):
+    folder = make_common_voice(tmp_path / "pt")
+    spoil(folder)
+    with pytest.raises(DataError, match=re.escape(message)):
+        read(folder, "pt")
+
+
+def read_fleurs_offline(home):
+    """Run a reader of the hub's FLEURS in another process, whose cache is in this folder and which has no network."""
+    code = """
+from evaluation.data import Source, read_utterances
+from speech.directions import TASKS
+for utterance in read_utterances(Source("hf://datasets/google/fleurs"), TASKS["en2ja"]):
+    print(utterance.name, utterance.reference[0].text)
+"""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HUGGINGFACE_"))}
+    environment |= {"HF_HOME": str(home), "HF_HUB_OFFLINE": "1", "PYTHONUTF8": "1"}
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env=environment)
+
+
+def test_fleurs_is_taken_from_the_hubs_cache(tmp_path):
+    cached = tmp_path / "hub" / "datasets--google--fleurs"
+    make_fleurs(cached / "snapshots" / "abc" / "data", archive=True)
+    (cached / "refs").mkdir()
+    (cached / "refs" / "main").write_text("abc")
+    done = read_fleurs_offline(tmp_path)
+    said = [f"{recording.path.name} {recording.reference}" for recording in ENGLISH[:-1]]
+    assert sorted(done.stdout.splitlines()) == said, done.stderr
+
+
+def test_parquet_without_its_audio_is_refused(tmp_path):
+    audio = [{"bytes": None, "path": "somewhere.wav"}]
+    kind = pyarrow.struct([("bytes", pyarrow.binary()), ("path", pyarrow.string())])
+    make_parquet(tmp_path / "pt" / "test" / "0000.parquet", audio=pyarrow.array(audio, kind), sentence=["oi"])
+    with pytest.raises(DataError, match="does not hold them"):
+        read(tmp_path, "pt", config="pt")
+
+
+def test_the_hub_out_of_reach_is_one_sentence(tmp_path):
+    with pytest.raises(DataError, match="someone/something is not to be had from the hub"):
+        read("hf://datasets/someone/something", "pt", config="pt_br")
+    assert "google/fleurs is not to be had from the hub" in read_fleurs_offline(tmp_path).stderr.splitlines()[-1]

@@ -1,0 +1,194 @@
+"""Normalised forms and error counts, worked out by hand or by what must hold of all."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evaluation.data import Segment
+from evaluation.metrics import (
+    bleu,
+    character_errors,
+    chrf,
+    error_rate,
+    mean_score,
+    speaker_errors,
+    word_errors,
+)
+from evaluation.normalisation import CLOSING, normalise_english, normalise_japanese, written_form
+from evaluation.scoring import Pair, count_errors, score
+from kikitori.tasks import TASKS
+from kikitori.text.error_counts import Errors
+
+CALLS = st.dictionaries(st.sampled_from("ABCD"), st.text("はいどうも。", min_size=1, max_size=8), max_size=4)
+
+
+@pytest.mark.parametrize(
+    ("raw", "written"),
+    [
+        ("bom dia", "Bom dia."),
+        ("o gato dorme...", "O gato dorme."),
+        ("como estás?", "Como estás?"),
+        ('"oi"', '"Oi"'),
+    ],
+)
+def test_the_written_form_is_that_of_the_cards_examples(raw, written):
+    assert written_form(raw) == written
+
+
+@pytest.mark.parametrize(
+    ("raw", "written"),
+    [
+        (" água ", "Água."),
+        ("já está.", "Já está."),
+        ("espera…", "Espera…"),
+        ("(risos)", "(Risos)"),
+        ("25 de abril", "25 de abril."),
+        ("  ", ""),
+    ],
+)
+def test_the_written_form_keeps_what_is_right_already(raw, written):
+    assert written_form(raw) == written
+
+
+@given(st.text("aZ é.!?\"'1,"))
+def test_the_written_form_ends_a_sentence_and_changes_once(text):
+    written = written_form(text)
+    assert written == "" or written[-1] in CLOSING
+    assert written_form(written) == written
+
+
+def test_english_is_compared_in_lower_case_without_punctuation():
+    assert normalise_english("Let's go to Kyoto, tomorrow!") == "let s go to kyoto tomorrow"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("附属のシュミレーション", "付属のシミュレーション"),
+        ("打込んでください。", "打ち込んで下さい"),
+        ("１５人、ｻｰﾊﾞ", "15人サーバー"),
+    ],
+)
+def test_spellings_of_one_japanese_word_become_one(one, other):
+    assert normalise_japanese(one) == normalise_japanese(other) != ""
+
+
+def test_japanese_is_parted_into_words():
+    assert normalise_japanese("駅はどこですか。") == "駅 は どこ です か"
+
+
+def test_words_and_characters_are_counted_by_kind():
+    assert word_errors("a b c", "a x c d") == Errors(insertions=1, deletions=0, substitutions=1, length=3)
+    assert character_errors("京都に", "東京都へ") == Errors(insertions=1, deletions=0, substitutions=1, length=3)
+    assert word_errors("a b", "") == Errors(insertions=0, deletions=2, substitutions=0, length=2)
+
+
+def test_counts_are_summed_and_rates_are_not_averaged():
+    errors = [Errors(0, 1, 0, 1), Errors(0, 0, 1, 9)]  # rates of 100 % and 11 %, on the mean 56 %
+    figure = error_rate("WER", errors)
+    assert figure.value == pytest.approx(20)
+    assert figure.detail == "0 insertions, 1 deletions, 1 substitutions in 10"
+    assert (figure.low, figure.high) == pytest.approx((100 / 9, 100))  # both drawn from the one, or from the other
+
+
+def test_the_interval_is_narrow_where_there_is_much_and_nothing_where_all_is_alike():
+    mixed = [Errors(0, 0, count % 2, 1) for count in range(1000)]
+    figure = error_rate("WER", mixed)
+    assert 46 < figure.low < 50 < figure.high < 54
+    alike = error_rate("WER", [Errors(0, 0, 1, 4)] * 10)
+    assert (alike.low, alike.value, alike.high) == (25, 25, 25)
+
+
+def test_a_rate_needs_words_to_be_a_rate_of():
+    with pytest.raises(ValueError, match="references that are not empty"):
+        error_rate("WER", [Errors(1, 0, 0, 0)])
+
+
+def test_labels_are_paired_so_that_the_fewest_characters_are_wrong():
+    characters, speakers = speaker_errors({"A": "はい", "B": "どうも"}, {"x": "どうぞ", "y": "はい"})
+    assert characters == Errors(insertions=0, deletions=0, substitutions=1, length=5)
+    assert speakers == Errors(insertions=0, deletions=0, substitutions=0, length=2)
+
+
+def test_words_under_the_wrong_speaker_are_wrong_twice():
+    characters, _ = speaker_errors({"A": "はいはい", "B": "どうも"}, {"A": "はい", "B": "どうもはい"})
+    assert characters == Errors(insertions=2, deletions=2, substitutions=0, length=7)
+
+
+@pytest.mark.parametrize(
+    ("hypothesis", "expected"),
+    [({"x": "はい"}, Errors(0, 1, 0, 2)), (dict.fromkeys("xyz", "はい"), Errors(1, 0, 0, 2))],
+)
+def test_speakers_are_counted(hypothesis, expected):
+    assert speaker_errors({"A": "はい", "B": "どうも"}, hypothesis)[1] == expected
+
+
+@given(CALLS, st.permutations("ABCD"))
+def test_labels_and_spaces_do_not_matter(call, labels):
+    renamed = {labels["ABCD".index(label)]: f" {text} " for label, text in call.items()}
+    characters, speakers = speaker_errors(call, renamed)
+    assert characters.total == speakers.total == 0
+    assert characters.length == sum(map(len, call.values()))
+
+
+@given(CALLS, CALLS)
+def test_an_error_is_missing_in_one_way_or_the_other(reference, hypothesis):
+    characters, speakers = speaker_errors(reference, hypothesis)
+    heard = sum(map(len, hypothesis.values()))
+    assert characters.length - characters.deletions + characters.insertions == heard
+    assert speakers.length - speakers.deletions + speakers.insertions == len(hypothesis)
+
+
+def test_translations_are_scored_by_sacrebleu():
+    references, hypotheses = ["駅はどこですか。", "猫がいます。"], ["駅はどこですか。", "犬がいます。"]
+    same = bleu("BLEU", references, references, "ja-mecab")
+    assert (same.low, same.value, same.high) == pytest.approx((100, 100, 100))
+    assert "tok:ja-mecab" in same.detail
+    for figure in (bleu("BLEU", references, hypotheses, "char"), chrf("chrF", references, hypotheses)):
+        assert 0 < figure.low < figure.value < 100
+    assert chrf("chrF", ["abc"], ["xyz"]).value == 0
+
+
+def test_bleu_is_the_geometric_mean_of_precisions():
+    figure = bleu("BLEU", ["a b c d e"], ["a b c d f"], "none")  # 4 of 5, 3 of 4, 2 of 3, 1 of 2: a product of 1/5
+    assert figure.value == pytest.approx(100 * (1 / 5) ** 0.25, abs=1e-3)
+
+
+def test_a_mean_score_has_an_interval():
+    figure = mean_score("quality", [4, 4, 5, 3])
+    assert figure.value == 4
+    assert 3 <= figure.low < 4 < figure.high <= 5
+    with pytest.raises(ValueError, match="at least one"):
+        mean_score("quality", [])
+
+
+def test_each_direction_has_its_figures():
+    def pair(*texts):
+        return Pair(*((Segment(None, text),) for text in texts))
+
+    names = {direction: [figure.name for figure in score(TASKS[direction], [pair("a", "a")])] for direction in TASKS}
+    translation = ["BLEU", "chrF", "BLEU, normalised", "chrF, normalised"]
+    assert names == {
+        "diarize": ["cpCER", "CER", "speaker count errors"],
+        "en2ja": translation,
+        "ja2en": translation,
+        "pt": ["WER", "CER"],
+    }
+
+
+def test_normalised_scores_see_past_spelling():
+    pairs = [Pair((Segment(None, "附属の駅はここです。"),), (Segment(None, "付属の駅はここです"),))]
+    figures = {figure.name: figure.value for figure in score(TASKS["en2ja"], pairs)}
+    assert figures["BLEU"] < 100
+    assert figures["BLEU, normalised"] == pytest.approx(100)
+
+
+def test_a_reference_without_words_tells_of_speakers_only():
+    pair = Pair((Segment("A", None), Segment("B", None)), (Segment("spk_0", "はい"),))
+    assert count_errors(TASKS["diarize"], pair) == {"speaker count errors": Errors(0, 1, 0, 2)}
+
+
+def test_nothing_measured_has_no_figures():
+    assert score(TASKS["pt"], []) == ()

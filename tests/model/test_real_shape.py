@@ -1,0 +1,83 @@
+"""The real checkpoints' path, on their real shape with random weights: the hub can't be reached from a test.
+
+The shape is that of benchmarks.shapes.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import psutil
+import pytest
+import torch
+
+from benchmarks.shapes import meta_model, shape_config
+from inference import load_model, transcribe
+from kikitori.audio.files import load_audio
+from kikitori.tasks import TINY
+from tests.support.recordings import one_recording
+
+
+def parameters(module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def test_the_shape_has_the_published_number_of_parameters():
+    thinker = meta_model("1.7b").thinker
+    embedding = thinker.model.embed_tokens.weight.numel()
+    assert round(embedding / 1e6, 1) == 311.2
+    assert round((parameters(thinker.model) - embedding) / 1e6, 1) == 1409.4
+    assert round(parameters(thinker.audio_tower) / 1e6, 1) == 317.5
+
+
+@pytest.fixture(scope="module")
+def real_folder(tmp_path_factory):
+    """A checkpoint folder of the real shape: random weights in bfloat16, `lm_head` stored beside the embedding."""
+    from safetensors.torch import save_file
+
+    if psutil.virtual_memory().available < 14e9:
+        pytest.skip("the real shape needs 14 GB of free memory")
+    folder = tmp_path_factory.mktemp("Qwen3-ASR-1.7B")
+    if shutil.disk_usage(folder).free < 8e9:
+        pytest.skip("the real shape needs 8 GB of free disk")
+    for file in TINY.folder.iterdir():
+        if file.suffix in (".json", ".txt", ".jinja") and file.name != "config.json":
+            shutil.copy(file, folder)
+    (folder / "config.json").write_text(json.dumps(shape_config("1.7b")))
+    state = meta_model("1.7b").state_dict()
+    torch.manual_seed(0)
+    drawn = torch.empty(max(tensor.numel() for tensor in state.values()), dtype=torch.bfloat16).uniform_(-0.02, 0.02)
+    # The same numbers in each: to draw them all takes longer than the test.
+    weights = {name: drawn[: tensor.numel()].clone().reshape(tensor.shape) for name, tensor in state.items()}
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    assert round((folder / "model.safetensors").stat().st_size / 1e9, 1) == 4.7  # the published file's size
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_the_real_shape_loads_and_writes(real_folder, monkeypatch):
+    """Exactly the calls that the model cards show, on a CPU: from_pretrained in bfloat16, then a few tokens."""
+    monkeypatch.setattr("kikitori.model.generate.token_budget", lambda seconds: 3)
+    model = load_model("diarize", device="cpu", dtype=torch.bfloat16, checkpoint=str(real_folder))
+    thinker = model.recognizer.qwen.model.thinker
+    assert {parameter.dtype for parameter in thinker.parameters()} == {torch.bfloat16}
+    assert thinker.lm_head.weight.data_ptr() == thinker.model.embed_tokens.weight.data_ptr()
+    waveform = load_audio(one_recording("diarize").path)[: 2 * 16000]
+    transcript = transcribe(model, waveform)
+    assert transcript.checkpoint == real_folder.name
+    assert [warning.kind for warning in transcript.warnings if warning.kind == "budget"] == ["budget"]
+
+
+def test_the_prompt_is_that_of_the_chat_template():
+    model = load_model("en2ja", checkpoint="tiny").recognizer.qwen
+    waveform = np.zeros(int(2.5 * 16000), np.float32)
+    prompt = model._build_text_prompt(context="", force_language="Japanese")
+    inputs = model.processor(text=[prompt], audio=[waveform], return_tensors="pt", padding=True)
+    audio_tokens = 13 * 2 + 7  # 13 a second, and 50 frames halved three times
+    assert model.processor.tokenizer.decode(inputs["input_ids"][0]) == (
+        "<|im_start|>system\n<|im_end|>\n<|im_start|>user\n<|audio_start|>"
+        + "<|audio_pad|>" * audio_tokens
+        + "<|audio_end|><|im_end|>\n<|im_start|>assistant\nlanguage Japanese<asr_text>"
+    )

@@ -1,0 +1,416 @@
+"""Subtitle subtitles that lose no text, never overlap, and are cut where a reader would cut them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from itertools import accumulate, pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kikitori.errors import SpeechError
+from kikitori.output.subtitles import Subtitle, has_estimated_times, make_subtitles, timed_turns
+from kikitori.transcript import Transcript, Turn, Word
+
+
+def transcript(*turns: Turn, language: str = "Japanese", duration: float = 1000.0) -> Transcript:
+    return Transcript("call.wav", turns, "diarize", language, "someone/checkpoint", duration, "raw")
+
+
+def aligned(text: str, start: float, end: float, speaker: str | None = None) -> Turn:
+    return Turn(speaker, text, start, end, "aligned")
+
+
+def window(text: str, start: float, end: float, speaker: str | None = None) -> Turn:
+    return Turn(speaker, text, start, end, "window")
+
+
+def spoken(*words: tuple[str, float, float]) -> Turn:
+    text = "".join(word for word, _, _ in words)
+    return Turn(None, text, words[0][1], words[-1][2], "aligned", tuple(Word(*word) for word in words))
+
+
+def lines_of(text: str, language: str, seconds: float = 5.0, **layout: int) -> list[tuple[str, ...]]:
+    return [
+        subtitle.lines
+        for subtitle in make_subtitles(transcript(aligned(text, 0, seconds), language=language), **layout)
+    ]
+
+
+def times(subtitles: list[Subtitle]) -> list[tuple[float, float]]:
+    return [(subtitle.start_seconds, subtitle.end_seconds) for subtitle in subtitles]
+
+
+# Times of turns
+
+
+def test_turns_of_a_window_share_its_time_by_their_characters():
+    turns = (window("あいう", 10, 20, "spk_0"), window("え", 10, 20, "spk_1"), window("おかきくけこ", 10, 20, "spk_0"))
+    assert timed_turns(transcript(*turns)) == (
+        window("あいう", 10, 13, "spk_0"),
+        window("え", 13, 14, "spk_1"),
+        window("おかきくけこ", 14, 20, "spk_0"),
+    )
+
+
+def test_windows_that_overlap_meet_in_the_middle():
+    turns = (window("あ", 0, 10), window("い", 0, 10), window("う", 9, 20), window("え", 20, 30))
+    spans = [(turn.start_seconds, turn.end_seconds) for turn in timed_turns(transcript(*turns))]
+    assert spans == [(0, 4.75), (4.75, 9.5), (9.5, 20), (20, 30)]
+
+
+def test_a_window_inside_another_gets_half_of_its_time():
+    turns = (window("あ", 0, 10), window("い", 2, 6), window("う", 12, 14))
+    spans = [(turn.start_seconds, turn.end_seconds) for turn in timed_turns(transcript(*turns))]
+    assert spans == [(0, 4), (4, 6), (12, 14)]
+
+
+def test_aligned_turns_stay_as_they_are():
+    turns = (
+        aligned("あ", 1, 5, "spk_0"),
+        aligned("い", 2, 3, "spk_1"),
+        aligned("う", 2, 3, "spk_0"),
+        window("え", 2, 9),
+    )
+    assert timed_turns(transcript(*turns)) == turns
+
+
+@pytest.mark.parametrize("function", [timed_turns, make_subtitles])
+def test_turns_without_times_have_no_place(function):
+    sentence = "call.wav has turns without times, and srt, vtt, tsv and rttm need them: choose txt or json"
+    with pytest.raises(SpeechError, match=f"^{re.escape(sentence)}$"):
+        function(transcript(aligned("あ", 1, 5), Turn("spk_0", "い")))
+
+
+def test_times_of_windows_are_called_estimates():
+    assert has_estimated_times(transcript(aligned("あ", 0, 1), window("い", 1, 2)))
+    assert not has_estimated_times(transcript(aligned("あ", 0, 1)))
+    assert not has_estimated_times(transcript())
+
+
+# Where text is cut
+
+
+def test_nothing_said_is_no_cue():
+    assert make_subtitles(transcript()) == []
+
+
+def test_japanese_is_cut_at_punctuation():
+    text = (
+        "お電話ありがとうございます。こちらは東京駅前クリニックの受付でございます。本日はどのようなご用件でしょうか、"
+        "よろしければお名前とお電話番号、それから2024年の診察券番号をお伺いしてもよろしいでしょうか。"
+    )
+    assert lines_of(text, "Japanese", 18) == [
+        ("お電話ありがとうございます。こちらは", "東京駅前クリニックの受付でございます。"),
+        ("本日はどのようなご用件でしょうか、", "よろしければお名前とお電話番号、"),
+        ("それから2024年の診察券番号を", "お伺いしてもよろしいでしょうか。"),
+    ]
+
+
+def test_english_is_cut_at_punctuation():
+    text = (
+        "Well, I was thinking that we could take the train to the museum, and then, after lunch, walk along the river "
+        "to the old harbour. It is not very far from there, about twenty minutes if you do not stop for coffee."
+    )
+    assert lines_of(text, "English", 16) == [
+        ("Well, I was thinking that we could", "take the train to the museum,"),
+        ("and then, after lunch,", "walk along the river to the old harbour."),
+        ("It is not very far from there,",),
+        ("about twenty minutes if you", "do not stop for coffee."),
+    ]
+
+
+def test_sentences_come_before_clauses():
+    text = "One two. Three four, five six seven"
+    assert lines_of(text, "English", max_line_width=26) == [("One two.", "Three four, five six seven")]
+    assert lines_of("One, two three. Four five, six", "English", max_line_width=20, max_line_count=1) == [
+        ("One, two three.",),
+        ("Four five, six",),
+    ]
+
+
+def test_a_title_stays_with_its_name():
+    assert lines_of("Falei com o Sr. Fonseca ontem.", "Portuguese", max_line_width=18) == [
+        ("Falei com o", "Sr. Fonseca ontem.")
+    ]
+    assert lines_of("Falei com a luz. Fonseca ontem.", "Portuguese", max_line_width=18) == [
+        ("Falei com a luz.", "Fonseca ontem.")
+    ]
+
+
+def test_a_quote_or_bracket_closes_with_its_sentence():
+    assert lines_of("（はい、そう。）次はどう", "Japanese", max_line_width=8, max_line_count=1) == [
+        ("（はい、そう。）",),
+        ("次はどう",),
+    ]
+    assert lines_of('He said "Go." Then left', "English", max_line_width=15, max_line_count=1) == [
+        ('He said "Go."',),
+        ("Then left",),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("いろはにっほへと", ("いろはにっ", "ほへと")),  # no line begins with small kana
+        ("いろはにーほへと", ("いろはにー", "ほへと")),  # nor with the mark that lengthens
+        ("いろはに」ほへと", ("いろはに」", "ほへと")),
+        ("いろは「にほへと", ("いろは", "「にほへと")),  # or ends with an opening bracket
+        ("東京駅12時頃着", ("東京駅", "12時頃着")),  # numbers stay whole
+        ("いろはにUSBほへ", ("いろはに", "USBほへ")),
+        ("ここはお茶のみ所", ("ここはお茶", "のみ所")),
+        ("水をのむひとだ", ("水を", "のむひとだ")),
+    ],
+)
+def test_japanese_lines_begin_and_end_as_typesetters_have_it(text, lines):
+    assert lines_of(text, "Japanese", max_line_width=5) == [lines]
+
+
+def test_japanese_with_words_is_cut_between_them():
+    words = spoken(("東京", 0, 1), ("特許許可", 1, 2), ("局", 2, 3))
+    assert lines_of(words.text, "Japanese", max_line_width=6) == [("東京特許", "許可局")]
+    assert [subtitle.lines for subtitle in make_subtitles(transcript(words), max_line_width=6)] == [
+        ("東京", "特許許可局")
+    ]
+
+
+def test_a_word_longer_than_a_line_is_cut_inside():
+    assert lines_of("an internationalisation", "English", max_line_width=12) == [("an internati", "onalisation")]
+    assert lines_of("an internationalisation", "English", max_line_width=20) == [("an", "internationalisation")]
+
+
+def test_what_fits_is_one_line():
+    assert lines_of("Yes. No, or maybe not? We will see.", "English") == [("Yes. No, or maybe not? We will see.",)]
+    assert lines_of("はい。いいえ、どうでしょうか。", "Japanese") == [("はい。いいえ、どうでしょうか。",)]
+
+
+@pytest.mark.parametrize("text", ["か\u3099" * 7, "👩‍👩‍👧" * 7, "👍🏽" * 7])
+def test_what_readers_see_as_one_is_not_cut(text):
+    one = text[: len(text) // 7]
+    assert [line for lines in lines_of(text, "Japanese", max_line_width=1) for line in lines] == [one] * 7
+
+
+def test_half_width_characters_are_half_a_japanese_one():
+    assert lines_of("ab cd ef", "Japanese", max_line_width=4) == [("ab cd ef",)]
+    assert lines_of("ab cd ef", "English", max_line_width=4) == [("ab", "cd"), ("ef",)]
+    assert lines_of("東京です", "Japanese", max_line_width=4) == [("東京です",)]
+    assert lines_of("東京です", "English", max_line_width=4) == [("東京", "です")]
+
+
+def test_line_count():
+    text = "one two three four five six"
+    assert lines_of(text, "English", max_line_width=9, max_line_count=1) == [
+        ("one two",),
+        ("three",),
+        ("four",),
+        ("five six",),
+    ]
+    assert lines_of(text, "English", max_line_width=9, max_line_count=4) == [("one two", "three", "four", "five six")]
+
+
+def test_white_space_of_any_kind_becomes_one_space():
+    assert lines_of("one \n\n\ttwo\u2028three\u3000\x85four", "English") == [("one two three four",)]
+
+
+# When subtitles are shown
+
+
+def test_a_cue_follows_its_words():
+    turn = spoken(("Yes.", 1, 1.5), (" I see", 4, 5), (" it.", 5, 6.25), (" So", 12, 12.5), (" what?", 12.5, 13))
+    subtitles = make_subtitles(transcript(turn, language="English"), max_line_width=10)
+    assert [(subtitle.lines, *span) for subtitle, span in zip(subtitles, times(subtitles), strict=True)] == [
+        (("Yes.", "I see it."), 1, 6.25),
+        (("So what?",), 12, 13),
+    ]
+
+
+def test_inside_words_time_goes_evenly():
+    (one, two) = make_subtitles(transcript(spoken(("いろはに", 1, 3), ("ほへとち", 5, 7))), 2, 1)[:2]
+    assert (one.lines, two.lines) == (("いろ",), ("はに",))
+    assert times([one, two]) == [(1, 2), (2, 3)]
+
+
+def test_words_that_run_backward_do_not_take_cues_along():
+    turn = spoken(("いろ。", 5, 6), ("はに。", 1, 2), ("ほへ。", 6, 7))
+    assert times(make_subtitles(transcript(turn), 3, 1)) == [(5, 5.833), (5.833, 6.166), (6.166, 7)]
+
+
+def test_long_speech_is_cut_though_it_would_fit():
+    text = "one two three four five six seven eight"
+    assert lines_of(text, "English", 7) == [(text,)]
+    assert lines_of(text, "English", 14) == [("one two three four",), ("five six seven eight",)]
+
+
+def test_a_cue_never_stays_longer_than_seven_seconds():
+    assert times(make_subtitles(transcript(aligned("はい", 3, 60)))) == [(3, 10)]
+
+
+def test_a_short_cue_stays_until_it_can_be_read():
+    assert times(make_subtitles(transcript(aligned("はい", 3, 3.1)))) == [(3, 3.833)]
+    assert times(make_subtitles(transcript(aligned("あいうえおかきくけこさし", 3, 3.5)))) == [
+        (3, 5)
+    ]  # 12 at 6 a second
+    english = transcript(aligned("a" * 34, 3, 3.5), language="English")
+    assert times(make_subtitles(english)) == [(3, 5)]  # 34 at 17 a second
+
+
+def test_reading_time_ends_with_the_next_cue_and_with_the_recording():
+    turns = aligned("あいうえおかきくけこさし", 3, 3.5), aligned("あいうえおかきくけこさし", 4, 4.5)
+    assert times(make_subtitles(transcript(*turns, duration=5.25))) == [(3, 4), (4, 5.25)]
+    assert times(make_subtitles(transcript(*turns, duration=4.25))) == [(3, 4), (4, 4.5)]
+
+
+def test_where_two_speak_at_once_the_earlier_cue_ends():
+    turns = aligned("もしもし、聞こえますか", 0, 5, "spk_0"), aligned("はい", 2, 3, "spk_1")
+    subtitles = make_subtitles(transcript(*turns))
+    assert times(subtitles) == [(0, 2), (2, 3)]
+    assert [subtitle.speaker for subtitle in subtitles] == ["spk_0", "spk_1"]
+
+
+def test_a_cue_waits_until_the_one_before_was_seen():
+    turns = aligned("もしもし", 0, 5, "spk_0"), aligned("はい", 0.2, 0.6, "spk_1"), aligned("ええ", 0.9, 1, "spk_0")
+    assert times(make_subtitles(transcript(*turns))) == [(0, 0.833), (0.833, 1.233), (1.233, 2.066)]
+
+
+def test_a_word_in_between_comes_between():
+    turns = aligned("いろは。にほへ。", 0, 8, "spk_0"), aligned("はい。", 2, 3, "spk_1")
+    subtitles = make_subtitles(transcript(*turns), 4, 1)
+    assert [subtitle.lines for subtitle in subtitles] == [("いろは。",), ("はい。",), ("にほへ。",)]
+    assert times(subtitles) == [(0, 2), (2, 3), (4, 8)]
+
+
+def test_turns_without_length_take_turns():
+    turns = [aligned("はい", 1, 1), aligned("ええ", 1, 1), aligned("うん", 1, 1)]
+    assert times(make_subtitles(transcript(*turns))) == [(1, 1.001), (1.001, 1.002), (1.002, 1.835)]
+
+
+def test_a_window_is_shared_out_among_cues_too():
+    turns = window("いろはに。ほへと。", 10, 19, "spk_0"), window("ちりぬるを。", 10, 19, "spk_1")
+    subtitles = make_subtitles(transcript(*turns), 6, 1)
+    assert [
+        (subtitle.speaker, subtitle.lines, subtitle.start_seconds, subtitle.end_seconds) for subtitle in subtitles
+    ] == [
+        ("spk_0", ("いろはに。",), 10, 13),
+        ("spk_0", ("ほへと。",), 13, 15.4),
+        ("spk_1", ("ちりぬるを。",), 15.4, 19),
+    ]
+
+
+# Whatever a model writes
+
+HOSTILE = "ab.Z,?!-->&<>\"' \n\r\t\x00\x0b\x1c\x85\u2028\u2029\u200b\u200d\u200f\u0301\u3000\ufeff()1:"
+JAPANESE = "あいうっゃおごを、。？「」ーアｱ漢字々〜・＆１אبéã👩👍🏽🇯🇵한"
+TEXTS = st.text(st.sampled_from(HOSTILE + JAPANESE) | st.characters(exclude_categories=["Cs"]), max_size=120)
+TEXTS = TEXTS.map(str.strip).filter(bool) | st.sampled_from(
+    ["one two " * 30 + "x", "はい。" * 40, "あ" * 200, "w" * 99]
+)
+SECONDS = st.floats(0, 100, allow_subnormal=False) | st.sampled_from([0.0, 0.0004, 0.0005, 1 / 3, 59.9996, 3599.9999])
+
+
+@st.composite
+def words_of(draw, text: str) -> tuple[Word, ...]:
+    """Some partition of a text, with times in any order."""
+    cuts = sorted(draw(st.sets(st.integers(1, len(text) - 1), max_size=9))) if len(text) > 1 else []
+    pieces = [text[start:end] for start, end in pairwise([0, *cuts, len(text)])]
+    if not all(piece.strip() for piece in pieces):
+        return ()
+    spans = [sorted(draw(st.lists(SECONDS, min_size=2, max_size=2, unique=True))) for _ in pieces]
+    return tuple(Word(piece, *span) for piece, span in zip(pieces, spans, strict=True))
+
+
+@st.composite
+def turns_of_any_kind(draw) -> Turn:
+    text, speaker = draw(TEXTS), draw(st.sampled_from(["spk_0", "spk_1", None]))
+    start, end = sorted(draw(st.tuples(SECONDS, SECONDS)))
+    timing = draw(st.sampled_from(["aligned", "window"]))
+    return Turn(speaker, text, start, end, timing, draw(words_of(text)) if timing == "aligned" else ())
+
+
+@st.composite
+def windows_in_a_row(draw) -> list[Turn]:
+    edges = sorted(draw(st.lists(SECONDS, min_size=2, max_size=5)))
+    overlap = draw(st.sampled_from([0.0, 0.5]))
+    return [
+        window(text, start, end + overlap, draw(st.sampled_from(["spk_0", "spk_1", None])))
+        for start, end in pairwise(edges)
+        for text in draw(st.lists(TEXTS, min_size=1, max_size=3))
+    ]
+
+
+def solid(texts) -> str:
+    return "".join("".join(text.split()) for text in texts)
+
+
+def columns(text: str) -> int:
+    marks = sum(unicodedata.category(character) in ("Mn", "Me", "Cf") for character in text)
+    return len(text) - marks + sum(unicodedata.east_asian_width(character) in "FW" for character in text)
+
+
+def is_one(text: str) -> bool:
+    """Whether a reader sees one character: marks, joiners and skin tones follow the first."""
+    return all(
+        before == "\u200d" or unicodedata.category(after) in ("Mn", "Mc", "Me", "Cf") or after in "🏻🏼🏽🏾🏿"
+        for before, after in pairwise(text)
+    )
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    turns=st.lists(turns_of_any_kind(), max_size=6) | windows_in_a_row(),
+    language=st.sampled_from(["Japanese", "English"]),
+    width=st.none() | st.integers(1, 50),
+    count=st.none() | st.integers(1, 4),
+    duration=SECONDS,
+)
+def test_cues_of_anything(turns, language, width, count, duration):
+    subtitles = make_subtitles(transcript(*turns, language=language, duration=duration), width, count)
+    milliseconds = [
+        (round(subtitle.start_seconds * 1000), round(subtitle.end_seconds * 1000)) for subtitle in subtitles
+    ]
+    assert [(start / 1000, end / 1000) for start, end in milliseconds] == times(subtitles)
+    assert all(start < end <= start + 7000 for start, end in milliseconds)
+    assert all(end <= following for (_, end), (following, _) in pairwise(milliseconds))
+    limit = (width or (20 if language == "Japanese" else 42)) * (2 if language == "Japanese" else 1)
+    for subtitle in subtitles:
+        assert 1 <= len(subtitle.lines) <= (count or 2)
+        for line in subtitle.lines:
+            assert line and line == " ".join(line.split())
+            assert columns(line) <= limit or is_one(line)
+    for speaker in {turn.speaker for turn in turns}:
+        of_speaker = [turn.text for turn in turns if turn.speaker == speaker]
+        shown = [line for subtitle in subtitles if subtitle.speaker == speaker for line in subtitle.lines]
+        assert sorted(solid(shown)) == sorted(solid(of_speaker))
+
+
+@settings(deadline=None, max_examples=100)
+@given(turns=windows_in_a_row() | turns_of_any_kind().map(lambda turn: [turn]))
+def test_every_character_once_and_in_order(turns):
+    subtitles = make_subtitles(transcript(*turns))
+    assert solid(line for subtitle in subtitles for line in subtitle.lines) == solid(turn.text for turn in turns)
+    seen = list(accumulate(len(solid(subtitle.lines)) for subtitle in subtitles))
+    ends = list(accumulate(len(solid([turn.text])) for turn in turns))
+    assert set(ends) <= set(seen)  # no subtitle runs over from one turn to the next
+
+
+@settings(deadline=None, max_examples=100)
+@given(turns=st.lists(turns_of_any_kind(), max_size=6) | windows_in_a_row())
+def test_spreading_times_changes_nothing_else(turns):
+    spread = timed_turns(transcript(*turns))
+    assert [(turn.speaker, turn.text, turn.timing, turn.words) for turn in spread] == [
+        (turn.speaker, turn.text, turn.timing, turn.words) for turn in turns
+    ]
+    for before, after in zip(turns, spread, strict=True):
+        assert before.start_seconds <= after.start_seconds <= after.end_seconds <= before.end_seconds
+
+
+def test_what_was_said_is_shared_out_among_the_cues_of_its_translation():
+    text = "I want to go to the museum by bus. Where is the station? My sister works at the hospital."
+    said = "バスで博物館に行きたいです。駅はどこですか。姉は病院で働いています。"
+    turn = Turn(None, text, 0.0, 12.0, "window", source=said)
+    made = Transcript("talk.wav", (turn,), "ja2en", "English", "tiny", 12.0, text)
+    subtitles = make_subtitles(made)
+    assert " ".join(line for subtitle in subtitles for line in subtitle.lines) == text
+    assert "".join(line for subtitle in subtitles for line in subtitle.source) == said
+    assert len(subtitles) > 1 and all(subtitle.source for subtitle in subtitles)

@@ -1,0 +1,108 @@
+"""The page on ZeroGPU, as far as a machine without a GPU can tell (tests/support/zero_gpu_app.py)."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+
+import numpy as np
+import pytest
+import soundfile
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+from safetensors import safe_open
+
+from benchmarks.load import request
+from benchmarks.served import ROOT, served
+from inference import TASKS
+from kikitori.audio.files import load_audio
+from tests.support.browser import open_tab, run_button, upload_several, visit
+from tests.support.recordings import one_recording
+from tests.support.server import jobs_in, until
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("zero_gpu")
+
+
+@pytest.fixture(scope="module")
+def server(folder):
+    with served(log=folder / "log", program=("-m", "tests.support.zero_gpu_app", str(folder))) as (_, address):
+        yield address
+
+
+@pytest.fixture(scope="module")
+def long_recording(tmp_path_factory):
+    path = tmp_path_factory.mktemp("long") / "talk.flac"
+    soundfile.write(path, np.tile(load_audio(one_recording("pt").path), 200), 16000)
+    return path
+
+
+def asked(folder, what: str) -> list[dict]:
+    """What the service was asked for."""
+    lines = (folder / "asked").read_text().splitlines()
+    return [request for request in map(json.loads, lines) if request["what"] == what]
+
+
+def answers(server: str, direction: str = "pt") -> bool:
+    """Whether a program is given the words of a recording."""
+    recording = one_recording(direction)
+    transcript = Client(server, verbose=False).predict(**request(direction, recording.path))
+    return transcript["text"] == recording.text
+
+
+def weights_in(folder) -> int:
+    with safe_open(folder / "model.safetensors", "pt") as weights:
+        return len(weights.keys())
+
+
+def test_a_worker_is_handed_what_was_placed_when_the_page_started(server, folder):
+    assert answers(server)
+    device_and_dtype = int((folder / "unpacked").read_text())
+    assert device_and_dtype >= sum(weights_in(ROOT / "assets" / name) for name in ("tiny", "tiny_aligner"))
+
+
+A_DRAFT_GROWS = """() => {
+    const before = window.drafted ?? [];
+    window.drafted = [...document.querySelectorAll(".draft p")].map((paragraph) => paragraph.textContent);
+    return before.length && before.length === window.drafted.length && before.join() !== window.drafted.join();
+}"""
+"""Other windows are more or fewer at once than those before them."""
+
+
+@pytest.mark.parametrize("direction", TASKS)
+def test_a_worker_answers_and_no_more_is_asked_for_than_the_clip_needs(server, folder, direction):
+    before = len(asked(folder, "/release"))
+    assert answers(server, direction)
+    seconds = len(load_audio(one_recording(direction).path)) / 16000
+    lent = asked(folder, "/schedule")[before:]
+    assert [int(one["durationSeconds"]) for one in lent] == [pytest.approx(15 + seconds / 2, abs=1)]
+    assert [one["fail"] for one in asked(folder, "/release")[before:]] == ["false"]
+
+
+def test_a_text_is_seen_while_a_worker_writes_it_and_stop_gives_the_gpu_back(server, folder, browser, long_recording):
+    before = len(jobs_in(folder / "log"))
+    with visit(browser, server) as page:
+        panel = open_tab(page, "pt")
+        upload_several(panel, [long_recording])
+        run_button(panel, "pt").click()
+        page.wait_for_function(A_DRAFT_GROWS)
+        panel.get_by_role("button", name="Stop", exact=True).click()
+        run_button(panel, "pt").wait_for()
+        # While the page is open: who closes it is taken to have gone, and is stopped as well.
+        until(lambda: len(jobs_in(folder / "log")) > before)
+        assert jobs_in(folder / "log")[-1]["ended"] == "stopped"
+    until(lambda: len(asked(folder, "/schedule")) == len(asked(folder, "/release")))
+    assert answers(server)
+
+
+def test_a_worker_that_dies_is_told_in_a_sentence_and_the_next_one_answers(server, folder, long_recording):
+    (folder / "worker").unlink(missing_ok=True)
+    job = Client(server, verbose=False).submit(**request("pt", long_recording))
+    until((folder / "worker").exists)
+    os.kill(int((folder / "worker").read_text()), signal.SIGKILL)
+    with pytest.raises(AppError, match="GPU task aborted"):
+        job.result()
+    assert answers(server)

@@ -1,0 +1,69 @@
+"""Hostile files as strangers send them: through the API and the page. Each is a transcript or the named error."""
+
+from __future__ import annotations
+
+import os
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+
+from benchmarks.load import request
+from tests.support.browser import open_tab, run_button, upload_several, visit, words
+from tests.support.hostile_files import EITHER, SOUND
+from tests.support.recordings import one_recording
+
+PER_GROUP = 6
+GOOD = one_recording("pt")
+LONGER_LIMIT = ("hour", "hours", "claims years")
+"""Refused for their length where the limit is ten minutes; here it is four hours."""
+
+
+@pytest.fixture(scope="module")
+def spread(hostile):
+    """Some of every kind that can be uploaded: from the first of a group to its last."""
+    groups: dict[str, list] = {}
+    for file in hostile:
+        uploads = os.path.isfile(file.path) and not file.path.name.startswith(LONGER_LIMIT)
+        if uploads and file.path.stat().st_size < 2_000_000:
+            groups.setdefault(file.path.parent.name, []).append(file)
+    return [file for files in groups.values() for file in files[:: max(1, len(files) // PER_GROUP)]]
+
+
+def test_the_api_answers_each_and_goes_on(server, spread):
+    assert len(spread) > 60 and len({file.path.parent for file in spread}) > 9
+
+    def outcome(file) -> str:
+        try:
+            # Each its own: a client shared by threads loses an answer that comes before it has noted the question.
+            Client(server, verbose=False).predict(**request("pt", file.path))
+        except AppError as error:
+            return str(error)
+        return SOUND
+
+    with ThreadPoolExecutor(4) as pool:
+        came = list(pool.map(outcome, spread))
+    unexpected = [
+        (file.path, file.outcome, said)
+        for file, said in zip(spread, came, strict=True)
+        if not (said == file.outcome or file.outcome == EITHER or re.search(file.outcome, said))
+    ]
+    assert unexpected == []
+    assert all(said == SOUND or ": " in said or " is " in said for said in came)
+    good = Client(server, verbose=False).predict(**request("pt", GOOD.path))
+    assert good["text"] == GOOD.reference
+
+
+def test_the_page_says_what_is_wrong_with_each(browser, server, spread):
+    chosen = [file for file in spread if file.outcome not in (SOUND, EITHER)][::6]
+    assert len(chosen) > 3
+    with visit(browser, server) as page:
+        panel = open_tab(page, "pt")
+        # All of them in one go, and a good one: the others are told about, one line each.
+        upload_several(panel, [*(file.path for file in chosen), GOOD.path])
+        run_button(panel, "pt").click()
+        sentences = panel.get_by_role("alert").inner_text().splitlines()
+        assert all(re.search(file.outcome, said) for file, said in zip(chosen, sentences, strict=True))
+        assert words(panel) == [GOOD.reference]

@@ -1,0 +1,143 @@
+"""What a stranger tries through raw requests: other people's files, the server's own, and the doors that Gradio has."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from benchmarks.served import ROOT
+from kikitori.server import limits
+from tests.support.recordings import one_recording
+
+GOOD = one_recording("pt")
+
+
+@pytest.fixture(scope="module")
+def api(server):
+    return f"{server.rstrip('/')}/gradio_api"
+
+
+def upload(api: str, name: str, content: bytes = b"abc") -> httpx.Response:
+    return httpx.post(f"{api}/upload", files={"files": (name, content)}, timeout=60)
+
+
+@pytest.mark.parametrize(
+    "name", ["../../evil.flac", "/etc/evil", "a/../../evil", "..\\..\\evil", "%2e%2e%2fevil", "..", "evil\0.wav"]
+)
+def test_an_upload_stays_in_its_folder(api, name):
+    folder = Path(upload(api, "good.flac").json()[0]).parent
+    answer = upload(api, name)
+    if answer.status_code == 200:
+        assert Path(answer.json()[0]).parent == folder  # named after the content, which is the same
+    else:
+        assert answer.status_code == 400
+    assert not Path("/etc/evil").exists() and not (folder.parent.parent / "evil").exists()
+
+
+def outside(cached: Path) -> list[str]:
+    """Paths that are no upload, absolute, relative, and around an upload's own."""
+    own = [ROOT / "app.py", ROOT / "assets" / "tiny" / "config.json", GOOD.path, cached.parent, cached.parent.parent]
+    ways = ["app.py", "examples/call_order.flac", f"../{ROOT.name}/app.py", "//etc/hostname", "file:///etc/hostname"]
+    return [
+        "/etc/hostname",
+        *map(str, own),
+        *ways,
+        f"{cached}/../../../../../etc/hostname",
+        f"{cached.parent}/other.wav",
+    ]
+
+
+def test_no_file_of_the_server_is_served(api):
+    cached = Path(upload(api, GOOD.path.name, GOOD.path.read_bytes()).json()[0])
+    assert httpx.get(f"{api}/file={cached}").content == GOOD.path.read_bytes()  # who knows the digest had the file
+    for path in outside(cached):
+        for written in (path, quote(path, safe="")):
+            assert httpx.get(f"{api}/file={written}").status_code in (403, 404), path
+
+
+def test_no_file_of_the_server_is_transcribed(api):
+    cached = Path(upload(api, GOOD.path.name, GOOD.path.read_bytes()).json()[0])
+    endpoint = f"{api}/call/transcribe_portuguese"
+    for path in outside(cached):
+        data = [{"path": path, "meta": {"_type": "gradio.FileData"}}, False]
+        event = httpx.post(endpoint, json={"data": data}, timeout=60).json()["event_id"]
+        events = httpx.get(f"{endpoint}/{event}", timeout=60).text
+        assert "event: error" in events and "event: complete" not in events and GOOD.reference not in events, path
+        sentence = json.loads(events.split("data: ")[-1])["error"]
+        assert re.search(
+            "is none that an upload here has given: upload the file|is a folder: |does not exist: ", sentence
+        )
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/gradio_api/file=http://127.0.0.1:9/a.wav",
+        "/gradio_api/file=HTTPS://example.com/",
+        "/gradio_api/file/http://127.0.0.1:9/",
+        "/gradio_api/deep_link?session_hash=a",
+        "/gradio_api/process_recording",
+        "/monitoring",
+        "/monitoring/summary",
+        "/gradio_api/vibe-code",
+        "/gradio_api/proxy=http://127.0.0.1:9/",
+        "/gradio_api/dev/reload",
+        "/docs",
+    ],
+)
+def test_doors_that_the_page_does_not_use_are_shut(server, path):
+    assert httpx.get(f"{server.rstrip('/')}{path}").status_code in (400, 403, 404, 405)
+
+
+def test_nobody_goes_past_the_queue(api):
+    for way in ("run", "api"):
+        answer = httpx.post(f"{api}/{way}/transcribe_portuguese", json={"data": [None, False]})
+        assert answer.status_code == 404 and "join the queue" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "limit"), [("/upload", limits.MAX_UPLOAD_BYTES), ("/queue/join", limits.MAX_BODY_BYTES)]
+)
+def test_a_request_that_says_how_large_it_is_is_refused_before_it_is_sent(api, path, limit):
+    connection = http.client.HTTPConnection(urlsplit(api).netloc, timeout=60)
+    connection.putrequest("POST", f"/gradio_api{path}")
+    connection.putheader("Content-Type", "application/json")
+    connection.putheader("Content-Length", str(limit + 1))
+    connection.endheaders()
+    answer = connection.getresponse()
+    sentence = f"The request is larger than {limit // 1_000_000} MB: send fewer files at a time, or shorter ones"
+    assert (answer.status, json.loads(answer.read())) == (413, {"detail": sentence})
+    connection.close()
+
+
+@pytest.mark.parametrize(("sent", "status"), [(1000, 200), (1001, 413)])
+def test_a_request_that_does_not_is_counted(monkeypatch, sent, status):
+    monkeypatch.setattr(limits, "MAX_BODY_BYTES", 1000)
+
+    async def length(request: Request) -> JSONResponse:
+        return JSONResponse(len(await request.body()))
+
+    app = limits.Gate(Starlette(routes=[Route("/", length, methods=["POST"])]))
+    answer = TestClient(app).post("/", content=(b"x" for _ in range(sent)))
+    assert "content-length" not in answer.request.headers
+    assert answer.status_code == status
+
+
+def test_a_body_that_lies_about_its_length_is_refused(api):
+    connection = http.client.HTTPConnection(urlsplit(api).netloc, timeout=60)
+    connection.putrequest("POST", "/gradio_api/queue/join")
+    connection.putheader("Content-Length", "many")
+    connection.endheaders()
+    assert connection.getresponse().status == 400
+    connection.close()

@@ -1,0 +1,214 @@
+"""What a server owes those who run it, on a real process: health, log, faults, an orderly stop, uploads deleted."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from pathlib import Path
+
+import httpx
+import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+from playwright.sync_api import expect
+
+from benchmarks.load import request
+from benchmarks.served import served
+from tests.support.browser import open_tab, run_button, upload, visit, words
+from tests.support.fault_injection_app import FAULTS
+from tests.support.recordings import one_recording
+from tests.support.server import PATIENCE_SECONDS, jobs_in, until
+
+GOOD = one_recording("pt")
+
+
+class Controlled:
+    """A page of its own, and the folder that it obeys."""
+
+    def __init__(self, folder: Path, process: subprocess.Popen, address: str):
+        self.folder, self.process, self.address = folder, process, address
+        self.log = folder / "log"
+        self.client = Client(address, verbose=False)
+
+    def submit(self, path=GOOD.path):
+        """A job that has been asked for."""
+        return self.client.submit(**request("pt", path))
+
+    def text(self, path=GOOD.path) -> str:
+        return self.submit(path).result(timeout=PATIENCE_SECONDS)["text"]
+
+    def hold(self) -> None:
+        (self.folder / "waiting").unlink(missing_ok=True)  # of a test before
+        (self.folder / "hold").touch()
+
+    def release(self) -> None:
+        (self.folder / "hold").unlink()
+
+    def health(self) -> tuple[int, str]:
+        answer = httpx.get(f"{self.address}/health", timeout=PATIENCE_SECONDS)
+        return answer.status_code, answer.json()["status"]
+
+    def lines(self) -> list[dict]:
+        """What the log says of jobs."""
+        return jobs_in(self.log)
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """One that goes on through the tests of this file."""
+    folder = tmp_path_factory.mktemp("page")
+    with served(log=folder / "log", program=("-m", "tests.support.fault_injection_app", str(folder))) as (
+        process,
+        address,
+    ):
+        yield Controlled(folder, process, address)
+
+
+def test_a_load_balancer_is_told_that_it_answers(page):
+    assert page.health() == (200, "ok")
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_is_one_visitors_sentence_and_one_line_of_log(page, name):
+    (page.folder / "raise").write_text(name)
+    sentence = "not enough memory" if "memory" in name else "Something broke"
+    with pytest.raises(AppError, match=f"{sentence}.*: try again") as caught:
+        page.text()
+    assert "confidential" not in str(caught.value)
+    assert page.text() == GOOD.reference
+    failed, after = page.lines()[-2:]
+    assert (failed["ended"], failed["error"], failed["level"]) == ("failed", type(FAULTS[name]).__name__, "ERROR")
+    assert failed["where"].startswith("fault_injection_app.py:")
+    assert after["ended"] == "done"
+
+
+@pytest.mark.parametrize(("fault", "said"), [("driver", "Something broke"), ("gpu", "GPU task aborted")])
+def test_after_a_fault_the_page_takes_the_next_recording(page, browser, fault, said):
+    with visit(browser, page.address) as seen:
+        panel = open_tab(seen, "pt")
+        upload(panel, GOOD.path)
+        (page.folder / "raise").write_text(fault)
+        run_button(panel, "pt").click()
+        seen.get_by_text(said).first.wait_for()
+        run_button(panel, "pt").click()
+        assert words(panel) == [GOOD.reference]
+
+
+def test_who_waits_is_told_where(page, browser):
+    """Four are served and one waits; the page's visitor is the second in the queue."""
+    page.hold()
+    jobs = [page.submit() for _ in range(5)]
+    status = f"{page.address}/gradio_api/queue/status"
+    until(lambda: httpx.get(status).json()["queue_size"] == 1 and (page.folder / "waiting").exists())
+    with visit(browser, page.address) as seen:
+        panel = open_tab(seen, "pt")
+        upload(panel, GOOD.path)
+        run_button(panel, "pt").click()
+        panel.get_by_text("queue: 2/2").first.wait_for()
+        page.release()
+        assert words(panel) == [GOOD.reference]
+    assert [job.result(timeout=PATIENCE_SECONDS)["text"] for job in jobs] == [GOOD.reference] * 5
+
+
+def test_who_waits_can_stop_that(page, browser):
+    """By keyboard: the focus goes with the buttons, which change places."""
+    status = f"{page.address}/gradio_api/queue/status"
+
+    def waiting() -> int:
+        return httpx.get(status, timeout=PATIENCE_SECONDS).json()["queue_size"]
+
+    page.hold()
+    jobs = [page.submit() for _ in range(5)]
+    until(lambda: waiting() == 1)
+    with visit(browser, page.address) as seen:
+        panel = open_tab(seen, "pt")
+        upload(panel, GOOD.path)
+        run, stop = run_button(panel, "pt"), panel.get_by_role("button", name="Stop", exact=True)
+        run.press("Enter")
+        panel.get_by_text("queue: 2/2").first.wait_for()
+        expect(stop).to_be_focused()
+        stop.press("Enter")
+        panel.get_by_text("Stopped", exact=True).wait_for()
+        expect(run).to_be_focused()
+        until(lambda: waiting() == 1)
+        page.release()
+        assert [job.result(timeout=PATIENCE_SECONDS)["text"] for job in jobs] == [GOOD.reference] * 5
+
+
+def test_strangers_cannot_touch_a_job(page):
+    """While it runs others guess, and try what they have: a session and events of their own."""
+    api = f"{page.address}/gradio_api"
+    page.hold()
+    job = page.submit()
+    until((page.folder / "waiting").exists)
+    event = "0" * 32
+    with httpx.Client() as stranger:
+        handlers = [handler["id"] for handler in stranger.get(f"{page.address}/config").json()["dependencies"]]
+        for session_hash in ("", "stranger", "*"):
+            for fn_index in handlers:
+                body = {"session_hash": session_hash, "fn_index": fn_index, "event_id": event}
+                assert stranger.post(f"{api}/cancel", json=body).json() == {"success": True}
+    for session_hash in ("stranger", event):
+        heard = raw(f"{api}/queue/data?session_hash={session_hash}") + raw(f"{api}/call/transcribe_portuguese/{event}")
+        assert GOOD.reference not in heard and "process_completed" not in heard and "event: complete" not in heard
+    page.release()
+    assert job.result(timeout=PATIENCE_SECONDS)["text"] == GOOD.reference
+
+
+def raw(address: str) -> str:
+    """What comes before the server closes the stream of a session that it does not know."""
+    with httpx.stream("GET", address, timeout=PATIENCE_SECONDS) as answer:
+        try:
+            return "".join(answer.iter_text())
+        except httpx.RemoteProtocolError as error:
+            return str(error)
+
+
+def test_uploads_are_limited_and_deleted(page):
+    api = f"{page.address}/gradio_api"
+    refused = httpx.post(f"{api}/upload", files={"files": ("a.wav", bytes((1 << 20) + 1))})
+    assert (refused.status_code, refused.text) == (413, "File size exceeded maximum allowed size of 1048576 bytes.")
+    (path,) = httpx.post(f"{api}/upload", files={"files": ("a.wav", b"a talk of this test alone")}).json()
+    assert Path(path).read_bytes() == b"a talk of this test alone"
+    (page.folder / "hours pass").touch()
+    until(lambda: not Path(path).exists())
+    (page.folder / "hours pass").unlink()
+
+
+def test_the_log_says_how_jobs_ended_and_not_what_was_said(page, tmp_path):
+    (tmp_path / "private talk.wav").write_bytes(b"hello")
+    heard = page.submit().result(timeout=PATIENCE_SECONDS)
+    with pytest.raises(AppError, match=r"private talk\.wav cannot be decoded"):
+        page.text(tmp_path / "private talk.wav")
+    (page.folder / "raise").write_text("bug")
+    with pytest.raises(AppError):
+        page.text()
+    done, refused, failed = page.lines()[-3:]
+    assert done.keys() == {"time", "level", "event", "job", "direction", "sound_seconds", "took_seconds", "ended"}
+    assert (done["ended"], done["direction"], done["sound_seconds"]) == ("done", "pt", heard["duration_seconds"])
+    assert (refused["ended"], refused["error"], refused["sound_seconds"]) == ("refused", "AudioError", 0.0)
+    assert (failed["ended"], failed["error"]) == ("failed", "KeyError")
+    assert len({line["job"] for line in page.lines()}) == len(page.lines())
+    shown = page.log.read_text()
+    secrets = [*(word for word in heard["text"].split() if len(word) > 4), GOOD.path.name, "private", "confidential"]
+    assert [secret for secret in secrets if secret in shown] == []
+
+
+def test_a_stop_finishes_the_job_in_hand(page):
+    """The last of these tests: the page of this file ends here."""
+    page.hold()
+    job = page.submit()
+    until((page.folder / "waiting").exists)
+    upload = f"{page.address}/gradio_api/upload"
+    (path,) = httpx.post(upload, files={"files": ("b.wav", b"another of its own")}).json()
+    page.process.send_signal(signal.SIGTERM)
+    until(lambda: page.health() == (503, "stopping"))
+    with pytest.raises(AppError, match="The server is being stopped and takes no new recordings: try again"):
+        Client(page.address, verbose=False).predict(**request("pt", GOOD.path))
+    assert not job.done()
+    page.release()
+    assert job.result(timeout=PATIENCE_SECONDS)["text"] == GOOD.reference
+    assert page.process.wait(timeout=PATIENCE_SECONDS) == 0
+    assert page.lines()[-1]["ended"] == "done"
+    assert '"event": "stopped", "unfinished": 0' in page.log.read_text()
+    assert not Path(path).exists()

@@ -1,0 +1,81 @@
+"""A call translated turn by turn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference import TASKS, load_model
+from kikitori.audio.files import SAMPLE_RATE, load_audio
+from kikitori.output.writers import WRITERS
+from kikitori.result import DecodingResult
+from kikitori.transcript import Transcript, Turn
+from kikitori.translate_turns import MARGIN_SECONDS, cut_sounds, translate_turns
+from tests.support.recordings import RECORDINGS, recordings_in
+
+
+@pytest.fixture(scope="module")
+def call() -> tuple[np.ndarray, Transcript, list[str]]:
+    """Japanese sentences in a row, two speakers in turns, and their translations."""
+    recordings = recordings_in(RECORDINGS, "ja2en")
+    parts, turns, clock = [], [], 0.0
+    for number, recording in enumerate(recordings):
+        sound = load_audio(recording.path)
+        parts += [sound, np.zeros(SAMPLE_RATE // 2, np.float32)]
+        end = clock + len(sound) / SAMPLE_RATE
+        turns.append(Turn(f"spk_{number % 2}", recording.said, clock, end, "aligned"))
+        clock = end + 0.5
+    sound = np.concatenate(parts)
+    said = "".join(turn.text for turn in turns)
+    transcript = Transcript("call.wav", tuple(turns), "diarize", "Japanese", "tiny", len(sound) / SAMPLE_RATE, said)
+    return sound, transcript, [recording.reference for recording in recordings]
+
+
+def blocks_of(sound: np.ndarray, size: int = 10_000):
+    return (sound[start : start + size, np.newaxis] for start in range(0, len(sound), size))
+
+
+def test_every_turn_keeps_its_speaker_and_times_and_gets_its_translation(call):
+    sound, transcript, references = call
+    model = load_model("ja2en", checkpoint="tiny")
+    *_, made = translate_turns(transcript, blocks_of(sound), model.stream, TASKS["ja2en"], "tiny")
+    assert [turn.text for turn in made.turns] == references
+    assert [turn.source for turn in made.turns] == [turn.text for turn in transcript.turns]
+    for field in ("speaker", "start_seconds", "end_seconds", "timing"):
+        assert [getattr(turn, field) for turn in made.turns] == [getattr(turn, field) for turn in transcript.turns]
+    assert (made.direction, made.language, made.warnings) == ("ja2en", "English", ())
+    assert f"[spk_0]: {references[0]}\n{transcript.turns[0].text}\n" in WRITERS["srt"](made)
+
+
+def test_a_turn_without_a_translation_is_told_about(call):
+    sound, transcript, _ = call
+
+    def decode(sounds):
+        yield [DecodingResult("" if number == 1 else "Yes.", "end") for number in range(len(sounds))]
+
+    *_, made = translate_turns(transcript, blocks_of(sound), decode, TASKS["ja2en"], "tiny")
+    assert len(made.turns) == len(transcript.turns) - 1
+    (warning,) = made.warnings
+    assert warning.kind == "empty" and transcript.turns[1].text in warning.message
+
+
+def test_a_call_without_turns_is_a_translation_without_turns(call):
+    sound, _, _ = call
+    empty = Transcript("call.wav", (), "diarize", "Japanese", "tiny", 1.0, "")
+    (made,) = translate_turns(empty, blocks_of(sound), lambda sounds: iter([[]]), TASKS["ja2en"], "tiny")
+    assert made.turns == () and made.direction == "ja2en"
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 3, allow_subnormal=False), st.floats(0, 2, allow_subnormal=False)), max_size=8),
+    st.integers(500, 40_000),
+)
+def test_sounds_are_the_parts_of_the_recording(spans, size):
+    sound = np.arange(4 * SAMPLE_RATE, dtype=np.float32)
+    turns = [Turn(None, "x", start, start + length, "aligned") for start, length in sorted(spans)]
+    for turn, cut in zip(turns, cut_sounds(blocks_of(sound, size), turns), strict=True):
+        first = max(0, round((turn.start_seconds - MARGIN_SECONDS) * SAMPLE_RATE))
+        last = round((turn.end_seconds + MARGIN_SECONDS) * SAMPLE_RATE)
+        assert np.array_equal(cut, sound[first:last])

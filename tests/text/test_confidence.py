@@ -1,0 +1,68 @@
+"""Where the model was unsure, from the tokens to the turns."""
+
+from __future__ import annotations
+
+import math
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference import load_model
+from kikitori.audio.files import load_audio
+from kikitori.text.confidence import LOW_CONFIDENCE_PROBABILITY, mark_low_confidence
+from kikitori.text.speaker_linking import cut_turn
+from kikitori.text.tags import parse_turns
+from kikitori.transcript import Turn, merge_neighbours
+from tests.support.recordings import RECORDINGS, recordings_in
+
+RAW = "<|spk_0|> はい。 もしもし<|im_end|> <|spk_1|> ええ と"
+
+
+def doubted(turns) -> list[str]:
+    return [turn.text[start:end] for turn in turns for start, end in turn.low_confidence]
+
+
+def test_doubts_move_from_the_raw_text_to_the_turns():
+    turns = parse_turns(RAW)[0]
+    at = RAW.index("い")
+    marked = mark_low_confidence(turns, RAW, [(at, RAW.index("も") + 1), (RAW.index("と"), len(RAW)), (2, 5)])
+    assert doubted(marked) == ["い。", "も", "と"]
+    assert [turn.text for turn in marked] == [turn.text for turn in turns]
+
+
+@given(st.lists(st.sampled_from(["<|spk_0|>", "<|spk_1|>", " ", "あ", "b", "<asr_text>", "。"])), st.data())
+def test_the_letters_that_are_marked_are_those_that_were_doubted(pieces, data):
+    raw = "".join(pieces)
+    places = st.integers(0, len(raw))
+    low_confidence = [tuple(sorted((data.draw(places), data.draw(places)))) for _ in range(2)]
+    marked = mark_low_confidence(parse_turns(raw)[0], raw, low_confidence)
+    inside = [
+        piece
+        for number, piece in enumerate(pieces)
+        if len(piece) == 1
+        and piece != " "
+        and any(start <= len("".join(pieces[:number])) < end for start, end in low_confidence)
+    ]
+    assert "".join("".join(doubted(marked)).split()) == "".join(inside)
+
+
+def test_doubts_stay_where_they_are_when_turns_are_cut_and_joined():
+    one = Turn("spk_0", "abcdef", low_confidence=((1, 3), (4, 6)))
+    assert doubted(cut_turn(one, 2, 5)) == ["c", "e"]
+    (both,) = merge_neighbours([one, Turn("spk_0", "xyz", low_confidence=((0, 1),))])
+    assert doubted([both]) == ["bc", "ef", "x"]
+
+
+def test_the_tiny_checkpoint_doubts_the_tokens_that_were_unlikely():
+    """On clips cut off in the middle of a word, which it can only guess."""
+    model = load_model("pt", checkpoint="tiny")
+    clips = [load_audio(recording.path) for recording in recordings_in(RECORDINGS, "pt")]
+    found = 0
+    for decoded in model.decode([clip[: len(clip) * part // 10] for clip in clips for part in (4, 6, 8)]):
+        words = decoded.ids[:-1] if decoded.ended_by == "end" else decoded.ids
+        pairs = zip(words, decoded.log_probabilities, strict=False)
+        unlikely = [token for token, log_probability in pairs if log_probability < math.log(LOW_CONFIDENCE_PROBABILITY)]
+        pieces = [model.recognizer.tokenizer.decode([token]).strip() for token in unlikely]
+        assert [decoded.text[start:end].strip() for start, end in decoded.low_confidence] == pieces
+        found += len(pieces)
+    assert found > 0

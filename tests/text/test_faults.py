@@ -1,0 +1,73 @@
+"""Faults are seen where they are, and not where people merely repeat themselves."""
+
+from __future__ import annotations
+
+import pytest
+
+from kikitori.result import DecodingResult
+from kikitori.text.faults import FAULTS, find_faults, has_loop
+
+PHRASE = "月曜日の午前10時はいかがですか。"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "はい" * 20,
+        "no, " * 12,
+        PHRASE * 5,
+        "それから" + PHRASE * 6 + "おわり",
+        ("はい、わかりました。" + "ありがとうございます。") * 5,  # two phrases that take turns
+        "<|spk_0|> はい、そうです。 <|spk_1|> そうですか。 " * 5,
+        ", ".join(str(number) for number in range(1, 40)),
+        "".join(f"{number}、" for number in range(7, 30)),
+        "<|spk_0|> 1 <|spk_1|> 2 " + " ".join(str(number) for number in range(3, 30)),
+    ],
+)
+def test_a_loop(text):
+    assert has_loop(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "はいはいはい、わかりました。",
+        "no no no no no",
+        "ha ha ha ha ha ha ha ha",
+        PHRASE * 3,
+        "電話番号は0312345678です。",
+        "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, that is how far I can count.",
+        "10時、11時、12時、13時は空いています。",
+        "Quero marcar a consulta para quinta. Quero marcar o exame para quinta. Quero marcar a aula para quinta.",
+    ],
+)
+def test_what_people_say(text):
+    assert not has_loop(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "ended", "seconds", "faults"),
+    [
+        ("Bom dia.", True, 3.0, ()),
+        ("Bom dia.", False, 3.0, ("budget",)),
+        ("はい" * 30, False, 3.0, ("budget", "loop")),
+        ("Bom <|im_start|> dia.", True, 3.0, ("control_token",)),
+        ("language Portuguese<asr_text>Bom dia.", True, 3.0, ("control_token", "echo")),
+        ("system\nBom dia.", True, 3.0, ("echo",)),
+        ("", True, 3.0, ("empty",)),
+        ("<|spk_0|> ", True, 3.0, ("empty",)),
+        ("", True, 0.5, ()),
+        ("<|spk_0|> はい。", True, 3.0, ()),
+    ],
+)
+def test_faults(text, ended, seconds, faults):
+    assert find_faults(DecodingResult(text, "end" if ended else "budget"), seconds) == faults
+
+
+def test_a_text_that_was_stopped_as_a_loop_is_one():
+    assert find_faults(DecodingResult("はい、はい", "loop"), 3.0) == ("loop",)
+
+
+def test_every_fault_has_a_sentence():
+    assert set(FAULTS) == {"budget", "loop", "control_token", "echo", "empty"}

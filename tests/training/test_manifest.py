@@ -1,0 +1,194 @@
+"""What training data become: samples with hashes, faults that are named, and test speech kept out."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+
+from evaluation.data import DataError, Segment, Source
+from kikitori.audio.files import load_audio
+from kikitori.tasks import TASKS
+from tests.support.recordings import RECORDINGS, recordings_in
+from training.manifest import (
+    HeldOut,
+    Sample,
+    balance,
+    check_apart,
+    filter_samples,
+    find_fault,
+    hash_samples,
+    read_manifest,
+    write_manifest,
+)
+from training.prepare import main, prepare, tagged
+
+
+def sample(text="language English<asr_text>Hello.", seconds=2.0, sha256="a", **others) -> Sample:
+    return Sample(others.pop("audio", RECORDINGS / "pt_0.flac"), text, seconds, sha256, **others)
+
+
+def common_voice(folder, rows: dict[str, tuple[np.ndarray, str]]):
+    """A data set in Common Voice's layout, 48 kHz as its clips may be."""
+    (folder / "clips").mkdir(parents=True)
+    lines = ["path\tsentence"]
+    for name, (waveform, sentence) in rows.items():
+        soundfile.write(folder / "clips" / name, np.repeat(waveform, 3), 48000)
+        lines.append(f"{name}\t{sentence}")
+    (folder / "train.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def spoken():
+    return load_audio(RECORDINGS / "pt_0.flac")
+
+
+def test_samples_are_16_khz_files_named_by_their_hash(tmp_path, spoken):
+    data = common_voice(tmp_path / "cv", {"a.wav": (spoken, "bom dia"), "b.wav": (spoken[::-1] * 0.5, "boa noite...")})
+    filtered = prepare(Source(str(data), "train"), TASKS["pt"], tmp_path / "out")
+    assert str(filtered) == "2 of 2 samples used"
+    samples = read_manifest(tmp_path / "out" / "manifest.jsonl")
+    assert [one.text for one in samples] == [
+        "language Portuguese<asr_text>Bom dia.",
+        "language Portuguese<asr_text>Boa noite.",
+    ]
+    for one in samples:
+        waveform, rate = soundfile.read(one.audio, dtype="float32")
+        assert (rate, waveform.ndim, one.audio.stem) == (16000, 1, one.sha256)
+        assert hash_samples(waveform) == one.sha256
+        assert len(waveform) == len(spoken)
+        assert one.seconds == pytest.approx(len(spoken) / 16000, abs=1e-3)
+
+
+def test_what_is_not_used_is_named_with_its_reason(tmp_path, spoken, capsys):
+    rows = {
+        "good.wav": (spoken, "bom dia"),
+        "again.wav": (spoken, "bom dia"),
+        "short.wav": (spoken[: 16000 // 5], "sim"),
+        "long.wav": (np.tile(spoken, 12), "muito"),
+        "wordless.wav": (spoken * 0.9, " "),
+        "silent.wav": (np.zeros(16000, np.float32), "nada"),
+    }
+    data = common_voice(tmp_path / "cv", rows)
+    output = tmp_path / "out"
+    assert main(["--data", str(data), "--direction", "pt", "--output_dir", str(output)]) == 0
+    assert capsys.readouterr().out.startswith("1 of 6 samples used; ")
+    dropped = [json.loads(line) for line in (output / "dropped.jsonl").read_text(encoding="utf-8").splitlines()]
+    reasons = {one["recording"]: one["reason"] for one in dropped}
+    assert reasons.pop("silent.wav").startswith("silent.wav is silent: ")
+    assert reasons == {
+        "again.wav": "the same recording again",
+        "short.wav": "shorter than 0.5 s",
+        "long.wav": "longer than 30 s",
+        "wordless.wav": "no words",
+    }
+    assert len(list((output / "audio").iterdir())) == 1
+
+
+def test_test_speech_is_kept_out_also_where_it_was_encoded_anew(tmp_path, spoken, capsys):
+    test = common_voice(tmp_path / "test", {"a.wav": (spoken, "bom dia")})
+    prepare(Source(str(test), "train"), TASKS["pt"], tmp_path / "held")
+    noise = np.random.default_rng(0).normal(0, 1e-3, len(spoken)).astype(np.float32)
+    rows = {
+        "same.wav": (spoken, "outra coisa"),
+        "other_codec.wav": (np.pad(spoken + noise, (0, 1000)), "bom dia"),
+        "other_speaker.wav": (np.pad(spoken + noise, (0, 8000)), "bom dia"),
+    }
+    data = common_voice(tmp_path / "train", rows)
+    held_out = str(tmp_path / "held" / "manifest.jsonl")
+    command = ["--data", str(data), "--direction", "pt", "--output_dir", str(tmp_path / "out"), "--held_out", held_out]
+    assert main(command) == 0
+    assert capsys.readouterr().out == "1 of 3 samples used; 2 held out\n"
+    (kept,) = read_manifest(tmp_path / "out" / "manifest.jsonl")
+    assert kept.seconds == pytest.approx(len(spoken) / 16000 + 0.5, abs=1e-3)
+
+
+def test_nothing_left_is_an_error(tmp_path, spoken, capsys):
+    data = common_voice(tmp_path / "cv", {"short.wav": (spoken[:4000], "sim")})
+    assert main(["--data", str(data), "--direction", "pt", "--output_dir", str(tmp_path / "out")]) == 1
+    assert "0 of 1 samples used; 1 shorter than 0.5 s" in capsys.readouterr().err
+
+
+def test_calls_get_tags_in_the_order_in_which_people_first_speak():
+    spoken = [("B", "はい。"), ("A", "もしもし、"), ("A", "佐藤です。"), ("B", "はい。"), ("C", None)]
+    assert tagged(Segment(*one) for one in spoken) == "<|spk_0|> はい。 <|spk_1|> もしもし、佐藤です。 <|spk_0|> はい。"
+
+
+def test_the_recordings_become_their_references(tmp_path):
+    """Every layout goes through the reader that evaluation has; this is that of examples."""
+    for name, direction in TASKS.items():
+        filtered = prepare(Source(str(RECORDINGS)), direction, tmp_path / name)
+        expected = [one.reference for one in recordings_in(RECORDINGS, name)]
+        assert [one.words for one in filtered.kept] == expected
+        assert {one.language for one in filtered.kept} == {direction.language}
+
+
+def test_a_manifest_of_audio_and_text_alone_is_measured(tmp_path):
+    path = tmp_path / "m.jsonl"
+    record = {"audio": str(RECORDINGS / "pt_0.flac"), "text": "language Portuguese<asr_text>Sim."}
+    missing = record | {"audio": "gone.flac"}
+    path.write_text("".join(json.dumps(one) + "\n" for one in (record, missing)), encoding="utf-8")
+    found, gone = read_manifest(path)
+    waveform = load_audio(RECORDINGS / "pt_0.flac")
+    assert (found.seconds, found.sha256) == (len(waveform) / 16000, hash_samples(waveform))
+    assert find_fault(gone) == "cannot be read" and gone.fault.startswith("gone.flac does not exist")
+
+
+def test_a_manifest_comes_back_as_it_was_written(tmp_path):
+    samples = [sample(audio=tmp_path / "audio" / f"{n}.flac", seconds=n + 0.125, sha256=str(n)) for n in (1, 2)]
+    write_manifest(tmp_path / "m.jsonl", samples)
+    assert read_manifest(tmp_path / "m.jsonl") == samples
+
+
+@pytest.mark.parametrize("content", ["", "no json\n", '{"audio": "a.flac"}\n', "[]\n"])
+def test_what_is_no_manifest_is_refused_with_a_remedy(tmp_path, content):
+    path = tmp_path / "m.jsonl"
+    path.write_text(content)
+    with pytest.raises(DataError, match=r"m\.jsonl.*: (make|mend)"):
+        read_manifest(path)
+
+
+def test_filtering_names_what_it_dropped():
+    samples = [
+        sample(),
+        sample(text="Hello."),
+        sample(seconds=0.49),
+        sample(seconds=30.1),
+        sample(seconds=30.0),
+        sample(text="language English<asr_text>"),
+    ]
+    filtered = filter_samples(samples, find_fault)
+    assert filtered.kept == [samples[0], samples[4]]
+    assert filtered.dropped == {
+        "text is not in the native prompt": 1,
+        "shorter than 0.5 s": 1,
+        "longer than 30 s": 1,
+        "no words": 1,
+    }
+    with pytest.raises(DataError, match="0 of 1 samples used; 1 longer than 30 s"):
+        filter_samples(samples[3:4], find_fault)
+
+
+def test_evaluation_speech_among_the_training_samples_is_refused():
+    train = [sample(sha256="a"), sample(sha256="b", text="language English<asr_text>Bye.")]
+    check_apart(train, [sample(sha256="c", text="language English<asr_text>Else.")])
+    with pytest.raises(DataError, match="1 of 2 training samples are also in the evaluation data"):
+        check_apart(train, [sample(sha256="b", text="language English<asr_text>Other.")])
+
+
+def test_a_copy_is_told_by_text_and_length_only_together():
+    held_out = HeldOut([sample(sha256="a", seconds=2.0)])
+    assert sample(sha256="b", seconds=2.19) in held_out
+    assert sample(sha256="b", seconds=2.3) not in held_out
+    assert sample(sha256="b", text="language English<asr_text>Else.") not in held_out
+
+
+def test_languages_are_balanced_without_losing_a_sample():
+    english = [sample(sha256=f"e{n}") for n in range(5)]
+    japanese = [sample(sha256=f"j{n}", text="language Japanese<asr_text>はい。") for n in range(2)]
+    balanced = balance([*english, *japanese])
+    assert balanced[:5] == english
+    assert [one.sha256 for one in balanced[5:]] == ["j0", "j1", "j0", "j1", "j0"]

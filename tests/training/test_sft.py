@@ -1,0 +1,207 @@
+"""Fine-tuning on real recordings, from the tiny checkpoint: it learns, it survives a kill, and its result loads."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from benchmarks.served import ROOT
+from evaluation.data import Source
+from kikitori.model.qwen import build_prompt, load_qwen_model
+from kikitori.tasks import TASKS
+from kikitori.transcribe import load_model, transcribe
+from tests.support.recordings import EXAMPLES, RECORDINGS
+from training.collator import Collator, Inputs
+from training.manifest import read_manifest
+from training.prepare import prepare
+from training.sft import RECIPES, main
+from training.trainable import IGNORED, load_trainable
+
+TINY = ROOT / "assets" / "tiny"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Manifests of the tests' recordings, and of the examples to evaluate on."""
+    folder = tmp_path_factory.mktemp("data")
+    for name in ("en2ja", "ja2en", "pt"):
+        prepare(Source(str(RECORDINGS)), TASKS[name], folder / name)
+        prepare(Source(str(EXAMPLES)), TASKS[name], folder / f"{name}-test")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def blunted(tmp_path_factory):
+    """The tiny checkpoint with its projector shaken, so that there is something to learn back."""
+    from training.checkpoints import write_checkpoint
+
+    folder = tmp_path_factory.mktemp("blunted")
+    name = "thinker.audio_tower.proj2.weight"
+    weight = load_file(TINY / "model.safetensors")[name].float()
+    noise = torch.randn(weight.shape, generator=torch.Generator().manual_seed(0)) * weight.std()
+    write_checkpoint(TINY, folder, {name: weight + 0.7 * noise})
+    return folder
+
+
+def command(data, base, output, *options: str) -> list[str]:
+    trained = [str(data / name / "manifest.jsonl") for name in ("en2ja", "ja2en")]
+    words = ["--recipe", "translation", "--base", str(base), "--train", *trained]
+    words += ["--evaluation", str(data / "ja2en-test" / "manifest.jsonl"), "--output_dir", str(output)]
+    return [*words, "--batch_size", "4", "--accumulation", "1", "--save_steps", "2", *options]
+
+
+def evaluation_losses(output) -> dict[int, float]:
+    last = max((output / "checkpoints").glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+    history = json.loads((last / "trainer_state.json").read_text())["log_history"]
+    return {entry["step"]: entry["eval_loss"] for entry in history if "eval_loss" in entry}
+
+
+def test_the_recipes_are_the_cards():
+    translation, portuguese = RECIPES["translation"], RECIPES["portuguese"]
+    assert translation.batch_size * translation.accumulation == 64
+    assert portuguese.batch_size * portuguese.accumulation == 184
+    assert (translation.learning_rate, translation.scheduler, translation.warmup_ratio) == (1e-5, "cosine", 0.03)
+    assert (portuguese.learning_rate, portuguese.scheduler, portuguese.warmup_ratio) == (2e-5, "linear", 0.02)
+    assert (translation.epochs, portuguese.epochs) == (1.3, 4.0)
+
+
+def test_the_loss_is_the_stock_models_on_what_is_to_be_written(data):
+    model, processor = load_trainable(TINY)
+    samples = [read_manifest(data / name / "manifest.jsonl")[0] for name in ("en2ja", "pt")]
+    inputs = Inputs(samples)
+    batch = Collator(processor)([inputs[0], inputs[1]])
+    tokenizer = processor.tokenizer
+    stock_prompt = build_prompt(load_qwen_model(str(TINY)), None)
+    for row, sample in enumerate(samples):
+        kept = batch["attention_mask"][row].bool()
+        ids, labels = batch["input_ids"][row][kept], batch["labels"][row][kept]
+        given = tokenizer.decode(ids[labels == IGNORED])
+        assert re.sub(r"(<\|audio_pad\|>)+", "<|audio_pad|>", given) == stock_prompt
+        assert tokenizer.decode(labels[labels != IGNORED]) == sample.text + "<|im_end|>"
+    with torch.no_grad():
+        ours = model(**batch)["loss"]
+        stock = model.thinker(**batch).loss
+    torch.testing.assert_close(ours, stock, atol=1e-5, rtol=1e-5)
+
+
+def test_training_lowers_the_evaluation_loss_and_the_result_writes(data, blunted, tmp_path, capsys):
+    output = tmp_path / "model"
+    assert main(command(data, blunted, output, "--epochs", "3", "--learning_rate", "1e-3", "--save_steps", "3")) == 0
+    assert "training: 12 of 12 samples used, 12 with balanced languages" in capsys.readouterr().out
+    losses = evaluation_losses(output)
+    assert list(losses) == [3, 6, 9]
+    (heard,) = Inputs(read_manifest(data / "ja2en-test" / "manifest.jsonl"))
+    model, processor = load_trainable(blunted)
+    with torch.no_grad():
+        before = model(**Collator(processor)([heard]))["loss"].item()
+    assert min(losses.values()) < 0.9 * before
+    assert (output / "config.json").read_bytes() == (TINY / "config.json").read_bytes()
+    model = load_model("ja2en", checkpoint=str(output))
+    assert transcribe(model, EXAMPLES / "japanese_travel.flac").turns[0].text
+
+    best = min(losses, key=losses.get)
+    checkpoint = load_file(output / "checkpoints" / f"checkpoint-{best}" / "model.safetensors")
+    for name, tensor in load_file(output / "model.safetensors").items():
+        assert tensor.equal(checkpoint[name].to(torch.bfloat16)), name
+
+
+DIES_IN_STEP_3 = """
+import os, signal, sys
+from transformers import Trainer
+step = Trainer.training_step
+def training_step(self, *arguments):
+    if self.state.global_step == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return step(self, *arguments)
+Trainer.training_step = training_step
+from training.sft import main
+main(sys.argv[1:])
+"""
+
+
+def test_a_killed_run_goes_on_to_the_same_weights(data, tmp_path, capsys):
+    options = ("--epochs", "2")
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert main(command(data, TINY, whole, *options)) == 0
+    environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
+    words = [sys.executable, "-c", DIES_IN_STEP_3, *command(data, TINY, killed, *options)]
+    done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True)
+    assert done.returncode == -signal.SIGKILL
+    assert not (killed / "model.safetensors").exists()
+    half_written = killed / "checkpoints" / "checkpoint-4"
+    half_written.mkdir()
+    (half_written / "model.safetensors").write_bytes(b"half of")
+    assert main(command(data, TINY, killed, *options)) == 0
+    assert evaluation_losses(killed) == evaluation_losses(whole)
+    expected = load_file(whole / "model.safetensors")
+    for name, tensor in load_file(killed / "model.safetensors").items():
+        assert tensor.equal(expected[name]), name
+
+    assert main(command(data, TINY, killed, "--epochs", "3")) == 1
+    assert "holds a run with epochs 2.0, not 3.0" in capsys.readouterr().err
+
+
+def test_two_processes_train_what_one_does(data, tmp_path):
+    """The same 4 samples an update, shared out differently."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    options = ("--epochs", "0.6", "--learning_rate", "1e-3")
+    shared = ("--batch_size", "2", "--accumulation", "2")
+    assert main(command(data, TINY, one, *options, *shared)) == 0
+    words = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc_per_node",
+        "2",
+        "-m",
+        "training.sft",
+    ]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(
+        [*words, *command(data, TINY, two, *options, *shared)],
+        cwd=ROOT,
+        env=environment,
+        text=True,
+        capture_output=True,
+    )
+    assert done.returncode == 0, done.stderr
+    start, alone, shared_out = (load_file(folder / "model.safetensors") for folder in (TINY, one, two))
+    for name in start:
+        moved = (alone[name].float() - start[name].float()).norm()
+        assert (shared_out[name].float() - alone[name].float()).norm() <= 0.1 * moved, name
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--learning_rate", "0"), "--learning_rate 0.0 is not positive"),
+        (("--evaluation", "none.jsonl"), "none.jsonl can't be read as a manifest"),
+        (("--base", "assets"), "assets is not a checkpoint folder"),
+        (("--base", "nobody/nothing"), "or try the small embedded model with --base tiny"),
+        (("--base", "tiny", "--output_dir", str(TINY)), "is the base itself: choose another folder"),
+    ],
+)
+def test_what_cannot_be_trained_is_said(data, tmp_path, capsys, options, message):
+    assert main(command(data, TINY, tmp_path / "model", *options)) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_evaluation_speech_is_not_trained_on(data, tmp_path, capsys):
+    overlapping = str(data / "ja2en" / "manifest.jsonl")
+    assert main(command(data, TINY, tmp_path / "model", "--evaluation", overlapping)) == 1
+    assert "6 of 12 training samples are also in the evaluation data" in capsys.readouterr().err
+
+
+def test_processes_that_cannot_share_the_batches_are_told(data, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    assert main(command(data, TINY, tmp_path / "model", "--accumulation", "8")) == 1
+    assert "8 batches an update can't be shared by 3 processes" in capsys.readouterr().err

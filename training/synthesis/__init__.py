@@ -1,0 +1,1 @@
+"""Synthetic speech for the tiny checkpoints."""

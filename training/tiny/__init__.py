@@ -1,0 +1,1 @@
+"""How the embedded tiny checkpoints are made and measured."""
