@@ -73,7 +73,7 @@ def transcribe_upload(options: JobOptions, audio: str | None) -> Iterator[Transc
     """As `answer`, as a part of another job."""
     direction = get_task(options.direction)
     if audio is None:
-        raise AudioError("There is no recording yet: upload a file or record one first")
+        raise AudioError("no_recording")
     if options.align:
         check_alignable(direction)
     decode = partial(run_model, direction.name, options.checkpoint)
@@ -138,7 +138,7 @@ def progress(done: float, total: float | None, spent: float) -> dict:
 
 def error_message(*errors: SpeechError) -> dict:
     """The message for page.js of what could not be done, in English and ready for the visitor's language."""
-    return {"errors": [{"text": str(error), "template": error.template, "values": error.values} for error in errors]}
+    return {"errors": [{"text": str(error), "code": error.code, "values": error.values} for error in errors]}
 
 
 def compare_shown(view: dict | None, reference: str) -> dict:
@@ -171,7 +171,7 @@ def read_view(view: dict | None) -> ViewedTranscript:
         transcript = Transcript.from_dict(record | {"turns": list(compress(record["turns"], kept))})
         return ViewedTranscript(transcript, chosen["sound"], kept)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise SpeechError("There is no transcript yet: transcribe a recording first") from error
+        raise SpeechError("no_transcript") from error
 
 
 def translate_call(paths: list[str], view: dict | None, checkpoint: str | None) -> Iterator[tuple[dict | None, dict]]:
@@ -197,7 +197,7 @@ def _shown_call(view: dict, paths: list[str]) -> ViewedTranscript:
     shown = read_view(view)
     name = shown.transcript.audio
     if shown.transcript.direction != "diarize" or shown.sound not in paths:
-        raise SpeechError("{name} is not the call that is uploaded: transcribe it again first", name=name)
+        raise SpeechError("not_this_call", name=name)
     return shown
 
 

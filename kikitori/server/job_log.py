@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kikitori.errors import SpeechError
+from kikitori.errors import ServerError, SpeechError
 
 if TYPE_CHECKING:
     from kikitori.transcript import Transcript
@@ -18,14 +18,10 @@ from kikitori.server.logging import LOG
 from kikitori.server.shutdown import JOBS
 
 
-class FaultError(SpeechError):
-    """Something broke that is not the recording's fault."""
-
-
 def logged_job(direction: str, transcripts: Iterator[Transcript]) -> Iterator[Transcript]:
     """Pass on what becomes of one recording, and log how that ended, without anything that was said.
 
-    Raises SpeechError: the recording's own, StoppingError, or FaultError where something broke.
+    Raises SpeechError: the recording's own, StoppingError, or ServerError where something broke.
     """
     line = {"job": uuid.uuid4().hex, "direction": direction, "sound_seconds": 0.0}
     ended = {"ended": "stopped"}  # by the visitor, who closes this generator
@@ -55,11 +51,9 @@ def _where(error: Exception) -> str:
     return f"{Path(frame.filename).name}:{frame.lineno}"
 
 
-def _fault(error: Exception) -> FaultError:
+def _fault(error: Exception) -> ServerError:
     from kikitori.model.batching import is_out_of_memory
 
     if is_out_of_memory(error) or isinstance(error, MemoryError):
-        return FaultError(
-            "There is not enough memory for this recording now: try again later, or cut it into shorter recordings"
-        )
-    return FaultError("Something broke while this recording was transcribed, which the server's log names: try again")
+        return ServerError("out_of_memory")
+    return ServerError("server_fault")
