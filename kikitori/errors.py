@@ -1,52 +1,143 @@
-"""What can go wrong for a user. A caller's bug is a ValueError instead."""
+"""What can go wrong for a user, as codes with values and one English sentence each.
+
+A sentence names the value, the limit and the remedy, in words that fit the page, the shell and Python alike. The page
+looks sentences up by code in the visitor's language (kikitori/page/languages/). A caller's bug is a ValueError instead.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable
 
+SENTENCES = {
+    # Recordings
+    "file_missing": "{name} does not exist: check the path (only local files are read)",
+    "file_is_folder": "{name} is a folder: name the recordings inside it",
+    "file_is_pipe": "{name} is a device or a pipe: save the recording to a file first",
+    "file_empty": "{name} is empty (0 bytes): record or copy it again",
+    "file_forbidden": "{name} may not be read: change its permissions",
+    "file_unopenable": "{name} cannot be opened ({why}): check the path",
+    "undecodable": "{name} cannot be decoded as audio or video: save it as WAV, FLAC, MP3, M4A or WebM",
+    "no_audio_track": "{name} has no audio track: choose a file with sound",
+    "no_samples": "{name} has an audio track without samples: record it again",
+    "damaged": "{name} is damaged after {length}: export it again or cut it there",
+    "low_rate": "{name} has {rate} samples per second; speech needs at least {limit}: record or export it again",
+    "not_finite": "{name} holds samples that are not finite numbers (NaN or infinity): export it again",
+    "too_short": "{name} is {length} long; the shortest that can be transcribed is {limit}: record a longer one",
+    "too_long": "{name} is {length} long; the limit is {limit}: cut it into shorter recordings",
+    "longer_than": "{name} is more than {limit} long; the limit is {limit}: cut it into shorter recordings",
+    "silent": "{name} is silent: its peak is {level}, speech needs more than {limit} dBFS: "
+    "check the microphone or raise the volume",
+    "not_stereo": "the recording has {channels} channel(s) at {time}; one speaker per channel needs 2: "
+    "turn the stereo option off",
+    "too_long_to_align": "the part to align is {length} long; the aligner takes at most {limit}: "
+    "transcribe without word times",
+    # Results
+    "name_too_long": "{name} is too long a name for a {suffix} file: rename the recording",
+    "output_full": "{path} cannot be written ({why}): free some space, or choose another folder",
+    "output_unwritable": "{path} cannot be written ({why}): choose another folder",
+    "stdout_unwritable": "standard output cannot be written ({why}): write to a file instead",
+    "no_times": "{name} has turns without times, and srt, vtt, tsv and rttm need them: choose txt or json",
+    # Directions
+    "unknown_direction": "there is no direction {name}: choose one of {choices}",
+    "no_source": "{direction} writes what was said: a source is shown with translations only",
+    "not_alignable": "words of {direction} have no times: the text is in another language than the speech",
+    # Checkpoints
+    "unknown_device": "{device} is not a device: use cpu, cuda or cuda:0",
+    "no_cuda": "torch finds no CUDA device for {device}: use the device cpu",
+    "revision_unused": "the revision {pin} names no checkpoint that is fetched from the hub: "
+    "write REPOSITORY=REVISION for one of these: {choices}",
+    "unnamed_checkpoint": "the checkpoint {choice} is given without the name of what it is for: write NAME={choice}, with "
+    "one of the names {names}, or use the checkpoint tiny",
+    "checkpoint_missing": "the checkpoint folder {folder} does not exist: give the folder that holds config.json and "
+    "*.safetensors, or use the checkpoint tiny",
+    "checkpoint_without_config": "{folder} is not a checkpoint folder (it has no config.json): give the folder that "
+    "holds config.json and *.safetensors, or use the checkpoint tiny",
+    "checkpoint_unreachable": "{repository} (revision {revision}) is not in this machine's Hugging Face cache and can't "
+    "be fetched from the hub ({why}): log in with `hf auth login` if it asks for that, fetch it with "
+    "`hf download {repository} --revision {revision}`, give the folder of a copy, or use the checkpoint tiny",
+    "checkpoint_unloadable": "{name} ({folder}) can't be loaded as a Qwen3-ASR checkpoint ({why}): "
+    "fetch it again, or use the checkpoint tiny",
+    "wrong_model_type": "{folder} is a {type}, not a {expected}: give another folder, or use the checkpoint tiny",
+    "no_weights": "{folder} holds no *.safetensors file: fetch the checkpoint as safetensors, or use the checkpoint tiny",
+    "pickled_weights": "{folder} holds no *.safetensors file, only {file}, which could run any code when it is read: "
+    "fetch the checkpoint as safetensors, convert it, or use the checkpoint tiny",
+    "weights_missing": "{file} is missing: fetch the checkpoint again, or use the checkpoint tiny",
+    "weights_damaged": "{file} is damaged or cut off ({why}): fetch the checkpoint again, or use the checkpoint tiny",
+    "weights_incomplete": "{folder} lacks {missing} of {count} weights, such as {example}: "
+    "fetch the checkpoint again, or use the checkpoint tiny",
+    "no_speaker_token": "{name} has no token {tag}, so it can't mark speakers: for the direction diarize use "
+    "okadahiroaki/Qwen3asr_diarization_projembed, or the checkpoint tiny",
+    "special_speaker_token": "{name} registers {tag} as a special token, which decoding would drop: for the direction "
+    "diarize use okadahiroaki/Qwen3asr_diarization_projembed, or the checkpoint tiny",
+    # The page and its server
+    "no_recording": "There is no recording yet: upload a file or record one first",
+    "no_transcript": "There is no transcript yet: transcribe a recording first",
+    "not_this_call": "{name} is not the call that is uploaded: transcribe it again first",
+    "no_reference": "There is no reference to compare with: paste the text that was read aloud",
+    "reference_too_long": "The longer of the two texts has {length} characters; the limit is {limit}: "
+    "compare a shorter recording",
+    "out_of_memory": "There is not enough memory for this recording now: try again later, or cut it into shorter "
+    "recordings",
+    "server_fault": "Something broke while this recording was transcribed. It is the server's fault, and its log names "
+    "the place: try again",
+    "server_checkpoint": "This server can't load its checkpoint. It is the server's fault, and its log names the "
+    "reason: try again later",
+    "stopping": "The server is being stopped and takes no new recordings: try again in a minute",
+}
+"""Code -> English sentence."""
+
 
 class SpeechError(Exception):
-    """One sentence written for the user: the value, the limit and the remedy.
+    """An error that a user can act on.
 
-    template: the sentence, with a `{name}` for each of the values, by which the page finds it in other languages;
-    without values it is the sentence as it stands.
+    code: a key of SENTENCES. values: what stands in the sentence's places, as strings.
     """
 
-    def __init__(self, template: str, **values: str):
-        super().__init__(template.format(**values) if values else template)
-        self.template = template
-        self.values = values
+    def __init__(self, code: str, **values: object):
+        self.code = code
+        self.values = {name: str(value) for name, value in values.items()}
+        super().__init__(SENTENCES[code].format(**self.values))
 
 
 class AudioError(SpeechError):
-    """A recording that cannot be read or transcribed."""
+    """A recording that can't be read or transcribed."""
 
 
 class RefusedError(AudioError):
-    """A recording of which nothing is to be transcribed, though all of it could be read."""
+    """A recording that could be read but must not be transcribed, such as a silent one."""
 
 
 class OutputError(SpeechError):
-    """A result that cannot be written."""
+    """A result that can't be written."""
 
     @classmethod
     def from_os_error(cls, path: os.PathLike[str] | str, error: OSError) -> OutputError:
-        """The sentence for a file that the system would not write."""
-        return cls(f"{path} cannot be written ({error.strerror}): free some space, or choose another --output_dir")
+        """The error for a file that the system would not write."""
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        return cls("output_full" if is_full else "output_unwritable", path=path, why=error.strerror)
 
 
 class CheckpointError(SpeechError):
-    """A checkpoint that cannot be found, read or trusted."""
+    """A checkpoint that can't be found, read or trusted."""
 
 
 class TaskError(SpeechError):
     """A direction that does not exist, or that contradicts another choice."""
 
 
+class ServerError(SpeechError):
+    """A fault of the server, not of the recording."""
+
+
+class StoppingError(SpeechError):
+    """The server takes no more jobs."""
+
+
 def exit_code_of(work: Callable[[], object]) -> int:
-    """Do a command's work: 0, or 1 after a SpeechError, whose sentence goes to standard error."""
+    """Run a command's work. Returns 0, or 1 after a SpeechError, which is printed on standard error."""
     try:
         work()
     except SpeechError as error:

@@ -11,14 +11,14 @@ import pytest
 import soundfile
 import torch
 
-from inference import TASKS, load_model, stream, transcribe
+from kikitori import load_model, stream, transcribe
 from kikitori.audio.files import load_audio
 from kikitori.errors import AudioError, CheckpointError, TaskError
 from kikitori.model import checkpoints
 from kikitori.model.generate import decode, token_budget
 from kikitori.model.qwen import end_token_ids
 from kikitori.strings import join_texts
-from kikitori.tasks import TINY, Checkpoint
+from kikitori.tasks import TASKS, TINY, Checkpoint
 from kikitori.transcript import Transcript
 from tests.support.recordings import EXAMPLES, RECORDINGS, one_recording, recordings_in, who_said_what
 

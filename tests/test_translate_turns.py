@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference import TASKS, load_model
+from kikitori import load_model
 from kikitori.audio.files import SAMPLE_RATE, load_audio
 from kikitori.output.writers import WRITERS
 from kikitori.result import DecodingResult
+from kikitori.tasks import TASKS
 from kikitori.transcript import Transcript, Turn
 from kikitori.translate_turns import MARGIN_SECONDS, cut_sounds, translate_turns
 from tests.support.recordings import RECORDINGS, recordings_in

@@ -60,5 +60,5 @@ def _as_one(block: np.ndarray) -> np.ndarray:
 
 def _as_two(block: np.ndarray) -> np.ndarray:
     if block.shape[1] != 2:
-        raise AudioError(f"the recording has {block.shape[1]} channel(s), and --stereo needs 2: use --no-stereo")
+        raise AudioError("not_stereo", channels=block.shape[1])
     return block

@@ -129,14 +129,12 @@ def check_stream(blocks: Iterable[np.ndarray], name: str, max_seconds: float | N
         samples += len(block)
         peak = max(peak, float(np.abs(block).max(initial=0.0)))
         if not np.isfinite(block).all():
-            raise AudioError(
-                "{name} holds samples that are no finite numbers (NaN or infinity): export it again", name=name
-            )
+            raise AudioError("not_finite", name=name)
         _check_length(name, samples / SAMPLE_RATE, max_seconds)
         yield block
     if samples < MIN_SECONDS * SAMPLE_RATE:
         raise RefusedError(
-            "{name} is {length} long; the shortest that can be transcribed is {limit}: record a longer one",
+            "too_short",
             name=name,
             length=format_duration(samples / SAMPLE_RATE),
             limit=format_duration(MIN_SECONDS),
@@ -144,8 +142,7 @@ def check_stream(blocks: Iterable[np.ndarray], name: str, max_seconds: float | N
     if peak <= 10 ** (SILENCE_DBFS / 20):
         level = f"{20 * math.log10(peak):.1f} dBFS" if peak else "digital zero"
         raise RefusedError(
-            "{name} is silent: its peak is {level}, speech needs more than {limit} dBFS: "
-            "check the microphone or raise the volume",
+            "silent",
             name=name,
             level=level,
             limit=f"{SILENCE_DBFS:.0f}",
@@ -210,18 +207,18 @@ def _open_file(path: Path, name: str) -> BinaryIO:
     try:
         status = path.stat()  # before opening it: opening a named pipe waits for a writer
         if stat.S_ISDIR(status.st_mode):
-            raise AudioError("{name} is a folder: name the recordings inside it", name=name)
+            raise AudioError("file_is_folder", name=name)
         if not stat.S_ISREG(status.st_mode):
-            raise AudioError("{name} is a device or a pipe: save the recording to a file first", name=name)
+            raise AudioError("file_is_pipe", name=name)
         if status.st_size == 0:
-            raise AudioError("{name} is empty (0 bytes): record or copy it again", name=name)
+            raise AudioError("file_empty", name=name)
         return _File(path)
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # ValueError: a null character in the path
-        raise AudioError("{name} does not exist: check the path (only local files are read)", name=name) from error
+        raise AudioError("file_missing", name=name) from error
     except PermissionError as error:
-        raise AudioError("{name} may not be read: change its permissions", name=name) from error
+        raise AudioError("file_forbidden", name=name) from error
     except OSError as error:
-        raise AudioError("{name} cannot be opened ({why}): check the path", name=name, why=error.strerror) from error
+        raise AudioError("file_unopenable", name=name, why=error.strerror) from error
 
 
 def _native_blocks(file: BinaryIO, name: str, max_seconds: float | None) -> Iterator[tuple[np.ndarray, int]]:
@@ -288,7 +285,7 @@ def _pyav_blocks(file: BinaryIO, name: str) -> Iterator[tuple[np.ndarray, int]]:
         raise _undecodable(name) from error
     with container:
         if not container.streams.audio:
-            raise AudioError("{name} has no audio track: choose a file with sound", name=name)
+            raise AudioError("no_audio_track", name=name)
         if container.streams.audio[0].codec_context is None:
             raise _undecodable(name)
         yield from _frame_blocks(container, name)
@@ -332,7 +329,7 @@ def _resample(blocks: Iterable[tuple[np.ndarray, int]], name: str, max_seconds: 
     for (rate, channels), run in groupby(blocks, key=lambda entry: (entry[1], entry[0].shape[1])):
         if rate < MIN_RATE:
             raise AudioError(
-                "{name} has {rate} samples a second; speech needs at least {limit}: record or export it again",
+                "low_rate",
                 name=name,
                 rate=str(rate),
                 limit=str(MIN_RATE),
@@ -352,7 +349,7 @@ def _resample(blocks: Iterable[tuple[np.ndarray, int]], name: str, max_seconds: 
         missing = math.ceil(samples * (SAMPLE_RATE / rate)) - given - len(rest)
         yield np.concatenate([rest, np.zeros((missing, channels), np.float32)])
     if not seconds:
-        raise AudioError("{name} has an audio track without samples: record it again", name=name)
+        raise AudioError("no_samples", name=name)
 
 
 def _check_length(name: str, seconds: float, max_seconds: float | None) -> None:
@@ -362,7 +359,7 @@ def _check_length(name: str, seconds: float, max_seconds: float | None) -> None:
     if length == limit:
         raise _longer_than(name, max_seconds)
     raise RefusedError(
-        "{name} is {length} long; the limit is {limit}: cut it into shorter recordings",
+        "too_long",
         name=name,
         length=length,
         limit=limit,
@@ -372,17 +369,15 @@ def _check_length(name: str, seconds: float, max_seconds: float | None) -> None:
 def _longer_than(name: str, max_seconds: float) -> RefusedError:
     """For a recording whose whole length is not known."""
     return RefusedError(
-        "{name} is more than {limit} long; the limit is {limit}: cut it into shorter recordings",
+        "longer_than",
         name=name,
         limit=format_duration(max_seconds),
     )
 
 
 def _damaged(name: str, seconds: float) -> AudioError:
-    return AudioError(
-        "{name} is damaged after {length}: export it again or cut it there", name=name, length=format_duration(seconds)
-    )
+    return AudioError("damaged", name=name, length=format_duration(seconds))
 
 
 def _undecodable(name: str) -> AudioError:
-    return AudioError("{name} cannot be decoded as audio or video: save it as WAV, FLAC, MP3, M4A or WebM", name=name)
+    return AudioError("undecodable", name=name)

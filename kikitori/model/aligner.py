@@ -65,10 +65,7 @@ def align_turns(aligner, waveform: np.ndarray, turns: Sequence[Turn], language: 
     """
     seconds = len(waveform) / SAMPLE_RATE
     if seconds > MAX_SECONDS:
-        raise AudioError(
-            f"the part to align is {format_duration(seconds)} long; the aligner takes at most "
-            f"{format_duration(MAX_SECONDS)}: leave out --align"
-        )
+        raise AudioError("too_long_to_align", length=format_duration(seconds), limit=format_duration(MAX_SECONDS))
     processor = aligner.aligner_processor
     tokens = [processor.encode_timestamp(turn.text, language)[0] for turn in turns]
     stamps = _stamps(aligner, waveform, [token for of_turn in tokens for token in of_turn])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kikitori.errors import CheckpointError
-from kikitori.model.weights import REMEDY, check_weights
+from kikitori.model.weights import check_weights
 from kikitori.tasks import Checkpoint
 
 _LOADED: dict[tuple, Any] = {}
@@ -24,9 +24,9 @@ def choose_device(device: str | None = None) -> str:
     try:
         kind = torch.device(device).type
     except RuntimeError as error:
-        raise CheckpointError(f"{device!r} is not a device: use cpu, cuda or cuda:0") from error
+        raise CheckpointError("unknown_device", device=repr(device)) from error
     if kind == "cuda" and not torch.cuda.is_available():
-        raise CheckpointError(f"torch finds no CUDA device for --device {device}: use --device cpu")
+        raise CheckpointError("no_cuda", device=device)
     return device
 
 
@@ -59,8 +59,7 @@ def _load(checkpoint: Checkpoint, device: str, dtype, load: Callable):
         raise
     except Exception as error:  # tokenizers raises just that, and transformers whatever it stumbles over
         raise CheckpointError(
-            f"{checkpoint.name} ({folder}) could not be loaded as a Qwen3-ASR checkpoint: "
-            f"{_first_line(error)}; {REMEDY}"
+            "checkpoint_unloadable", name=checkpoint.name, folder=folder, why=_first_line(error)
         ) from error
 
 
@@ -72,11 +71,8 @@ def checkpoint_folder(checkpoint: Checkpoint) -> Path:
     """
     if checkpoint.folder is not None:
         if not (checkpoint.folder / "config.json").is_file():
-            state = "is not a checkpoint folder (it has no config.json)"
-            raise CheckpointError(
-                f"{checkpoint.folder} {state if checkpoint.folder.is_dir() else 'does not exist'}: "
-                "give the folder that holds config.json and *.safetensors, or use --checkpoint tiny"
-            )
+            code = "checkpoint_without_config" if checkpoint.folder.is_dir() else "checkpoint_missing"
+            raise CheckpointError(code, folder=checkpoint.folder)
         return checkpoint.folder
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
@@ -92,10 +88,10 @@ def checkpoint_folder(checkpoint: Checkpoint) -> Path:
         )
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, RequestException, OSError) as error:
         raise CheckpointError(
-            f"{checkpoint.repo_id} (revision {checkpoint.revision}) is neither in this machine's Hugging Face cache "
-            f"nor to be had from the hub ({type(error).__name__}): log in with `hf auth login` if it asks for it, "
-            f"fetch it with `hf download {checkpoint.repo_id} --revision {checkpoint.revision}`, "
-            "give its folder with --checkpoint FOLDER, or try the small embedded model with --checkpoint tiny"
+            "checkpoint_unreachable",
+            repository=checkpoint.repo_id,
+            revision=checkpoint.revision,
+            why=type(error).__name__,
         ) from error
 
 
@@ -108,11 +104,8 @@ def check_speaker_tokens(tokenizer, name: str) -> None:
     special = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
     for tag in ("<|spk_0|>", "<|spk_1|>"):
         if tag not in added or tag in special:
-            state = "has no token" if tag not in added else "registers as special the token"
-            raise CheckpointError(
-                f"{name} {state} {tag}, so it can't mark speakers: use okadahiroaki/Qwen3asr_diarization_projembed "
-                "or --checkpoint tiny for --direction diarize"
-            )
+            code = "no_speaker_token" if tag not in added else "special_speaker_token"
+            raise CheckpointError(code, name=name, tag=tag)
 
 
 def _first_line(error: Exception) -> str:

@@ -47,10 +47,7 @@ def load_on_device(stock: type, path: str, dtype, device: str):
         trust_remote_code=False,
     )
     if loaded.model.config.model_type != MODEL_TYPE:
-        raise CheckpointError(
-            f"{path} is a {loaded.model.config.model_type}, not a {MODEL_TYPE}: "
-            "give another folder, or use --checkpoint tiny"
-        )
+        raise CheckpointError("wrong_model_type", folder=path, type=loaded.model.config.model_type, expected=MODEL_TYPE)
     check_all_loaded(loaded.model, Path(path))
     if on_zero_gpu:
         loaded.model.to(device)

@@ -9,7 +9,6 @@ from kikitori.errors import CheckpointError
 
 PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 """Suffixes of weights whose reading can run code."""
-REMEDY = "fetch it again, or use --checkpoint tiny"
 
 
 def check_weights(folder: Path) -> None:
@@ -22,19 +21,17 @@ def check_weights(folder: Path) -> None:
     files = {file.name for file in folder.glob("*.safetensors")}
     if not files:
         pickled = sorted(file.name for file in folder.iterdir() if file.suffix in PICKLED)
-        beside = f", only {pickled[0]}, which could run any code when it is read" if pickled else ""
-        raise CheckpointError(
-            f"{folder} holds no *.safetensors file{beside}: fetch the checkpoint as safetensors, or convert it, "
-            "or use --checkpoint tiny"
-        )
+        if pickled:
+            raise CheckpointError("pickled_weights", folder=folder, file=pickled[0])
+        raise CheckpointError("no_weights", folder=folder)
     if missing := sorted(_indexed(folder) - files):
-        raise CheckpointError(f"{folder / missing[0]} is missing: {REMEDY}")
+        raise CheckpointError("weights_missing", file=folder / missing[0])
     for name in sorted(files):
         try:
             with safe_open(folder / name, framework="numpy"):
                 pass
         except (OSError, SafetensorError) as error:
-            raise CheckpointError(f"{folder / name} is damaged or cut off ({error}): {REMEDY}") from error
+            raise CheckpointError("weights_damaged", file=folder / name, why=error) from error
 
 
 def check_all_loaded(model, folder: Path) -> None:
@@ -55,7 +52,7 @@ def check_all_loaded(model, folder: Path) -> None:
     missing = [name for name, weight in weights.items() if name not in stored and weight.data_ptr() not in places]
     if missing:
         raise CheckpointError(
-            f"{folder} lacks {len(missing)} of {len(weights)} weights, such as {missing[0]}: {REMEDY}"
+            "weights_incomplete", folder=folder, missing=len(missing), count=len(weights), example=missing[0]
         )
 
 
@@ -73,4 +70,4 @@ def _indexed(folder: Path) -> set[str]:
     try:
         return set(json.loads(index.read_bytes())["weight_map"].values())
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{index} is damaged: {REMEDY}") from error
+        raise CheckpointError("weights_damaged", file=index, why=error) from error

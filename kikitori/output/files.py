@@ -51,7 +51,7 @@ def check_writable(path: Path) -> None:
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             name = displayed(path.stem)
-            raise AudioError(f"{name} is too long a name to write a {path.suffix} file of: rename it") from error
+            raise AudioError("name_too_long", name=name, suffix=path.suffix) from error
         raise OutputError.from_os_error(path, error) from error
 
 
@@ -70,6 +70,4 @@ def print_output(text: str) -> None:
     except OSError as error:
         # What is still in the buffer would fail again when Python ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise OutputError(
-            f"standard output cannot be written ({error.strerror}): write to a file with --output_dir"
-        ) from error
+        raise OutputError("stdout_unwritable", why=error.strerror) from error

@@ -84,9 +84,7 @@ def timed_turns(transcript: Transcript) -> tuple[Turn, ...]:
     Raises SpeechError where a turn has no times.
     """
     if any(turn.timing is None for turn in transcript.turns):
-        raise SpeechError(
-            f"{transcript.audio} has turns without times, and srt, vtt, tsv and rttm need them: choose txt or json"
-        )
+        raise SpeechError("no_times", name=transcript.audio)
     by_times = groupby(transcript.turns, lambda turn: (turn.timing, turn.start_seconds, turn.end_seconds))
     runs = [list(run) for _, run in by_times]
     spans = [[run[0].start_seconds, run[0].end_seconds] for run in runs]

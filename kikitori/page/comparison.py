@@ -20,12 +20,12 @@ def compare(reference: str, hypothesis: str) -> dict:
 
     if (length := max(len(reference), len(hypothesis))) > MAX_CHARACTERS:
         raise SpeechError(
-            "The longer of the two texts has {length} characters; the limit is {limit}: compare a shorter recording",
+            "reference_too_long",
             length=f"{length:,}",
             limit=f"{MAX_CHARACTERS:,}",
         )
     if not reference.strip():
-        raise SpeechError("There is no reference to compare with: paste the text that was read aloud")
+        raise SpeechError("no_reference")
     words = jiwer.process_words(reference, hypothesis)
     characters = jiwer.process_characters(reference, hypothesis)
     expected, written = words.references[0], words.hypotheses[0]

@@ -6,7 +6,7 @@ import signal
 import threading
 from typing import TYPE_CHECKING, Any
 
-from kikitori.errors import SpeechError
+from kikitori.errors import StoppingError
 
 if TYPE_CHECKING:
     pass
@@ -16,10 +16,6 @@ STOP_SECONDS = 60.0
 """How long a stop waits for the jobs in hand."""
 FAREWELL_SECONDS = 5
 """How long it then waits for their answers to be sent."""
-
-
-class StoppingError(SpeechError):
-    """The server takes no more jobs."""
 
 
 class Jobs:
@@ -34,7 +30,7 @@ class Jobs:
         """One more. Raises StoppingError."""
         with self._changed:
             if self.stopping:
-                raise StoppingError("The server is being stopped and takes no new recordings: try again in a minute")
+                raise StoppingError("stopping")
             self._running += 1
 
     def __exit__(self, *_) -> None:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from app import MAX_AT_ONCE, MAX_WAITING
 from benchmarks.load import FLOOD, load
-from inference import load_model
+from kikitori import load_model
 from kikitori.audio.files import load_audio
 from kikitori.model import generate
 from tests.support.recordings import one_recording

@@ -53,8 +53,8 @@ window.speechPage = (() => {
   }
 
   // What Python says in English, in the visitor's language where page/languages/ has it.
-  function makeSentence({ text, template, values }) {
-    const known = texts.errors[template];
+  function makeSentence({ text, code, values }) {
+    const known = texts.errors[code];
     const shown = known?.replace(/\{(\w+)\}/g, (_, name) => values[name]) ?? text;
     return make("div", { lang: known ? null : "en" }, shown);
   }
