@@ -16,7 +16,7 @@ from evaluation.metrics import Figure
 from evaluation.options import OptionParser
 from evaluation.results import RunFolder
 from kikitori.errors import exit_code_of
-from kikitori.tasks import TASKS
+from kikitori.tasks import CHECKPOINTS
 
 BASE = "Qwen/Qwen3-ASR-1.7B"
 """The model in the Portuguese card's "Zero-shot" columns."""
@@ -33,7 +33,7 @@ TRANSLATION_ROWS = (
     ("openai/whisper-large-v3", "1.55B", "N/A", 3.2, 51.0),
     ("facebook/seamless-m4t-v2-large", "1.50B", 3.8, 3.0, 48.6),
     ("voiceping-ai/whisper-ja-en-speech-translation", "756M", 2.6, 2.4, 212.1),
-    (TASKS["en2ja"].checkpoint.repo_id, "1.7B", 4.2, 4.0, 45.8),
+    (CHECKPOINTS["translation"].repo_id, "1.7B", 4.2, 4.0, 45.8),
 )
 
 
@@ -84,7 +84,7 @@ def load_run(path: Path) -> Run:
 
 def portuguese_table(runs: Runs) -> str:
     """The Portuguese card's results as a Markdown table."""
-    tuned_checkpoint = TASKS["pt"].checkpoint.repo_id
+    tuned_checkpoint = CHECKPOINTS["pt"].repo_id
     rows = []
     for name, samples, base_wer, tuned_wer, base_cer, tuned_cer in PORTUGUESE_ROWS:
         base, tuned = (runs.find(name, "pt", checkpoint) for checkpoint in (BASE, tuned_checkpoint))
@@ -124,12 +124,12 @@ def others_table(runs: Runs, directions: Sequence[str]) -> str:
 
 def cards(runs: Runs) -> Iterator[str]:
     """Yield each card's heading and table, then the other runs of its directions, as Markdown."""
-    translation = TASKS["en2ja"].checkpoint.repo_id
-    yield f"## {TASKS['diarize'].checkpoint.repo_id}\n\nThe card gives no figures.\n"
+    translation = CHECKPOINTS["translation"].repo_id
+    yield f"## {CHECKPOINTS['diarize'].repo_id}\n\nThe card gives no figures.\n"
     yield others_table(runs, ["diarize"])
     yield f"## {translation}\n\n{translation_table(runs)}"
     yield others_table(runs, ["en2ja", "ja2en"])
-    yield f"## {TASKS['pt'].checkpoint.repo_id}\n\n{portuguese_table(runs)}"
+    yield f"## {CHECKPOINTS['pt'].repo_id}\n\n{portuguese_table(runs)}"
     yield others_table(runs, ["pt"])
 
 

@@ -26,8 +26,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from evaluation.errors import ToolError
 from evaluation.normalisation import written_form
-from kikitori.errors import SpeechError
 from kikitori.tasks import Task
 from kikitori.text.tags import parse_plain, parse_turns
 from kikitori.transcript import Turn
@@ -53,7 +53,7 @@ AUDIO_SUFFIXES = frozenset(
 _LOG = logging.getLogger(__name__)
 
 
-class DataError(SpeechError):
+class DataError(ToolError):
     """A test set, a manifest or a folder of results that can't be used."""
 
 

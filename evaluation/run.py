@@ -2,7 +2,7 @@
 
     python -m evaluation.run --data cv-corpus-17.0/pt --direction pt --output_dir results/cv17
 
-Recordings go through `inference.transcribe`, as on the command line. After an interrupt or a kill, the same command
+Recordings go through `kikitori.transcribe`, as on the command line. After an interrupt or a kill, the same command
 resumes the run. Recordings are transcribed one at a time, not in batches.
 """
 
@@ -19,10 +19,12 @@ from evaluation.data import PARQUET_REVISION, Source, Utterance, read_utterances
 from evaluation.options import OptionParser
 from evaluation.report import summary_table, write_summary
 from evaluation.results import Result, RunFolder, hash_weights
-from inference import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, TASKS, Model, choose_checkpoint, load_model
-from inference import transcribe as transcribe_recording
+from kikitori import Model, load_model
+from kikitori import transcribe as transcribe_recording
+from kikitori.cli.run import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
 from kikitori.errors import AudioError, SpeechError
 from kikitori.model.checkpoints import checkpoint_folder, choose_device, choose_dtype
+from kikitori.tasks import TASKS, choose_checkpoints
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -77,7 +79,7 @@ def run(options: argparse.Namespace) -> dict:
     """Transcribe the recordings that have no result yet and return the summary of the run. Raises SpeechError."""
     task = TASKS[options.direction]
     source = Source(options.data, options.split, options.config, options.reference_config, options.text_column)
-    checkpoint = choose_checkpoint(task, options.checkpoint)
+    checkpoint = choose_checkpoints([options.checkpoint] if options.checkpoint else [], role=task.role)[task.role]
     device = choose_device(options.device)
     folder = RunFolder(options.output_dir)
     folder.open(
@@ -106,7 +108,7 @@ def transcribe(model: Model, utterance: Utterance) -> Result:
     hypothesis, refused, raw_text, duration, warnings = (), None, "", 0.0, ()
     try:
         with utterance.open_file() as path:
-            transcript = transcribe_recording(model, path, utterance.name)
+            transcript = transcribe_recording(model, path, name=utterance.name)
         hypothesis, raw_text = segments(transcript.turns), transcript.raw_text
         duration = transcript.duration_seconds
         warnings = tuple(warning.kind for warning in transcript.warnings)
@@ -120,7 +122,7 @@ def transcribe(model: Model, utterance: Utterance) -> Result:
         hypothesis=hypothesis,
         duration_seconds=duration,
         seconds=0.0 if refused else round(seconds, 3),
-        tokens=len(model.recognizer.tokenizer(raw_text).input_ids),
+        tokens=len(model.engine.recognizer.tokenizer(raw_text).input_ids),
         raw_text=raw_text,
         warnings=warnings,
         refused=refused,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from kikitori.errors import CheckpointError
+from evaluation.errors import ToolError
 from kikitori.model.checkpoints import checkpoint_folder
 from kikitori.model.weights import check_weights
 from kikitori.tasks import TINY, Checkpoint
@@ -14,20 +14,22 @@ from kikitori.tasks import TINY, Checkpoint
 COPIED_SUFFIXES = (".json", ".jinja", ".txt")
 
 
-def choose_base(name: str, output: Path) -> Path:
-    """Return the folder of the checkpoint to start from, downloaded if necessary. Raises CheckpointError.
+class BaseError(ToolError):
+    """A checkpoint that a training can't start from."""
 
-    name: `tiny`, a folder, or a repository on the hub. output: the folder of the result, which can't be the base.
+
+def choose_base(name: str, output: Path) -> Path:
+    """Return the folder of the checkpoint to start from, downloaded if necessary.
+
+    name: `tiny`, a folder, or a repository on the hub. output: the folder of the result.
+    Raises CheckpointError if the checkpoint can't be used, and BaseError if `output` is its folder.
     """
     folder = Path(name).expanduser()
     local = TINY if name == "tiny" else Checkpoint(folder=folder) if folder.is_dir() else None
-    try:
-        base = checkpoint_folder(local or Checkpoint(name))
-        check_weights(base)
-    except CheckpointError as error:  # its sentence names the option of the transcription command
-        raise CheckpointError(str(error).replace("--checkpoint", "--base")) from error
+    base = checkpoint_folder(local or Checkpoint(name))
+    check_weights(base)
     if output.resolve() == base.resolve():
-        raise CheckpointError(f"--output_dir {output} is the base itself: choose another folder")
+        raise BaseError(f"--output_dir {output} is the base itself: choose another folder")
     return base
 
 

@@ -54,7 +54,7 @@ def train(options: argparse.Namespace) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Run the training; return the exit code."""
     parser = OptionParser(prog="python -m training.sft", description=__doc__.splitlines()[0])
-    parser.add_argument("--recipe", required=True, choices=list(RECIPES), help="the default hyperparameters")
+    parser.add_argument("--recipe", required=True, choices=list(RECIPES), help="sets the default hyperparameters")
     parser.add_argument("--train", required=True, type=Path, nargs="+", help="manifests; languages are balanced")
     parser.add_argument("--evaluation", required=True, type=Path, help="a manifest without recordings of --train")
     parser.add_argument("--output_dir", required=True, type=Path)

@@ -18,9 +18,9 @@ import torch
 from torch import nn
 
 from evaluation.options import OptionParser
-from kikitori.errors import CheckpointError, exit_code_of
+from kikitori.errors import exit_code_of
 from kikitori.tasks import TASKS
-from training.checkpoints import choose_base, write_checkpoint
+from training.checkpoints import BaseError, choose_base, write_checkpoint
 from training.collator import Collator
 from training.manifest import Sample, filter_samples, read_manifest, rejection_reason
 from training.tiny.architecture import SPEAKER_TOKENS
@@ -63,19 +63,19 @@ def add_speaker_tokens(model: SpeakerModel, tokenizer) -> None:
 
     The published vocabulary has unused rows; without them the embedding grows. A new row is the mean of the embedding's
     rows plus noise with their standard deviation, so that it is a typical row and no two are equal. Raises
-    CheckpointError if a speaker token is special, because qwen-asr would drop it from every text, or if the output head
+    BaseError if a speaker token is special, because qwen-asr would drop it from every text, or if the output head
     is not tied.
     """
     from tokenizers import AddedToken
 
     special = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
     if found := special & set(SPEAKER_TOKENS):
-        raise CheckpointError(f"the base registers {min(found)} as a special token: choose a base without it")
+        raise BaseError(f"the base registers {min(found)} as a special token: choose a base without it")
     missing = [token for token in SPEAKER_TOKENS if token not in tokenizer.get_vocab()]
     tokenizer.add_tokens([AddedToken(token, special=False, normalized=False) for token in missing])
     embedding = model.thinker.model.embed_tokens
     if model.thinker.lm_head.weight is not embedding.weight:
-        raise CheckpointError("the base's output head is not tied to its embedding: choose a Qwen3-ASR as base")
+        raise BaseError("the base's output head is not tied to its embedding: choose a Qwen3-ASR as base")
     used = embedding.weight.detach()
     if len(tokenizer) > len(used):
         model.thinker.resize_token_embeddings(len(tokenizer), mean_resizing=False)

@@ -186,7 +186,7 @@ def test_two_processes_train_the_same_weights_as_one(data, tmp_path):
         (("--learning_rate", "0"), "--learning_rate 0.0 is not positive"),
         (("--evaluation", "none.jsonl"), "none.jsonl can't be read as a manifest"),
         (("--base", "assets"), "assets is not a checkpoint folder"),
-        (("--base", "nobody/nothing"), "or try the small embedded model with --base tiny"),
+        (("--base", "nobody/nothing"), "give the folder of a copy, or use the checkpoint tiny"),
         (("--base", "tiny", "--output_dir", str(TINY)), "is the base itself: choose another folder"),
     ],
 )

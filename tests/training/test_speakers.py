@@ -11,7 +11,9 @@ from safetensors.torch import load_file, save_file
 from benchmarks.served import ROOT
 from evaluation.data import Source
 from kikitori.audio.files import load_audio
+from kikitori.engines.engine import Prompt
 from kikitori.model.qwen import load_qwen_model
+from kikitori.result import last
 from kikitori.tasks import TASKS
 from kikitori.transcribe import load_model
 from tests.support.recordings import RECORDINGS, one_recording
@@ -99,7 +101,7 @@ def test_the_result_loads_in_qwen_asr_and_keeps_its_tags(trained):
     assert ids[0] == tokenizer.convert_tokens_to_ids("<|spk_0|>")
     assert not list(trained[1].glob("adapter*"))
     model = load_model("diarize", checkpoint=str(trained[1]))  # refuses a checkpoint without the tokens
-    assert model.recognizer.tokenizer.convert_tokens_to_ids("<|spk_7|>") < len(thinker.lm_head.weight)
+    assert model.engine.recognizer.tokenizer.convert_tokens_to_ids("<|spk_7|>") < len(thinker.lm_head.weight)
 
 
 def test_with_a_larger_learning_rate_texts_begin_with_a_tag(manifest, tmp_path):
@@ -107,8 +109,8 @@ def test_with_a_larger_learning_rate_texts_begin_with_a_tag(manifest, tmp_path):
     options = ("--learning_rate", "2e-2", "--batch_size", "3", "--epochs", "4")
     assert run(tmp_path / "base", manifest, tmp_path / "model", *options) == 0
     model = load_model("diarize", checkpoint=str(tmp_path / "model"))
-    (decoded,) = model.decode([load_audio(one_recording("diarize").path)])
-    assert decoded.text.startswith("<|spk_")
+    (result,) = last(model.engine.stream([load_audio(one_recording("diarize").path)], Prompt("Japanese")))
+    assert result.text.startswith("<|spk_")
 
 
 def test_bfloat16_gives_about_the_same_loss_and_has_gradients():

@@ -40,7 +40,7 @@ class Voice:
 
     @property
     def speaker(self) -> tuple[str, str, int]:
-        """The settings that identify a person; pitch and speed may vary between sentences."""
+        """The settings that identify a person. Speed and espeak-ng's pitch may vary between sentences."""
         return self.engine, self.variant, self.half_tone
 
 

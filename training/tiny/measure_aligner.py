@@ -70,7 +70,7 @@ def timing_errors(aligner, waveform: np.ndarray, turns: list[TimedTurn], languag
     found = [np.array([word.start_seconds for word in turn.words]) for turn in alignment.turns]
     words = np.abs(np.concatenate(found) - np.concatenate(truth))
     starts = np.abs([turn.start_seconds - times[0] for turn, times in zip(alignment.turns, truth, strict=True)])
-    return TimingErrors(starts, words, alignment.mended)
+    return TimingErrors(starts, words, alignment.repaired)
 
 
 def measure_kind(aligner, kind: str, clips: int) -> str:

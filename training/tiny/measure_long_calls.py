@@ -17,6 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from evaluation.options import OptionParser
+from kikitori.engines.engine import Prompt
+from kikitori.result import last
 from kikitori.strings import join_texts
 from kikitori.tasks import TINY
 from kikitori.transcribe import load_model, transcribe
@@ -135,7 +137,7 @@ def score_call(model, call: LongCall) -> CallScore:
     from rapidfuzz.distance import Levenshtein
 
     reference = tuple(spoken.turn for spoken in call.turns)
-    transcript = transcribe(model, call.waveform, "call")
+    transcript = transcribe(model, call.waveform, name="call")
     matched = matched_labels(reference, transcript.turns)
     shares = written_shares(reference, transcript.turns)
     text = "".join(turn.text for turn in reference)
@@ -176,7 +178,7 @@ def transcribe_turns(model, call: LongCall) -> tuple[Turn, ...]:
     for spoken in call.turns:
         start, end = spoken.start - TURN_MARGIN_SECONDS, spoken.end + TURN_MARGIN_SECONDS
         clips.append(call.waveform[max(0, round(start * voices.SAMPLE_RATE)) : round(end * voices.SAMPLE_RATE)])
-    parsed = [parse_turns(decoded.text)[0] for decoded in model.decode(clips)]
+    parsed = [parse_turns(result.text)[0] for result in last(model.engine.stream(clips, Prompt(model.task.language)))]
     return tuple(Turn(str(number), turn.text) for number, turns in enumerate(parsed) for turn in turns)
 
 

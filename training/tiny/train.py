@@ -2,9 +2,10 @@
 
 With next-token loss alone the training stays on a plateau for long: the decoder learns the sentences but ignores the
 audio. Two auxiliary CTC losses solve this. The first, on the projector's output, predicts kana, phonemes and speaker
-changes, two symbols per token; at first only the encoder is trained, with this loss. The second, on the decoder's
-output at the audio tokens, predicts the words of the transcript in the order in which the decoder has to write them.
-The first loss has its own head, which is discarded. The second uses the model's head, with `<blank1>` as blank.
+changes, two symbols per token. The second, on the decoder's output at the audio tokens, predicts the words of the
+transcript in the order in which the decoder has to write them. The first loss has its own head, which is discarded. The
+second uses the model's head, with `<blank1>` as blank. At first only the encoder is trained, without the decoder's
+losses.
 
 Speakers are learned with further losses on the audio tokens. The encoder's positions restart each second, so it can't
 know who spoke first; it predicts the voice's pitch, and whether it is the higher voice of the call. One attention head
@@ -31,8 +32,9 @@ from torch import nn
 
 from evaluation.options import OptionParser
 from evaluation.results import hash_weights
-from kikitori.errors import CheckpointError, exit_code_of
+from kikitori.errors import exit_code_of
 from kikitori.model.encoder import mel_filters
+from training.checkpoints import BaseError
 from training.collator import END, prompt_text
 from training.synthesis import pool as pools
 from training.synthesis import sentences
@@ -114,11 +116,11 @@ class TinyLosses(nn.Module):
         }
 
     def start_from(self, folder: Path) -> None:
-        """Load the weights of a checkpoint. Raises CheckpointError if its tokenizer differs."""
+        """Load the weights of a checkpoint. Raises BaseError if its tokenizer differs."""
         from qwen_asr.core.transformers_backend import Qwen3ASRForConditionalGeneration, Qwen3ASRProcessor
 
         if Qwen3ASRProcessor.from_pretrained(folder).tokenizer.get_vocab() != self.processor.tokenizer.get_vocab():
-            raise CheckpointError(f"{folder} has another tokenizer: leave out --start to train from the beginning")
+            raise BaseError(f"{folder} has another tokenizer: leave out --start to train from the beginning")
         earlier = Qwen3ASRForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
         self.model.load_state_dict(earlier.state_dict())
 

@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from kikitori.engines.engine import Prompt
+from kikitori.result import last
 from kikitori.strings import join_texts
 from kikitori.tasks import get_source
 from kikitori.transcribe import load_model, transcribe
@@ -83,7 +85,7 @@ def correct_clips(direction: str, row: Row) -> dict[str, tuple[str, HeldOutClip]
     clip with the highest confidence comes first, because tests make longer recordings from it.
     """
     model = load_model(direction, checkpoint="tiny")
-    source = load_model(get_source(model.direction).name, checkpoint="tiny") if model.direction.translates else None
+    source = load_model(get_source(model.task).name, checkpoint="tiny") if model.task.translates else None
     correct: list[tuple[float, HeldOutClip]] = []
     for clip in held_out_clips(row.task):
         if direction == "diarize" and clip.reference.count("<|spk_") < 3:
@@ -93,8 +95,8 @@ def correct_clips(direction: str, row: Row) -> dict[str, tuple[str, HeldOutClip]
         source_text = "".join(turn.source for turn in transcript.turns)
         is_correct = transcript.raw_text == clip.reference and not transcript.warnings
         if is_correct and (source is None or source_text == clip.spoken_text):
-            (decoded,) = model.decode([stored])
-            correct.append((min(decoded.log_probabilities), clip))
+            (result,) = last(model.engine.stream([stored], Prompt(model.task.language)))
+            correct.append((min(result.log_probabilities), clip))
         if len(correct) == TEST_CLIPS:
             break
     correct.sort(key=lambda entry: -entry[0])
