@@ -149,9 +149,9 @@ class Speaker:
 def draw_speakers(rng: random.Random, half_tones: tuple[int, ...]) -> tuple[Speaker, Speaker]:
     """Draw two speakers whose pitches differ by at least MIN_SPEAKER_DISTANCE_SEMITONES."""
     while True:
-        one, two = (Speaker(rng.choice(half_tones), rng.uniform(*WARP_RANGE)) for _ in range(2))
-        if abs(one.semitones - two.semitones) >= MIN_SPEAKER_DISTANCE_SEMITONES:
-            return one, two
+        first, second = (Speaker(rng.choice(half_tones), rng.uniform(*WARP_RANGE)) for _ in range(2))
+        if abs(first.semitones - second.semitones) >= MIN_SPEAKER_DISTANCE_SEMITONES:
+            return first, second
 
 
 def draw_turn_lengths(rng: random.Random) -> list[int]:

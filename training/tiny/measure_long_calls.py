@@ -79,11 +79,11 @@ def make_call(number: int) -> LongCall:
 
 def _similar_speakers(rng: random.Random) -> tuple[voices.Speaker, voices.Speaker]:
     while True:
-        one, two = (
+        first, second = (
             voices.Speaker(rng.choice(voices.HELD_OUT_HALF_TONES), rng.uniform(*voices.WARP_RANGE)) for _ in range(2)
         )
-        if SIMILAR_SEMITONES[0] <= abs(one.semitones - two.semitones) <= SIMILAR_SEMITONES[1]:
-            return one, two
+        if SIMILAR_SEMITONES[0] <= abs(first.semitones - second.semitones) <= SIMILAR_SEMITONES[1]:
+            return first, second
 
 
 def _draw_gap(rng: random.Random) -> float:
