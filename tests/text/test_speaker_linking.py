@@ -196,11 +196,8 @@ def test_the_call_reads_back():
 def test_the_pairing_with_the_most_votes_in_all_is_taken():
     """One window gave a long sentence to the wrong speaker: that one vote is larger than each of the others."""
     linker = SpeakerLinker()
-    add(
-        linker,
-        (Turn("spk_0", "あいうえおかきくけこ。"), Turn("spk_1", "さしすせそた。"), Turn("spk_0", "なにぬねのは。")),
-        0.0,
-    )
+    before = Turn("spk_0", "あいうえおかきくけこ。"), Turn("spk_1", "さしすせそた。"), Turn("spk_0", "なにぬねのは。")
+    add(linker, before, 0.0)
     after = (Turn("spk_0", "あいうえおかきくけこ。さしすせそた。"), Turn("spk_1", "なにぬねのは。"))
     _, link = add(linker, after, 60.0)
     assert link.labels == {"spk_0": "spk_1", "spk_1": "spk_0"}
