@@ -19,6 +19,8 @@ from gradio_client.exceptions import AppError
 from benchmarks.load import ENDPOINTS, request
 from speech.transcript import Transcript
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def client(server):

@@ -49,6 +49,7 @@ def test_projector_and_rows_learn_and_nothing_else(prepared):
     assert sum(learning(model).values()) == projector + 8 * model.thinker.model.config.hidden_size
 
 
+@pytest.mark.slow
 def test_lora_learns_on_the_decoder_alone_and_becomes_a_whole_checkpoint(prepared, tmp_path):
     model, processor = prepared
     add_lora(model)
@@ -74,6 +75,7 @@ def test_lora_learns_on_the_decoder_alone_and_becomes_a_whole_checkpoint(prepare
     assert abs(merged_loss - adapted_loss) < 0.1 * abs(adapted_loss - base_loss)  # merged weights have 16 bits
 
 
+@pytest.mark.slow
 def test_the_figures_of_what_the_tiny_checkpoint_hears_rightly():
     calls = recordings_in(RECORDINGS, "diarize")[:3]
     recordings = [Recording(load_audio(call.path), call.reference) for call in calls]

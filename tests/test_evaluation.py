@@ -57,6 +57,7 @@ def common_voice(tmp_path):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("direction", "values"),
     [
@@ -87,6 +88,7 @@ def test_a_word_left_out_is_one_error_in_all_words(common_voice, tmp_path, capsy
     assert wrong["duration_seconds"] > 0 < wrong["tokens"]
 
 
+@pytest.mark.slow
 def test_the_picture_names_the_figures(tmp_path, capsys):
     evaluate(capsys, *options_for(EXAMPLES, tmp_path, "diarize"))
     picture = (tmp_path / "figures.svg").read_text(encoding="utf-8")
@@ -94,6 +96,7 @@ def test_the_picture_names_the_figures(tmp_path, capsys):
     assert "<!-- cpCER -->" in picture  # letters are drawn; what they spell is beside them
 
 
+@pytest.mark.slow
 def test_a_call_is_measured_by_who_said_what(tmp_path, capsys):
     call = example("call_order")
     shutil.copy(call.path, tmp_path)
@@ -111,6 +114,7 @@ def test_a_call_is_measured_by_who_said_what(tmp_path, capsys):
     assert figures["cpCER"]["detail"].startswith(f"{caller} insertions, {caller} deletions, ")
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_where_it_was(common_voice, tmp_path, capsys):
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     command = [sys.executable, "-m", "evaluation.run", *map(str, options_for(common_voice, killed))]
@@ -133,6 +137,7 @@ def test_a_killed_run_goes_on_where_it_was(common_voice, tmp_path, capsys):
     assert figures_of(killed) == figures_of(whole)
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_not_done_again(common_voice, tmp_path, capsys):
     options = options_for(common_voice, tmp_path / "results")
     evaluate(capsys, *options, "--limit", 2)
@@ -174,6 +179,7 @@ def test_a_recording_that_is_refused_counts_as_not_heard(common_voice, tmp_path,
     assert first["refused"].startswith("pt_0.flac ")
 
 
+@pytest.mark.slow
 def test_cards_show_ours_beside_theirs_where_it_was_measured(common_voice, tmp_path, capsys):
     options = [*options_for(common_voice, tmp_path / "tiny"), "--name", "Common Voice 17 (test)"]
     evaluate(capsys, *options)
@@ -240,6 +246,7 @@ def judge_url():
     server.server_close()
 
 
+@pytest.mark.slow
 def test_a_judge_scores_each_translation_once_and_the_card_shows_it(judge_url, tmp_path, capsys):
     results = tmp_path / "results"
     checkpoint = checkpoint_named("qwen3-asr-ja-en-speech-translation", tmp_path)
@@ -262,6 +269,7 @@ def test_a_judge_that_gives_no_number_or_no_answer_is_an_error(judge_url, tmp_pa
     assert "cannot be reached" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_scoring_imports_neither_torch_nor_a_model():
     code = f"""
 from evaluation import cards, data, judge, metrics, normalisation, report, results, run, scoring

@@ -15,6 +15,8 @@ from visits import open_tab, run_button, upload_several, visit, words
 
 from benchmarks.load import request
 
+pytestmark = pytest.mark.slow
+
 PER_GROUP = 6
 GOOD = one_recording("pt")
 LONGER_LIMIT = ("hour", "hours", "claims years")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from conftest import one_recording
 
 from app import MAX_AT_ONCE, MAX_WAITING
@@ -12,6 +13,8 @@ from benchmarks.load import FLOOD, load
 from inference import load_model
 from speech import decoding
 from speech.audio import load_audio
+
+pytestmark = pytest.mark.slow
 
 CLIENTS = 12
 

@@ -12,6 +12,8 @@ from torch import nn
 from benchmarks.shapes import meta_model
 from training.memory import LEARNED_BYTES, convolution_bytes, decoder_layer_bytes, main, memory_terms
 
+pytestmark = pytest.mark.slow
+
 TOKENS = 61
 
 

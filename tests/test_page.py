@@ -30,6 +30,8 @@ from speech.audio import load_audio
 from speech.formats import WRITERS
 from speech.transcript import Transcript, TranscriptWarning, Turn
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = {"diarize": "call_appointment", "en2ja": "english_travel", "pt": "portuguese_daily"}
 
 

@@ -43,6 +43,7 @@ def kinds(transcript: Transcript) -> list[str]:
     return [warning.kind for warning in transcript.warnings]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("bad", "kind"),
     [
@@ -147,6 +148,7 @@ def test_a_weak_link_is_mended_by_a_window_over_the_seam():
     assert len(third) <= max(len(first), len(second))
 
 
+@pytest.mark.slow
 def test_the_first_window_goes_alone_and_then_ever_more_together():
     sizes = []
 
@@ -164,6 +166,7 @@ def test_the_first_window_goes_alone_and_then_ever_more_together():
     assert done == sorted(set(done))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plan", [PLAIN, LINKED], ids=["plain", "linked"])
 @pytest.mark.parametrize("times", [1, 10])
 def test_what_fails_while_reading_comes_after_all_that_was_read(plan, times):
@@ -195,6 +198,7 @@ def test_a_recording_that_is_refused_is_not_read():
         list(transcribe_blocks(silent(), BLANK, PLAIN, None))
 
 
+@pytest.mark.slow
 def test_what_is_heard_is_there_at_once_and_what_is_settled_stays():
     """A window's last turns may change with the next one, and are shown all the same."""
     windows = ["<|spk_0|> いろはにほへと。 <|spk_1|> ちりぬるを。", "<|spk_0|> ちりぬるを。 <|spk_1|> わかよたれそ。"]

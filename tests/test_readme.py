@@ -19,6 +19,8 @@ from conftest import RECORDINGS, ROOT, example, recordings_in
 from speech.decoding import load_recognizer
 from speech.directions import ALIGNER, DIRECTIONS, ENGLISH
 
+pytestmark = pytest.mark.slow
+
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FRONT_MATTER = yaml.safe_load(README.split("---\n")[1])
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)

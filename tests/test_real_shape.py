@@ -19,6 +19,8 @@ from inference import load_model, transcribe
 from speech.audio import load_audio
 from speech.checkpoints import TINY
 
+pytestmark = pytest.mark.slow
+
 
 def parameters(module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())

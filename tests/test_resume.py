@@ -29,6 +29,8 @@ from speech.journal import Journal, journal_path
 from speech.pipeline import Decode
 from speech.records import read_records
 
+pytestmark = pytest.mark.slow
+
 JOB = {"direction": "pt", "weights": [["model.safetensors", 8, 1]], "placed": "cpu (float32)"}
 SOUNDS = [np.full(10, number, np.float32) for number in range(4)]
 

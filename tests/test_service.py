@@ -18,6 +18,8 @@ from visits import open_tab, run_button, upload, visit, words
 from benchmarks.load import request
 from benchmarks.served import served
 
+pytestmark = pytest.mark.slow
+
 GOOD = one_recording("pt")
 
 

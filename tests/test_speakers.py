@@ -68,6 +68,7 @@ def test_the_settings_are_the_cards():
     assert (SETTINGS.learning_rate, SETTINGS.epochs) == (2e-4, 1.0)
 
 
+@pytest.mark.slow
 def test_only_the_projector_and_the_new_rows_change(taught):
     before, after = (load_file(folder / "model.safetensors") for folder in taught)
     ids = list(json.loads((taught[1] / "added_tokens.json").read_text())[token] for token in SPEAKER_TOKENS)
@@ -101,6 +102,7 @@ def test_the_result_loads_with_stock_qwen_asr_and_its_tags_survive(taught):
     assert model.recognizer.tokenizer.convert_tokens_to_ids("<|spk_7|>") < len(thinker.lm_head.weight)
 
 
+@pytest.mark.slow
 def test_larger_steps_teach_it_to_begin_with_a_tag(manifest, tmp_path):
     strip_speakers(TINY, tmp_path / "base")
     options = ("--learning_rate", "2e-2", "--batch_size", "3", "--epochs", "4")
@@ -110,6 +112,7 @@ def test_larger_steps_teach_it_to_begin_with_a_tag(manifest, tmp_path):
     assert decoded.text.startswith("<|spk_")
 
 
+@pytest.mark.slow
 def test_sixteen_bits_as_on_a_gpu_give_about_the_same_loss_and_gradients():
     """Frozen weights in bfloat16, what learns in float32, under autocast."""
     losses = []

@@ -74,6 +74,7 @@ def test_each_stage_and_checkpoint_begins_a_new_seed(first):
     assert list(stages.Batches(planned, first)) == [*short, *long][first:]
 
 
+@pytest.mark.slow
 def test_a_killed_run_of_the_tiny_checkpoint_goes_on_to_the_same_weights(tmp_path, monkeypatch):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert tiny.main(["--output_dir", str(whole), "--work", str(tmp_path)]) == 0
@@ -92,6 +93,7 @@ def test_a_killed_run_of_the_tiny_checkpoint_goes_on_to_the_same_weights(tmp_pat
         assert not begun[name].to(torch.bfloat16).equal(expected[name])
 
 
+@pytest.mark.slow
 def test_the_projector_is_scaled_where_the_decoder_joins_and_only_there(tmp_path, monkeypatch):
     scaled = []
     step = stages.SumTrainer.training_step
@@ -111,6 +113,7 @@ def test_the_projector_is_scaled_where_the_decoder_joins_and_only_there(tmp_path
     assert scaled == [0, 1, 2, "scaled", 3, 4, 5, 6]
 
 
+@pytest.mark.slow
 def test_another_recipe_does_not_go_on_with_these_checkpoints(tmp_path, monkeypatch, capsys):
     with monkeypatch.context() as patched, pytest.raises(Killed):
         kill_in_step(patched, 3)
@@ -120,6 +123,7 @@ def test_another_recipe_does_not_go_on_with_these_checkpoints(tmp_path, monkeypa
     assert "holds a run with steps [3, 4], not [3]" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_aligners_recipe_writes_one_that_loads(tmp_path, monkeypatch):
     monkeypatch.setattr(aligner_clips, "MIX", {"pt": 1.0})
     text = SENTENCES["pt"]

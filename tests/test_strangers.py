@@ -19,6 +19,8 @@ from starlette.testclient import TestClient
 
 from page import gate
 
+pytestmark = pytest.mark.slow
+
 GOOD = one_recording("pt")
 
 

@@ -20,6 +20,8 @@ from benchmarks.served import served
 from inference import DIRECTIONS
 from speech.audio import load_audio
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
