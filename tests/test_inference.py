@@ -30,6 +30,7 @@ def models():
     return {name: load_model(name, checkpoint="tiny") for name in TASKS}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "recording", recordings_in(RECORDINGS) + recordings_in(EXAMPLES), ids=lambda recording: recording.path.stem
 )
@@ -199,6 +200,7 @@ def test_a_recording_without_speech_gives_an_empty_transcript_that_says_so(model
     assert [warning.kind for warning in transcript.warnings] == ["no_speech"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("direction", ["en2ja", "ja2en", "pt"])
 def test_a_long_recording_is_all_there(models, direction):
     """A recording again and again, with seconds of silence between: each time there, once, with its own times.
@@ -223,6 +225,7 @@ def test_a_long_recording_is_all_there(models, direction):
     assert all(one[1] <= two[0] for one, two in itertools.pairwise(times))
 
 
+@pytest.mark.slow
 def test_a_stereo_call_is_exact(models, tmp_path):
     """One speaker a channel, taking turns: labels, order and times are those of the channels."""
     one, two = recordings_in(RECORDINGS, "ja2en")[:2]

@@ -47,6 +47,7 @@ def kinds(transcript: Transcript) -> list[str]:
     return [warning.kind for warning in transcript.warnings]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("bad", "kind"),
     [
@@ -151,6 +152,7 @@ def test_a_third_window_over_the_seam_replaces_a_weak_link():
     assert len(third) <= max(len(first), len(second))
 
 
+@pytest.mark.slow
 def test_the_first_window_is_decoded_alone_and_then_ever_more_together():
     engine = ScriptedEngine(lambda waveform: "Bom dia.")
     blocks = [SOUND[:, np.newaxis] for _ in range(12)]
@@ -162,6 +164,7 @@ def test_the_first_window_is_decoded_alone_and_then_ever_more_together():
     assert done == sorted(set(done)) and final.duration_seconds == round(12 * len(SOUND) / SAMPLE_RATE, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plan", [PLAIN, LINKED], ids=["plain", "linked"])
 @pytest.mark.parametrize("times", [1, 10])
 def test_a_recording_that_breaks_off_is_transcribed_up_to_there(plan, times):
@@ -191,6 +194,7 @@ def test_a_refused_recording_is_not_transcribed():
     assert engine.batches == []
 
 
+@pytest.mark.slow
 def test_the_last_turns_are_shown_at_once_and_settled_turns_stay():
     """A window's last turns may change with the next window."""
     texts = iter(

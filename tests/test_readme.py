@@ -20,6 +20,8 @@ from kikitori.model.recognizer import load_recognizer
 from kikitori.tasks import ALIGNER, ENGLISH, TASKS
 from tests.support.recordings import RECORDINGS, example, recordings_in
 
+pytestmark = pytest.mark.slow
+
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FRONT_MATTER = yaml.safe_load(README.split("---\n")[1])
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)

@@ -55,7 +55,7 @@ class GraphedStep:
                 self._recordings[key] = self._record(*key)
             except torch.OutOfMemoryError:
                 raise
-            except RuntimeError as error:
+            except (RuntimeError, ValueError) as error:  # ValueError: with CUDA in torch, for a model on a CPU
                 log.warning("steps run without CUDA graphs: %s", error)
                 self._failed = True
                 return self.decoder.step(ids, positions, cache, filled)

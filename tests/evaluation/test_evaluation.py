@@ -62,6 +62,7 @@ def common_voice(tmp_path):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("direction", "values"),
     [
@@ -90,6 +91,7 @@ def test_a_missing_word_is_one_deletion(common_voice, tmp_path, capsys):
     assert wrong["duration_seconds"] > 0 < wrong["tokens"]
 
 
+@pytest.mark.slow
 def test_the_picture_shows_the_figures(tmp_path, capsys):
     evaluate(capsys, *options_for(EXAMPLES, tmp_path, "diarize"))
     picture = (tmp_path / "figures.svg").read_text(encoding="utf-8")
@@ -97,6 +99,7 @@ def test_the_picture_shows_the_figures(tmp_path, capsys):
     assert "<!-- cpCER -->" in picture  # matplotlib draws letters as paths and adds the text as a comment
 
 
+@pytest.mark.slow
 def test_calls_are_scored_by_speaker(tmp_path, capsys):
     call = example("call_order")
     shutil.copy(call.path, tmp_path)
@@ -114,6 +117,7 @@ def test_calls_are_scored_by_speaker(tmp_path, capsys):
     assert figures["cpCER"]["detail"].startswith(f"{caller} insertions, {caller} deletions, ")
 
 
+@pytest.mark.slow
 def test_a_killed_run_is_resumed(common_voice, tmp_path, capsys):
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     command = [sys.executable, "-m", "evaluation.run", *map(str, options_for(common_voice, killed))]
@@ -136,6 +140,7 @@ def test_a_killed_run_is_resumed(common_voice, tmp_path, capsys):
     assert figures_of(killed) == figures_of(whole)
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_not_repeated(common_voice, tmp_path, capsys):
     options = options_for(common_voice, tmp_path / "results")
     evaluate(capsys, *options, "--limit", 2)
@@ -195,6 +200,7 @@ def test_a_refused_recording_is_scored_as_an_empty_transcript(common_voice, tmp_
     assert detail.startswith(f"0 insertions, {words + 1} deletions, ")  # all of the first, and one of the last
 
 
+@pytest.mark.slow
 def test_cards_show_measured_figures_next_to_published_ones(common_voice, tmp_path, capsys):
     options = [*options_for(common_voice, tmp_path / "tiny"), "--name", "Common Voice 17 (test)"]
     evaluate(capsys, *options)
@@ -284,6 +290,7 @@ def judge_url(monkeypatch):
     server.server_close()
 
 
+@pytest.mark.slow
 def test_a_judge_scores_each_translation_once_and_the_card_shows_the_mean(judge_url, tmp_path, capsys):
     results = tmp_path / "results"
     checkpoint = checkpoint_named("qwen3-asr-ja-en-speech-translation", tmp_path)
@@ -338,6 +345,7 @@ def test_a_judge_without_a_number_or_an_answer_is_an_error(judge_url, judge_wait
     assert "cannot be reached" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_scoring_imports_no_heavy_library():
     code = f"""
 from evaluation import cards, data, judge, metrics, normalisation, report, results, run, scoring

@@ -101,6 +101,7 @@ def test_a_character_that_becomes_many_stays_whole():
     assert cut_text("㍿です", ["株式", "会社", "です"], [4, 1, 1]) == ["㍿", "", "です"]
 
 
+@pytest.mark.slow
 @given(st.text(min_size=1, max_size=30), st.lists(st.text("aあ漢", min_size=1, max_size=4), max_size=8), st.data())
 def test_pieces_join_to_the_text_whatever_the_tokenizer_made_of_it(text, tokens, data):
     weights = data.draw(st.lists(st.integers(0, 3), min_size=len(text), max_size=len(text)))
@@ -149,6 +150,7 @@ TEXTS = st.text(min_size=1, max_size=40).map(str.strip).filter(bool)
 ODD_TEXTS = st.sampled_from(["㍿です", "ｶﾞｷﾞ", "“”", "'", "…", "İi", "℃", "が", "<timestamp>", "<|audio_pad|>", "\ud800"])
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(TEXTS | ODD_TEXTS, max_size=4), st.sampled_from(["Japanese", "Portuguese", "English"]))
 def test_any_text_is_aligned(untrained, texts, language):
@@ -212,6 +214,7 @@ def test_the_tiny_aligner_has_the_real_ones_grid_and_small_files(aligner):
     assert all(path.stat().st_size < 9e6 for path in (ROOT / "assets" / "tiny_aligner").iterdir())
 
 
+@pytest.mark.slow
 def test_turns_of_calls_start_where_a_voice_sets_in(aligner):
     distances = []
     for recording in CALLS:
@@ -225,6 +228,7 @@ def test_turns_of_calls_start_where_a_voice_sets_in(aligner):
     assert np.median(distances) <= 0.1, distances
 
 
+@pytest.mark.slow
 def test_portuguese_words_are_in_the_sound(aligner):
     for recording in recordings_in(RECORDINGS, "pt"):
         waveform, _ = soundfile.read(recording.path, dtype="float32")

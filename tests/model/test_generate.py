@@ -50,6 +50,7 @@ def stock_ids(recognizer: Recognizer, waveform: np.ndarray, language: str | None
     return tuple(generate_with_qwen(recognizer.qwen, waveform, language, token_budget(len(waveform) / 16000)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", sorted({language for _, language in CLIPS}))
 def test_every_clip_is_written_as_by_generate_alone_and_together(tiny, language):
     waveforms = [waveform for waveform, of_clip in CLIPS if of_clip == language]
@@ -60,6 +61,7 @@ def test_every_clip_is_written_as_by_generate_alone_and_together(tiny, language)
     assert {decoded.ended_by for decoded in together} == {"end"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(20))
 def test_random_weights_write_what_generate_writes(seed, monkeypatch):
     """Among them texts that never end; clips of unequal length, one below a second, one of them silent."""
@@ -75,6 +77,7 @@ def test_random_weights_write_what_generate_writes(seed, monkeypatch):
     assert len(set(expected)) > 2
 
 
+@pytest.mark.slow
 def test_products_with_the_weights_first_write_the_same(tiny, monkeypatch):
     """As they are multiplied for few rows where weights are large, which the tiny checkpoint's aren't."""
     waveforms, languages = zip(*CLIPS[:6], strict=True)
@@ -158,6 +161,7 @@ def test_the_stock_model_keeps_its_weights_without_holding_them_twice(tiny):
         assert torch.equal(weight, own[name]), name
 
 
+@pytest.mark.slow
 def test_looking_at_the_tokens_now_and_then_gives_the_same(tiny, monkeypatch):
     waveforms = [waveform for waveform, language in CLIPS if language == "Japanese"]
     every_step = decode(tiny, waveforms, "Japanese")
@@ -173,6 +177,7 @@ def test_where_no_graph_can_be_recorded_steps_run_as_they_are(tiny, monkeypatch,
     assert [record.message.partition(":")[0] for record in caplog.records] == ["steps run without CUDA graphs"]
 
 
+@pytest.mark.slow
 def test_graphs_get_their_rows_and_give_them_back(tiny, monkeypatch):
     """What surrounds a graph, with the step itself in the graph's place: nothing here can record one."""
     made = []
@@ -211,6 +216,7 @@ def test_a_loop_is_stopped_as_it_happens_and_a_budget_is_kept(monkeypatch):
     assert len(spent.log_probabilities) == 40
 
 
+@pytest.mark.slow
 def test_a_text_is_handed_out_as_it_grows_and_stopping_leaves_what_is_there(tiny):
     waveforms = [waveform for waveform, language in CLIPS if language == "Japanese"][:3]
     *growing, whole = stream_decode(tiny, waveforms, "Japanese")
@@ -241,6 +247,7 @@ def test_batches_keep_within_the_memory(tiny, monkeypatch):
         assert sorted(index for batch in planned for index in batch) == list(range(6))
 
 
+@pytest.mark.slow
 def test_a_row_takes_no_more_than_is_computed(tiny):
     """What torch allocates for a batch of eight, against what was planned for it."""
     waveforms = [NOISE[: 20 * 16000]] * 8
@@ -257,6 +264,7 @@ def test_a_row_takes_no_more_than_is_computed(tiny):
     assert planned / 6 < peak < planned
 
 
+@pytest.mark.slow
 def test_out_of_memory_halves_the_batch_and_goes_on(tiny, monkeypatch):
     waveforms = [waveform for waveform, language in CLIPS if language == "Japanese"][:5]
     whole = [decoded.ids for decoded in decode(tiny, waveforms, "Japanese")]
@@ -286,6 +294,7 @@ def test_a_cache_grows_by_doubling(length, slots):
     assert bucket(length) == slots
 
 
+@pytest.mark.slow
 def test_a_text_longer_than_its_cache_goes_on(monkeypatch):
     """Past 256 tokens, alone and beside a shorter one."""
     monkeypatch.setattr("kikitori.model.generate.token_budget", lambda seconds: 300)

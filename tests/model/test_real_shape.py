@@ -19,6 +19,8 @@ from kikitori.audio.files import load_audio
 from kikitori.tasks import TINY
 from tests.support.recordings import one_recording
 
+pytestmark = pytest.mark.slow
+
 
 def parameters(module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())

@@ -110,6 +110,7 @@ def test_weights_that_would_be_random_are_refused(folder):
     assert refusal(folder).startswith(message)
 
 
+@pytest.mark.slow
 def test_another_kind_of_model_is_refused(folder):
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     (folder / "config.json").write_text(json.dumps(config | {"model_type": "bert"}), encoding="utf-8")

@@ -5,12 +5,16 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from app import MAX_AT_ONCE, MAX_WAITING
 from benchmarks.load import FLOOD, load
 from kikitori import load_model
 from kikitori.audio.files import load_audio
 from kikitori.model import generate
 from tests.support.recordings import one_recording
+
+pytestmark = pytest.mark.slow
 
 CLIENTS = 12
 

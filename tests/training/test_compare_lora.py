@@ -49,6 +49,7 @@ def test_only_projector_and_rows_are_trainable(prepared):
     assert sum(trainable_sizes(model).values()) == projector + 8 * model.thinker.model.config.hidden_size
 
 
+@pytest.mark.slow
 def test_lora_adapts_only_the_decoder_and_is_merged_into_a_complete_checkpoint(prepared, tmp_path):
     model, processor = prepared
     add_lora(model)
@@ -74,6 +75,7 @@ def test_lora_adapts_only_the_decoder_and_is_merged_into_a_complete_checkpoint(p
     assert abs(merged_loss - adapted_loss) < 0.1 * abs(adapted_loss - base_loss)  # merged weights have 16 bits
 
 
+@pytest.mark.slow
 def test_correct_transcripts_get_perfect_figures():
     calls = recordings_in(RECORDINGS, "diarize")[:3]
     clips = [HeldOutClip(load_audio(call.path), call.reference) for call in calls]

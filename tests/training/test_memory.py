@@ -12,6 +12,8 @@ from benchmarks.served import ROOT
 from benchmarks.shapes import meta_model
 from training.memory import TRAINED_BYTES, convolution_bytes, decoder_layer_bytes, main, memory_terms
 
+pytestmark = pytest.mark.slow
+
 TOKENS = 61
 
 

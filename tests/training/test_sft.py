@@ -25,6 +25,8 @@ from training.prepare import prepare
 from training.sft import RECIPES, main
 from training.trainable import IGNORED, load_trainable
 
+pytestmark = pytest.mark.slow
+
 TINY = ROOT / "assets" / "tiny"
 
 

@@ -71,6 +71,7 @@ def test_the_settings_equal_the_cards():
     assert (SETTINGS.learning_rate, SETTINGS.epochs) == (2e-4, 1.0)
 
 
+@pytest.mark.slow
 def test_only_projector_and_speaker_rows_change(trained):
     before, after = (load_file(folder / "model.safetensors") for folder in trained)
     ids = list(json.loads((trained[1] / "added_tokens.json").read_text())[token] for token in SPEAKER_TOKENS)
@@ -104,6 +105,7 @@ def test_the_result_loads_in_qwen_asr_and_keeps_its_tags(trained):
     assert model.engine.recognizer.tokenizer.convert_tokens_to_ids("<|spk_7|>") < len(thinker.lm_head.weight)
 
 
+@pytest.mark.slow
 def test_with_a_larger_learning_rate_texts_begin_with_a_tag(manifest, tmp_path):
     strip_speakers(TINY, tmp_path / "base")
     options = ("--learning_rate", "2e-2", "--batch_size", "3", "--epochs", "4")
@@ -113,6 +115,7 @@ def test_with_a_larger_learning_rate_texts_begin_with_a_tag(manifest, tmp_path):
     assert result.text.startswith("<|spk_")
 
 
+@pytest.mark.slow
 def test_bfloat16_gives_about_the_same_loss_and_has_gradients():
     """As on a GPU: frozen weights are bfloat16, trained ones float32, computed under autocast."""
     losses = []

@@ -15,6 +15,8 @@ from training.synthesis.timed_speech import TimedSentence
 from training.synthesis.voices import TRAINING_HALF_TONES, SpokenSentence, Voice
 from training.tiny import aligner_clips, stages, train, train_aligner
 
+pytestmark = pytest.mark.slow
+
 KILLED_IN_STEP = 5
 SENTENCES = {"call": "はい。", "ja2en": "はい。", "en2ja": "Yes.", "pt": "Bom dia."}
 TRANSLATIONS = {"call": "", "ja2en": "Yes.", "en2ja": "はい。", "pt": ""}
