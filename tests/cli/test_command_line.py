@@ -14,8 +14,8 @@ import soundfile
 
 import inference
 from benchmarks.served import ROOT
-from inference import TASKS
 from kikitori.output.writers import WRITERS, write_txt
+from kikitori.tasks import TASKS
 from kikitori.transcript import Transcript
 from tests.support.recordings import one_recording, who_said_what
 

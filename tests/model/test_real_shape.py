@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from benchmarks.shapes import meta_model, shape_config
-from inference import load_model, transcribe
+from kikitori import load_model, transcribe
 from kikitori.audio.files import load_audio
 from kikitori.tasks import TINY
 from tests.support.recordings import one_recording

@@ -10,10 +10,10 @@ import shutil
 import pytest
 
 import inference
-from inference import TASKS, choose_checkpoint, get_task, load_model
+from kikitori import load_model
 from kikitori.errors import CheckpointError
 from kikitori.model.weights import check_weights, identify_weights
-from kikitori.tasks import TINY, choose_aligner, pin_revisions
+from kikitori.tasks import TASKS, TINY, choose_aligner, choose_checkpoint, get_task, pin_revisions
 from tests.support.recordings import one_recording
 
 

@@ -7,7 +7,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference import load_model
+from kikitori import load_model
 from kikitori.audio.files import load_audio
 from kikitori.text.confidence import LOW_CONFIDENCE_PROBABILITY, mark_low_confidence
 from kikitori.text.speaker_linking import cut_turn
