@@ -40,6 +40,7 @@ def tiny(run):
     return lambda direction, *arguments: run(*arguments, "--direction", direction, "--checkpoint", "tiny")
 
 
+@pytest.mark.slow
 def test_a_process_prints_and_exits_as_is_seen_here(tiny, tmp_path):
     here = tiny("diarize", one_recording("diarize").path, tmp_path / "nowhere.mp3")
     command, environment = [sys.executable, ROOT / "inference.py", *here.args], os.environ | {"PYTHONUTF8": "1"}
