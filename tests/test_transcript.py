@@ -145,6 +145,7 @@ def test_to_dict_names_everything():
                 "timing": "aligned",
                 "words": [],
                 "low_confidence": [],
+                "doubts": [],
                 "source": "",
             },
             {
@@ -155,6 +156,7 @@ def test_to_dict_names_everything():
                 "timing": None,
                 "words": [],
                 "low_confidence": [],
+                "doubts": [],
                 "source": "",
             },
         ],

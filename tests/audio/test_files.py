@@ -345,7 +345,7 @@ def test_samples_that_are_no_numbers(tmp_path, value, rate):
     sound = two_tones(rate)
     sound[1000] = value
     soundfile.write(tmp_path / "clip.wav", sound, rate, subtype="FLOAT")
-    assert "clip.wav holds samples that are no finite numbers" in str(refusal(tmp_path / "clip.wav"))
+    assert "clip.wav holds samples that are not finite numbers" in str(refusal(tmp_path / "clip.wav"))
 
 
 def test_too_short(tmp_path):
