@@ -7,7 +7,7 @@ from itertools import chain
 
 import numpy as np
 
-from kikitori.audio.files import SAMPLE_RATE
+from kikitori.audio.checks import SAMPLE_RATE
 from kikitori.errors import AudioError
 
 HEARD_SECONDS = 300.0

@@ -14,7 +14,7 @@ from itertools import groupby, pairwise, tee
 
 import numpy as np
 
-from kikitori.audio.files import SAMPLE_RATE, limit_peak
+from kikitori.audio.checks import SAMPLE_RATE, limit_peak
 from kikitori.audio.vad import Span, find_speech
 
 STRETCH_SECONDS = 300.0

@@ -119,7 +119,7 @@ def other_content(folder: Path) -> Made:
     for name, content in contents.items():
         # FFmpeg finds frames of MP3 in anything, if need be.
         outcome = EITHER if content is noise else "cannot be decoded|has no audio track"
-        for suffix in (".wav", ".mp3", ".mp4"):
+        for suffix in (".wav", ".mp3", ".mp4", ".flac"):
             yield write(folder / f"{name}{suffix}", content), outcome
     with zipfile.ZipFile(folder / "archive.wav", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a.wav", bytes(10_000_000))
