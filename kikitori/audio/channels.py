@@ -86,9 +86,7 @@ def _probe(blocks: Iterator[np.ndarray]) -> tuple[list[np.ndarray], AudioError |
     return probed, None
 
 
-def _resume(
-    probed: list[np.ndarray], error: AudioError | None, blocks: Iterator[np.ndarray]
-) -> Iterator[np.ndarray]:
+def _resume(probed: list[np.ndarray], error: AudioError | None, blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
     yield from probed
     if error:
         raise error
