@@ -1,1 +1,32 @@
-"""Speech to text with fine-tunes of Qwen3-ASR."""
+"""Kikitori: speech to text with fine-tunes of Qwen3-ASR.
+
+from kikitori import load_model, transcribe
+print(transcribe(load_model("en2ja"), "talk.m4a").text)
+"""
+
+from kikitori.errors import AudioError, CheckpointError, OutputError, SpeechError, TaskError
+from kikitori.transcribe import Model, load_model, stream, transcribe
+from kikitori.transcript import Transcript, TranscriptWarning, Turn, Word
+from kikitori.update import Draft, Transcription, Update
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AudioError",
+    "CheckpointError",
+    "Draft",
+    "Model",
+    "OutputError",
+    "SpeechError",
+    "TaskError",
+    "Transcript",
+    "TranscriptWarning",
+    "Transcription",
+    "Turn",
+    "Update",
+    "Word",
+    "__version__",
+    "load_model",
+    "stream",
+    "transcribe",
+]

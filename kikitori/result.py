@@ -1,41 +1,48 @@
-"""What decoding gives for one window."""
+"""What an engine returns for one window: the decoded text, or the times of its words."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from kikitori.transcript import Turn
 
-Step = TypeVar("Step")
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
 class DecodingResult:
-    """What the model wrote for one clip, and why it stopped."""
+    """What the model wrote for one clip, and why it stopped.
+
+    text: with tags and control tokens, without the token that ends it.
+    ended_by: `end` by itself; `budget` when all its tokens were used; `loop` when it repeated itself; `cancelled` while
+        it is unfinished, and for good when the caller closed the stream.
+    ids: the tokens, the one that ends the text included.
+    log_probabilities: of each token, natural logarithm.
+    low_confidence: spans of the text, (start, end) in characters, of tokens below `LOW_CONFIDENCE_PROBABILITY`.
+    """
 
     text: str
-    """With its tags and control tokens, without the one that ends it."""
-    ended_by: str
-    """`end` by itself, `budget` of tokens spent, `loop` stopped, or `cancelled` by the caller, at work until then."""
+    ended_by: Literal["end", "budget", "loop", "cancelled"]
     ids: tuple[int, ...] = ()
-    """The tokens, the one that ends the text included."""
     log_probabilities: tuple[float, ...] = ()
-    """Of each token, natural logarithm."""
     low_confidence: tuple[tuple[int, int], ...] = ()
-    """Stretches of the text, (start, end) in characters, of tokens below `LOW_CONFIDENCE_PROBABILITY`."""
-
-
-def last(steps: Iterable[Step]) -> Step:
-    """The last of some steps, of which there is at least one: what has grown is whole then."""
-    *_, last = steps
-    return last
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """Turns with times from the start of the window, and how many words' times had to be mended."""
+    """Turns with times from the start of the window.
+
+    repaired: how many words' times were zero-length, backward or outside the window and had to be changed.
+    """
 
     turns: tuple[Turn, ...]
-    mended: int
+    repaired: int
+
+
+def last(items: Iterable[Item]) -> Item:
+    """Return the last item of a non-empty iterable, keeping no earlier one."""
+    (item,) = deque(items, maxlen=1)
+    return item

@@ -130,8 +130,8 @@ def choose_checkpoints(
 
     choices: values of `--checkpoint`: `tiny` for the embedded ones everywhere, `NAME=FOLDER` for one role, or `FOLDER`
         for the role given by `role`. Later ones win.
-    revisions: values of `--revision`, `REPOSITORY=REVISION` each, or just the revision for `role`'s repository. A commit
-        pins what is run; a branch or a tag can be moved.
+    revisions: values of `--revision`, `REPOSITORY=REVISION` each, or just the revision for `role`'s repository. A
+        commit pins what is run; a branch or a tag can be moved.
     Raises CheckpointError for a choice that names no role, and for a revision that nothing would use.
     """
     chosen = dict(CHECKPOINTS)

@@ -1,4 +1,4 @@
-"""A call with speakers -> the same turns in another language: each is cut out of the sound and translated alone."""
+"""Translate a call turn by turn: each turn is cut out of the sound and translated alone."""
 
 from __future__ import annotations
 
@@ -10,56 +10,58 @@ import numpy as np
 
 from kikitori.audio.files import SAMPLE_RATE
 from kikitori.audio.windows import cut_windows
-from kikitori.pipeline import WINDOWS_AT_ONCE, Decode
-from kikitori.result import last
+from kikitori.pipeline import WINDOWS_AT_ONCE, Job
 from kikitori.strings import format_time, join_texts
-from kikitori.tasks import Task
 from kikitori.text.tags import parse_plain
 from kikitori.transcript import Transcript, TranscriptWarning, Turn
+from kikitori.update import Transcription, Update
 
 MARGIN_SECONDS = 0.1
-"""Kept around a turn: a little more than the step in which the aligner tells times."""
+"""Kept around a turn: slightly more than the step of the aligner's times."""
 
 
-def translate_turns(
-    transcript: Transcript, blocks: Iterable[np.ndarray], decode: Decode, direction: Task, checkpoint: str
-) -> Iterator[Transcript]:
-    """Transcripts of the translation that grow; the last one has all turns, with their speakers and times.
+def translate_turns(transcript: Transcript, blocks: Iterable[np.ndarray], job: Job) -> Transcription:
+    """Translate a transcript's turns; they keep their speakers and times, and what was said becomes their `source`.
 
-    transcript: of a call whose turns have times of their own (aligned). blocks: its sound, float32 16 kHz, (samples,
-    channels). decode: of the translating direction's checkpoint, whose name is `checkpoint`. What was said becomes
-    the turns' `source`. A turn for which the model writes nothing is left out, with a warning.
+    transcript: of a call, with aligned turns. blocks: its sound, float32 16 kHz, (samples, channels) each.
+    job: of the translating task. A turn for which the model writes nothing is left out, with a warning.
     """
-    made = replace(transcript, turns=(), direction=direction.name, language=direction.language)
-    made = replace(made, checkpoint=checkpoint, raw_text="")
-    raw_texts: list[str] = []
+    task = job.task
+    blank = replace(transcript, turns=(), raw_text="", direction=task.name, language=task.language)
+    return Transcription(_steps(transcript, blocks, job), replace(blank, checkpoint=job.engine.name))
+
+
+def _steps(transcript: Transcript, blocks: Iterable[np.ndarray], job: Job) -> Iterator[Update]:
     turns = sorted(transcript.turns, key=lambda turn: turn.start_seconds)
     sounds = zip(turns, cut_sounds(blocks, turns), strict=True)
     while group := list(islice(sounds, WINDOWS_AT_ONCE)):
-        texts = _translate([sound for _, sound in group], decode, direction.window_seconds)
-        raw_texts += texts
-        for (turn, _), text in zip(group, texts, strict=True):
-            made = _with_turn(made, turn, text)
-        made = replace(made, raw_text="\n".join(raw_texts))
-        yield made
-    if not turns:
-        yield made
+        texts = _translate([sound for _, sound in group], job)
+        pairs = [(turn, _translated(turn, text)) for (turn, _), text in zip(group, texts, strict=True)]
+        yield Update(
+            turns=tuple(translated for _, translated in pairs if translated),
+            warnings=tuple(_missing(turn) for turn, translated in pairs if not translated),
+            raw_texts=tuple(texts),
+            duration_seconds=group[-1][0].end_seconds,
+        )
+    yield Update(duration_seconds=transcript.duration_seconds)
 
 
-def _with_turn(made: Transcript, turn: Turn, raw_text: str) -> Transcript:
-    said, _ = parse_plain(raw_text)
-    if said:
-        translated = replace(turn, text=said[0].text, words=(), low_confidence=(), source=turn.text)
-        return replace(made, turns=(*made.turns, translated))
+def _translated(turn: Turn, raw_text: str) -> Turn | None:
+    parsed, _ = parse_plain(raw_text)
+    if not parsed:
+        return None
+    return replace(turn, text=parsed[0].text, words=(), low_confidence=(), source=turn.text)
+
+
+def _missing(turn: Turn) -> TranscriptWarning:
     message = f"{format_time(turn.start_seconds)}: the model wrote no translation of {turn.text!r}"
-    warning = TranscriptWarning("empty", message, turn.start_seconds, turn.end_seconds)
-    return replace(made, warnings=(*made.warnings, warning))
+    return TranscriptWarning("empty", message, turn.start_seconds, turn.end_seconds)
 
 
-def _translate(sounds: Sequence[np.ndarray], decode: Decode, max_seconds: float) -> list[str]:
-    """What the model writes for each sound; a longer one goes through it in parts."""
-    parts = [_parts(sound, max_seconds) for sound in sounds]
-    texts = iter([decoded.text for decoded in last(decode([part for of_turn in parts for part in of_turn]))])
+def _translate(sounds: Sequence[np.ndarray], job: Job) -> list[str]:
+    """Translate each sound; one that is longer than a window is translated in parts."""
+    parts = [_parts(sound, job.task.window_seconds) for sound in sounds]
+    texts = iter([result.text for result in job.decode([part for of_turn in parts for part in of_turn])])
     return [join_texts(islice(texts, len(of_turn))) for of_turn in parts]
 
 
@@ -70,9 +72,10 @@ def _parts(sound: np.ndarray, max_seconds: float) -> list[np.ndarray]:
 
 
 def cut_sounds(blocks: Iterable[np.ndarray], turns: Sequence[Turn]) -> Iterator[np.ndarray]:
-    """The sound of each turn, float32 mono 16 kHz (samples,), holding no more of the recording than that takes.
+    """Cut each turn's sound out of a recording, holding no more of it than that takes.
 
-    turns: with times, sorted by their start.
+    blocks: float32 16 kHz, (samples, channels) each. turns: with times, sorted by start.
+    Yields float32 mono 16 kHz, (samples,).
     """
     blocks = iter(blocks)
     held, start = np.zeros(0, np.float32), 0

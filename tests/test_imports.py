@@ -20,7 +20,7 @@ FLOORS = (
     ("kikitori.pipeline", "kikitori.translate_turns"),
     ("kikitori.engines",),
     ("kikitori.model", "kikitori.audio", "kikitori.text", "kikitori.output"),
-    ("kikitori.result", "kikitori.tasks"),
+    ("kikitori.result", "kikitori.tasks", "kikitori.update"),
     ("kikitori.transcript",),
     ("kikitori.errors", "kikitori.strings"),
 )

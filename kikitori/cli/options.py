@@ -1,91 +1,135 @@
-"""What can be asked for on the command line."""
+"""The options of the command line, and the checks that need no model."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
-from kikitori.errors import TaskError
+import kikitori
+from kikitori.errors import SpeechError
 from kikitori.output.writers import WRITERS
-from kikitori.tasks import TASKS, check_alignable, get_source
+from kikitori.tasks import CHECKPOINTS, TASKS, check_alignable, choose_checkpoints, get_source
 from kikitori.transcribe import MAX_SECONDS
 
 SOURCE_FORMATS = ("json", "srt", "vtt", "all")
+SUBTITLE_FORMATS = ("srt", "vtt", "all")
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The options, named as whisper's command line names them; hyphens are accepted for underscores."""
+    """Options are named as in whisper's command line; hyphens are accepted for underscores."""
     parser = argparse.ArgumentParser(
-        prog="inference.py",
-        usage=f"%(prog)s audio [audio ...] --direction {{{','.join(TASKS)}}} [options]",
-        description="Speech to text: Japanese calls with speakers, English to Japanese and back, Portuguese.",
+        prog="kikitori",
+        usage=f"%(prog)s audio [audio ...] --direction {{{','.join(TASKS)}}} [options]\n       %(prog)s page [options]",
+        description="Transcribe recordings: Japanese calls with speakers, English to Japanese and back, Portuguese. "
+        "`kikitori page` opens the web page.",
         epilog="Exit codes: 0 all done, 1 a file failed, 2 wrong usage, 3 a result is incomplete, 130 interrupted.",
     )
+    parser.add_argument("--version", action="version", version=f"kikitori {kikitori.__version__}")
     parser.add_argument("audio", nargs="+", help="recordings: wav, flac, ogg, mp3, m4a, mp4, webm and more")
     parser.add_argument(
         "--direction",
         required=True,
         choices=list(TASKS),
-        help="; ".join(f"{direction.name}: {direction.label}" for direction in TASKS.values()),
+        help="; ".join(f"{task.name}: {task.label}" for task in TASKS.values()),
     )
-    parser.add_argument("--checkpoint", help="`tiny` for the embedded model, or a folder (default: the hub's)")
-    parser.add_argument(
-        "--revision",
-        action="append",
-        default=[],
-        help="of the hub's checkpoint: a branch, a tag or a commit (default: main); "
-        "REPOSITORY=REVISION for the aligner or a source; may be given again",
-    )
-    parser.add_argument("--device", help="cpu, cuda, cuda:0 … (default: cuda where there is one)")
+    add_checkpoint_options(parser, "a folder for the direction, ")
+    parser.add_argument("--device", help="cpu, cuda, cuda:0 … (default: cuda if there is one)")
     parser.add_argument(
         "-f", "--output_format", "--output-format", choices=[*WRITERS, "all"], default="txt", help="default: txt"
     )
     parser.add_argument(
         "-o", "--output_dir", "--output-dir", type=Path, help="write <name>.<format> there, not to standard output"
     )
-    parser.add_argument("--resume", action="store_true", help="go on where the same call was ended; needs --output_dir")
-    parser.add_argument("--align", action="store_true", help="measure when each word is said, by a forced aligner")
     parser.add_argument(
-        "--source", action="store_true", help="en2ja, ja2en: also what was said, in json and below each subtitle"
+        "--resume", action="store_true", help="continue an earlier run of the same command; needs --output_dir"
+    )
+    parser.add_argument("--align", action="store_true", help="diarize, pt: measure when each word was said")
+    parser.add_argument(
+        "--source", action="store_true", help="en2ja, ja2en: add what was said, in json and below each subtitle"
     )
     parser.add_argument(
         "--stereo",
         action=argparse.BooleanOptionalAction,
-        help="diarize: each channel holds one speaker (default: found out by listening)",
+        help="diarize: each channel holds one speaker (default: detected)",
     )
     parser.add_argument(
         "--max_seconds", "--max-seconds", type=_positive(float), default=MAX_SECONDS, help="refuse longer recordings"
     )
-    parser.add_argument("--max_line_width", "--max-line-width", type=_positive(int), help="srt, vtt: characters")
-    parser.add_argument("--max_line_count", "--max-line-count", type=_positive(int), help="srt, vtt: lines a subtitle")
+    parser.add_argument(
+        "--max_line_width", "--max-line-width", type=_positive(int), help="srt, vtt: characters per line"
+    )
+    parser.add_argument(
+        "--max_line_count", "--max-line-count", type=_positive(int), help="srt, vtt: lines per subtitle"
+    )
     return parser
 
 
-def parse_options(argv: list[str] | None = None) -> argparse.Namespace:
-    """The options given; what can't be done with them ends the program, as what argparse itself refuses does."""
+def add_checkpoint_options(parser: argparse.ArgumentParser, folder_help: str = "") -> None:
+    """Add --checkpoint and --revision, as `choose_checkpoints` takes them."""
+    parser.add_argument(
+        "--checkpoint",
+        action="append",
+        default=[],
+        help=f"`tiny` for the embedded checkpoints, {folder_help}or NAME=FOLDER with one of the names "
+        f"{', '.join(CHECKPOINTS)}; may be repeated (default: the hub's)",
+    )
+    parser.add_argument(
+        "--revision",
+        action="append",
+        default=[],
+        help="REPOSITORY=REVISION: a branch, tag or commit of a hub checkpoint; may be repeated (default: main)",
+    )
+
+
+def parse_options(argv: list[str]) -> argparse.Namespace:
+    """Parse the options. What can't be done with them ends the program, as argparse does for wrong usage."""
     parser = build_parser()
     options = parser.parse_args(argv)
-    outputs = [Path(audio).stem for audio in options.audio]
-    if options.output_dir and len(set(outputs)) < len(outputs):
-        twice = next(stem for stem in outputs if outputs.count(stem) > 1)
-        parser.error(f"two recordings would both be written to {twice}.{options.output_format}: rename one")
-    if options.output_format == "all" and not options.output_dir:
-        parser.error("-f all writes one file a format: say where with --output_dir")
-    if options.resume and not options.output_dir:
-        parser.error("--resume goes on from a journal beside the output: say where with --output_dir")
-    if options.source and options.output_format not in SOURCE_FORMATS:
-        parser.error(f"--source is not shown in {options.output_format}: use -f {', '.join(SOURCE_FORMATS)}")
-    try:
-        if options.align:
-            check_alignable(TASKS[options.direction])
-        if options.source:
-            get_source(TASKS[options.direction])
-    except TaskError as error:
-        parser.error(str(error))
+    for check in (_check_outputs, _check_formats, _check_task):
+        try:
+            check(options)
+        except (SpeechError, argparse.ArgumentTypeError) as error:
+            parser.error(str(error))
     return options
 
 
-def _positive(kind: type):
+def _check_outputs(options: argparse.Namespace) -> None:
+    stems = [Path(audio).stem for audio in options.audio]
+    if options.output_dir and len(set(stems)) < len(stems):
+        twice = next(stem for stem in stems if stems.count(stem) > 1)
+        name = f"{twice}.{options.output_format}"
+        raise argparse.ArgumentTypeError(f"two recordings would both be written to {name}: rename one")
+    if options.output_format == "all" and not options.output_dir:
+        raise argparse.ArgumentTypeError("-f all writes one file per format: say where with --output_dir")
+    if options.resume and not options.output_dir:
+        raise argparse.ArgumentTypeError("--resume needs the folder of the earlier output: give it with --output_dir")
+
+
+def _check_formats(options: argparse.Namespace) -> None:
+    for option, formats in (
+        ("source", SOURCE_FORMATS),
+        ("max_line_width", SUBTITLE_FORMATS),
+        ("max_line_count", SUBTITLE_FORMATS),
+    ):
+        if getattr(options, option) and options.output_format not in formats:
+            raise argparse.ArgumentTypeError(
+                f"--{option} has no effect in {options.output_format}: use -f {', '.join(formats)}, or leave it out"
+            )
+
+
+def _check_task(options: argparse.Namespace) -> None:
+    task = TASKS[options.direction]
+    if options.align:
+        check_alignable(task)
+    if options.source:
+        get_source(task)
+    if options.stereo is not None and not task.has_speakers:
+        raise argparse.ArgumentTypeError(f"--stereo has no effect on {task.name}: leave it out")
+    choose_checkpoints(options.checkpoint, options.revision, task.role)
+
+
+def _positive(kind: type) -> Callable[[str], float]:
     def parse(text: str):
         value = kind(text)
         if not value > 0:

@@ -1,10 +1,12 @@
-"""The command line's work: each recording through the model to where it is wanted, and the exit code."""
+"""The command line: transcribe each recording, deliver the result, and return the exit code."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kikitori.audio.files import check_file
@@ -12,25 +14,47 @@ from kikitori.cli.delivery import Delivery
 from kikitori.cli.options import parse_options
 from kikitori.cli.progress import Bar, say
 from kikitori.cli.resume import is_written, make_note, stamp
-from kikitori.engines.journal import Journal, journal_path
-from kikitori.errors import AudioError, SpeechError
-from kikitori.model.checkpoints import checkpoint_folder
-from kikitori.model.weights import identify_weights
+from kikitori.engines.journal import Journal, JournaledEngine, journal_path
+from kikitori.errors import AudioError, OutputError, SpeechError
 from kikitori.strings import display_name
-from kikitori.tasks import TASKS, Checkpoint, choose_aligner, get_source, pin_revisions
+from kikitori.tasks import TASKS, Checkpoint, choose_checkpoints, get_source
 from kikitori.text.faults import FAULTS
-from kikitori.transcribe import Model, load_aligner, load_model, stream
+from kikitori.transcribe import Model, load_task, stream
+from kikitori.transcript import Transcript
+from kikitori.update import Update
 
 EXIT_DONE, EXIT_FAILED, EXIT_INCOMPLETE, EXIT_INTERRUPTED = 0, 1, 3, 130
 """2 is wrong usage, and argparse's."""
 INCOMPLETE = {*FAULTS, "partial"}
 """Kinds of warnings that mean that text may be missing or wrong."""
-HARMLESS = {"mended_times"}
-"""Kinds that leave nothing to do."""
+HARMLESS = {"repaired_times"}
+"""Kinds of warnings that leave the user nothing to do."""
+
+Warnings = list[tuple[str, str]]
+"""Kinds and messages."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One command: its options, its models, and what identifies its job for `--resume`.
+
+    job: decides a window's text apart from its sound. request: decides the output apart from that.
+    """
+
+    options: argparse.Namespace
+    model: Model
+    source: Model | None
+    job: dict
+    request: dict
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Transcribe the files named on the command line; results on stdout, progress and errors on stderr."""
+    """Run the command line: results on standard output, progress and errors on standard error."""
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["page"]:
+        from kikitori.page.app import main as serve_page
+
+        return serve_page(argv[1:])
     options = parse_options(argv)
     try:
         return _run(options)
@@ -42,42 +66,37 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    recordings = [audio for audio in options.audio if _is_there(audio)]
+    recordings = [Path(audio) for audio in options.audio if _is_there(audio)]
     if not recordings:
         return EXIT_FAILED
-    own = TASKS[options.direction].checkpoint.repo_id
-    pin_revisions([pin if "=" in pin else f"{own}={pin}" for pin in options.revision], options.checkpoint)
-    model = load_model(options.direction, options.device, checkpoint=options.checkpoint)
-    beside = {
-        "aligner": load_aligner(options.device, checkpoint=options.checkpoint) if options.align else None,
-        "source": load_source(options) if options.source else None,
-    }
-    say(f"{model.direction.label}, by {model.checkpoint.name} on {model.device_and_dtype}")
-    job = _job(model) if options.output_dir else None
-    asked = _asked(options, model, beside["source"]) if options.output_dir else None
+    run = _load(options)
+    has_failed, is_incomplete = len(recordings) < len(options.audio), False
     journals: list[Path] = []
-    failed, incomplete = len(recordings) < len(options.audio), False
     for number, audio in enumerate(recordings, start=1):
         say(f"{number} of {len(recordings)}: {audio}")
-        delivery = Delivery(options, Path(audio))
+        warnings: Warnings = []
         try:
-            delivery.check()
-            with _journal(options, job, delivery.audio) as journal:
-                _deliver(options, model, beside, journal, delivery, asked)
-            journals += [journal.path] if journal else []
-        except AudioError as error:
+            _transcribe(run, audio, journals, warnings)
+        except (AudioError, OutputError) as error:
             say(f"error: {error}")
-            failed = True
-        for kind, message in delivery.warnings:
-            say(f"{'note' if kind in HARMLESS else 'warning'}: {display_name(audio)}: {message}")
-            incomplete = incomplete or kind in INCOMPLETE
-    for path in journals:  # until now they told which recordings need not be done again
+            has_failed = True
+        finally:  # an interrupted recording has a warning too
+            _say_warnings(audio, warnings)
+        is_incomplete = is_incomplete or any(kind in INCOMPLETE for kind, _ in warnings)
+    if has_failed:
+        return EXIT_FAILED  # the journals stay, so that --resume does only what failed
+    for path in journals:
         path.unlink(missing_ok=True)
-    return EXIT_FAILED if failed else EXIT_INCOMPLETE if incomplete else EXIT_DONE
+    return EXIT_INCOMPLETE if is_incomplete else EXIT_DONE
+
+
+def _say_warnings(audio: Path, warnings: Warnings) -> None:
+    for kind, message in warnings:
+        say(f"{'note' if kind in HARMLESS else 'warning'}: {display_name(audio)}: {message}")
 
 
 def _is_there(audio: str) -> bool:
-    """Whether a file can be opened; found out, and told, before a model is loaded for it."""
+    """Whether a file can be opened; checked, and reported, before a model is loaded for it."""
     try:
         check_file(Path(audio))
     except AudioError as error:
@@ -86,74 +105,32 @@ def _is_there(audio: str) -> bool:
     return True
 
 
-def load_source(options: argparse.Namespace) -> Model:
-    """The model that writes what was said beside its translation."""
-    said = get_source(TASKS[options.direction])
-    return load_model(said.name, options.device, checkpoint=options.checkpoint)
-
-
-def _deliver(
-    options: argparse.Namespace,
-    model: Model,
-    beside: dict,
-    journal: Journal | None,
-    delivery: Delivery,
-    asked: dict | None,
-) -> None:
-    """Write one recording's output, unless its journal says that the same call did so before."""
-    if journal is None:
-        _transcribe(options, model, beside, journal, delivery)
-        return
-    name = display_name(delivery.audio)
-    asked = asked | {"audio": name, "sound": stamp(delivery.audio)}
-    if journal.written and is_written(journal.written, asked, delivery.audio, delivery.outputs):
-        say(f"note: {name}: written before, and left as it is")
-        delivery.warnings = journal.written["warnings"]
-        return
-    if options.resume:
-        found = f"{journal.resumed} windows are taken from {journal.path}"
-        missing = f"it starts at the beginning, as {journal.path} is missing or of another checkpoint or device"
-        say(f"note: {name}: {found if journal.resumed else missing}")
-    _transcribe(options, model, beside, journal, delivery)
-    journal.note_written(make_note(asked, delivery.audio, delivery.written, delivery.warnings))
-
-
-def _transcribe(
-    options: argparse.Namespace, model: Model, beside: dict, journal: Journal | None, delivery: Delivery
-) -> None:
-    transcripts = stream(
-        model,
-        delivery.audio,
-        **beside,
-        stereo=options.stereo,
-        max_seconds=options.max_seconds,
-        journal=journal,
-    )
-    try:
-        with closing(transcripts), Bar(delivery.audio) as bar:
-            for transcript in transcripts:
-                if transcript.draft:  # the last one that is settled stands meanwhile
-                    continue
-                delivery.update(transcript)
-                bar.update(transcript)
-    finally:  # also where it broke off, or was interrupted: what is done is kept
-        delivery.finish()
-
-
-def _job(model: Model) -> dict:
-    """What decides a window's text beside its sound."""
-    return {
-        "direction": model.direction.name,
+def _load(options: argparse.Namespace) -> Run:
+    """Load the models that the options ask for. Raises CheckpointError."""
+    task = TASKS[options.direction]
+    checkpoints = choose_checkpoints(options.checkpoint, options.revision, task.role)
+    model = load_task(task, checkpoints, options.device)
+    source = load_task(get_source(task), checkpoints, options.device) if options.source else None
+    if options.align:
+        _ = model.engine.aligner  # a checkpoint that can't be had is an error now, not after the first window
+    say(f"{task.label}, by {model.checkpoint.name} on {model.engine.device_and_dtype}")
+    if options.output_dir is None:
+        return Run(options, model, source, {}, {})
+    job = {
+        "direction": task.name,
         "weights": _weights(model.checkpoint),
-        "device_and_dtype": model.device_and_dtype,
+        "device_and_dtype": model.engine.device_and_dtype,
     }
+    return Run(options, model, source, job, _request(options, checkpoints, model, source))
 
 
-def _asked(options: argparse.Namespace, model: Model, source: Model | None) -> dict:
-    """What decides what is written beside the windows' texts and the recording."""
+def _request(
+    options: argparse.Namespace, checkpoints: Mapping[str, Checkpoint], model: Model, source: Model | None
+) -> dict:
+    """What decides the output apart from the windows' texts and the recording."""
     return {
         "checkpoint": model.checkpoint.name,
-        "aligner": _weights(choose_aligner(options.checkpoint)) if options.align else None,
+        "aligner": _weights(checkpoints["aligner"]) if options.align else None,
         "source": _weights(source.checkpoint) if source else None,
         "stereo": options.stereo,
         "max_seconds": options.max_seconds,
@@ -162,19 +139,82 @@ def _asked(options: argparse.Namespace, model: Model, source: Model | None) -> d
 
 
 def _weights(checkpoint: Checkpoint) -> list[list]:
+    from kikitori.model.checkpoints import checkpoint_folder
+    from kikitori.model.weights import identify_weights
+
     return identify_weights(checkpoint_folder(checkpoint))
 
 
-@contextmanager
-def _journal(options: argparse.Namespace, job: dict | None, audio: Path) -> Iterator[Journal | None]:
-    """The recording's journal, beside its output; what is kept in it is told where something goes wrong."""
-    if job is None:
-        yield None
+def _transcribe(run: Run, audio: Path, journals: list[Path], warnings: Warnings) -> None:
+    """Transcribe one recording and deliver it, unless its journal says that this was done before.
+
+    journals: the journal's path is added once the output is written. warnings: those of the transcript are added, also
+    if the recording breaks off. Raises AudioError or OutputError.
+    """
+    delivery = Delivery(run.options, audio)
+    delivery.check()
+    if run.options.output_dir is None:
+        _deliver(run, run.model, delivery, warnings)
         return
-    journal = Journal(journal_path(options.output_dir, audio.stem, options.direction), job, options.resume)
+    with _journal(run, audio) as journal:
+        name = display_name(audio)
+        request = run.request | {"audio": name, "sound": stamp(audio)}
+        if journal.written and is_written(journal.written, request, audio, delivery.outputs):
+            say(f"note: {name}: written before, and left as it is")
+            warnings += map(tuple, journal.written["warnings"])
+        else:
+            _say_what_is_resumed(run, journal, name)
+            journaled = replace(run.model, engine=JournaledEngine(run.model.engine, journal))
+            _deliver(run, journaled, delivery, warnings)
+            journal.note_written(make_note(request, audio, delivery.written, warnings))
+        journals.append(journal.path)
+
+
+def _say_what_is_resumed(run: Run, journal: Journal, name: str) -> None:
+    if not run.options.resume:
+        return
+    if journal.resumed:
+        say(f"note: {name}: {journal.resumed} windows are taken from {journal.path}")
+    else:
+        say(f"note: {name}: starts anew: {journal.path} is missing, or of another checkpoint or device")
+
+
+def _deliver(run: Run, model: Model, delivery: Delivery, warnings: Warnings) -> None:
+    """Transcribe and deliver. What is done is delivered too if the recording breaks off or the user interrupts."""
+    options = run.options
+    transcription = stream(
+        model,
+        delivery.audio,
+        align=options.align,
+        source=run.source,
+        stereo=options.stereo,
+        max_seconds=options.max_seconds,
+    )
+    try:
+        with closing(transcription), Bar(delivery.audio) as bar:
+            for step in transcription:
+                if isinstance(step, Update):
+                    delivery.add(step, transcription.blank)
+                    bar.update(transcription.duration_seconds)
+    finally:
+        transcript = transcription.transcript
+        if transcript.turns or transcription.is_complete:
+            delivery.finish(transcript)
+            warnings += _kinds_and_messages(transcript)
+
+
+def _kinds_and_messages(transcript: Transcript) -> Warnings:
+    return [(warning.kind, warning.message) for warning in transcript.warnings]
+
+
+@contextmanager
+def _journal(run: Run, audio: Path) -> Iterator[Journal]:
+    """The recording's journal, next to its output. If the work fails, say what is kept."""
+    path = journal_path(run.options.output_dir, audio.stem, run.options.direction)
+    journal = Journal(path, run.job, run.options.resume)
     try:
         yield journal
     except BaseException:
-        if journal.path.exists():
-            say(f"note: what is done is kept in {journal.path}; the same call with --resume goes on from there")
+        if path.exists():
+            say(f"note: what is done is kept in {path}; the same command with --resume continues from there")
         raise

@@ -1,1 +1,1 @@
-"""What decodes and aligns: this process, a borrowed GPU, or an earlier run."""
+"""Engines: what decodes and aligns. In this process, on a borrowed GPU, or remembered from an earlier run."""

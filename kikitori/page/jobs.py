@@ -1,123 +1,122 @@
-"""What a click sets to work: recordings -> messages and views for page.js, and transcripts for programs.
+"""What a click starts: recordings become messages and views for page.js, and transcripts for programs.
 
-What a recording has to be is checked before the GPU is asked for.
+A recording is checked before the GPU is asked for.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from itertools import compress
-from typing import TYPE_CHECKING
 
-import spaces  # before torch, which it patches on ZeroGPU
-
-from kikitori.audio.files import SAMPLE_RATE, known_seconds, stream_audio
+from kikitori.audio.files import known_seconds, stream_audio
+from kikitori.engines.zero_gpu import ZeroGpuEngine
 from kikitori.errors import AudioError, SpeechError
-from kikitori.model.aligner import align_turns
 from kikitori.output.subtitles import timed_turns
 from kikitori.page.comparison import compare
 from kikitori.page.view import to_view
-from kikitori.result import Alignment, DecodingResult, last
+from kikitori.pipeline import Job
 from kikitori.server.job_log import logged_job
-from kikitori.tasks import TASKS, check_alignable, choose_checkpoint, get_source, get_task
-from kikitori.transcribe import MAX_SECONDS, load_aligner, load_model, stream_with
+from kikitori.tasks import CHECKPOINTS, Checkpoint, get_source, get_task
+from kikitori.transcribe import MAX_SECONDS, Model, stream
 from kikitori.transcript import Transcript, Turn
 from kikitori.translate_turns import translate_turns
+from kikitori.update import Draft, Transcription
 
-if TYPE_CHECKING:
-    import numpy as np
-
-GPU_START_SECONDS = 15.0
-GPU_SECONDS_PER_SECOND = 0.5
-"""Speech has up to 10 tokens a second; the translation card decodes 45.8 a second. Twice what that needs."""
 DRAFT_EVERY_SECONDS = 0.2
-"""Sooner than that nobody reads what is being written, and showing it would slow the writing."""
-
-
-def gpu_seconds(direction: str, checkpoint: str | None, sound, turns=None) -> float:
-    """How long ZeroGPU is asked for, windows at a time: a visitor's quota is charged by what is requested."""
-    samples = sum(map(len, sound)) if turns is None else len(sound)
-    return GPU_START_SECONDS + GPU_SECONDS_PER_SECOND * samples / SAMPLE_RATE
-
-
-@spaces.GPU(duration=gpu_seconds)
-def run_model(
-    direction: str, checkpoint: str | None, sound: list[np.ndarray] | np.ndarray, turns: tuple[Turn, ...] | None = None
-) -> Iterator[list[DecodingResult] | Alignment]:
-    """The one function that computes: windows' texts as they grow or, for one window and its turns, their times."""
-    if turns is None:
-        yield from load_model(direction, checkpoint=checkpoint).stream(sound)
-    else:
-        yield align_turns(load_aligner(checkpoint=checkpoint), sound, turns, get_task(direction).language)
+"""Nobody reads a faster draft, and showing it would slow the decoding."""
 
 
 @dataclass(frozen=True)
 class JobOptions:
-    """What a visitor wants to know of recordings. align: when each word is said. source: also what was said."""
+    """What a visitor asks for. align: when each word was said. source: also what was said."""
 
     direction: str
-    checkpoint: str | None
+    checkpoints: Mapping[str, Checkpoint] = field(default_factory=lambda: CHECKPOINTS)
     align: bool = False
     source: bool = False
 
 
-def run_job(options: JobOptions, audio: str | None) -> Iterator[Transcript]:
-    """The transcripts of a visitor's recording as they grow, one job in the log. Raises SpeechError."""
-    return logged_job(get_task(options.direction).name, transcribe_upload(options, audio))
+def page_model(direction: str, checkpoints: Mapping[str, Checkpoint]) -> Model:
+    """A model that computes on ZeroGPU's GPU, or on this process's device. Raises TaskError."""
+    task = get_task(direction)
+    checkpoint = checkpoints[task.role]
+    return Model(task, checkpoint, ZeroGpuEngine(checkpoint, checkpoints["aligner"]))
 
 
-def transcribe_upload(options: JobOptions, audio: str | None) -> Iterator[Transcript]:
-    """As `answer`, as a part of another job."""
-    direction = get_task(options.direction)
+def transcribe_upload(options: JobOptions, audio: str | None) -> Transcription:
+    """Start the transcription of a visitor's recording. Raises SpeechError."""
     if audio is None:
         raise AudioError("no_recording")
-    if options.align:
-        check_alignable(direction)
-    decode = partial(run_model, direction.name, options.checkpoint)
-    yield from stream_with(
-        decode,
-        direction,
-        choose_checkpoint(direction, options.checkpoint),
-        audio,
-        align=(lambda sound, turns: last(decode(sound, turns))) if options.align else None,
-        decode_source=partial(run_model, get_source(direction).name, options.checkpoint) if options.source else None,
-    )
+    model = page_model(options.direction, options.checkpoints)
+    source = page_model(get_source(model.task).name, options.checkpoints) if options.source else None
+    return stream(model, audio, align=options.align, source=source)
+
+
+def run_job(options: JobOptions, audio: str | None) -> Transcript:
+    """Transcribe a program's recording, as one job in the log. Raises SpeechError."""
+    with logged_job(get_task(options.direction).name) as job:
+        transcription = transcribe_upload(options, audio)
+        for _ in transcription:
+            job.sound_seconds = transcription.duration_seconds
+    return transcription.transcript
 
 
 def read_recordings(paths: list[str], options: JobOptions) -> Iterator[tuple[dict | None, dict | None]]:
-    """What the page shows while recordings are read one after another: message and view (`page.js`).
+    """Transcribe recordings one after another; yield what the page shows: message and view (page.js).
 
-    The view is None where it is as it was. A recording that can't be used is told about in the end; the others are read
-    all the same.
+    The view is None while it does not change. Errors of recordings are shown at the end; the others are transcribed.
     """
-    lengths = [known_seconds(path) for path in paths]
-    total = None if None in lengths else sum(lengths)
+    if not paths:
+        yield error_message(AudioError("no_recording")), {"sheets": [], "running": False}
+        return
+    clock = Clock(paths)
+    is_due = rate_limit(DRAFT_EVERY_SECONDS)
     sheets: list[dict] = []
     errors: list[SpeechError] = []
-    done, clock, is_due = 0.0, time.monotonic(), every(DRAFT_EVERY_SECONDS)
-    yield progress(0.0, total, 0.0), {"sheets": [], "running": True}
-    for path in paths or [None]:
+    yield clock.message(0.0), {"sheets": [], "running": True}
+    for path in paths:
         before = list(sheets)
         try:
-            for transcript in run_job(options, path):
-                heard = done + transcript.duration_seconds
-                message = progress(heard, total, time.monotonic() - clock)
-                if not transcript.draft:
-                    sheets = [*before, to_view(transcript, path)]
-                    yield message, {"sheets": sheets, "running": True}
-                elif is_due():
-                    yield message | {"draft": transcript.draft}, None
-            done = heard
+            with logged_job(get_task(options.direction).name) as job, closing(transcribe_upload(options, path)) as made:
+                for step in made:
+                    job.sound_seconds = made.duration_seconds
+                    message = clock.message(made.duration_seconds)
+                    if isinstance(step, Draft):
+                        if is_due():
+                            yield message | {"draft": step.texts}, None
+                    else:
+                        sheets = [*before, to_view(made.transcript, path)]
+                        yield message, {"sheets": sheets, "running": True}
         except SpeechError as error:
             errors.append(error)
+        clock.next_recording()
     yield (error_message(*errors) if errors else None), {"sheets": sheets, "running": False}
 
 
-def every(seconds: float) -> Callable[[], bool]:
-    """A function that says whether it is the first time, or so many seconds since it last said so."""
+class Clock:
+    """How much of a visitor's recordings is done, and about how long the rest will take."""
+
+    def __init__(self, paths: list[str]):
+        self._lengths = [known_seconds(path) for path in paths]
+        self._number, self._before = 0, 0.0
+        self._start = time.monotonic()
+
+    def next_recording(self) -> None:
+        """Count the recording as done, also if it was refused."""
+        self._before += self._lengths[self._number] or 0.0
+        self._number += 1
+
+    def message(self, seconds: float) -> dict:
+        """The message for page.js. seconds: of the current recording, done so far."""
+        total = None if None in self._lengths else sum(self._lengths)
+        return progress(self._before + seconds, total, time.monotonic() - self._start)
+
+
+def rate_limit(seconds: float) -> Callable[[], bool]:
+    """Return a function that is true at most once per `seconds`."""
     due = 0.0
 
     def is_due() -> bool:
@@ -131,13 +130,13 @@ def every(seconds: float) -> Callable[[], bool]:
 
 
 def progress(done: float, total: float | None, spent: float) -> dict:
-    """How far a job is, in seconds: of sound heard, of all the sound, and those still to wait, None where unknown."""
+    """The message for page.js: seconds of sound done and in total, and seconds left; None if unknown."""
     left = spent * (total - done) / done if total and done else None
     return {"done": done, "total": total, "left": left}
 
 
 def error_message(*errors: SpeechError) -> dict:
-    """The message for page.js of what could not be done, in English and ready for the visitor's language."""
+    """The message for page.js: errors in English, with what it takes to show them in the visitor's language."""
     return {"errors": [{"text": str(error), "code": error.code, "values": error.values} for error in errors]}
 
 
@@ -174,19 +173,23 @@ def read_view(view: dict | None) -> ViewedTranscript:
         raise SpeechError("no_transcript") from error
 
 
-def translate_call(paths: list[str], view: dict | None, checkpoint: str | None) -> Iterator[tuple[dict | None, dict]]:
+def translate_call(
+    paths: list[str], view: dict | None, checkpoints: Mapping[str, Checkpoint]
+) -> Iterator[tuple[dict | None, dict]]:
     """Message and view while the call that the view shows is translated into English; the result is one sheet more.
 
     paths: the visitor's own files, of which the call has to be one: what the view says is never opened.
     """
     view = {"sheets": []} | (view or {})
-    clock = time.monotonic()
+    start = time.monotonic()
     try:
         call = _shown_call(view, paths)
-        for made in logged_job("ja2en", call_in_english(call, checkpoint)):
-            waiting = progress(made.duration_seconds, call.transcript.duration_seconds, time.monotonic() - clock)
-            sheets = [*view["sheets"], *([to_view(made, call.sound)] if made.turns else [])]
-            yield waiting, {"sheets": sheets, "running": True, "current": len(sheets) - 1}
+        with logged_job("ja2en") as job:
+            for made in call_in_english(call, checkpoints):
+                job.sound_seconds = made.duration_seconds
+                waiting = progress(made.duration_seconds, call.transcript.duration_seconds, time.monotonic() - start)
+                sheets = [*view["sheets"], *([to_view(made, call.sound)] if made.turns else [])]
+                yield waiting, {"sheets": sheets, "running": True, "current": len(sheets) - 1}
         yield None, {"sheets": sheets, "running": False, "current": len(sheets) - 1}
     except SpeechError as error:
         yield error_message(error), view | {"running": False}
@@ -201,17 +204,20 @@ def _shown_call(view: dict, paths: list[str]) -> ViewedTranscript:
     return shown
 
 
-def call_in_english(call: ViewedTranscript, checkpoint: str | None) -> Iterator[Transcript]:
-    """Transcripts that grow: without turns while the call's own turns are timed, where they are not yet."""
+def call_in_english(call: ViewedTranscript, checkpoints: Mapping[str, Checkpoint]) -> Iterator[Transcript]:
+    """Translate a call; yield growing transcripts, without turns while the call's own turns are still being timed."""
     timed = call.transcript
     if any(turn.timing != "aligned" for turn in timed.turns):
-        for aligned in transcribe_upload(JobOptions("diarize", checkpoint, align=True), call.sound):
-            yield replace(aligned, turns=(), open_turns=0, duration_seconds=aligned.duration_seconds / 2)
-        timed = with_corrections(aligned, call)
-    direction = TASKS["ja2en"]
-    name = choose_checkpoint(direction, checkpoint).name
-    blocks = stream_audio(call.sound, MAX_SECONDS)
-    yield from translate_turns(timed, blocks, partial(run_model, direction.name, checkpoint), direction, name)
+        with closing(transcribe_upload(JobOptions("diarize", checkpoints, align=True), call.sound)) as aligned:
+            for _ in aligned:
+                yield replace(timed, turns=(), duration_seconds=aligned.duration_seconds / 2)
+            timed = with_corrections(aligned.transcript, call)
+    model = page_model("ja2en", checkpoints)
+    job = Job(model.task, model.task.plan(model.checkpoint), model.engine)
+    with closing(translate_turns(timed, stream_audio(call.sound, MAX_SECONDS), job)) as translated:
+        for _ in translated:
+            yield translated.transcript
+    yield translated.transcript
 
 
 def with_corrections(aligned: Transcript, call: ViewedTranscript) -> Transcript:

@@ -1,4 +1,4 @@
-"""What a server owes those who run it: a line of log a recording, faults that stay with one job, an orderly stop."""
+"""One job per recording: counted, logged without anything that was said, and its faults kept to itself."""
 
 from __future__ import annotations
 
@@ -7,53 +7,70 @@ import time
 import traceback
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from kikitori.errors import ServerError, SpeechError
-
-if TYPE_CHECKING:
-    from kikitori.transcript import Transcript
+from kikitori.errors import CheckpointError, ServerError, SpeechError
 from kikitori.server.logging import LOG
 from kikitori.server.shutdown import JOBS
 
 
-def logged_job(direction: str, transcripts: Iterator[Transcript]) -> Iterator[Transcript]:
-    """Pass on what becomes of one recording, and log how that ended, without anything that was said.
+@dataclass
+class JobLine:
+    """What a job reports to its line in the log."""
 
-    Raises SpeechError: the recording's own, StoppingError, or ServerError where something broke.
+    sound_seconds: float = 0.0
+
+
+@contextmanager
+def logged_job(direction: str) -> Iterator[JobLine]:
+    """Count a job while the block runs, and log how it ended.
+
+    Raises what the block raises if it is the recording's fault; StoppingError if the server is being stopped; and
+    ServerError for everything else, a checkpoint that can't be loaded included.
     """
-    line = {"job": uuid.uuid4().hex, "direction": direction, "sound_seconds": 0.0}
-    ended = {"ended": "stopped"}  # by the visitor, who closes this generator
+    line = JobLine()
+    ended = {"ended": "stopped"}  # by the visitor: the generator around the block was closed
     clock = time.monotonic()
     try:
         with JOBS:
-            for transcript in transcripts:
-                line["sound_seconds"] = round(transcript.duration_seconds, 3)
-                yield transcript
+            yield line
             ended = {"ended": "done"}
     except Exception as error:
-        # Gradio's errors are ZeroGPU's refusals, which the page shows as they are.
-        if isinstance(error, SpeechError) or hasattr(error, "print_exception"):
+        if _is_refusal(error):
             ended = {"ended": "refused", "error": type(error).__name__}
             raise
         ended = {"ended": "failed", "error": type(error).__name__, "where": _where(error)}
-        raise _fault(error) from error
+        raise _server_error(error) from error
     finally:
+        fields = {
+            "job": uuid.uuid4().hex,
+            "direction": direction,
+            "sound_seconds": round(line.sound_seconds, 3),
+            "took_seconds": round(time.monotonic() - clock, 3),
+        }
         level = logging.ERROR if ended["ended"] == "failed" else logging.INFO
-        taken = {"took_seconds": round(time.monotonic() - clock, 3)}
-        LOG.log(level, "job", extra={"fields": line | taken | ended})
+        LOG.log(level, "job", extra={"fields": fields | ended})
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether it is no fault of the server. Gradio's errors are ZeroGPU's refusals, shown as they are."""
+    is_ours = isinstance(error, SpeechError) and not isinstance(error, CheckpointError)
+    return is_ours or hasattr(error, "print_exception")
 
 
 def _where(error: Exception) -> str:
-    """The line that raised it: messages may hold words or names, a place in the code holds none."""
+    """The line that raised it. Messages may hold words or names, so they are not logged."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{Path(frame.filename).name}:{frame.lineno}"
 
 
-def _fault(error: Exception) -> ServerError:
+def _server_error(error: Exception) -> ServerError:
     from kikitori.model.batching import is_out_of_memory
 
+    if isinstance(error, CheckpointError):
+        return ServerError("server_checkpoint")
     if is_out_of_memory(error) or isinstance(error, MemoryError):
         return ServerError("out_of_memory")
     return ServerError("server_fault")

@@ -1,147 +1,138 @@
-"""Speaker labels of windows -> speaker labels of the recording.
+"""Link the speaker labels of windows to the speaker labels of the recording.
 
 A checkpoint numbers speakers anew in every window. Windows of a call overlap, so the words of the overlap are written
-twice: aligning the two texts says which label of one window is which of the next, and where to go over from one to the
-other without losing or doubling a word.
+twice. Aligning the two texts shows which label of one window is which label of the next, and where to go over from one
+text to the other without losing or doubling a word.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 
 from kikitori.transcript import Turn, Word, merge_neighbours
 
 CHARACTERS_PER_SECOND = 14.0
-"""Fast Japanese, in kana; how far to look for the overlap's words in both texts."""
+"""Fast Japanese, in kana. Decides how much of both texts is searched for the overlap's words."""
 
 MIN_CONFIDENCE = 0.5
-"""A link below it is a warning: less than half of the overlap's characters agree, or they disagree on who spoke."""
+"""A link below it becomes a warning: less than half of the overlap's characters agree in words and in speaker."""
 
 MIN_LOST_CHARACTERS = 3
-"""So much more in one window is words that the other has not; less is another spelling."""
+"""A gap of fewer characters between the two texts is a different spelling, not a missing word."""
 
 SENTENCE_ENDS = "。！？"
 
 GUESSED_CONFIDENCE = 0.3
-"""Of a label that the overlap says nothing about and that could be more than one speaker."""
+"""The confidence of a label that the overlap does not show and that could be more than one speaker."""
 
 
 @dataclass(frozen=True)
 class Link:
-    """How the labels of one window became those of the recording.
+    """How the labels of one window map to those of the recording.
 
-    confidence: 0 to 1, the part of the overlap's characters on which both windows agree, in words and in speaker.
+    confidence: 0 to 1, the share of the overlap's characters on which both windows agree in words and in speaker.
+    labels: the window's label -> the recording's.
     """
 
     confidence: float
     labels: dict[str, str]
 
 
-@dataclass
-class Linker:
-    """Takes the turns of window after window, gives the turns of the recording.
+@dataclass(frozen=True)
+class Overlap:
+    """A window's turns, and how the start of their text aligns with the end of the text before them.
 
-    The first may be given when it is made, with the labels that they have.
+    before, after: the characters near the seam. pairs: places of equal characters, in order.
     """
 
-    open_turns: tuple[Turn, ...] = ()
-    """Those that the next window may still change."""
-    _known: tuple[str, ...] = ()  # labels of the recording, the one heard last at the end
+    turns: tuple[Turn, ...]
+    before: tuple[_Character, ...]
+    after: tuple[_Character, ...]
+    pairs: tuple[tuple[int, int], ...]
 
-    def link(self, turns: tuple[Turn, ...], overlap_seconds: float) -> Link | None:
-        """How the labels of the next window become the recording's; None where there is nothing to link.
 
-        Arguments are those of `add`; nothing is taken.
+class SpeakerLinker:
+    """Merges the turns of window after window into the turns of the recording.
+
+    For each window: `overlap`, then `link`, then `add` with that link or a better one.
+    """
+
+    def __init__(self, open_turns: tuple[Turn, ...] = ()):
+        self.open_turns = open_turns
+        """The last turns, which the next window may still change."""
+        self._known: tuple[str, ...] = ()
+        """Labels of the recording; the latest speaker last."""
+
+    def overlap(self, turns: tuple[Turn, ...], overlap_seconds: float) -> Overlap:
+        """Align a window's turns with the open turns.
+
+        turns: of one window, with its own labels. overlap_seconds: how much of it the previous window holds too.
         """
-        if not (self.open_turns and turns):
+        count = round(overlap_seconds * CHARACTERS_PER_SECOND)
+        before = _characters(self.open_turns)[-count:] if count else []
+        after = _characters(turns)[:count]
+        pairs = align_overlap("".join(c.text for c in before), "".join(c.text for c in after))
+        return Overlap(turns, tuple(before), tuple(after), tuple(pairs))
+
+    def link(self, overlap: Overlap) -> Link | None:
+        """Map the window's labels to the recording's; None if one of the two has no turns. Changes nothing."""
+        if not (self.open_turns and overlap.turns):
             return None
-        return self._link(turns, *self._match(turns, overlap_seconds))
+        votes: dict[str, Counter] = {}
+        for i, j in overlap.pairs:
+            if overlap.before[i].speaker and overlap.after[j].speaker:
+                votes.setdefault(overlap.after[j].speaker, Counter())[overlap.before[i].speaker] += 1
+        labels, is_certain = self._name(overlap.turns, _most_votes(votes))
+        agreeing = sum(votes[label][labels[label]] for label in votes)
+        compared = len(overlap.before) - overlap.pairs[0][0] if overlap.pairs else 0
+        confidence = agreeing / max(1, compared)
+        return Link(min(confidence, 1.0 if is_certain else GUESSED_CONFIDENCE), labels)
 
-    def add(
-        self, turns: tuple[Turn, ...], overlap_seconds: float, mend: Callable[[Link], Link] | None = None
-    ) -> tuple[tuple[Turn, ...], Link | None]:
-        """The turns that are now settled, and the link; None where there was nothing to link.
-
-        turns: of one window, with its own labels. overlap_seconds: how much of it the window before has as well.
-        mend: takes what the overlap says, and gives that or a better link.
-        """
-        match = self._match(turns, overlap_seconds)
-        link = self._link(turns, *match) if self.open_turns and turns else None
-        if link and mend:
-            link = mend(link)
-        joined = self._join(turns, *match, link)
-        heard = dict.fromkeys(turn.speaker for turn in joined if turn.speaker)
-        self._known = (*(label for label in self._known if label not in heard), *heard)
+    def add(self, overlap: Overlap, link: Link | None) -> tuple[Turn, ...]:
+        """Take the window's turns, and return those that no later window can change."""
+        joined = self._join(overlap, link)
+        speaking = dict.fromkeys(turn.speaker for turn in joined if turn.speaker)
+        self._known = (*(label for label in self._known if label not in speaking), *speaking)
         joined = merge_neighbours(joined)
         # The next window can change no more than this window's own turns.
-        settled = max(0, len(joined) - len(turns) - 1)
+        settled = max(0, len(joined) - len(overlap.turns) - 1)
         self.open_turns = joined[settled:]
-        return joined[:settled], link
+        return joined[:settled]
 
-    def _match(
-        self, turns: tuple[Turn, ...], overlap_seconds: float
-    ) -> tuple[list[_Character], list[_Character], list[tuple[int, int]]]:
-        """The characters near the seam on both sides, and which are the same: pairs of places."""
-        count = round(overlap_seconds * CHARACTERS_PER_SECOND)
-        before, after = _characters(self.open_turns)[-count:] if count else [], _characters(turns)[:count]
-        return before, after, align_overlap("".join(c.text for c in before), "".join(c.text for c in after))
-
-    def _link(
-        self,
-        turns: tuple[Turn, ...],
-        before: list[_Character],
-        after: list[_Character],
-        pairs: list[tuple[int, int]],
-    ) -> Link:
-        votes: dict[str, Counter] = {}
-        for i, j in pairs:
-            if before[i].speaker and after[j].speaker:
-                votes.setdefault(after[j].speaker, Counter())[before[i].speaker] += 1
-        labels, certain = self._name({turn.speaker for turn in turns if turn.speaker}, _most_votes(votes))
-        agreeing = sum(votes[label][labels[label]] for label in votes)
-        confidence = agreeing / max(1, len(before) - pairs[0][0]) if pairs else 0.0
-        return Link(min(confidence, 1.0 if certain else GUESSED_CONFIDENCE), labels)
-
-    def _join(
-        self,
-        turns: tuple[Turn, ...],
-        before: list[_Character],
-        after: list[_Character],
-        pairs: list[tuple[int, int]],
-        link: Link | None,
-    ) -> tuple[Turn, ...]:
-        labels, _ = self._name({turn.speaker for turn in turns if turn.speaker}, link.labels if link else {})
-        named = tuple(replace(turn, speaker=labels.get(turn.speaker)) for turn in turns)
-        if not pairs:
+    def _join(self, overlap: Overlap, link: Link | None) -> tuple[Turn, ...]:
+        """The open turns up to the seam, then the window's turns under the recording's labels."""
+        labels, _ = self._name(overlap.turns, link.labels if link else {})
+        named = tuple(replace(turn, speaker=labels.get(turn.speaker)) for turn in overlap.turns)
+        if not overlap.pairs:
             return self.open_turns + named
-        i, j = _seam(pairs, before, after)
-        return _between(self.open_turns, 0, len(_characters(self.open_turns)) - len(before) + i) + _between(named, j)
+        i, j = _seam(overlap)
+        end = len(_characters(self.open_turns)) - len(overlap.before) + i
+        return _between(self.open_turns, 0, end) + _between(named, j)
 
-    def _name(self, labels: set[str], linked: dict[str, str]) -> tuple[dict[str, str], bool]:
+    def _name(self, turns: tuple[Turn, ...], linked: dict[str, str]) -> tuple[dict[str, str], bool]:
         """The recording's label for each of a window's labels, and whether that is certain.
 
-        linked: those that are known; another is the speaker heard last of those left, or a new one.
+        linked: the labels that are known. Any other label is the latest speaker who is left, or a new one.
         """
-        named = dict(linked)
-        certain = True
-        for label in sorted(labels - set(named)):
+        named, is_certain = dict(linked), True
+        for label in sorted({turn.speaker for turn in turns if turn.speaker} - set(named)):
             left = [known for known in self._known if known not in named.values()]
-            certain = certain and len(left) <= 1
+            is_certain = is_certain and len(left) <= 1
             named[label] = left[-1] if left else _next_label({*self._known, *named.values()})
-        return named, certain
+        return named, is_certain
 
 
 def chain(first: Link, second: Link) -> Link:
-    """The link of two that follow one another; labels that don't come through are left out."""
+    """Combine two links in a row; labels that the first does not know are left out."""
     labels = {label: first.labels[middle] for label, middle in second.labels.items() if middle in first.labels}
     return Link(min(first.confidence, second.confidence), labels)
 
 
 def _most_votes(votes: dict[str, Counter]) -> dict[str, str]:
-    """The pairing of labels with choices, one to one, that has the most votes in all; none without a vote."""
+    """Pair labels with choices, one to one, for the most votes in total; pairs without a vote are left out."""
     from scipy.optimize import linear_sum_assignment
 
     choices = list(dict.fromkeys(choice for vote in votes.values() for choice in vote))
@@ -162,16 +153,16 @@ def _characters(turns: tuple[Turn, ...]) -> list[_Character]:
 
 
 def align_overlap(before: str, after: str) -> list[tuple[int, int]]:
-    """Which characters of the end of `before` are which of the start of `after`: pairs of places, in order.
+    """Align the end of `before` with the start of `after`: places of equal characters, in order.
 
-    The alignment may leave out the start of `before` and the end of `after` for nothing; a match earns 1, a character
-    that is left out or differs costs 1. Empty where nothing is gained.
+    Skipping the start of `before` and the end of `after` is free. A match scores 1; a character that is skipped or
+    differs costs 1. Empty if no alignment scores above 0.
     """
     scores = [[0] * (len(before) + 1)]
-    for column, heard in enumerate(after, start=1):
+    for column, new in enumerate(after, start=1):
         previous, current = scores[-1], [-column]
-        for row, said in enumerate(before, start=1):
-            step = 1 if said == heard else -1
+        for row, old in enumerate(before, start=1):
+            step = 1 if old == new else -1
             current.append(max(previous[row - 1] + step, previous[row] - 1, current[row - 1] - 1))
         scores.append(current)
     row = len(before)
@@ -192,12 +183,14 @@ def align_overlap(before: str, after: str) -> list[tuple[int, int]]:
     return pairs[::-1]
 
 
-def _seam(pairs: list[tuple[int, int]], before: list[_Character], after: list[_Character]) -> tuple[int, int]:
-    """Where to go over: at a turn's or a sentence's first character if there is one, else in the longest run.
+def _seam(overlap: Overlap) -> tuple[int, int]:
+    """Where to go over to the new text: a pair of places.
 
-    Of several the one at which the least is lost of what only one window has, then a turn's, then the one nearest to
-    the middle: at its edges a window has heard the least.
+    The first character of a turn or a sentence if there is one, else the middle of the longest equal run. Of several
+    starts the one that drops the fewest characters, then a turn's, then the one nearest to the middle of the overlap:
+    a window knows the least context at its edges.
     """
+    pairs, before, after = overlap.pairs, overlap.before, overlap.after
     steady = [pair for pair, following in pairwise(pairs) if following == (pair[0] + 1, pair[1] + 1)]
     turns = {(i, j) for i, j in steady if _begins_turn(before, i) or _begins_turn(after, j)}
     sentences = {(i, j) for i, j in steady if _begins_sentence(before, i) or _begins_sentence(after, j)}
@@ -213,24 +206,24 @@ def _seam(pairs: list[tuple[int, int]], before: list[_Character], after: list[_C
     return longest[len(longest) // 2]
 
 
-def _lost_at(pairs: list[tuple[int, int]]) -> list[int]:
-    """For each pair: how many characters that only one window has are left out by going over there."""
+def _lost_at(pairs: Sequence[tuple[int, int]]) -> list[int]:
+    """For each pair: how many characters that only one window has are dropped by going over there."""
     gaps = [(two[0] - one[0], two[1] - one[1]) for one, two in pairwise(pairs)]
-    only_before = [said - heard if said - heard >= MIN_LOST_CHARACTERS else 0 for said, heard in gaps]
-    only_after = [heard - said if heard - said >= MIN_LOST_CHARACTERS else 0 for said, heard in gaps]
+    only_before = [old - new if old - new >= MIN_LOST_CHARACTERS else 0 for old, new in gaps]
+    only_after = [new - old if new - old >= MIN_LOST_CHARACTERS else 0 for old, new in gaps]
     return [sum(only_after[:place]) + sum(only_before[place:]) for place in range(len(pairs))]
 
 
-def _begins_turn(text: list[_Character], place: int) -> bool:
+def _begins_turn(text: Sequence[_Character], place: int) -> bool:
     return place > 0 and text[place].speaker != text[place - 1].speaker
 
 
-def _begins_sentence(text: list[_Character], place: int) -> bool:
+def _begins_sentence(text: Sequence[_Character], place: int) -> bool:
     return place > 0 and text[place - 1].text in SENTENCE_ENDS
 
 
 def _between(turns: tuple[Turn, ...], start: int, end: int | None = None) -> tuple[Turn, ...]:
-    """The turns' characters from start to end, counted through all of them; to the last where end is None."""
+    """The part of the turns from character `start` to `end` of their joined texts; to the last if `end` is None."""
     kept, place = [], 0
     for turn in turns:
         last = len(turn.text) if end is None else max(0, end - place)
@@ -240,7 +233,7 @@ def _between(turns: tuple[Turn, ...], start: int, end: int | None = None) -> tup
 
 
 def cut_turn(turn: Turn, start: int, end: int) -> list[Turn]:
-    """The turn's characters from start to end, with the words and times that are theirs; none where they are blank."""
+    """The part of a turn from character `start` to `end`, with its words and times; empty if that part is blank."""
     text = turn.text[start:end]
     start, end = start + len(text) - len(text.lstrip()), start + len(text.rstrip())
     if start >= end:
@@ -250,7 +243,7 @@ def cut_turn(turn: Turn, start: int, end: int) -> list[Turn]:
         inside = word.text[max(0, start - place) : max(0, end - place)]
         place += len(word.text)
         words += [replace(word, text=inside)] if inside else []
-    # A cut may leave nothing but white space of a word; it goes to a neighbour.
+    # A cut may leave only the white space of a word; it goes to a neighbour.
     words = _without_blank_words(words)
     times = (words[0].start_seconds, words[-1].end_seconds) if words else (turn.start_seconds, turn.end_seconds)
     low_confidence = [

@@ -14,8 +14,8 @@ import soundfile
 
 import inference
 from benchmarks.served import ROOT
-from inference import TASKS
 from kikitori.output.writers import WRITERS, write_txt
+from kikitori.tasks import TASKS
 from kikitori.transcript import Transcript
 from tests.support.recordings import one_recording, who_said_what
 
@@ -40,6 +40,7 @@ def tiny(run):
     return lambda direction, *arguments: run(*arguments, "--direction", direction, "--checkpoint", "tiny")
 
 
+@pytest.mark.slow
 def test_a_process_prints_and_exits_as_is_seen_here(tiny, tmp_path):
     here = tiny("diarize", one_recording("diarize").path, tmp_path / "nowhere.mp3")
     command, environment = [sys.executable, ROOT / "inference.py", *here.args], os.environ | {"PYTHONUTF8": "1"}

@@ -19,7 +19,7 @@ import soundfile
 
 import inference
 from benchmarks.served import ROOT
-from inference import load_model, stream_with, transcribe
+from kikitori import load_model, transcribe
 from kikitori.audio.files import load_audio
 from kikitori.engines.journal import Journal, journal_path
 from kikitori.errors import OutputError
@@ -28,7 +28,10 @@ from kikitori.output.writers import write_json
 from kikitori.pipeline import Decode
 from kikitori.result import DecodingResult, last
 from kikitori.tasks import TINY
+from kikitori.transcribe import stream_with
 from tests.support.recordings import RECORDINGS, one_recording, recordings_in
+
+pytestmark = pytest.mark.slow
 
 JOB = {"direction": "pt", "weights": [["model.safetensors", 8, 1]], "device_and_dtype": "cpu (float32)"}
 SOUNDS = [np.full(10, number, np.float32) for number in range(4)]

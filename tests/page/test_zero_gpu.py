@@ -15,11 +15,13 @@ from safetensors import safe_open
 
 from benchmarks.load import request
 from benchmarks.served import ROOT, served
-from inference import TASKS
 from kikitori.audio.files import load_audio
+from kikitori.tasks import TASKS
 from tests.support.browser import open_tab, run_button, upload_several, visit
 from tests.support.recordings import one_recording
 from tests.support.server import jobs_in, until
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kikitori import load_model
 from kikitori.audio.files import load_audio
 from kikitori.text.confidence import LOW_CONFIDENCE_PROBABILITY, mark_low_confidence
 from kikitori.text.speaker_linking import cut_turn
@@ -54,8 +55,6 @@ def test_low_confidence_stays_in_place_when_turns_are_cut_and_joined():
 
 def test_the_tiny_checkpoint_marks_its_unlikely_tokens():
     """On clips that end in the middle of a word, which it has to guess."""
-    from inference import load_model
-
     model = load_model("pt", checkpoint="tiny")
     clips = [load_audio(recording.path) for recording in recordings_in(RECORDINGS, "pt")]
     found = 0

@@ -1,0 +1,46 @@
+"""The one interface to a model. Everything above it is the same wherever the model runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from kikitori.result import Alignment, DecodingResult
+from kikitori.transcript import Turn
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What the model is told before it listens.
+
+    language: English name of the language to write; None lets the model choose.
+    """
+
+    language: str | None
+
+
+class Engine(Protocol):
+    """A model that decodes windows and aligns turns.
+
+    A wrapper, such as a journal, is an Engine around an Engine. `name` says who answers.
+    """
+
+    name: str
+
+    def stream(self, waveforms: Sequence[np.ndarray], prompt: Prompt) -> Iterator[list[DecodingResult]]:
+        """Decode clips; yield the growing results of all of them, and the complete ones last.
+
+        waveforms: float32 mono 16 kHz, (samples,) each. Closing the iterator stops the model.
+        """
+        ...
+
+    def align(self, waveform: np.ndarray, turns: Sequence[Turn], language: str) -> Alignment:
+        """Measure when the turns of one window were said.
+
+        waveform: float32 mono 16 kHz, (samples,). turns: in order, in the language of the audio, without tags.
+        language: its English name. Returned times count from the window's start.
+        """
+        ...

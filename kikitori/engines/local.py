@@ -1,0 +1,51 @@
+"""A checkpoint loaded in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from kikitori.engines.engine import Prompt
+from kikitori.model.aligner import align_turns, load_qwen_aligner
+from kikitori.model.checkpoints import choose_device, choose_dtype, load_once
+from kikitori.model.generate import stream_decode
+from kikitori.model.recognizer import Recognizer, load_recognizer
+from kikitori.result import Alignment, DecodingResult
+from kikitori.tasks import Checkpoint
+from kikitori.transcript import Turn
+
+
+class LocalEngine:
+    """Decodes with a loaded recognizer; loads the forced aligner when it is first needed.
+
+    checkpoint: loaded at once; raises CheckpointError. aligner_checkpoint: loaded by `align` or `aligner`.
+    device: a torch device, None for CUDA if there is one, else the CPU. dtype: a torch dtype, None for `choose_dtype`.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, aligner_checkpoint: Checkpoint, device: str | None = None, dtype=None):
+        self.name = checkpoint.name
+        self._aligner_checkpoint = aligner_checkpoint
+        self._device = choose_device(device)
+        self._dtype = dtype or choose_dtype(self._device)
+        self.recognizer: Recognizer = load_once(checkpoint, self._device, self._dtype, load_recognizer)
+
+    @property
+    def aligner(self) -> Any:
+        """The `qwen_asr.Qwen3ForcedAligner`, loaded once per process. Raises CheckpointError."""
+        return load_once(self._aligner_checkpoint, self._device, self._dtype, load_qwen_aligner)
+
+    @property
+    def device_and_dtype(self) -> str:
+        """Where it computes and in what, such as `cpu (float32)`."""
+        model = self.recognizer.qwen.model
+        return f"{model.device} ({str(model.dtype).removeprefix('torch.')})"
+
+    def stream(self, waveforms: Sequence[np.ndarray], prompt: Prompt) -> Iterator[list[DecodingResult]]:
+        """Decode clips, as `Engine.stream`."""
+        return stream_decode(self.recognizer, waveforms, prompt.language)
+
+    def align(self, waveform: np.ndarray, turns: Sequence[Turn], language: str) -> Alignment:
+        """Measure times, as `Engine.align`."""
+        return align_turns(self.aligner, waveform, turns, language)

@@ -1,0 +1,92 @@
+"""A GPU borrowed from ZeroGPU for a few windows at a time; without ZeroGPU, this process's own device.
+
+ZeroGPU gives every decorated function its own pool of workers, and each worker loads all models. So one function,
+`run_on_gpu`, runs every request. Recordings are checked before a request is made: a visitor's quota is charged by what
+is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import spaces  # before torch, which it patches on ZeroGPU
+
+from kikitori.audio.files import SAMPLE_RATE
+from kikitori.engines.engine import Prompt
+from kikitori.engines.local import LocalEngine
+from kikitori.result import Alignment, DecodingResult, last
+from kikitori.tasks import Checkpoint
+from kikitori.transcript import Turn
+
+GPU_START_SECONDS = 15.0
+GPU_SECONDS_PER_SECOND = 0.5
+"""Speech has up to 10 tokens per second, and the translation card reports 45.8 decoded per second. This is twice that
+time."""
+
+
+@dataclass(frozen=True)
+class StreamRequest:
+    """Windows to decode. waveforms: float32 mono 16 kHz, (samples,) each."""
+
+    checkpoint: Checkpoint
+    aligner_checkpoint: Checkpoint
+    waveforms: tuple[np.ndarray, ...]
+    prompt: Prompt
+
+    @property
+    def seconds(self) -> float:
+        """Length of the sound."""
+        return sum(map(len, self.waveforms)) / SAMPLE_RATE
+
+    def run(self) -> Iterator[list[DecodingResult]]:
+        """Decode, where the GPU is."""
+        return LocalEngine(self.checkpoint, self.aligner_checkpoint).stream(self.waveforms, self.prompt)
+
+
+@dataclass(frozen=True)
+class AlignRequest:
+    """One window to align. waveform: float32 mono 16 kHz, (samples,)."""
+
+    checkpoint: Checkpoint
+    aligner_checkpoint: Checkpoint
+    waveform: np.ndarray
+    turns: tuple[Turn, ...]
+    language: str
+
+    @property
+    def seconds(self) -> float:
+        """Length of the sound."""
+        return len(self.waveform) / SAMPLE_RATE
+
+    def run(self) -> Iterator[Alignment]:
+        """Align, where the GPU is."""
+        yield LocalEngine(self.checkpoint, self.aligner_checkpoint).align(self.waveform, self.turns, self.language)
+
+
+def gpu_seconds(request: StreamRequest | AlignRequest) -> float:
+    """How long ZeroGPU is asked for."""
+    return GPU_START_SECONDS + GPU_SECONDS_PER_SECOND * request.seconds
+
+
+@spaces.GPU(duration=gpu_seconds)
+def run_on_gpu(request: StreamRequest | AlignRequest) -> Iterator[list[DecodingResult] | Alignment]:
+    """Run any request: the one function that computes on ZeroGPU."""
+    yield from request.run()
+
+
+class ZeroGpuEngine:
+    """Decodes and aligns through `run_on_gpu`; loads nothing by itself."""
+
+    def __init__(self, checkpoint: Checkpoint, aligner_checkpoint: Checkpoint):
+        self.name = checkpoint.name
+        self._checkpoints = checkpoint, aligner_checkpoint
+
+    def stream(self, waveforms: Sequence[np.ndarray], prompt: Prompt) -> Iterator[list[DecodingResult]]:
+        """Decode clips, as `Engine.stream`."""
+        return run_on_gpu(StreamRequest(*self._checkpoints, tuple(waveforms), prompt))
+
+    def align(self, waveform: np.ndarray, turns: Sequence[Turn], language: str) -> Alignment:
+        """Measure times, as `Engine.align`."""
+        return last(run_on_gpu(AlignRequest(*self._checkpoints, waveform, tuple(turns), language)))
