@@ -23,7 +23,8 @@ def build_parser() -> argparse.ArgumentParser:
         usage=f"%(prog)s audio [audio ...] --direction {{{','.join(TASKS)}}} [options]\n       %(prog)s page [options]",
         description="Transcribe recordings: Japanese calls with speakers, English to Japanese and back, Portuguese. "
         "`kikitori page` opens the web page.",
-        epilog="Exit codes: 0 all done, 1 a recording failed, 2 wrong usage, 3 a transcript is incomplete, 130 interrupted.",
+        epilog="Exit codes: 0 all done, 1 a recording failed, 2 wrong usage, 3 a transcript is incomplete, "
+        "130 interrupted.",
     )
     parser.add_argument("--version", action="version", version=f"kikitori {kikitori.__version__}")
     parser.add_argument("audio", nargs="+", help="recordings: wav, flac, ogg, mp3, m4a, mp4, webm and more")
