@@ -1,1 +1,1 @@
-"""Speed, measured side by side with stock qwen-asr."""
+"""Speed of decoding compared with qwen-asr, and a load test of the page."""

@@ -1,8 +1,8 @@
-"""Sound to text, ours beside stock qwen-asr in one process: `python -m benchmarks.decode --shape tiny` prints a table.
+"""Speed of decoding, compared with qwen-asr's: `python -m benchmarks.decode --shape tiny` prints a table.
 
-Both decode the same clips with the same weights, in turns; figures are medians of the rounds. With `tiny` texts end by
-themselves; the real shapes have random weights and write a fixed number of tokens. Stock decodes a recording's windows
-one after another, as qwen-asr does where no batch size is asked for.
+Both decode the same clips with the same weights in one process, in alternation; figures are medians of the rounds.
+The texts of `tiny` end by themselves. The real shapes have random weights and decode a fixed number of tokens.
+qwen-asr decodes a recording's windows one after another, which is its default.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ import datetime
 import platform
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from benchmarks.qwen_generate import generate_with_qwen
 from benchmarks.shapes import SHAPES, random_qwen_model
 from kikitori.audio.files import SAMPLE_RATE, load_audio
 from kikitori.audio.windows import cut_windows
-from kikitori.model import generate
 from kikitori.model.encoder import ATTENTION_MODES
 from kikitori.model.generate import decode, token_budget
-from kikitori.model.qwen import generate_with_qwen, load_qwen_model
+from kikitori.model.qwen import load_qwen_model
 from kikitori.model.recognizer import Recognizer
 from kikitori.tasks import TINY
 
@@ -34,23 +34,23 @@ LANGUAGE = "Portuguese"
 CLIP = ROOT / "examples" / "portuguese_daily.flac"
 RECORDING_SECONDS = 600.0
 WINDOW_SECONDS = 30.0
-BANDWIDTH_BYTES = 1 << 29
+BANDWIDTH_BYTES = 1 << 29  # what is copied to measure the memory's bandwidth
 
 
 @dataclass
-class Contender:
-    """One way from clips to ids; `run(waveforms, most)` writes at most `most` tokens a clip."""
+class Implementation:
+    """A way to decode clips. `run(waveforms, most)` decodes at most `most` tokens per clip; None for the budget."""
 
     name: str
     run: Callable[[list[np.ndarray], int | None], list[tuple[int, ...]]]
 
 
-def contenders(recognizer: Recognizer, fixed: bool) -> tuple[Contender, Contender]:
-    """Stock and ours. fixed: texts don't end before their budget."""
+def implementations(recognizer: Recognizer, fixed: bool) -> tuple[Implementation, Implementation]:
+    """Return qwen-asr's implementation and this project's. fixed: texts go on until their budget is used up."""
     if fixed:
         recognizer.end_ids = frozenset()
 
-    def stock(waveforms: list[np.ndarray], most: int | None) -> list[tuple[int, ...]]:
+    def qwen(waveforms: list[np.ndarray], most: int | None) -> list[tuple[int, ...]]:
         budgets = [most or token_budget(len(waveform) / SAMPLE_RATE) for waveform in waveforms]
         return [
             tuple(generate_with_qwen(recognizer.qwen, waveform, LANGUAGE, budget, ends_itself=not fixed))
@@ -58,18 +58,14 @@ def contenders(recognizer: Recognizer, fixed: bool) -> tuple[Contender, Contende
         ]
 
     def ours(waveforms: list[np.ndarray], most: int | None) -> list[tuple[int, ...]]:
-        asked = generate.token_budget
-        generate.token_budget = (lambda seconds: most) if most else asked
-        try:
-            return [decoded.ids for decoded in decode(recognizer, waveforms, LANGUAGE, lambda text: False)]
-        finally:
-            generate.token_budget = asked
+        results = decode(recognizer, waveforms, LANGUAGE, lambda text: False, max_tokens=most)
+        return [result.ids for result in results]
 
-    return Contender("stock", stock), Contender("ours", ours)
+    return Implementation("qwen-asr", qwen), Implementation("ours", ours)
 
 
-def seconds_of(device: torch.device, work: Callable[[], object]) -> float:
-    """How long it takes until the device is done."""
+def timed(device: torch.device, work: Callable[[], object]) -> float:
+    """Return the seconds until the device has done the work."""
     synchronize(device)
     start = time.perf_counter()
     work()
@@ -78,33 +74,35 @@ def seconds_of(device: torch.device, work: Callable[[], object]) -> float:
 
 
 def synchronize(device: torch.device) -> None:
-    """Wait for what the device was given."""
+    """Wait until the device has done its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
-def in_turns(rivals, rounds: int, measure: Callable[[Contender], float], uncounted: int = 1) -> list[float]:
-    """The median of each rival's rounds, after some that do not count."""
-    taken: list[list[float]] = [[] for _ in rivals]
+def interleaved_medians(
+    compared: Sequence[Implementation], rounds: int, measure: Callable[[Implementation], float], uncounted: int = 1
+) -> list[float]:
+    """Measure the implementations in alternation. Returns the median of each, without its `uncounted` first rounds."""
+    values: list[list[float]] = [[] for _ in compared]
     for number in range(uncounted + rounds):
-        for rival, times in zip(rivals, taken, strict=True):
-            value = measure(rival)
+        for implementation, counted in zip(compared, values, strict=True):
+            value = measure(implementation)
             if number >= uncounted:
-                times.append(value)
-    return [statistics.median(times) for times in taken]
+                counted.append(value)
+    return [statistics.median(counted) for counted in values]
 
 
 def memory_and_operations(
-    device: torch.device, rival: Contender, waveforms: list[np.ndarray], most: int | None
+    device: torch.device, implementation: Implementation, waveforms: list[np.ndarray], most: int | None
 ) -> tuple[int, int]:
-    """The most bytes held beside the weights, and the operations (on CUDA: launches) issued."""
+    """Return the peak of allocated bytes, without the weights, and the number of operations (on CUDA: launches)."""
     activities = [torch.profiler.ProfilerActivity.CPU]
     if device.type == "cuda":
         activities.append(torch.profiler.ProfilerActivity.CUDA)
         torch.cuda.reset_peak_memory_stats(device)
         before = torch.cuda.memory_allocated(device)
     with torch.profiler.profile(activities=activities, profile_memory=device.type == "cpu") as profile:
-        rival.run(waveforms, most)
+        implementation.run(waveforms, most)
         synchronize(device)
     names = [event.name() for event in profile.profiler.kineto_results.events()]
     if device.type == "cuda":
@@ -119,63 +117,61 @@ def memory_and_operations(
 
 
 def bandwidth(device: torch.device) -> float:
-    """Bytes a second that the device reads and writes while it copies."""
+    """Return the bytes per second that the device reads and writes while it copies."""
     source = torch.ones(BANDWIDTH_BYTES, dtype=torch.uint8, device=device)
     target = torch.empty_like(source)
     target.copy_(source)
-    return 2 * BANDWIDTH_BYTES / statistics.median(seconds_of(device, lambda: target.copy_(source)) for _ in range(5))
+    return 2 * BANDWIDTH_BYTES / statistics.median(timed(device, lambda: target.copy_(source)) for _ in range(5))
 
 
 def weight_bytes(recognizer: Recognizer) -> int:
-    """What one step has to read of the text model."""
+    """Return the bytes of weights that one decoding step reads."""
     decoder = recognizer.decoder
     layers = [tensor for layer in decoder.layers for tensor in vars(layer).values()]
     return sum(tensor.numel() * tensor.element_size() for tensor in [*layers, decoder.norm, decoder.head])
 
 
 def recording_windows(clip: np.ndarray, seconds: float) -> list[np.ndarray]:
-    """A recording of so many seconds, made of one clip again and again, cut as the product cuts it."""
+    """Repeat a clip until it lasts `seconds`, and cut that into windows as the product does."""
     recording = np.tile(clip, int(seconds * SAMPLE_RATE / len(clip)) + 1)[: int(seconds * SAMPLE_RATE)]
     return [window.waveform for window in cut_windows([recording], WINDOW_SECONDS, 0.0)]
 
 
 def measure(recognizer: Recognizer, rounds: int, tokens: int | None, windows: int | None) -> Iterator[tuple[str, ...]]:
-    """The table's rows: what, stock, ours, ratio."""
+    """Yield the table's rows: label, qwen-asr, ours, ratio.
+
+    tokens: per text; None if texts end by themselves. windows: of the recording, see `sounds`.
+    """
     device = recognizer.decoder.device
-    rivals = contenders(recognizer, fixed=tokens is not None)
+    compared = implementations(recognizer, fixed=tokens is not None)
     clip, parts = sounds(tokens is not None, windows)
-    written = [rival.run([clip], tokens) for rival in rivals]
-    count = len(written[1][0])
-    yield "the same tokens", "", str(written[0] == written[1]), ""
-    yield from speed_rows(recognizer, rivals, rounds, clip, tokens, count)
-    seconds = sum(map(len, parts)) / SAMPLE_RATE
-    taken = in_turns(
-        rivals,
-        max(1, rounds // 2),
-        lambda rival: seconds_of(device, lambda: rival.run(parts, tokens)),
-        uncounted=int(device.type == "cuda"),  # where graphs are recorded first; the clips have warmed up the rest
-    )
-    label = f"recording of {seconds / 60:.1f} min in {len(parts)} windows, audio-seconds/s"
-    yield rate(label, [seconds / one for one in taken])
-    if tokens is None:  # else every window is the clip, whose time to the first token tells
-        firsts = in_turns(rivals, max(1, rounds // 2), lambda rival: seconds_of(device, lambda: rival.run(parts, 1)))
-        yield timing("of that, hearing it and reading the prompts, s", firsts)
+    texts = [implementation.run([clip], tokens) for implementation in compared]
+    count = len(texts[1][0])
+    yield "the same tokens", "", str(texts[0] == texts[1]), ""
+    yield from speed_rows(recognizer, compared, rounds, clip, tokens, count)
+    yield from recording_rows(device, compared, max(1, rounds // 2), parts, tokens)
     few, many = count // 2, count
-    looks = [[memory_and_operations(device, rival, [clip], most) for most in (few, many)] for rival in rivals]
-    unit = "operations" if device.type == "cpu" else "launches"
-    yield share(f"{unit} per token", [(long[1] - short[1]) / (many - few) for short, long in looks])
-    yield share("peak memory beside the weights, clip, MiB", [long[0] / 2**20 for _, long in looks])
-    # Stock takes one window at a time: its longest tells.
-    longest = max(parts, key=len)
-    looks = [
-        memory_and_operations(device, rival, sound, tokens)
-        for rival, sound in zip(rivals, ([longest], parts), strict=True)
+    used = [
+        [memory_and_operations(device, implementation, [clip], most) for most in (few, many)]
+        for implementation in compared
     ]
-    yield share("peak memory beside the weights, recording, MiB", [peak / 2**20 for peak, _ in looks])
+    unit = "operations" if device.type == "cpu" else "launches"
+    yield share(f"{unit} per token", [(long[1] - short[1]) / (many - few) for short, long in used])
+    yield share("peak memory without the weights, clip, MiB", [long[0] / 2**20 for _, long in used])
+    # qwen-asr decodes one window at a time, so its peak is that of the longest.
+    longest = max(parts, key=len)
+    peaks = [
+        memory_and_operations(device, implementation, waveforms, tokens)[0]
+        for implementation, waveforms in zip(compared, ([longest], parts), strict=True)
+    ]
+    yield share("peak memory without the weights, recording, MiB", [peak / 2**20 for peak in peaks])
 
 
 def sounds(fixed: bool, windows: int | None) -> tuple[np.ndarray, list[np.ndarray]]:
-    """The clip, and the windows of the recording, `windows` of them if given."""
+    """Return a clip, and the windows of a recording.
+
+    fixed: the clip fills a window, and all windows are that clip. windows: how many; None for 10 minutes.
+    """
     clip = load_audio(CLIP)
     if not fixed:
         return clip, recording_windows(clip, RECORDING_SECONDS)
@@ -184,12 +180,22 @@ def sounds(fixed: bool, windows: int | None) -> tuple[np.ndarray, list[np.ndarra
 
 
 def speed_rows(
-    recognizer: Recognizer, rivals, rounds: int, clip: np.ndarray, tokens: int | None, count: int
+    recognizer: Recognizer,
+    compared: Sequence[Implementation],
+    rounds: int,
+    clip: np.ndarray,
+    tokens: int | None,
+    count: int,
 ) -> Iterator[tuple[str, ...]]:
-    """Batch 1."""
+    """Yield the rows of a single clip, whose text has `count` tokens."""
     device = recognizer.decoder.device
-    firsts = in_turns(rivals, rounds, lambda rival: seconds_of(device, lambda: rival.run([clip], 1)))
-    wholes = in_turns(rivals, rounds, lambda rival: seconds_of(device, lambda: rival.run([clip], tokens)))
+
+    def seconds(most: int | None) -> list[float]:
+        return interleaved_medians(
+            compared, rounds, lambda implementation: timed(device, lambda: implementation.run([clip], most))
+        )
+
+    firsts, wholes = seconds(1), seconds(tokens)
     speeds = [(count - 1) / (whole - first) for first, whole in zip(firsts, wholes, strict=True)]
     yield timing(f"clip of {len(clip) / SAMPLE_RATE:.1f} s, sound to text ({count} tokens), s", wholes)
     yield timing("time to first token, s", firsts)
@@ -198,43 +204,66 @@ def speed_rows(
     yield f"share of the bandwidth bound ({bound:.0f} tokens/s)", *(f"{speed / bound:.1%}" for speed in speeds), ""
 
 
+def recording_rows(
+    device: torch.device,
+    compared: Sequence[Implementation],
+    rounds: int,
+    parts: list[np.ndarray],
+    tokens: int | None,
+) -> Iterator[tuple[str, ...]]:
+    """Yield the rows of a recording in windows."""
+
+    def seconds(most: int | None, uncounted: int) -> list[float]:
+        return interleaved_medians(
+            compared, rounds, lambda implementation: timed(device, lambda: implementation.run(parts, most)), uncounted
+        )
+
+    length = sum(map(len, parts)) / SAMPLE_RATE
+    # On CUDA the first round records graphs. Everything else is warm after the clips.
+    wholes = seconds(tokens, uncounted=int(device.type == "cuda"))
+    label = f"recording of {length / 60:.1f} min in {len(parts)} windows, audio-seconds/s"
+    yield rate(label, [length / whole for whole in wholes])
+    if tokens is None:  # otherwise each window is the clip, whose time to the first token is in the table
+        yield timing("of that, encoding and prefill, s", seconds(1, uncounted=1))
+
+
 def timing(label: str, values: list[float]) -> tuple[str, ...]:
-    """A row of times, whose ratio is how many times faster ours is."""
+    """Return a row of times in seconds; the ratio is how many times faster ours is."""
     return label, *(f"{value:.3f}" for value in values), f"{values[0] / values[1]:.1f} times"
 
 
 def rate(label: str, values: list[float]) -> tuple[str, ...]:
-    """A row of speeds, whose ratio is how many times faster ours is."""
+    """Return a row of speeds; the ratio is how many times faster ours is."""
     return label, *(f"{value:.1f}" for value in values), f"{values[1] / values[0]:.1f} times"
 
 
 def share(label: str, values: list[float]) -> tuple[str, ...]:
-    """A row of amounts, whose ratio is ours as a share of stock's."""
+    """Return a row of amounts; the ratio is ours divided by qwen-asr's."""
     return label, *(f"{value:.0f}" for value in values), f"{values[1] / values[0]:.2f}"
 
 
 def load(shape: str, dtype: torch.dtype, device: str, attention: str) -> tuple[Recognizer, float]:
-    """The shape's model, and how many seconds it took to load (for `tiny`; the others are made, not loaded)."""
+    """Return a shape's model and the seconds until it was ready. The real shapes are made, not loaded."""
     start = time.perf_counter()
     if shape == "tiny":
-        stock = load_qwen_model(str(TINY.folder), dtype, device)
+        qwen = load_qwen_model(str(TINY.folder), dtype, device)
     else:
-        stock = random_qwen_model(shape, dtype, device)
-    recognizer = Recognizer(stock, attention)
-    recognizer.decoder  # noqa: B018, fusing belongs to loading
+        qwen = random_qwen_model(shape, dtype, device)
+    recognizer = Recognizer(qwen, attention)
+    recognizer.decoder  # noqa: B018, fusing the weights belongs to loading
     return recognizer, time.perf_counter() - start
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The command line."""
+    """Print the table. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.decode", description=__doc__.splitlines()[0])
     parser.add_argument("--shape", choices=("tiny", *SHAPES), default="tiny")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), help="default: bfloat16 on CUDA, else float32")
     parser.add_argument("--attention", choices=ATTENTION_MODES, default="full")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--tokens", type=int, default=64, help="a clip, with the real shapes")
-    parser.add_argument("--windows", type=int, help="of the recording, with the real shapes (default: 10 minutes)")
+    parser.add_argument("--tokens", type=int, default=64, help="per clip, for the real shapes (default: %(default)s)")
+    parser.add_argument("--windows", type=int, help="of the recording, for the real shapes (default: 10 minutes)")
     options = parser.parse_args(argv)
     dtype = options.dtype or ("bfloat16" if options.device.startswith("cuda") else "float32")
     recognizer, seconds = load(options.shape, getattr(torch, dtype), options.device, options.attention)
@@ -243,7 +272,7 @@ def main(argv: list[str] | None = None) -> int:
         f"{options.shape}, {dtype}, {options.attention} attention, {name}, {torch.get_num_threads()} threads, "
         f"torch {torch.__version__}, {datetime.date.today()}; ready after {seconds:.1f} s\n"
     )
-    print("| | stock | ours | ratio |\n| --- | --- | --- | --- |")
+    print("| | qwen-asr | ours | ratio |\n| --- | --- | --- | --- |")
     tokens = None if options.shape == "tiny" else options.tokens
     for row in measure(recognizer, options.rounds, tokens, options.windows):
         print(f"| {' | '.join(row)} |", flush=True)

@@ -1,4 +1,4 @@
-"""The page in a process of its own, as a user starts it."""
+"""The page in its own process, as a user starts it."""
 
 from __future__ import annotations
 
@@ -14,18 +14,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-STOP_SECONDS = 120
-"""More than an orderly stop takes."""
+STOP_SECONDS = 120  # more than an orderly stop takes
 
 
 @contextlib.contextmanager
 def served(
     *options: str, log: Path | None = None, program: Sequence[str] = ("app.py",)
 ) -> Iterator[tuple[subprocess.Popen, str]]:
-    """The page on the tiny checkpoint while the context lasts: its process and the address that it prints.
+    """Serve the page with the tiny checkpoint while the context lasts; yield its process and its address.
 
-    options: of app.py. log: a new file for what it prints, on both outputs. program: another one that serves the page.
-    Raises RuntimeError where it ends before it serves anything.
+    options: of app.py. log: a new file for its standard output and error. program: another program that serves the
+    page. Raises RuntimeError if it ends before it serves anything.
     """
     command = [sys.executable, "-u", *program, "--checkpoint", "tiny", "--port", str(free_port()), *options]
     with open(log, "w+b") if log else tempfile.TemporaryFile() as output:
@@ -38,15 +37,15 @@ def served(
 
 
 def _address(process: subprocess.Popen, output: int) -> str:
-    """Wait for the address that it prints."""
+    """Wait for the address that the page prints."""
     while process.poll() is None:
         if address := re.search(rb"local URL: +(http://\S+:\d+)", os.pread(output, 1 << 16, 0)):
             return address[1].decode()
         time.sleep(0.1)
-    raise RuntimeError(f"it ended before it served anything:\n{os.pread(output, 1 << 16, 0).decode()}")
+    raise RuntimeError(f"the page ended before it served anything:\n{os.pread(output, 1 << 16, 0).decode()}")
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """Return a free port of the loopback interface."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         return listening.getsockname()[1]

@@ -1,14 +1,21 @@
-"""The real checkpoints' shapes with random weights, for places where the hub can't be reached.
+"""Models of the real checkpoints' shapes with random weights, for machines that can't reach the hub.
 
-The numbers are those of Qwen3-ASR-1.7B and 0.6B, cross-checked against public ports; vocabulary and tokenizer are the
-tiny checkpoint's files with the real number of rows, because the real tokenizer is on the hub only.
+The sizes are those of Qwen3-ASR-1.7B and 0.6B, cross-checked against public ports. The tokenizer is the tiny
+checkpoint's, because the real one is on the hub only; the vocabulary has the real number of rows.
 """
 
+from __future__ import annotations
+
 import json
+from typing import TYPE_CHECKING
 
 import torch
 
 from kikitori.tasks import TINY
+
+if TYPE_CHECKING:
+    from qwen_asr import Qwen3ASRModel
+    from qwen_asr.core.transformers_backend import Qwen3ASRForConditionalGeneration
 
 _SHARED_TEXT = {
     "num_hidden_layers": 28,
@@ -55,23 +62,23 @@ SHAPES = {
 
 
 def shape_config(shape: str) -> dict:
-    """The tiny checkpoint's config.json with a real shape's sizes, a key of SHAPES."""
+    """Return the tiny checkpoint's config.json with the sizes of a real shape, a key of SHAPES."""
     config = json.loads((TINY.folder / "config.json").read_text())
     for part, sizes in SHAPES[shape].items():
         config["thinker_config"][part] |= sizes
     return config
 
 
-def meta_model(shape: str):
-    """A `Qwen3ASRForConditionalGeneration` of the shape, without memory."""
+def meta_model(shape: str) -> Qwen3ASRForConditionalGeneration:
+    """Return a model of the shape, a key of SHAPES, on the meta device: without memory for its weights."""
     from qwen_asr.core.transformers_backend import Qwen3ASRConfig, Qwen3ASRForConditionalGeneration
 
     with torch.device("meta"):
         return Qwen3ASRForConditionalGeneration(Qwen3ASRConfig(**shape_config(shape)))
 
 
-def random_qwen_model(shape: str, dtype: torch.dtype, device: str):
-    """A `qwen_asr.Qwen3ASRModel` of the shape with small random weights; its processor is the tiny checkpoint's."""
+def random_qwen_model(shape: str, dtype: torch.dtype, device: str) -> Qwen3ASRModel:
+    """Return a model of the shape, a key of SHAPES, with small random weights and the tiny checkpoint's processor."""
     from qwen_asr import Qwen3ASRModel
     from qwen_asr.core.transformers_backend import Qwen3ASRProcessor
 
@@ -82,7 +89,7 @@ def random_qwen_model(shape: str, dtype: torch.dtype, device: str):
         for parameter in model.parameters():
             parameter.uniform_(-0.02, 0.02)
     tower, text = model.thinker.audio_tower, model.thinker.model
-    # Buffers are not stored in a checkpoint: they are made anew.
+    # to_empty left the buffers undefined, and checkpoints don't store them.
     positions = type(tower.positional_embedding)(tower.max_source_positions, tower.config.d_model)
     tower.positional_embedding = positions.to(device)
     text.rotary_emb = type(text.rotary_emb)(text.config).to(device)

@@ -1,1 +1,1 @@
-"""How right a checkpoint is: readers of test sets, normalisers, metrics, one runner, the cards' tables."""
+"""Measures how accurate a checkpoint is: test set readers, normalisers, metrics, one runner, the cards' tables."""

@@ -1,51 +1,51 @@
-"""The model cards' tables, each figure with ours beside it where we have measured one.
+"""Prints the model cards' tables with our measured figures next to the published ones.
 
     python -m evaluation.cards results/cv17 results/fleurs-en2ja results/fleurs-ja2en
 
-A run fills a row of a card if it was called by the row's name (`--name "Common Voice 17 (test)"`, `--name FLEURS`) and
-its checkpoint is the row's model. Other runs of the card's directions stand in a table of their own below.
+A run fills a row of a card if it has the row's name (`--name "Common Voice 17 (test)"`, `--name FLEURS`) and its
+checkpoint is the row's model. Other runs of the card's directions are listed in a separate table below.
 """
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from evaluation.metrics import Figure
-from evaluation.results import Folder
+from evaluation.options import OptionParser
+from evaluation.results import RunFolder
 from kikitori.errors import exit_code_of
-from kikitori.tasks import TASKS
+from kikitori.tasks import CHECKPOINTS
 
 BASE = "Qwen/Qwen3-ASR-1.7B"
-"""The model whose figures the Portuguese card heads "Zero-shot"."""
+"""The model in the Portuguese card's "Zero-shot" columns."""
 QUALITY = "quality"
-"""The figure that `evaluation.judge` makes: 1 to 5."""
+"""Name of the figure from `evaluation.judge`: 1 to 5."""
 
 PORTUGUESE_ROWS = (
-    # Test set, samples, WER zero-shot and fine-tuned, CER zero-shot and fine-tuned (card, "Results")
+    # Test set, samples, WER zero-shot and fine-tuned, CER zero-shot and fine-tuned; source: the card, "Results"
     ("Common Voice 17 (test)", 9467, 12.63, 8.11, 3.51, 2.41),
     ("Common Voice 22 (test)", 9641, 12.91, 8.50, 3.6, 2.55),
 )
 TRANSLATION_ROWS = (
-    # Model, parameters, quality EN->JA and JA->EN, tokens a second (card, "Benchmark")
+    # Model, parameters, quality EN->JA and JA->EN, tokens per second; source: the card, "Benchmark"
     ("openai/whisper-large-v3", "1.55B", "N/A", 3.2, 51.0),
     ("facebook/seamless-m4t-v2-large", "1.50B", 3.8, 3.0, 48.6),
     ("voiceping-ai/whisper-ja-en-speech-translation", "756M", 2.6, 2.4, 212.1),
-    (TASKS["en2ja"].checkpoint.repo_id, "1.7B", 4.2, 4.0, 45.8),
+    (CHECKPOINTS["translation"].repo_id, "1.7B", 4.2, 4.0, 45.8),
 )
 
 
 @dataclass(frozen=True)
 class Run:
-    """One finished run: its summary, and its figures with the judge's where there is one."""
+    """A finished run: its summary and its figures, including the judge's score if one was made."""
 
     summary: dict
     figures: tuple[Figure, ...]
 
-    def is_of(self, name: str, direction: str, checkpoint: str) -> bool:
-        """Whether it measured this checkpoint (a hub id, or a folder of its name) on this set."""
+    def matches(self, name: str, direction: str, checkpoint: str) -> bool:
+        """Whether this run measured the checkpoint (a hub id, or a folder with the same name) on the named test set."""
         model = self.summary["checkpoint"].rpartition("/")[2]
         return (self.summary["name"], self.summary["direction"]) == (name, direction) and (
             model == checkpoint.rpartition("/")[2]
@@ -53,38 +53,38 @@ class Run:
 
 
 class Runs:
-    """Finished runs, and which of them a card's row has used."""
+    """Finished runs. Keeps track of which ones appear in a row of a card."""
 
     def __init__(self, runs: Sequence[Run]):
         self._runs = runs
         self._used: set[int] = set()
 
     def find(self, name: str, direction: str, checkpoint: str) -> Run | None:
-        """The run of a row; the last one where there are several."""
+        """Return the run for a row of a card, the last one if there are several, and mark it as used."""
         for number, run in reversed(list(enumerate(self._runs))):
-            if run.is_of(name, direction, checkpoint):
+            if run.matches(name, direction, checkpoint):
                 self._used.add(number)
                 return run
         return None
 
     def others(self, directions: Sequence[str]) -> Iterator[Run]:
-        """Those of these directions that no row has used."""
+        """Yield the runs of these directions that no row has used."""
         for number, run in enumerate(self._runs):
             if number not in self._used and run.summary["direction"] in directions:
                 yield run
 
 
 def load_run(path: Path) -> Run:
-    """Read a folder that `evaluation.run` has filled. Raises DataError where it has not finished."""
-    folder = Folder(path)
+    """Read the folder of a finished run. Raises DataError if `evaluation.run` has not finished it."""
+    folder = RunFolder(path)
     summary = folder.summary()
     found = [*summary["figures"], *folder.quality()]
     return Run(summary, tuple(Figure(**figure) for figure in found))
 
 
 def portuguese_table(runs: Runs) -> str:
-    """The Portuguese card's results."""
-    tuned_checkpoint = TASKS["pt"].checkpoint.repo_id
+    """The Portuguese card's results as a Markdown table."""
+    tuned_checkpoint = CHECKPOINTS["pt"].repo_id
     rows = []
     for name, samples, base_wer, tuned_wer, base_cer, tuned_cer in PORTUGUESE_ROWS:
         base, tuned = (runs.find(name, "pt", checkpoint) for checkpoint in (BASE, tuned_checkpoint))
@@ -102,7 +102,7 @@ def portuguese_table(runs: Runs) -> str:
 
 
 def translation_table(runs: Runs) -> str:
-    """The translation card's benchmark: quality from 1 to 5 on FLEURS, and speed."""
+    """The translation card's benchmark as a Markdown table: quality from 1 to 5 on FLEURS, and tokens per second."""
     rows = []
     for model, parameters, to_japanese, to_english, speed in TRANSLATION_ROWS:
         en2ja, ja2en = (runs.find("FLEURS", direction, model) for direction in ("en2ja", "ja2en"))
@@ -113,7 +113,7 @@ def translation_table(runs: Runs) -> str:
 
 
 def others_table(runs: Runs, directions: Sequence[str]) -> str:
-    """Runs that are no row of the card, and the figures that it doesn't have."""
+    """Runs that fill no row of a card, with all their figures, as a Markdown table; empty if there are none."""
     rows = []
     for run in runs.others(directions):
         figures = "; ".join(f"{figure.name} {_interval(figure)}" for figure in run.figures)
@@ -123,13 +123,13 @@ def others_table(runs: Runs, directions: Sequence[str]) -> str:
 
 
 def cards(runs: Runs) -> Iterator[str]:
-    """Each card: its name, its table, and what else was measured in its directions."""
-    translation = TASKS["en2ja"].checkpoint.repo_id
-    yield f"## {TASKS['diarize'].checkpoint.repo_id}\n\nThe card gives no figures.\n"
+    """Yield each card's heading and table, then the other runs of its directions, as Markdown."""
+    translation = CHECKPOINTS["translation"].repo_id
+    yield f"## {CHECKPOINTS['diarize'].repo_id}\n\nThe card gives no figures.\n"
     yield others_table(runs, ["diarize"])
     yield f"## {translation}\n\n{translation_table(runs)}"
     yield others_table(runs, ["en2ja", "ja2en"])
-    yield f"## {TASKS['pt'].checkpoint.repo_id}\n\n{portuguese_table(runs)}"
+    yield f"## {CHECKPOINTS['pt'].repo_id}\n\n{portuguese_table(runs)}"
     yield others_table(runs, ["pt"])
 
 
@@ -168,9 +168,9 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m evaluation.cards", description=__doc__.splitlines()[0])
-    parser.add_argument("results", nargs="*", type=Path, help="folders that `python -m evaluation.run` has filled")
+    """Print the tables; return the exit code."""
+    parser = OptionParser(prog="python -m evaluation.cards", description=__doc__.splitlines()[0])
+    parser.add_argument("results", nargs="*", type=Path, help="output folders of `python -m evaluation.run`")
     options = parser.parse_args(argv)
 
     def work() -> None:

@@ -1,15 +1,15 @@
-"""Test sets: what is said in which recording, read piece by piece from the layouts that data come in.
+"""Reads test sets: recordings with their references, one at a time, from the layouts that data sets are published in.
 
-| layout | what `--data` names |
+| layout | value of `--data` |
 | --- | --- |
-| Common Voice | a language's folder: `test.tsv`, `clips/` (with a column `translation`, CoVoST 2's, for translation) |
+| Common Voice | a language's folder: `test.tsv`, `clips/` (translation needs CoVoST 2's column `translation`) |
 | FLEURS | the folder of `en_us`, `ja_jp`, `pt_br`: in each `test.tsv`, and `audio/test/` or `audio/test.tar.gz` |
-| calls | a folder of audio with SegLST (`.json`), STM (`.stm`) or RTTM (`.rttm`) files; RTTM says only who speaks |
-| examples | a folder of audio with `references.json`, as this repository's `examples/` |
-| parquet | a folder with `CONFIG/SPLIT/*.parquet`, as the hub exports its data sets |
-| the hub | `hf://datasets/OWNER/NAME`: the parquet export of a data set, streamed; FLEURS's own files, cached |
+| calls | a folder of audio with SegLST (`.json`), STM (`.stm`) or RTTM (`.rttm`) files; RTTM has no words |
+| examples | a folder of audio with `references.json`, such as this repository's `examples/` |
+| parquet | a folder with `CONFIG/SPLIT/*.parquet`, the hub's export format |
+| the hub | `hf://datasets/OWNER/NAME`: a data set's parquet export, streamed; for FLEURS its own files, cached |
 
-Not covered: STM's categories in angle brackets, and Common Voice's tar archives.
+Not supported: STM's categories in angle brackets, and Common Voice's tar archives.
 """
 
 from __future__ import annotations
@@ -26,35 +26,43 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from evaluation.errors import ToolError
 from evaluation.normalisation import written_form
-from kikitori.errors import SpeechError
 from kikitori.tasks import Task
 from kikitori.text.tags import parse_plain, parse_turns
 from kikitori.transcript import Turn
 
 HUB = "hf://datasets/"
 PARQUET_REVISION = "refs/convert/parquet"
-"""The branch to which the hub exports every data set that its viewer shows."""
+"""Branch with the hub's parquet export of a data set."""
 FLEURS = "google/fleurs"
-"""On the hub, where it has no parquet export to rely on: its files are in its own layout, under `data/`."""
+"""Read from its own files under `data/`: it has no reliable parquet export."""
 FLEURS_SPOKEN = {"en2ja": "en_us", "ja2en": "ja_jp", "pt": "pt_br", "diarize": "ja_jp"}
 FLEURS_WRITTEN = {"en2ja": "ja_jp", "ja2en": "en_us", "pt": "pt_br", "diarize": "ja_jp"}
 FLEURS_COLUMNS = ("id", "file_name", "raw_transcription", "transcription", "characters", "num_samples", "gender")
-"""Of FLEURS's tsv files, which have no header."""
+"""Columns of FLEURS's tsv files, which have no header."""
 TEXT_COLUMNS = ("raw_transcription", "sentence", "text", "transcription")
-"""Where a hub data set keeps its text; the first that there is."""
-ROWS_AT_ONCE = 16
+"""Names that hub data sets use for the column with the text; the first one present is taken."""
+ROWS_PER_BATCH = 16
+AUDIO_SUFFIXES = frozenset(
+    ".3gp .aac .aif .aiff .amr .asf .au .avi .caf .flac .flv .m4a .mka .mkv .mov .mp3 .mp4 .mpeg .mpg .nist .oga .ogg "
+    ".opus .snd .sph .ts .w64 .wav .webm .wma".split()
+)
+"""Files that can be a call's recording. Other files with the same stem, such as notes, are ignored."""
 
 _LOG = logging.getLogger(__name__)
 
 
-class DataError(SpeechError):
-    """A test set, or a folder of results, that can't be used."""
+class DataError(ToolError):
+    """A test set, a manifest or a folder of results that can't be used."""
 
 
 @dataclass(frozen=True)
 class Segment:
-    """Words of one speaker, without a break. speaker: None where none is named; text: None where only that is."""
+    """Consecutive words of one speaker.
+
+    speaker: None if the data name no speaker. text: None if the data have speakers but no words.
+    """
 
     speaker: str | None
     text: str | None
@@ -64,7 +72,7 @@ class Segment:
 class Utterance:
     """A recording and its reference.
 
-    name: no other recording of the set has it. audio: a file, or its bytes. reference: in the order of speech.
+    name: unique in the test set. audio: a path, or the file's content. reference: segments in the order of speech.
     """
 
     name: str
@@ -73,7 +81,7 @@ class Utterance:
 
     @contextmanager
     def open_file(self) -> Iterator[Path]:
-        """A path at which the audio lies for the while."""
+        """Context manager that yields a path to the audio: a temporary file if the audio is in memory."""
         if isinstance(self.audio, Path):
             yield self.audio
             return
@@ -87,9 +95,9 @@ class Utterance:
 class Source:
     """Where a test set is read from.
 
-    location: what `--data` names. config, reference_config: of parquet data, the folder with the audio, and the one
-    whose text under the same `id` is the reference, None for the text beside the audio. text_column:
-    None for the first of TEXT_COLUMNS, or `translation`.
+    location: the value of `--data`. config (parquet only): the folder with the audio. reference_config (parquet only):
+    the folder with the reference texts, matched by `id`; None if they are in the rows of the audio. text_column: None
+    for `translation` if the task translates, else for the first of TEXT_COLUMNS that is present.
     """
 
     location: str
@@ -99,84 +107,85 @@ class Source:
     text_column: str | None = None
 
 
-def read_utterances(source: Source, direction: Task) -> Iterator[Utterance]:
-    """The recordings of a test set one by one, their references in the form in which they are compared.
+def read_utterances(source: Source, task: Task) -> Iterator[Utterance]:
+    """Yield the recordings of a test set with their references; Portuguese references in the card's written form.
 
-    Portuguese references come in the card's written form. Raises DataError for data of no known layout,
-    without recordings, with one missing, or with two of one name.
+    Raises DataError if the layout is unknown, there are no recordings, a recording is missing, or two have one name.
     """
     names: set[str] = set()
-    for utterance in _reader(source, direction):
+    for utterance in _reader(source, task):
         if utterance.name in names:
             raise DataError(f"{source.location} has two recordings named {utterance.name}: rename one")
         if isinstance(utterance.audio, Path) and not utterance.audio.is_file():
-            raise DataError(f"{utterance.audio} is not there, though the references name it: fetch the data again")
+            raise DataError(f"{utterance.audio} is missing, but the references name it: fetch the data again")
         names.add(utterance.name)
-        yield utterance if direction.name != "pt" else _in_written_form(utterance)
+        yield utterance if task.name != "pt" else _in_written_form(utterance)
     if not names:
-        raise DataError(f"{source.location} holds no recordings for {direction.name}: check --data and --direction")
+        raise DataError(f"{source.location} holds no recordings for {task.name}: check --data and --direction")
 
 
 def _in_written_form(utterance: Utterance) -> Utterance:
-    reference = tuple(replace(one, text=one.text and written_form(one.text)) for one in utterance.reference)
+    reference = tuple(
+        replace(segment, text=segment.text and written_form(segment.text)) for segment in utterance.reference
+    )
     return replace(utterance, reference=reference)
 
 
-def _reader(source: Source, direction: Task) -> Iterator[Utterance]:
+def _reader(source: Source, task: Task) -> Iterator[Utterance]:
     if source.location.startswith(HUB):
-        return _read_hub(source, direction)
+        return _read_hub(source, task)
     root = Path(source.location).expanduser()
     if not root.is_dir():
         raise DataError(f"{root} is not a folder: name a folder with recordings, or {HUB}OWNER/NAME")
     if (root / "references.json").is_file():
-        return _read_examples(root, direction)
+        return _read_examples(root, task)
     if (root / "clips").is_dir():
-        return _read_common_voice(root, source.split, direction)
-    if (root / FLEURS_SPOKEN[direction.name] / f"{source.split}.tsv").is_file():
-        return _read_fleurs(root, source.split, direction)
+        return _read_common_voice(root, source.split, task)
+    if (root / FLEURS_SPOKEN[task.name] / f"{source.split}.tsv").is_file():
+        return _read_fleurs(root, source.split, task)
     if files := sorted(file for suffix in ("json", "stm", "rttm") for file in root.glob(f"*.{suffix}")):
         return _read_calls(root, files)
     if source.config and (root / source.config).is_dir():
         from fsspec.implementations.local import LocalFileSystem
 
-        return _read_parquet(LocalFileSystem(), str(root), source, direction)
-    language = FLEURS_SPOKEN[direction.name]
+        return _read_parquet(LocalFileSystem(), str(root), source, task)
+    language = FLEURS_SPOKEN[task.name]
     raise DataError(
-        f"{root} has none of the layouts that are read for {direction.name}, split {source.split!r}: "
+        f"{root} has no layout that can be read for {task.name}, split {source.split!r}: "
         f"{source.split}.tsv with clips/, {language}/{source.split}.tsv, audio with .json, .stm or .rttm files, "
         "references.json, or parquet files under --config: check --data and --split"
     )
 
 
-def _read_examples(root: Path, direction: Task) -> Iterator[Utterance]:
+def _read_examples(root: Path, task: Task) -> Iterator[Utterance]:
     references = json.loads((root / "references.json").read_text(encoding="utf-8"))
     for name, entry in references.items():
-        if entry["direction"] == direction.name:
-            turns, _ = (parse_turns if direction.has_speakers else parse_plain)(entry["reference"])
+        if entry["direction"] == task.name:
+            turns, _ = (parse_turns if task.has_speakers else parse_plain)(entry["reference"])
             yield Utterance(name, root / name, segments(turns))
 
 
 def segments(turns: Iterable[Turn]) -> tuple[Segment, ...]:
-    """What turns say, without their times."""
+    """The speakers and texts of turns, without their times."""
     return tuple(Segment(turn.speaker, turn.text) for turn in turns)
 
 
-def _read_common_voice(root: Path, split: str, direction: Task) -> Iterator[Utterance]:
+def _read_common_voice(root: Path, split: str, task: Task) -> Iterator[Utterance]:
     tsv = root / f"{split}.tsv"
-    column = "translation" if direction.translates else "sentence"
+    column = "translation" if task.translates else "sentence"
     for row in _tsv_rows(tsv):
         if row.get(column) is None or row.get("path") is None:
-            raise DataError(f"{tsv} has no column {column!r} beside 'path': --direction {direction.name} needs both")
+            raise DataError(f"{tsv} lacks column 'path' or {column!r}: --direction {task.name} needs both")
         yield Utterance(row["path"], root / "clips" / row["path"], (Segment(None, row[column]),))
 
 
-def _read_fleurs(root: Path, split: str, direction: Task) -> Iterator[Utterance]:
-    spoken, written = root / FLEURS_SPOKEN[direction.name], root / FLEURS_WRITTEN[direction.name]
+def _read_fleurs(root: Path, split: str, task: Task) -> Iterator[Utterance]:
+    spoken, written = root / FLEURS_SPOKEN[task.name], root / FLEURS_WRITTEN[task.name]
     texts = {row["id"]: row["raw_transcription"] for row in _tsv_rows(written / f"{split}.tsv", FLEURS_COLUMNS)}
     files = {row["file_name"]: row["id"] for row in _tsv_rows(spoken / f"{split}.tsv", FLEURS_COLUMNS)}
     references = {name: texts[identity] for name, identity in files.items() if identity in texts}
     if unpaired := len(files) - len(references):
-        _LOG.warning("%d of %d recordings have no sentence in %s: left out", unpaired, len(files), written.name)
+        _LOG.warning("%d of %d recordings have no sentence in %s and are left out", unpaired, len(files), written.name)
     for name, audio in _fleurs_audio(spoken / "audio", split, references):
         yield Utterance(name, audio, (Segment(None, references[name]),))
 
@@ -198,24 +207,31 @@ def _fleurs_audio(folder: Path, split: str, names: Iterable[str]) -> Iterator[tu
 
 
 def _tsv_rows(path: Path, columns: tuple[str, ...] | None = None) -> Iterator[dict[str, str]]:
-    """The rows of a tsv file without quoting, under its own header or the columns given."""
+    """Yield the rows of a tsv file without quoting. columns: of a file without a header."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
             yield from csv.DictReader(file, columns, delimiter="\t", quoting=csv.QUOTE_NONE)
     except FileNotFoundError as error:
-        raise DataError(f"{path} is not there: check --data and --split") from error
+        raise DataError(f"{path} does not exist: check --data and --split") from error
 
 
 def _read_calls(root: Path, files: list[Path]) -> Iterator[Utterance]:
-    recordings = {file.stem: file for file in sorted(root.iterdir()) if file not in files and file.is_file()}
+    recordings: dict[str, list[Path]] = defaultdict(list)
+    for file in sorted(root.iterdir()):
+        if file.suffix.lower() in AUDIO_SUFFIXES and file.is_file():
+            recordings[file.stem].append(file)
     for session, reference in sorted(_sessions(files).items()):
-        if session not in recordings:
+        found = recordings[session]
+        if not found:
             raise DataError(f"{root} holds no recording of {session}, which its references name: add the audio file")
-        yield Utterance(recordings[session].name, recordings[session], reference)
+        if len(found) > 1:
+            names = " and ".join(file.name for file in found)
+            raise DataError(f"{root} holds {len(found)} recordings of {session}, {names}: keep one")
+        yield Utterance(found[0].name, found[0], reference)
 
 
 def _sessions(files: list[Path]) -> dict[str, tuple[Segment, ...]]:
-    """The references of each recording, by the stem of its name; where some have words, those without give way."""
+    """The references by recording (the stem of its name). Segments without words are used only if none has words."""
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for file in files:
         for segment in _load_segments(file):
@@ -224,12 +240,12 @@ def _sessions(files: list[Path]) -> dict[str, tuple[Segment, ...]]:
     for session, spoken in found.items():
         spoken = [segment for segment in spoken if "words" in segment] or spoken
         spoken.sort(key=lambda segment: segment.get("start_time", 0))
-        sessions[session] = tuple(Segment(str(one["speaker"]), one.get("words")) for one in spoken)
+        sessions[session] = tuple(Segment(str(segment["speaker"]), segment.get("words")) for segment in spoken)
     return sessions
 
 
 def _load_segments(file: Path) -> list[dict[str, Any]]:
-    """Segments as SegLST has them: session_id, speaker, words (not from RTTM), start_time in seconds."""
+    """Read segments in SegLST's form: session_id, speaker, words (not from RTTM), start_time in seconds."""
     try:
         if file.suffix == ".json":
             found = json.loads(file.read_text(encoding="utf-8"))
@@ -242,10 +258,10 @@ def _load_segments(file: Path) -> list[dict[str, Any]]:
             raise ValueError("a segment has no session_id and speaker")
         return found
     except (ValueError, TypeError, AssertionError, ArithmeticError) as error:
-        raise DataError(f"{file} is no SegLST, STM or RTTM file ({error}): mend it or move it away") from error
+        raise DataError(f"{file} is not a SegLST, STM or RTTM file ({error}): correct it, or move it away") from error
 
 
-def _read_hub(source: Source, direction: Task) -> Iterator[Utterance]:
+def _read_hub(source: Source, task: Task) -> Iterator[Utterance]:
     from huggingface_hub import HfFileSystem
     from huggingface_hub.errors import HfHubHTTPError
     from requests import RequestException
@@ -253,27 +269,27 @@ def _read_hub(source: Source, direction: Task) -> Iterator[Utterance]:
     repository = source.location.removeprefix(HUB)
     try:
         if repository == FLEURS:
-            yield from _read_fleurs(_fetch_fleurs(source.split, direction), source.split, direction)
+            yield from _read_fleurs(_fetch_fleurs(source.split, task), source.split, task)
         else:
-            yield from _read_parquet(HfFileSystem(), f"datasets/{repository}@{PARQUET_REVISION}", source, direction)
+            yield from _read_parquet(HfFileSystem(), f"datasets/{repository}@{PARQUET_REVISION}", source, task)
     except (HfHubHTTPError, RequestException, OSError) as error:
         raise DataError(
-            f"{source.location} is not to be had from the hub ({type(error).__name__}): log in with `hf auth login` if "
-            "it asks for it, or fetch it on another machine and name its folder with --data"
+            f"{source.location} can't be fetched from the hub ({type(error).__name__}): log in with `hf auth login` if "
+            "it needs a login, or fetch it on another machine and give its folder with --data"
         ) from error
 
 
-def _fetch_fleurs(split: str, direction: Task) -> Path:
-    """The folder of languages in the hub's cache, with what one direction needs of a split."""
+def _fetch_fleurs(split: str, task: Task) -> Path:
+    """Download the files of one task and split; return the folder of languages in the hub's cache."""
     from huggingface_hub import snapshot_download
 
-    spoken, written = FLEURS_SPOKEN[direction.name], FLEURS_WRITTEN[direction.name]
+    spoken, written = FLEURS_SPOKEN[task.name], FLEURS_WRITTEN[task.name]
     wanted = [f"data/{written}/{split}.tsv", f"data/{spoken}/{split}.tsv", f"data/{spoken}/audio/{split}.tar.gz"]
     return Path(snapshot_download(FLEURS, repo_type="dataset", allow_patterns=wanted)) / "data"
 
 
-def _read_parquet(files: Any, root: str, source: Source, direction: Task) -> Iterator[Utterance]:
-    """files: an fsspec file system, on which `root` holds CONFIG/SPLIT/*.parquet."""
+def _read_parquet(files: Any, root: str, source: Source, task: Task) -> Iterator[Utterance]:
+    """files: the fsspec file system on which `root` holds CONFIG/SPLIT/*.parquet."""
     config = source.config or "default"
     texts = None
     if source.reference_config:
@@ -281,14 +297,14 @@ def _read_parquet(files: Any, root: str, source: Source, direction: Task) -> Ite
             files, f"{root}/{source.reference_config}/{source.split}", ("id", _text_column(source, False))
         )
         texts = {row["id"]: _text(row) for row in rows}
-    columns = ("audio", "id") if texts is not None else ("audio", _text_column(source, direction.translates))
+    columns = ("audio", "id") if texts is not None else ("audio", _text_column(source, task.translates))
     for number, row in enumerate(_parquet_rows(files, f"{root}/{config}/{source.split}", columns)):
         text = _text(row) if texts is None else texts.get(row["id"])
         if text is None:
-            _LOG.warning("recording %d has no sentence in %s: left out", number, source.reference_config)
+            _LOG.warning("recording %d has no sentence in %s and is left out", number, source.reference_config)
             continue
         if row["audio"]["bytes"] is None:
-            raise DataError(f"{root} names recordings but does not hold them: export it with its audio embedded")
+            raise DataError(f"{root} names recordings but does not contain them: export it with its audio embedded")
         name = f"{number:06}-{Path(row['audio'].get('path') or 'audio').name}"
         yield Utterance(name, row["audio"]["bytes"], (Segment(None, text),))
 
@@ -302,7 +318,7 @@ def _text(row: dict[str, Any]) -> str | None:
 
 
 def _parquet_rows(files: Any, folder: str, columns: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-    """Rows of the columns; an empty name stands for the first of TEXT_COLUMNS that there is."""
+    """Yield rows with these columns; an empty name stands for the first of TEXT_COLUMNS that is present."""
     import pyarrow.parquet
 
     paths = sorted(files.glob(f"{folder}/*.parquet"))
@@ -311,9 +327,9 @@ def _parquet_rows(files: Any, folder: str, columns: tuple[str, ...]) -> Iterator
     for path in paths:
         with files.open(path, "rb") as file:
             table = pyarrow.parquet.ParquetFile(file)
-            there = table.schema_arrow.names
-            chosen = [name or next((text for text in TEXT_COLUMNS if text in there), "text") for name in columns]
-            if missing := [name for name in chosen if name not in there]:
-                raise DataError(f"{folder} has no column {missing[0]!r} but {', '.join(there)}: give --text_column")
-            for batch in table.iter_batches(ROWS_AT_ONCE, columns=chosen):
+            present = table.schema_arrow.names
+            chosen = [name or next((text for text in TEXT_COLUMNS if text in present), "text") for name in columns]
+            if missing := [name for name in chosen if name not in present]:
+                raise DataError(f"{folder} has no column {missing[0]!r}, only {', '.join(present)}: give --text_column")
+            for batch in table.iter_batches(ROWS_PER_BATCH, columns=chosen):
                 yield from batch.to_pylist()

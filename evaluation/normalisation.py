@@ -1,4 +1,4 @@
-"""The forms in which the model cards compare texts."""
+"""Text normalisation as the model cards describe it."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import re
 from functools import cache
 
 CLOSING = ".!?…)]}\"'»”’"
-"""What a written sentence may end in (Portuguese card, "Reference / target normalisation", and its "etc.")."""
+"""Characters that may end a sentence. Source: Portuguese card, "Reference / target normalisation", and its "etc."."""
 
 _NOT_WORDS = {"補助記号", "空白"}
 """Sudachi's parts of speech for punctuation and white space."""
 
 
 def written_form(text: str) -> str:
-    """The Portuguese card's form of a reference: a capital first, a full stop at the end, one where there were many.
+    """Return the Portuguese card's form of a reference: capitalised, and with a single full stop if it ends in none.
 
-    Quotes and brackets may stand before the first letter; a text that begins with a digit keeps its letters. Source:
-    the card of yuriyvnv/Qwen3-ASR-1.7B-PT, "Reference / target normalisation". White space becomes an empty text.
+    Quotes and brackets before the first letter are skipped. A text that begins with a digit is not capitalised. A text
+    of white space becomes empty. Source: card of yuriyvnv/Qwen3-ASR-1.7B-PT, "Reference / target normalisation".
     """
     text = re.sub(r"^[\W_]*[^\W\d_]", lambda start: start[0].upper(), text.strip())
     text = re.sub(r"\.{2,}$", ".", text)
@@ -24,20 +24,20 @@ def written_form(text: str) -> str:
 
 
 def normalise_english(text: str) -> str:
-    """Lower case without punctuation, words parted by single spaces.
+    """Return lower case words without punctuation, separated by single spaces.
 
-    By whisper's BasicTextNormalizer, which the translation card names under "Evaluation metrics". It also drops what
-    stands in brackets.
+    Uses whisper's BasicTextNormalizer, which the translation card names under "Evaluation metrics". It also removes
+    text in brackets.
     """
     return _basic_normaliser()(text).strip()
 
 
 def normalise_japanese(text: str) -> str:
-    """Words in the dictionary's normal spelling, without punctuation, parted by single spaces.
+    """Return words in the dictionary's normalised spelling, without punctuation, separated by single spaces.
 
-    Sudachi with its core dictionary, longest units (mode C): 打込む and 打ち込む, 附属 and 付属 become one, as the
-    translation card's "morphological tokenization with Kanji display-form normalization" asks. Inflected words come
-    in the form of the dictionary: what follows their stem is in the next words.
+    Uses Sudachi with its core dictionary and longest units (mode C). Spelling variants become equal: 打込む and
+    打ち込む, 附属 and 付属. Source: the translation card, "morphological tokenization with Kanji display-form
+    normalization". Inflected words appear in dictionary form; their endings are separate words.
     """
     words = _japanese_tokenizer().tokenize(text)
     return " ".join(word.normalized_form() for word in words if word.part_of_speech()[0] not in _NOT_WORDS)

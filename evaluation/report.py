@@ -1,4 +1,4 @@
-"""A run's summary: as data, as a Markdown table, as a picture."""
+"""Writes a run's summary as JSON, as a Markdown table and as a picture."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from evaluation.metrics import Figure
-from evaluation.results import SUMMARY, Folder, Result
+from evaluation.results import SUMMARY, Result, RunFolder
 from evaluation.scoring import score
 from kikitori.output.files import write_atomically
 from kikitori.strings import format_duration
@@ -17,8 +17,8 @@ from kikitori.tasks import TASKS
 from kikitori.text.faults import FAULTS
 
 
-def write_summary(folder: Folder) -> dict:
-    """Score all results of a folder and write `summary.json`, `summary.md` and `figures.svg`; returns the first."""
+def write_summary(folder: RunFolder) -> dict:
+    """Score all results of a run, write `summary.json`, `summary.md` and `figures.svg`, and return the summary."""
     summary = summarise(folder.settings(), list(folder.results()))
     write_atomically(folder.path / SUMMARY, json.dumps(summary, ensure_ascii=False, indent=2) + "\n")
     write_atomically(folder.path / "summary.md", summary_table(summary))
@@ -28,10 +28,10 @@ def write_summary(folder: Folder) -> dict:
 
 
 def summarise(settings: dict, results: Sequence[Result]) -> dict:
-    """Everything that is said of a run, ready for JSON.
+    """Return the summary of a run, ready for JSON.
 
-    incomplete: how many transcripts have a warning that text may be missing or wrong. tokens_per_second: what the
-    model wrote in the time of whole transcriptions, reading the file included.
+    `incomplete`: number of transcripts with a warning that text may be missing or wrong. `tokens_per_second`: tokens
+    written, divided by the time of the transcriptions, which includes reading the files.
     """
     warnings = Counter(kind for result in results for kind in result.warnings)
     seconds = sum(result.seconds for result in results)
@@ -50,18 +50,18 @@ def summarise(settings: dict, results: Sequence[Result]) -> dict:
 
 
 def summary_table(summary: dict) -> str:
-    """The summary as Markdown: a heading, a line on the set, a row a figure."""
-    said = (
+    """The summary as Markdown: a heading, a sentence about the test set, and one row per figure."""
+    sentence = (
         f"`{summary['direction']}` by {summary['checkpoint']}: {summary['utterances']} utterances, "
         f"{format_duration(summary['speech_seconds'])} of speech, {summary['refused']} refused, "
         f"{summary['incomplete']} incomplete"
     )
     if summary["tokens_per_second"] is not None:
-        said += f"; {summary['tokens_per_second']} tokens/s, {summary['speech_per_second']} s of speech a second"
+        sentence += f"; {summary['tokens_per_second']} tokens/s, {summary['speech_per_second']} s of speech per second"
     lines = [
         f"# {summary['name']}",
         "",
-        f"{said}.",
+        f"{sentence}.",
         "",
         "| figure | value | 95 % interval | from |",
         "| --- | --- | --- | --- |",
@@ -74,7 +74,7 @@ def summary_table(summary: dict) -> str:
 
 
 def draw(summary: dict, path: Path) -> None:
-    """The figures with their intervals, as SVG."""
+    """Draw the figures with their intervals as SVG."""
     from matplotlib.figure import Figure as Drawing
 
     figures = [Figure(**figure) for figure in reversed(summary["figures"])]

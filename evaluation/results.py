@@ -1,4 +1,4 @@
-"""A folder of results: a line an utterance, written as it is done, so that a run can go on where it was ended."""
+"""The output folder of a run. Each result is written as soon as it is ready, so that a stopped run can be resumed."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from kikitori.output.jsonl import append_records, read_records
 
 SETTINGS, UTTERANCES, SUMMARY = "settings.json", "utterances.jsonl", "summary.json"
 SCORES, QUALITY = "scores.jsonl", "quality.json"
-"""A judge's, where one was asked."""
+"""Written by `evaluation.judge`."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one utterance.
+    """The result of one utterance.
 
-    seconds: spent on it; tokens: the model wrote; both 0 where it was refused. errors: of each rate, see `Errors`.
-    warnings: the kinds of the transcript's. refused: why there is no transcript; it then counts as one without words.
+    seconds: time spent on the transcription, 0 if the recording was refused. tokens: number written by the model.
+    warnings: kinds of the transcript's warnings. refused: why there is no transcript, or None; a refused recording is
+    scored as an empty transcript.
     """
 
     name: str
     reference: tuple[Segment, ...]
     hypothesis: tuple[Segment, ...]
-    errors: dict[str, dict[str, int]]
     duration_seconds: float
     seconds: float
     tokens: int
@@ -39,24 +39,24 @@ class Result:
 
     @property
     def pair(self) -> Pair:
-        """What scores are computed from."""
+        """The reference and hypothesis, as the metrics take them."""
         return Pair(self.reference, self.hypothesis)
 
     @classmethod
     def from_dict(cls, record: dict) -> Result:
-        """The inverse of `dataclasses.asdict`. Raises KeyError or TypeError for another record."""
-        sides = {side: tuple(Segment(**one) for one in record[side]) for side in ("reference", "hypothesis")}
+        """The inverse of `dataclasses.asdict`. Raises KeyError or TypeError for any other record."""
+        sides = {side: tuple(Segment(**segment) for segment in record[side]) for side in ("reference", "hypothesis")}
         return cls(**record | sides | {"warnings": tuple(record["warnings"])})
 
 
-class Folder:
-    """Where one run's results are kept: the settings that it had, a line an utterance, and at the end the summary."""
+class RunFolder:
+    """The output folder of one run: its settings, one line per utterance, and at the end the summary."""
 
     def __init__(self, path: Path):
         self.path = path
 
     def open(self, settings: dict) -> None:
-        """Begin, or go on with, a run of these settings. Raises DataError where the folder holds another run's."""
+        """Start or resume a run with these settings. Raises DataError if the folder holds a run with other settings."""
         file = self.path / SETTINGS
         if not file.exists():
             self.path.mkdir(parents=True, exist_ok=True)
@@ -72,39 +72,41 @@ class Folder:
             )
 
     def settings(self) -> dict:
-        """What the run was asked for. Raises DataError where there was none."""
+        """Return the run's settings. Raises DataError if there is no run."""
         return _read_json(self.path / SETTINGS)
 
     def summary(self) -> dict:
-        """What the run found. Raises DataError where it has not ended yet."""
+        """Return the run's summary. Raises DataError if the run has not finished."""
         return _read_json(self.path / SUMMARY)
 
     def add(self, result: Result) -> None:
-        """Append one utterance."""
+        """Append the result of one utterance."""
         append_records(self.path / UTTERANCES, [asdict(result)])
 
     def results(self) -> Iterator[Result]:
-        """All that were added, in that order. Raises DataError for a damaged file."""
+        """Yield all results in the order in which they were added. Raises DataError if the file is damaged."""
         try:
             for record in _records(self.path / UTTERANCES):
                 yield Result.from_dict(record)
         except (KeyError, TypeError) as error:
-            raise DataError(f"{self.path / UTTERANCES} is of another version: remove it and run again") from error
+            raise DataError(
+                f"{self.path / UTTERANCES} was written by another version: remove it and run again"
+            ) from error
 
     def add_score(self, judge: str, name: str, score: int) -> None:
-        """Append what a judge says of one utterance."""
+        """Append a judge's score of one utterance."""
         append_records(self.path / SCORES, [{"judge": judge, "name": name, "score": score}])
 
     def scores(self, judge: str) -> dict[str, int]:
-        """Each utterance's score by this judge."""
+        """Return this judge's scores by utterance."""
         return {row["name"]: row["score"] for row in _records(self.path / SCORES) if row["judge"] == judge}
 
     def write_quality(self, figure: dict) -> None:
-        """Keep the figure made of a judge's scores."""
+        """Write the mean of a judge's scores."""
         write_atomically(self.path / QUALITY, json.dumps(figure, ensure_ascii=False, indent=2) + "\n")
 
     def quality(self) -> list[dict]:
-        """That figure, or nothing."""
+        """Return the mean of a judge's scores as a list of one figure; empty if there is no judge."""
         return [_read_json(self.path / QUALITY)] if (self.path / QUALITY).exists() else []
 
 
@@ -119,11 +121,11 @@ def _read_json(file: Path) -> dict:
     try:
         return json.loads(file.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError) as error:
-        raise DataError(f"{file} is not there or damaged: let `python -m evaluation.run` finish first") from error
+        raise DataError(f"{file} is missing or damaged: let `python -m evaluation.run` finish first") from error
 
 
 def hash_weights(folder: Path) -> str:
-    """SHA-256 of a checkpoint's safetensors files, in the order of their names."""
+    """Return the SHA-256 of a checkpoint's safetensors files, in the order of their names."""
     digest = hashlib.sha256()
     for file in sorted(folder.glob("*.safetensors")):
         with file.open("rb") as weights:

@@ -1,9 +1,9 @@
-"""Transcribe a test set and measure the outcome.
+"""Transcribes a test set and measures the accuracy.
 
     python -m evaluation.run --data cv-corpus-17.0/pt --direction pt --output_dir results/cv17
 
-Recordings go through `inference.transcribe`, as they would from the command line. Run it again to go on after an
-interrupt or a kill. Not covered: batches over several recordings.
+Recordings go through `kikitori.transcribe`, as on the command line. After an interrupt or a kill, the same command
+resumes the run. Recordings are transcribed one at a time, not in batches.
 """
 
 from __future__ import annotations
@@ -16,33 +16,40 @@ from itertools import islice
 from pathlib import Path
 
 from evaluation.data import PARQUET_REVISION, Source, Utterance, read_utterances, segments
+from evaluation.options import OptionParser
 from evaluation.report import summary_table, write_summary
-from evaluation.results import Folder, Result, hash_weights
-from evaluation.scoring import Pair, count_errors
-from inference import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, TASKS, Model, choose_checkpoint, load_model
-from inference import transcribe as transcribe_recording
+from evaluation.results import Result, RunFolder, hash_weights
+from kikitori import Model, load_model
+from kikitori import transcribe as transcribe_recording
+from kikitori.cli.run import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
 from kikitori.errors import AudioError, SpeechError
-from kikitori.model.checkpoints import checkpoint_folder
+from kikitori.model.checkpoints import checkpoint_folder, choose_device, choose_dtype
+from kikitori.tasks import TASKS, choose_checkpoints
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The options; hyphens are accepted for underscores."""
-    parser = argparse.ArgumentParser(prog="python -m evaluation.run", description=__doc__.splitlines()[0])
-
-    def add(name: str, **options) -> None:
-        parser.add_argument(*dict.fromkeys((f"--{name}", f"--{name.replace('_', '-')}")), **options)
-
-    add("data", required=True, help="a folder in one of the layouts of evaluation/data.py, or hf://datasets/OWNER/NAME")
-    add("direction", required=True, choices=list(TASKS))
-    add("output_dir", required=True, type=Path, help="where results are written, and read again by a run that goes on")
-    add("checkpoint", help="`tiny` for the embedded model, or a folder (default: the hub's)")
-    add("device", help="cpu, cuda, cuda:0 … (default: cuda where there is one)")
-    add("split", default="test", help="default: test")
-    add("config", help="parquet: the part of the data set with the audio, such as en_us")
-    add("reference_config", help=f"parquet ({PARQUET_REVISION} on the hub): the part with the translations, by `id`")
-    add("text_column", help="parquet: where the reference is")
-    add("name", help="of the set, in the summary and among the cards' rows (default: the data's folder and split)")
-    add("limit", type=_count, help="only so many recordings, the first ones")
+    """Build the parser of this command's options."""
+    parser = OptionParser(prog="python -m evaluation.run", description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--data",
+        required=True,
+        help="a folder in one of the layouts of evaluation/data.py, or hf://datasets/OWNER/NAME",
+    )
+    parser.add_argument("--direction", required=True, choices=list(TASKS))
+    parser.add_argument("--output_dir", required=True, type=Path, help="folder of the results; resumes the run in it")
+    parser.add_argument("--checkpoint", help="`tiny` for the embedded model, or a folder (default: from the hub)")
+    parser.add_argument("--device", help="cpu, cuda, cuda:0 … (default: cuda if available)")
+    parser.add_argument("--split", default="test", help="default: test")
+    parser.add_argument("--config", help="parquet: the configuration with the audio, such as en_us")
+    parser.add_argument(
+        "--reference_config",
+        help=f"parquet ({PARQUET_REVISION} on the hub): the configuration with the translations, matched by `id`",
+    )
+    parser.add_argument("--text_column", help="parquet: the column with the reference")
+    parser.add_argument(
+        "--name", help="name of the test set in the summary and the cards' rows (default: the data's folder and split)"
+    )
+    parser.add_argument("--limit", type=_count, help="use only the first LIMIT recordings")
     return parser
 
 
@@ -54,12 +61,12 @@ def _count(text: str) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The command line: the table on standard output, progress and errors on standard error."""
+    """Print the summary on standard output, progress and errors on standard error; return the exit code."""
     options = build_parser().parse_args(argv)
     try:
         summary = run(options)
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on from here", file=sys.stderr)
+        print("interrupted; the same command resumes the run", file=sys.stderr)
         return EXIT_INTERRUPTED
     except SpeechError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -69,35 +76,39 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(options: argparse.Namespace) -> dict:
-    """Do what is not done yet of a run, and return its summary. Raises SpeechError."""
-    direction = TASKS[options.direction]
+    """Transcribe the recordings that have no result yet and return the summary of the run. Raises SpeechError."""
+    task = TASKS[options.direction]
     source = Source(options.data, options.split, options.config, options.reference_config, options.text_column)
-    checkpoint = choose_checkpoint(direction, options.checkpoint)
-    folder = Folder(options.output_dir)
+    checkpoint = choose_checkpoints([options.checkpoint] if options.checkpoint else [], role=task.role)[task.role]
+    device = choose_device(options.device)
+    folder = RunFolder(options.output_dir)
     folder.open(
         asdict(source)
         | {
             "name": options.name or f"{Path(options.data).name}, {options.split}",
-            "direction": direction.name,
+            "direction": task.name,
             "checkpoint": checkpoint.name,
             "weights_sha256": hash_weights(checkpoint_folder(checkpoint)),
+            # Texts can differ between devices and dtypes. GPUs of one machine count as the same device.
+            "device": device.partition(":")[0],
+            "dtype": str(choose_dtype(device)).removeprefix("torch."),
         }
     )
     done = {result.name for result in folder.results()}
-    utterances = islice(read_utterances(source, direction), options.limit)
-    for utterance in _shown(utterance for utterance in utterances if utterance.name not in done):
-        model = load_model(direction.name, options.device, checkpoint=options.checkpoint)  # loaded once and kept
+    utterances = islice(read_utterances(source, task), options.limit)
+    for utterance in _with_progress(utterance for utterance in utterances if utterance.name not in done):
+        model = load_model(task.name, options.device, checkpoint=options.checkpoint)  # loaded once, then cached
         folder.add(transcribe(model, utterance))
     return write_summary(folder)
 
 
 def transcribe(model: Model, utterance: Utterance) -> Result:
-    """One recording's result; one that cannot be transcribed is as if nothing had been heard in it."""
+    """Transcribe one recording. A recording that can't be transcribed gets an empty hypothesis and the reason."""
     start = time.perf_counter()
     hypothesis, refused, raw_text, duration, warnings = (), None, "", 0.0, ()
     try:
         with utterance.open_file() as path:
-            transcript = transcribe_recording(model, path, utterance.name)
+            transcript = transcribe_recording(model, path, name=utterance.name)
         hypothesis, raw_text = segments(transcript.turns), transcript.raw_text
         duration = transcript.duration_seconds
         warnings = tuple(warning.kind for warning in transcript.warnings)
@@ -105,23 +116,21 @@ def transcribe(model: Model, utterance: Utterance) -> Result:
         refused = str(error)
         print(f"error: {error}", file=sys.stderr)
     seconds = time.perf_counter() - start
-    errors = count_errors(model.direction, Pair(utterance.reference, hypothesis))
     return Result(
         name=utterance.name,
         reference=utterance.reference,
         hypothesis=hypothesis,
-        errors={name: asdict(counted) for name, counted in errors.items()},
         duration_seconds=duration,
         seconds=0.0 if refused else round(seconds, 3),
-        tokens=len(model.recognizer.tokenizer(raw_text).input_ids),
+        tokens=len(model.engine.recognizer.tokenizer(raw_text).input_ids),
         raw_text=raw_text,
         warnings=warnings,
         refused=refused,
     )
 
 
-def _shown(utterances):
-    """The same, counted on standard error where that is a terminal."""
+def _with_progress(utterances):
+    """Show progress on standard error if that is a terminal."""
     from tqdm import tqdm
 
     return tqdm(utterances, unit=" recordings", disable=None)

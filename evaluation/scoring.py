@@ -1,4 +1,4 @@
-"""Which figures tell how right a direction is: the model cards' own, and what is usual beside them."""
+"""Chooses the figures for each task: those of the model cards, and the customary ones in addition."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BLEU_TOKENS = {"English": "13a", "Japanese": "ja-mecab"}
 
 @dataclass(frozen=True)
 class Pair:
-    """What was said in one recording, and what was heard."""
+    """The reference and the hypothesis of one recording."""
 
     reference: tuple[Segment, ...]
     hypothesis: tuple[Segment, ...]
@@ -30,32 +30,32 @@ class Pair:
 
     @property
     def has_words(self) -> bool:
-        """Whether the reference says more than who speaks."""
+        """Whether the reference has words, not just speakers."""
         return all(segment.text is not None for segment in self.reference)
 
 
 def join_segments(segments: Iterable[Segment]) -> str:
-    """The words of all segments."""
+    """Return the words of all segments as one text."""
     return join_texts(segment.text or "" for segment in segments)
 
 
 def by_speaker(segments: Iterable[Segment]) -> dict[str, str]:
-    """All words of each speaker; those of none are one speaker's, named `unknown`."""
+    """Return speaker -> all words of that speaker. Segments without a speaker belong to the speaker `unknown`."""
     spoken: dict[str, list[str]] = defaultdict(list)
     for segment in segments:
         spoken[segment.speaker or "unknown"].append(segment.text or "")
     return {speaker: "".join(texts) for speaker, texts in spoken.items()}
 
 
-def count_errors(direction: Task, pair: Pair) -> dict[str, Errors]:
-    """One recording's errors under the names of their rates; none where it is translated, or nobody speaks.
+def count_errors(task: Task, pair: Pair) -> dict[str, Errors]:
+    """Return the name of each error rate -> the error counts of one recording; empty for translation.
 
-    Portuguese: WER and CER (its card). Calls: cpCER, CER, and speakers too many or too few; only these last where the
-    reference has no words.
+    Portuguese: WER and CER, as on its card. Calls: cpCER, CER and speaker count errors; only the last if the reference
+    has no words.
     """
-    if direction.translates:
+    if task.translates:
         return {}
-    if not direction.has_speakers:
+    if not task.has_speakers:
         return {"WER": word_errors(*pair.texts), "CER": character_errors(*pair.texts)}
     reference, hypothesis = by_speaker(pair.reference), by_speaker(pair.hypothesis)
     if not pair.has_words:
@@ -65,21 +65,21 @@ def count_errors(direction: Task, pair: Pair) -> dict[str, Errors]:
     return {"cpCER": characters, "CER": character_errors(*pair.texts), "speaker count errors": speakers}
 
 
-def score(direction: Task, pairs: Sequence[Pair]) -> tuple[Figure, ...]:
-    """The figures of a set: error rates, or for translation BLEU and chrF, as written and normalised."""
+def score(task: Task, pairs: Sequence[Pair]) -> tuple[Figure, ...]:
+    """Return the figures of a test set: error rates, or for translation BLEU and chrF, both raw and normalised."""
     if not pairs:
         return ()
-    if direction.translates:
-        return _translation_scores(direction.language, pairs)
+    if task.translates:
+        return _translation_scores(task.language, pairs)
     errors: dict[str, list[Errors]] = defaultdict(list)
     for pair in pairs:
-        for name, counted in count_errors(direction, pair).items():
+        for name, counted in count_errors(task, pair).items():
             errors[name].append(counted)
-    return tuple(error_rate(name, found) for name, found in errors.items() if any(one.length for one in found))
+    return tuple(error_rate(name, found) for name, found in errors.items() if any(counts.length for counts in found))
 
 
 def _translation_scores(language: str, pairs: Sequence[Pair]) -> tuple[Figure, ...]:
-    """The normalised texts are words parted by spaces already, so that BLEU takes them as they are."""
+    # Normalised texts are already split into words, so BLEU needs no tokenizer for them.
     references, hypotheses = zip(*(pair.texts for pair in pairs), strict=True)
     normalise = NORMALISERS[language]
     words = [[normalise(text) for text in side] for side in (references, hypotheses)]

@@ -20,6 +20,8 @@ from kikitori.model.qwen import end_token_ids
 from kikitori.strings import join_texts
 from kikitori.tasks import TASKS, TINY, Checkpoint
 from kikitori.transcript import Transcript
+from kikitori.update import Draft, Update
+from tests.support.engines import ScriptedEngine
 from tests.support.recordings import EXAMPLES, RECORDINGS, one_recording, recordings_in, who_said_what
 
 
@@ -28,6 +30,7 @@ def models():
     return {name: load_model(name, checkpoint="tiny") for name in TASKS}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "recording", recordings_in(RECORDINGS) + recordings_in(EXAMPLES), ids=lambda recording: recording.path.stem
 )
@@ -47,21 +50,29 @@ def test_the_transcript_is_what_was_spoken(models, recording):
     assert Transcript.from_dict(transcript.to_dict()) == transcript
 
 
-def test_a_text_is_seen_while_it_is_written(models, monkeypatch):
+def test_drafts_show_the_text_while_it_is_decoded(models, monkeypatch):
     monkeypatch.setattr("kikitori.model.generate.STREAM_EVERY_TOKENS", 4)
     for name in ("diarize", "pt"):
         recording = one_recording(name)
-        *growing, transcript = stream(models[name], recording.path)
-        drafts = [join_texts(one.draft) for one in growing if one.draft]
-        assert len(set(drafts)) > 2 and drafts[-1] == transcript.text
-        assert all(transcript.text.startswith(draft.rstrip()) for draft in drafts)
-        assert not transcript.draft and "draft" not in transcript.to_dict()
+        transcription = stream(models[name], recording.path)
+        drafts = [join_texts(step.texts) for step in transcription if isinstance(step, Draft)]
+        text = transcription.transcript.text
+        assert len(set(drafts)) > 2 and drafts[-1] == text == recording.text
+        assert all(text.startswith(draft.rstrip()) for draft in drafts)
+
+
+def test_two_streams_can_take_turns_in_one_thread(models):
+    recordings = recordings_in(RECORDINGS, "pt")[:2]
+    streams = [stream(models["pt"], recording.path) for recording in recordings]
+    for _ in itertools.zip_longest(*streams):
+        pass
+    assert [one.transcript.text for one in streams] == [recording.text for recording in recordings]
 
 
 @pytest.mark.parametrize("direction", TASKS)
 def test_the_text_is_that_of_stock_transcribe(models, direction):
     """`Qwen3ASRModel.transcribe`, as the model cards call it; it only has to be told where tiny's texts end."""
-    stock = models[direction].recognizer.qwen
+    stock = models[direction].engine.recognizer.qwen
     waveform = load_audio(one_recording(direction).path)
     ends = end_token_ids(stock.processor.tokenizer)
     generate = stock.model.generate
@@ -70,13 +81,13 @@ def test_the_text_is_that_of_stock_transcribe(models, direction):
         result = stock.transcribe(audio=(waveform, 16000), language=TASKS[direction].language)
     finally:
         stock.model.generate = generate
-    assert models[direction].decode([waveform])[0].text == result[0].text
+    assert decode(models[direction].engine.recognizer, [waveform], TASKS[direction].language)[0].text == result[0].text
 
 
 def test_without_a_forced_language_the_model_names_it(models):
     for direction, language in (("pt", "Portuguese"), ("diarize", "Japanese")):
         recording = one_recording(direction)
-        (decoded,) = decode(models[direction].recognizer, [load_audio(recording.path)], None)
+        (decoded,) = decode(models[direction].engine.recognizer, [load_audio(recording.path)], None)
         assert decoded.text == f"language {language}<asr_text>{recording.reference}"
         assert decoded.ended_by == "end"
 
@@ -88,19 +99,21 @@ def test_a_waveform_serves_as_well_as_a_file(models):
 
 
 def test_a_checkpoint_is_loaded_once_for_all_directions(models):
-    assert len({id(model.recognizer) for model in models.values()}) == 1
+    assert len({id(model.engine.recognizer) for model in models.values()}) == 1
 
 
 def test_on_a_cpu_the_dtype_is_what_the_processor_computes(models):
     native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    assert models["pt"].recognizer.qwen.model.dtype == (torch.bfloat16 if native else torch.float32)
+    assert models["pt"].engine.recognizer.qwen.model.dtype == (torch.bfloat16 if native else torch.float32)
     assert checkpoints.choose_dtype("cuda:0") == torch.bfloat16
 
 
-def test_a_text_that_does_not_end_is_tried_again_in_halves_and_warned_of(models, monkeypatch):
-    monkeypatch.setattr("kikitori.model.generate.token_budget", lambda seconds: 3)
+def test_a_text_that_does_not_end_is_retried_in_halves_and_warned_of(models):
     recording = one_recording("pt")
-    transcript = transcribe(models["pt"], np.concatenate([load_audio(recording.path)] * 3))
+    recognizer = models["pt"].engine.recognizer
+    engine = ScriptedEngine(lambda waveform: decode(recognizer, [waveform], "Portuguese", max_tokens=3)[0])
+    model = replace(models["pt"], engine=engine)
+    transcript = transcribe(model, np.concatenate([load_audio(recording.path)] * 3))
     assert len(transcript.warnings) > 1
     assert {warning.kind for warning in transcript.warnings} == {"budget"}
     starts = [warning.start_seconds for warning in transcript.warnings]
@@ -118,7 +131,7 @@ def test_a_direction_that_does_not_exist_is_named():
 
 def test_a_folder_that_is_no_checkpoint_is_named(tmp_path):
     with pytest.raises(
-        CheckpointError, match=r"is not a checkpoint folder \(it has no config.json\).*--checkpoint tiny"
+        CheckpointError, match=r"is not a checkpoint folder \(it has no config.json\).*the checkpoint tiny"
     ):
         load_model("pt", checkpoint=str(tmp_path))
 
@@ -127,7 +140,7 @@ def test_a_checkpoint_that_cannot_be_had_is_named_with_the_remedies():
     with pytest.raises(CheckpointError) as caught:
         load_model("pt")
     message = str(caught.value)
-    for part in ("yuriyvnv/Qwen3-ASR-1.7B-PT", "revision main", "hf auth login", "hf download", "--checkpoint tiny"):
+    for part in ("yuriyvnv/Qwen3-ASR-1.7B-PT", "revision main", "hf auth login", "hf download", "the checkpoint tiny"):
         assert part in message
 
 
@@ -155,7 +168,7 @@ def test_a_checkpoint_that_would_lose_its_speakers_is_refused():
     tokenizer = AutoTokenizer.from_pretrained(TINY.folder)
     checkpoints.check_speaker_tokens(tokenizer, "mine")
     tokenizer.add_special_tokens({"additional_special_tokens": ["<|spk_0|>"]})
-    with pytest.raises(CheckpointError, match=r"mine registers as special the token <\|spk_0\|>"):
+    with pytest.raises(CheckpointError, match=r"mine registers <\|spk_0\|> as a special token"):
         checkpoints.check_speaker_tokens(tokenizer, "mine")
 
 
@@ -169,7 +182,7 @@ def test_a_checkpoint_without_speakers_is_refused_for_calls():
         added_tokens_decoder = stock.added_tokens_decoder
 
         def get_added_vocab(self):
-            return {token: number for token, number in self.qwen.get_added_vocab().items() if "spk" not in token}
+            return {token: number for token, number in self.stock.get_added_vocab().items() if "spk" not in token}
 
     with pytest.raises(CheckpointError, match=r"mine has no token <\|spk_0\|>"):
         checkpoints.check_speaker_tokens(WithoutSpeakers(), "mine")
@@ -187,6 +200,7 @@ def test_a_recording_without_speech_gives_an_empty_transcript_that_says_so(model
     assert [warning.kind for warning in transcript.warnings] == ["no_speech"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("direction", ["en2ja", "ja2en", "pt"])
 def test_a_long_recording_is_all_there(models, direction):
     """A recording again and again, with seconds of silence between: each time there, once, with its own times.
@@ -200,18 +214,18 @@ def test_a_long_recording_is_all_there(models, direction):
     seconds = len(long) / 16000
     assert seconds > 30
     model = replace(models[direction], checkpoint=replace(TINY, window_seconds=len(sound) / 16000 + 1.1))
-    *partial, transcript = stream(model, long)
+    transcription = stream(model, long)
+    updates = [step for step in transcription if isinstance(step, Update)]
+    transcript = transcription.transcript
     expected = [recording.reference] * 12
     assert transcript.text == join_texts(expected)
     assert transcript.warnings == () and transcript.duration_seconds == pytest.approx(seconds, abs=0.001)
-    assert len(partial) > 1
-    for one, two in zip(partial, [*partial[1:], transcript], strict=True):
-        assert two.turns[: len(one.turns)] == one.turns
-        assert [warning.kind for warning in one.warnings] == ["partial"]
+    assert sum(bool(update.turns) for update in updates) == 12
     times = [(turn.start_seconds, turn.end_seconds) for turn in transcript.turns]
     assert all(one[1] <= two[0] for one, two in itertools.pairwise(times))
 
 
+@pytest.mark.slow
 def test_a_stereo_call_is_exact(models, tmp_path):
     """One speaker a channel, taking turns: labels, order and times are those of the channels."""
     one, two = recordings_in(RECORDINGS, "ja2en")[:2]
@@ -231,7 +245,7 @@ def test_a_stereo_call_is_exact(models, tmp_path):
 
 
 def test_a_device_that_is_not_there_is_named():
-    with pytest.raises(CheckpointError, match="--device cpu"):
+    with pytest.raises(CheckpointError, match="use the device cpu"):
         load_model("pt", device="cuda:7", checkpoint="tiny")
     with pytest.raises(CheckpointError, match="'gpu' is not a device"):
         load_model("pt", device="gpu", checkpoint="tiny")

@@ -10,11 +10,13 @@ import pytest
 
 from kikitori.audio.files import SAMPLE_RATE, load_audio
 from kikitori.errors import RefusedError
-from kikitori.pipeline import transcribe_blocks
-from kikitori.result import Alignment, DecodingResult
+from kikitori.pipeline import Job, transcribe_blocks
+from kikitori.result import Alignment, DecodingResult, last
 from kikitori.strings import format_time
-from kikitori.tasks import Plan
+from kikitori.tasks import TASKS, Plan
 from kikitori.transcript import Transcript, Word
+from kikitori.update import Transcription, Update
+from tests.support.engines import ScriptedEngine
 from tests.support.recordings import example
 
 CALL = load_audio(example("call_appointment").path)
@@ -27,15 +29,16 @@ HALF = 0.75 * (len(CALL) + len(CALL)) / SAMPLE_RATE
 """Between the length of the whole recording's window and that of its halves, in seconds."""
 
 
-def one_by_one(decode):
-    """A decoder of lists from one of single waveforms."""
-    return lambda waveforms: iter([[decode(waveform) for waveform in waveforms]])
+def started(engine, plan=PLAIN, sound=SOUND, blocks=None, **options) -> Transcription:
+    blocks = blocks or [block[:, np.newaxis] for block in np.array_split(sound, 9)]
+    return Transcription(transcribe_blocks(blocks, Job(TASKS["pt"], plan, engine, **options)), BLANK)
 
 
-def run(decode, plan=PLAIN, sound=SOUND, **options) -> Transcript:
-    blocks = [block[:, np.newaxis] for block in np.array_split(sound, 9)]
-    *partial, transcript = transcribe_blocks(blocks, BLANK, plan, one_by_one(decode), **options)
-    assert all(one.warnings[-1].kind == "partial" for one in partial)
+def run(decode, plan=PLAIN, sound=SOUND, align=None, **options) -> Transcript:
+    transcription = started(ScriptedEngine(decode, align), plan, sound, align=align is not None, **options)
+    for _ in transcription:
+        assert transcription.transcript.warnings[-1].kind == "partial"
+    transcript = transcription.transcript
     assert transcript.duration_seconds == round(len(sound) / SAMPLE_RATE, 3)
     return transcript
 
@@ -44,6 +47,7 @@ def kinds(transcript: Transcript) -> list[str]:
     return [warning.kind for warning in transcript.warnings]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("bad", "kind"),
     [
@@ -54,7 +58,7 @@ def kinds(transcript: Transcript) -> list[str]:
         (DecodingResult("", "end"), "empty"),
     ],
 )
-def test_a_bad_window_is_tried_again_in_halves(bad, kind):
+def test_a_faulty_window_is_retried_in_halves(bad, kind):
     lengths = []
 
     def decode(waveform):
@@ -75,9 +79,9 @@ def test_a_bad_window_is_tried_again_in_halves(bad, kind):
 
 
 def test_a_good_window_is_decoded_once():
-    calls = []
-    transcript = run(lambda waveform: calls.append(len(waveform)) or DecodingResult("Bom dia.", "end"))
-    assert len(calls) == 1
+    engine = ScriptedEngine(lambda waveform: "Bom dia.")
+    transcript = started(engine).finish()
+    assert engine.batches == [1]
     (turn,) = transcript.turns
     assert turn.timing == "window"
     assert turn.start_seconds == pytest.approx(0.3, abs=0.4)
@@ -89,7 +93,7 @@ def test_silence_is_never_decoded():
     assert kinds(transcript) == ["no_speech"] and transcript.turns == ()
 
 
-def test_aligned_times_skip_the_silence_that_was_left_out_and_mending_is_counted():
+def test_aligned_times_skip_silence_that_was_cut_out_and_repairs_are_counted():
     """A word in the first second and one in the last second of a window from which five seconds are missing."""
 
     def align(waveform, turns):
@@ -106,7 +110,7 @@ def test_aligned_times_skip_the_silence_that_was_left_out_and_mending_is_counted
     assert turn.words[1].start_seconds == pytest.approx(end - 1.0, abs=0.3)
     assert (turn.start_seconds, turn.end_seconds) == (turn.words[0].start_seconds, turn.words[1].end_seconds)
     assert [w.message for w in transcript.warnings] == [
-        "3 of the aligner's times were zero-length, backward or outside: they are mended"
+        "3 of the aligner's times were zero-length, backward or outside: they were repaired"
     ]
 
 
@@ -123,7 +127,7 @@ def test_a_weak_link_is_a_warning_with_its_time():
     assert all(0 < warning.start_seconds < 40 for warning in transcript.warnings)
 
 
-def test_a_weak_link_is_mended_by_a_window_over_the_seam():
+def test_a_third_window_over_the_seam_replaces_a_weak_link():
     """Both windows wrote other words where they overlap; what is written in between has words of both."""
     texts = [
         "<|spk_0|> いろはにほへと。 <|spk_1|> ちりぬるをわか。",
@@ -148,69 +152,96 @@ def test_a_weak_link_is_mended_by_a_window_over_the_seam():
     assert len(third) <= max(len(first), len(second))
 
 
-def test_the_first_window_goes_alone_and_then_ever_more_together():
-    sizes = []
-
-    def decode(waveforms):
-        sizes.append(len(waveforms))
-        yield [DecodingResult("Bom dia.", "end")] * len(waveforms)
-
-    plan = replace(PLAIN, window_seconds=5)
-    blocks = (SOUND[:, np.newaxis] for _ in range(12))
-    *partial, transcript = transcribe_blocks(blocks, BLANK, plan, decode)
-    assert sizes[:5] == [1, 2, 4, 8, 16] and max(sizes) == 16
-    partial = [one for one in partial if not one.draft]
-    assert len(partial) == sum(sizes) == len(transcript.turns)
-    done = [one.duration_seconds for one in partial]
-    assert done == sorted(set(done))
+@pytest.mark.slow
+def test_the_first_window_is_decoded_alone_and_then_ever_more_together():
+    engine = ScriptedEngine(lambda waveform: "Bom dia.")
+    blocks = [SOUND[:, np.newaxis] for _ in range(12)]
+    transcription = started(engine, replace(PLAIN, window_seconds=5), blocks=blocks)
+    *updates, final = [step for step in transcription if isinstance(step, Update)]
+    assert engine.batches[:5] == [1, 2, 4, 8, 16] and max(engine.batches) == 16
+    assert len(updates) == sum(engine.batches) == len(transcription.transcript.turns)
+    done = [update.duration_seconds for update in updates]
+    assert done == sorted(set(done)) and final.duration_seconds == round(12 * len(SOUND) / SAMPLE_RATE, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plan", [PLAIN, LINKED], ids=["plain", "linked"])
 @pytest.mark.parametrize("times", [1, 10])
-def test_what_fails_while_reading_comes_after_all_that_was_read(plan, times):
-    """A recording that breaks off is read as far as it goes, to the last word, and then the failure is told."""
+def test_a_recording_that_breaks_off_is_transcribed_up_to_there(plan, times):
     sound = np.tile(SOUND, times)
 
     def broken():
         yield sound[:, np.newaxis]
         raise OSError("the disk is gone")
 
-    def stream(blocks):
-        decode = one_by_one(lambda waveform: DecodingResult(f"<|spk_0|> Janela de {len(waveform)}.", "end"))
-        return transcribe_blocks(blocks, BLANK, plan, decode, stereo=False)
-
-    *_, whole = stream([sound[:, np.newaxis]])
-    done = []
+    engine = ScriptedEngine(lambda waveform: f"<|spk_0|> Janela de {len(waveform)}.")
+    whole = started(engine, plan, blocks=[sound[:, np.newaxis]], stereo=False).finish()
+    transcription = started(engine, plan, blocks=broken(), stereo=False)
     with pytest.raises(OSError, match="the disk is gone"):
-        for transcript in stream(broken()):
-            done.append(transcript)
-    assert done[-1].turns == whole.turns and kinds(done[-1])[-1] == "partial"
+        transcription.finish()
+    assert transcription.transcript.turns == whole.turns
+    assert kinds(transcription.transcript)[-1] == "partial"
 
 
-def test_a_recording_that_is_refused_is_not_read():
+def test_a_refused_recording_is_not_transcribed():
     def silent():
         yield SOUND[:, np.newaxis]
-        raise RefusedError("it is silent")
+        raise RefusedError("file_empty", name="it")
 
-    with pytest.raises(RefusedError, match="it is silent"):
-        list(transcribe_blocks(silent(), BLANK, PLAIN, None))
+    engine = ScriptedEngine(lambda waveform: "Bom dia.")
+    with pytest.raises(RefusedError, match="it is empty"):
+        started(engine, blocks=silent()).finish()
+    assert engine.batches == []
 
 
-def test_what_is_heard_is_there_at_once_and_what_is_settled_stays():
-    """A window's last turns may change with the next one, and are shown all the same."""
-    windows = ["<|spk_0|> いろはにほへと。 <|spk_1|> ちりぬるを。", "<|spk_0|> ちりぬるを。 <|spk_1|> わかよたれそ。"]
-    texts = iter(windows)
-    decode = one_by_one(lambda _: DecodingResult(next(texts), "end"))
-    blocks = [np.concatenate([CALL, CALL])[:, np.newaxis]]
-    made = list(transcribe_blocks(blocks, BLANK, LINKED, decode, stereo=False))
-    first, *_, last = [one for one in made if not one.draft]
-    assert [turn.text for turn in first.turns] == ["いろはにほへと。", "ちりぬるを。"] and first.open_turns
-    assert [turn.text for turn in last.turns] == ["いろはにほへと。", "ちりぬるを。", "わかよたれそ。"]
-    assert last.settled == last.turns
-    for one, two in itertools.pairwise(made):
-        assert two.turns[: len(one.settled)] == one.settled
+@pytest.mark.slow
+def test_the_last_turns_are_shown_at_once_and_settled_turns_stay():
+    """A window's last turns may change with the next window."""
+    texts = iter(
+        ["<|spk_0|> いろはにほへと。 <|spk_1|> ちりぬるを。", "<|spk_0|> ちりぬるを。 <|spk_1|> わかよたれそ。"]
+    )
+    engine = ScriptedEngine(lambda _: next(texts))
+    transcription = started(engine, LINKED, np.concatenate([CALL, CALL]), stereo=False)
+    shown, settled = [], []
+    for step in transcription:
+        if isinstance(step, Update):
+            settled += step.turns
+            shown.append([turn.text for turn in transcription.transcript.turns])
+            assert [*transcription.transcript.turns] == [*settled, *step.open_turns]
+    assert shown[0] == ["いろはにほへと。", "ちりぬるを。"]
+    assert shown[-1] == ["いろはにほへと。", "ちりぬるを。", "わかよたれそ。"]
+    assert len(settled) == 3
+
+
+def test_the_last_window_of_a_long_recording_costs_what_the_first_one_does():
+    """An update holds what is new, however much came before: four hours of windows, all updates of one size."""
+    engine = ScriptedEngine(lambda waveform: f"Janela de {len(waveform)}.")
+    steps = transcribe_blocks(
+        (SOUND[:, np.newaxis] for _ in range(60)),
+        Job(TASKS["pt"], replace(PLAIN, window_seconds=5), engine),
+    )
+    updates = [step for step in steps if isinstance(step, Update)]
+    assert len(updates) > 300
+    assert {(len(one.turns), len(one.open_turns), len(one.raw_texts)) for one in updates[:-1]} == {(1, 0, 1)}
+
+
+def test_earlier_results_are_not_kept():
+    """Taking the last result of a growing list keeps one, not all."""
+    alive = []
+
+    class Result(DecodingResult):
+        def __del__(self):
+            alive.remove(self.text)
+
+    def grow():
+        for number in range(50):
+            alive.append(str(number))
+            yield Result(str(number), "cancelled")
+            assert len(alive) <= 3
+
+    assert last(grow()).text == "49"
 
 
 @pytest.mark.parametrize(("seconds", "shown"), [(0, "0:00"), (5.9, "0:05"), (750, "12:30"), (3723, "1:02:03")])
-def test_times_are_shown_as_on_a_clock(seconds, shown):
+def test_times_look_like_a_clocks(seconds, shown):
     assert format_time(seconds) == shown

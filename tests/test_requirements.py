@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -13,12 +14,28 @@ LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 LOCKED = dict(re.findall(r"^([a-z0-9._-]+)==(\S+) \\$", LOCK, re.MULTILINE))
 
 
-def test_the_lock_file_fits_the_requirements():
-    for file in ("pre-requirements.txt", "requirements.txt"):
-        for line in (ROOT / file).read_text(encoding="utf-8").splitlines():
-            if line and not line.startswith("#"):
-                requirement = Requirement(line)
-                assert requirement.specifier.contains(LOCKED[canonicalize_name(requirement.name)]), line
+def requirements(file: str) -> list[Requirement]:
+    """What a file asks for itself, without the files that it includes."""
+    lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
+    return [Requirement(line) for line in lines if line and not line.startswith(("#", "-r "))]
+
+
+@pytest.mark.parametrize("file", ["requirements.txt", "requirements-space.txt"])
+def test_the_lock_file_fits_the_requirements(file):
+    for requirement in requirements(file):
+        assert requirement.specifier.contains(LOCKED[canonicalize_name(requirement.name)]), str(requirement)
+
+
+def test_a_space_gets_exactly_what_is_locked():
+    assert [str(requirement) for requirement in requirements("pre-requirements.txt")] == [
+        f"{name}=={version}" for name, version in LOCKED.items()
+    ]
+
+
+@pytest.mark.parametrize("file", sorted(path.name for path in ROOT.glob("requirements*.txt")))
+def test_every_requirement_has_an_upper_bound(file):
+    for requirement in requirements(file):
+        assert {clause.operator for clause in requirement.specifier} & {"==", "<"}, str(requirement)
 
 
 def test_every_entry_has_hashes_and_none_an_address():

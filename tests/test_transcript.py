@@ -193,6 +193,7 @@ TRANSCRIPTS = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(TRANSCRIPTS)
 def test_from_dict_undoes_to_dict_even_through_json(made):
@@ -320,6 +321,7 @@ def black(text: str) -> str:
     return "".join(text.split())
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=300)
 @given(PIECES)
 def test_no_character_is_lost_or_added(pieces):
@@ -330,6 +332,7 @@ def test_no_character_is_lost_or_added(pieces):
         assert black("".join(turn.text for turn in turns)) == words
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=300)
 @given(PIECES)
 def test_each_character_stays_with_its_speaker(pieces):
@@ -350,6 +353,7 @@ def test_each_character_stays_with_its_speaker(pieces):
     assert ("unknown_speaker" in kinds(warnings)) == unknown
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=500)
 @given(st.text() | FRAGMENTS)
 def test_no_text_breaks_the_parsers_and_no_tag_survives(raw_text):
@@ -361,6 +365,7 @@ def test_no_text_breaks_the_parsers_and_no_tag_survives(raw_text):
         assert len(set(kinds(warnings))) == len(warnings)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=300)
 @given(PIECES | FRAGMENTS.map(lambda text: [text]))
 def test_parsing_its_own_output_changes_nothing(pieces):

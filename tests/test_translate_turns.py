@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from kikitori import load_model
 from kikitori.audio.files import SAMPLE_RATE, load_audio
 from kikitori.output.writers import WRITERS
-from kikitori.result import DecodingResult
-from kikitori.tasks import TASKS
+from kikitori.pipeline import Job
+from kikitori.tasks import TASKS, TINY
 from kikitori.transcript import Transcript, Turn
 from kikitori.translate_turns import MARGIN_SECONDS, cut_sounds, translate_turns
+from tests.support.engines import ScriptedEngine
 from tests.support.recordings import RECORDINGS, recordings_in
 
 
@@ -38,10 +39,15 @@ def blocks_of(sound: np.ndarray, size: int = 10_000):
     return (sound[start : start + size, np.newaxis] for start in range(0, len(sound), size))
 
 
+def translated(transcript: Transcript, sound: np.ndarray, engine) -> Transcript:
+    task = TASKS["ja2en"]
+    return translate_turns(transcript, blocks_of(sound), Job(task, task.plan(TINY), engine)).finish()
+
+
 def test_every_turn_keeps_its_speaker_and_times_and_gets_its_translation(call):
     sound, transcript, references = call
     model = load_model("ja2en", checkpoint="tiny")
-    *_, made = translate_turns(transcript, blocks_of(sound), model.stream, TASKS["ja2en"], "tiny")
+    made = translated(transcript, sound, model.engine)
     assert [turn.text for turn in made.turns] == references
     assert [turn.source for turn in made.turns] == [turn.text for turn in transcript.turns]
     for field in ("speaker", "start_seconds", "end_seconds", "timing"):
@@ -50,13 +56,11 @@ def test_every_turn_keeps_its_speaker_and_times_and_gets_its_translation(call):
     assert f"[spk_0]: {references[0]}\n{transcript.turns[0].text}\n" in WRITERS["srt"](made)
 
 
-def test_a_turn_without_a_translation_is_told_about(call):
+def test_a_turn_without_a_translation_is_a_warning(call):
     sound, transcript, _ = call
 
-    def decode(sounds):
-        yield [DecodingResult("" if number == 1 else "Yes.", "end") for number in range(len(sounds))]
-
-    *_, made = translate_turns(transcript, blocks_of(sound), decode, TASKS["ja2en"], "tiny")
+    texts = iter(["Yes.", "", *["Yes."] * len(transcript.turns)])
+    made = translated(transcript, sound, ScriptedEngine(lambda _: next(texts)))
     assert len(made.turns) == len(transcript.turns) - 1
     (warning,) = made.warnings
     assert warning.kind == "empty" and transcript.turns[1].text in warning.message
@@ -65,7 +69,7 @@ def test_a_turn_without_a_translation_is_told_about(call):
 def test_a_call_without_turns_is_a_translation_without_turns(call):
     sound, _, _ = call
     empty = Transcript("call.wav", (), "diarize", "Japanese", "tiny", 1.0, "")
-    (made,) = translate_turns(empty, blocks_of(sound), lambda sounds: iter([[]]), TASKS["ja2en"], "tiny")
+    made = translated(empty, sound, ScriptedEngine(lambda _: "Yes."))
     assert made.turns == () and made.direction == "ja2en"
 
 

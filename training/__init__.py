@@ -1,1 +1,1 @@
-"""Recipes that make the checkpoints of this project."""
+"""Fine-tuning recipes, and the commands that prepare their data."""

@@ -1,4 +1,4 @@
-"""Training samples -> what the model is fed: the prompt of qwen-asr's `transcribe`, the sound, the text to write."""
+"""Turns training samples into model inputs: the prompt of qwen-asr's `transcribe`, the audio, and the target text."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from training.trainable import IGNORED
 END = "<|im_end|>"
 
 
-class Inputs(Dataset):
-    """Samples, each read when its turn comes."""
+class SampleDataset(Dataset):
+    """A torch data set of samples. Audio is read when a sample is fetched."""
 
     def __init__(self, samples: Sequence[Sample]):
         self._samples = samples
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Return the number of samples."""
         return len(self._samples)
 
     def __getitem__(self, number: int) -> tuple[np.ndarray, str]:
-        """A waveform (samples,), float32 mono 16 kHz, and the text to write."""
+        """Return a waveform, (samples,) float32 mono 16 kHz, and the target text."""
         sample = self._samples[number]
         return load_audio(sample.audio), sample.text
 
 
 def prompt_text(processor, language: str = "") -> str:
-    """The prompt, with one audio token. language: forces what is written; without it the model names it itself."""
+    """Return the prompt with one audio token. language: forces the output language; empty lets the model choose it."""
     conversation = [
         {"role": "system", "content": ""},
         {"role": "user", "content": [{"type": "audio", "audio": ""}]},
@@ -42,17 +42,17 @@ def prompt_text(processor, language: str = "") -> str:
 
 
 class Collator:
-    """Puts samples into one batch. processor: a `Qwen3ASRProcessor`."""
+    """Combines samples into a batch. processor: a `Qwen3ASRProcessor`."""
 
     def __init__(self, processor):
         self._processor = processor
         self._prompt = prompt_text(processor)
 
     def __call__(self, batch: Sequence[tuple[np.ndarray, str]]) -> dict[str, torch.Tensor]:
-        """The arguments of `TrainableModel.forward`; the text and its end are labelled, the prompt is not.
+        """Return the arguments of `TrainableModel.forward`. Labels cover the text and its end, not the prompt.
 
-        The language is part of the text, as in Qwen's own recipe: the model learns to name it, and is forced to it
-        later by the same words.
+        As in Qwen's own recipe the language is part of the text: the model learns to write it, and the same words
+        force it during transcription.
         """
         waveforms, texts = zip(*batch, strict=True)
         inputs = self._processor(

@@ -1,16 +1,16 @@
-"""Turn a data set into training samples: 16 kHz FLAC files and a manifest.
+"""Converts a data set to training samples: 16 kHz FLAC files and a manifest.
 
     python -m training.prepare --data cv-corpus-22.0/pt --direction pt --split test --output_dir data/pt-test
     python -m training.prepare --data cv-corpus-22.0/pt --direction pt --split train --output_dir data/pt-train \\
         --held_out data/pt-test/manifest.jsonl
 
-Reads what `evaluation.run` reads, one recording at a time. `dropped.jsonl` names what is not used, and why: too short,
-too long, without words, unreadable, or held out. Not covered: cutting calls longer than a direction's window.
+Reads the same data as `evaluation.run`, one recording at a time. `dropped.jsonl` lists the recordings that are not
+used, with the reason: too short, too long, without words, unreadable, or held out. Calls that are longer than the
+task's window are not cut.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import unicodedata
 from collections import Counter
@@ -22,26 +22,27 @@ import numpy as np
 import soundfile
 
 from evaluation.data import DataError, Segment, Source, Utterance, read_utterances
+from evaluation.options import OptionParser
 from kikitori.audio.files import SAMPLE_RATE, load_audio
 from kikitori.errors import AudioError, exit_code_of
 from kikitori.output.files import write_atomically
 from kikitori.strings import join_texts
 from kikitori.tasks import TASKS, Task
 from training.manifest import (
-    Filtered,
+    FilteredSamples,
     HeldOut,
     Sample,
-    find_fault,
-    hash_samples,
+    hash_waveform,
     native_text,
     read_manifest,
+    rejection_reason,
     to_int16,
     write_manifest,
 )
 
 
-def tagged(segments: Iterable[Segment]) -> str:
-    """A call as the diarization card writes it: `<|spk_0|> … <|spk_1|> …`, numbered as they first speak."""
+def tag_speakers(segments: Iterable[Segment]) -> str:
+    """Return a call as the diarization card writes it: `<|spk_0|> … <|spk_1|> …`, numbered in order of first speech."""
     numbers: dict[str | None, int] = {}
     turns = []
     for speaker, spoken in groupby(segments, key=lambda segment: segment.speaker):
@@ -51,39 +52,39 @@ def tagged(segments: Iterable[Segment]) -> str:
     return " ".join(turns)
 
 
-def target_text(utterance: Utterance, direction: Task) -> str:
-    """What the model is to write, composed as Unicode's NFC ("Unicode normalization", translation card)."""
+def target_text(utterance: Utterance, task: Task) -> str:
+    """Return the target text, in Unicode's NFC (translation card, "Unicode normalization")."""
     segments = utterance.reference
-    words = tagged(segments) if direction.has_speakers else join_texts(segment.text or "" for segment in segments)
-    return native_text(direction.language, unicodedata.normalize("NFC", words))
+    words = tag_speakers(segments) if task.has_speakers else join_texts(segment.text or "" for segment in segments)
+    return native_text(task.language, unicodedata.normalize("NFC", words))
 
 
-def hear(utterance: Utterance, direction: Task, folder: Path) -> tuple[Sample, np.ndarray | None]:
-    """The sample that a recording would be, and its waveform (samples,), float32 mono 16 kHz; None if unreadable."""
-    text = target_text(utterance, direction)
+def read_utterance(utterance: Utterance, task: Task, folder: Path) -> tuple[Sample, np.ndarray | None]:
+    """Return a recording as a sample, and its waveform, (samples,) float32 mono 16 kHz; None if it can't be read."""
+    text = target_text(utterance, task)
     try:
         with utterance.open_file() as path:
             waveform = load_audio(path)
     except AudioError as error:
         return Sample(folder / utterance.name, text, 0.0, "", str(error)), None
-    digest = hash_samples(waveform)
+    digest = hash_waveform(waveform)
     return Sample(folder / f"{digest}.flac", text, len(waveform) / SAMPLE_RATE, digest), waveform
 
 
-def prepare(source: Source, direction: Task, output: Path, held_out: Sequence[Sample] = ()) -> Filtered:
-    """Fill the folder `output`, and tell what is used. Raises DataError."""
+def prepare(source: Source, task: Task, output: Path, held_out: Sequence[Sample] = ()) -> FilteredSamples:
+    """Write the samples to the folder `output`. Raises DataError if there are none or the data can't be used."""
     folder = output / "audio"
     folder.mkdir(parents=True, exist_ok=True)
     apart, seen = HeldOut(held_out), set()
-    filtered, lines = Filtered([], Counter()), []
-    for utterance in read_utterances(source, direction):
-        sample, waveform = hear(utterance, direction, folder)
-        reason = find_fault(sample, direction.window_seconds)
+    filtered, lines = FilteredSamples([], Counter()), []
+    for utterance in read_utterances(source, task):
+        sample, waveform = read_utterance(utterance, task, folder)
+        reason = rejection_reason(sample, task.window_seconds)
         reason = reason or ("held out" if sample in apart else "")
-        reason = reason or ("the same recording again" if sample.sha256 in seen else "")
+        reason = reason or ("duplicate recording" if sample.sha256 in seen else "")
         if reason:
             filtered.dropped[reason] += 1
-            record = {"recording": utterance.name, "reason": sample.fault or reason}
+            record = {"recording": utterance.name, "reason": sample.read_error or reason}
             lines.append(json.dumps(record, ensure_ascii=False) + "\n")
             continue
         soundfile.write(sample.audio, to_int16(waveform), SAMPLE_RATE, subtype="PCM_16")
@@ -91,29 +92,29 @@ def prepare(source: Source, direction: Task, output: Path, held_out: Sequence[Sa
         filtered.kept.append(sample)
     write_atomically(output / "dropped.jsonl", "".join(lines))
     if not filtered.kept:
-        raise DataError(f"{source.location}: {filtered}; {output / 'dropped.jsonl'} names them")
+        raise DataError(f"{source.location}: {filtered}; {output / 'dropped.jsonl'} lists them")
     write_manifest(output / "manifest.jsonl", filtered.kept)
     return filtered
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The options; those of the data are `evaluation.run`'s."""
-    parser = argparse.ArgumentParser(prog="python -m training.prepare", description=__doc__.splitlines()[0])
+def build_parser() -> OptionParser:
+    """Build the parser of this command's options. Those for the data are the same as in `evaluation.run`."""
+    parser = OptionParser(prog="python -m training.prepare", description=__doc__.splitlines()[0])
     parser.add_argument(
         "--data", required=True, help="a folder in one of the layouts of evaluation/data.py, or the hub"
     )
     parser.add_argument("--direction", required=True, choices=list(TASKS))
     parser.add_argument("--output_dir", required=True, type=Path)
     parser.add_argument("--split", default="train", help="default: train")
-    parser.add_argument("--config", help="parquet: the part of the data set with the audio, such as en_us")
-    parser.add_argument("--reference_config", help="parquet: the part with the translations, by `id`")
-    parser.add_argument("--text_column", help="parquet: where the text is")
-    parser.add_argument("--held_out", type=Path, nargs="+", default=[], help="manifests whose speech is kept out")
+    parser.add_argument("--config", help="parquet: the configuration with the audio, such as en_us")
+    parser.add_argument("--reference_config", help="parquet: the configuration with the translations, matched by `id`")
+    parser.add_argument("--text_column", help="parquet: the column with the text")
+    parser.add_argument("--held_out", type=Path, nargs="+", default=[], help="manifests of recordings to leave out")
     return parser
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The command line."""
+    """Write the samples and print how many are used; return the exit code."""
     options = build_parser().parse_args(argv)
     source = Source(options.data, options.split, options.config, options.reference_config, options.text_column)
 

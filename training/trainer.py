@@ -1,7 +1,7 @@
-"""Fitting a model to samples by transformers' Trainer: what all recipes share.
+"""Trains a model with transformers' Trainer; shared by all recipes.
 
-One process, or many by `torchrun` or `accelerate launch`. A run that was killed goes on from its last whole checkpoint,
-with the samples that would have come next.
+Runs in one process, or in several with `torchrun` or `accelerate launch`. A killed run resumes from its last complete
+checkpoint, with the samples that come next.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from pathlib import Path
 import torch
 
 from evaluation.data import DataError
-from evaluation.results import Folder, hash_weights
+from evaluation.results import RunFolder, hash_weights
 from training.manifest import Sample
 
 SEED = 42
 LOG_EVERY_STEPS = 10
 KEPT_CHECKPOINTS = 2
-"""The best and the last."""
+"""The best and the last checkpoint."""
 
 
 @dataclass(frozen=True)
 class Settings:
     """The hyperparameters of a run.
 
-    warmup_ratio: the share of all updates in which the learning rate rises. batch_size: samples that go through the
-    model together. accumulation: batches an update, of all processes together. save_steps: updates between
-    checkpoints; the evaluation loss is measured at each.
+    warmup_ratio: share of the updates during which the learning rate rises. batch_size: samples per batch on one
+    device. accumulation: batches per update, summed over all processes. save_steps: updates between checkpoints; the
+    evaluation loss is measured at each checkpoint.
     """
 
     learning_rate: float
@@ -44,22 +44,22 @@ class Settings:
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
-    """Options for what depends on the machine and the data; without them the recipe's values are taken."""
+    """Add options for the hyperparameters that depend on machine and data. The recipe gives the defaults."""
     parser.add_argument("--learning_rate", type=float)
-    parser.add_argument("--batch_size", type=int, help="samples that go through the model together, on one device")
-    parser.add_argument("--accumulation", type=int, help="batches an update, of all processes together")
+    parser.add_argument("--batch_size", type=int, help="samples per batch on one device")
+    parser.add_argument("--accumulation", type=int, help="batches per update, summed over all processes")
     parser.add_argument("--epochs", type=float)
     parser.add_argument("--save_steps", type=int, help="updates between checkpoints")
 
 
 def choose_settings(defaults: Settings, options: argparse.Namespace) -> Settings:
-    """The defaults with what was asked for instead. Raises DataError for a number that is not positive."""
-    asked = {field.name: getattr(options, field.name, None) for field in fields(defaults)}
-    asked = {name: value for name, value in asked.items() if value is not None}
-    for name, value in asked.items():
+    """Return the defaults, overridden by the given options. Raises DataError for a number that is not positive."""
+    given = {field.name: getattr(options, field.name, None) for field in fields(defaults)}
+    given = {name: value for name, value in given.items() if value is not None}
+    for name, value in given.items():
         if not value > 0:
-            raise DataError(f"--{name} {value} is not positive: give a larger one, or leave it out")
-    return replace(defaults, **asked)
+            raise DataError(f"--{name} {value} is not positive: give a larger number, or leave the option out")
+    return replace(defaults, **given)
 
 
 def fit(
@@ -71,25 +71,25 @@ def fit(
     folder: Path,
     base: Path,
 ) -> bool:
-    """Train the model in place, by AdamW, and leave it with its best weights; checkpoints go to `folder`.
+    """Train the model in place with AdamW and leave it with its best weights. Checkpoints are written to `folder`.
 
-    evaluation: samples by whose loss the best checkpoint is chosen; where there are none, the last is taken.
-    base: the folder that the model was loaded from, by which a later call knows its own checkpoints.
-    Returns whether this process is the one that writes the result. Raises DataError where the folder holds a run of
-    other settings, or processes can't share the batches.
+    evaluation: samples whose loss selects the best checkpoint; if there are none, the last checkpoint is the best.
+    base: the folder from which the model was loaded; a run is resumed only from the same base.
+    Returns whether this process is the one that writes the result. Raises DataError if the folder holds a run with
+    other settings, or if the processes can't share the batches equally.
     """
     from transformers import Trainer
 
-    from training.collator import Inputs
+    from training.collator import SampleDataset
 
     arguments = training_arguments(settings, folder, bool(evaluation))
-    Folder(folder).open(asdict(settings) | {"base_sha256": hash_weights(base)} | _digests(train, evaluation))
+    RunFolder(folder).open(asdict(settings) | {"base_sha256": hash_weights(base)} | _digests(train, evaluation))
     trainer = Trainer(
         model=model,
         args=arguments,
         data_collator=collator,
-        train_dataset=Inputs(train),
-        eval_dataset=Inputs(evaluation) if evaluation else None,
+        train_dataset=SampleDataset(train),
+        eval_dataset=SampleDataset(evaluation) if evaluation else None,
         callbacks=[evaluate_at_the_end()] if evaluation else None,
     )
     trainer.train(resume_from_checkpoint=last_whole_checkpoint(folder))
@@ -97,12 +97,12 @@ def fit(
 
 
 def training_arguments(settings: Settings, folder: Path, evaluates: bool):
-    """Trainer's arguments. Raises DataError where processes can't share the batches."""
+    """Return Trainer's arguments. Raises DataError if the processes can't share the batches equally."""
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     if settings.accumulation % processes:
         raise DataError(
-            f"{settings.accumulation} batches an update can't be shared by {processes} processes: "
-            "give an --accumulation that is a multiple of them"
+            f"{settings.accumulation} batches per update can't be shared equally by {processes} processes: "
+            f"give an --accumulation that is a multiple of {processes}"
         )
     on_cuda = torch.cuda.is_available()
     return common_arguments(
@@ -131,11 +131,11 @@ def training_arguments(settings: Settings, folder: Path, evaluates: bool):
 
 
 def common_arguments(folder: Path, save_steps: int, **others):
-    """What all trainings have in common of Trainer's arguments, with the others."""
+    """Return Trainer's arguments: those that all trainings share, and `others`."""
     from transformers import TrainingArguments
 
     arguments = TrainingArguments(
-        output_dir=str(folder.resolve()),  # the best checkpoint's path is kept in the last one's state
+        output_dir=str(folder.resolve()),  # absolute: the last checkpoint's state contains the best one's path
         optim="adamw_torch_fused",
         save_steps=save_steps,
         save_total_limit=KEPT_CHECKPOINTS,
@@ -146,13 +146,13 @@ def common_arguments(folder: Path, save_steps: int, **others):
         seed=SEED,
         **others,
     )
-    # One process, one GPU: Trainer would share each batch among all that it sees, and make it so many times as large.
+    # One GPU per process. Otherwise Trainer multiplies the batch by the number of visible GPUs and splits it.
     arguments._n_gpu = min(1, arguments.n_gpu)
     return arguments
 
 
 def evaluate_at_the_end():
-    """A callback: the last checkpoint is evaluated too, though the updates are no multiple of `save_steps`."""
+    """Return a callback that also evaluates after the last update, if that is not a multiple of `save_steps`."""
     from transformers import TrainerCallback
 
     class EvaluateAtTheEnd(TrainerCallback):
@@ -164,19 +164,19 @@ def evaluate_at_the_end():
 
 
 def last_whole_checkpoint(folder: Path) -> str | None:
-    """The newest checkpoint that was written to its end: what Trainer writes last can be read."""
+    """Return the newest complete checkpoint: one in which the file that Trainer writes last can be read."""
     found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
     for checkpoint in found:
         try:
             json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            continue  # killed while it was written
+            continue  # the run was killed while writing it
         return str(checkpoint)
     return None
 
 
 def _digests(train: Sequence[Sample], evaluation: Sequence[Sample]) -> dict[str, str]:
-    """What tells the data of a run from others'."""
+    """Return digests that identify the data of a run."""
     import hashlib
 
     digests = {}

@@ -278,9 +278,11 @@ def _pyav_blocks(file: BinaryIO, name: str) -> Iterator[tuple[np.ndarray, int]]:
     """The sound of a container's first audio track."""
     import av
 
+    # A title in another encoding than UTF-8 is no reason to fail. PyAV 19 reads it without being told, and lost the
+    # argument.
+    lenient = {"metadata_errors": "ignore"} if int(av.__version__.partition(".")[0]) < 19 else {}
     try:
-        # metadata_errors: a title in another encoding than UTF-8 is no reason to fail.
-        container = av.open(file, metadata_errors="ignore", options={"format_whitelist": CONTAINERS})
+        container = av.open(file, options={"format_whitelist": CONTAINERS}, **lenient)
     except (av.error.FFmpegError, OSError) as error:  # OSError: the disk fails
         raise _undecodable(name) from error
     with container:

@@ -1,1 +1,1 @@
-"""Qwen3-ASR on torch: loading, the decoder's greedy loop, the forced aligner."""
+"""Qwen3-ASR on torch: loading a checkpoint, decoding speech with it, and aligning words with their sound."""

@@ -1,22 +1,35 @@
-"""Checkpoints: where their weights come from, and what they are loaded on."""
+"""Finding a checkpoint's files and loading them onto a device, once per process."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kikitori.errors import CheckpointError
 from kikitori.model.weights import check_weights
 from kikitori.tasks import Checkpoint
 
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedTokenizerBase
+
+Loaded = TypeVar("Loaded")
+
+# What `load_once` keeps, by checkpoint, device and dtype.
 _LOADED: dict[tuple, Any] = {}
-_LOADING = threading.Lock()
+_LOCKS: dict[tuple, threading.Lock] = {}
+_LOCKS_LOCK = threading.Lock()
+# transformers changes torch's default dtype and patches torch.nn.init while it builds a model.
+_BUILD_LOCK = threading.Lock()
 
 
 def choose_device(device: str | None = None) -> str:
-    """`cuda:0` where torch has a CUDA device, else `cpu`; what is asked for comes first."""
+    """Return the given torch device; by default `cuda:0` if torch has a CUDA device, else `cpu`.
+
+    Raises CheckpointError for a device that torch does not know or have.
+    """
     import torch
 
     if device is None:
@@ -30,44 +43,53 @@ def choose_device(device: str | None = None) -> str:
     return device
 
 
-def choose_dtype(device: str):
-    """bfloat16, as the cards have it, on CUDA and on processors that compute it natively; else float32.
-
-    Returns a torch dtype.
-    """
+def choose_dtype(device: str) -> torch.dtype:
+    """Return bfloat16, the checkpoints' own dtype, on CUDA and on CPUs that compute it natively; else float32."""
     import torch
 
     native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return torch.bfloat16 if device.startswith("cuda") or native else torch.float32
 
 
-def load_once(checkpoint: Checkpoint, device: str, dtype, load: Callable):
-    """What `load(folder, dtype, device)` makes of a checkpoint, loaded once and kept. Raises CheckpointError."""
+def load_once(
+    checkpoint: Checkpoint, device: str, dtype: torch.dtype, load: Callable[[str, torch.dtype, str], Loaded]
+) -> Loaded:
+    """Return `load(folder, dtype, device)` of a checkpoint. It is loaded once and kept. Raises CheckpointError.
+
+    A loaded checkpoint is returned at once while others are being fetched or loaded.
+    """
     key = (checkpoint, device, dtype)
-    with _LOADING:
+    if key in _LOADED:
+        return _LOADED[key]
+    with _LOCKS_LOCK:
+        lock = _LOCKS.setdefault(key, threading.Lock())
+    with lock:
         if key not in _LOADED:
             _LOADED[key] = _load(checkpoint, device, dtype, load)
         return _LOADED[key]
 
 
-def _load(checkpoint: Checkpoint, device: str, dtype, load: Callable):
+def _load(
+    checkpoint: Checkpoint, device: str, dtype: torch.dtype, load: Callable[[str, torch.dtype, str], Loaded]
+) -> Loaded:
     folder = checkpoint_folder(checkpoint)
     check_weights(folder)
     try:
-        return load(str(folder), dtype, device)
+        with _BUILD_LOCK:
+            return load(str(folder), dtype, device)
     except CheckpointError:
         raise
-    except Exception as error:  # tokenizers raises just that, and transformers whatever it stumbles over
+    except Exception as error:  # tokenizers raises Exception itself, transformers whatever a damaged file leads to
         raise CheckpointError(
             "checkpoint_unloadable", name=checkpoint.name, folder=folder, why=_first_line(error)
         ) from error
 
 
 def checkpoint_folder(checkpoint: Checkpoint) -> Path:
-    """The folder that holds a checkpoint's files, fetched from the hub into its cache where need be.
+    """Return the folder of a checkpoint's files, fetched from the hub into its cache if necessary.
 
-    The whole snapshot is taken at one revision, because `Qwen3ASRModel.from_pretrained` passes a revision on to the
-    weights but not to the processor. Only JSON, text and safetensors files are taken. Raises CheckpointError.
+    JSON, text and safetensors files are fetched, all at one revision: `Qwen3ASRModel.from_pretrained` passes a
+    revision on to the weights but not to the processor. Raises CheckpointError.
     """
     if checkpoint.folder is not None:
         if not (checkpoint.folder / "config.json").is_file():
@@ -95,10 +117,10 @@ def checkpoint_folder(checkpoint: Checkpoint) -> Path:
         ) from error
 
 
-def check_speaker_tokens(tokenizer, name: str) -> None:
+def check_speaker_tokens(tokenizer: PreTrainedTokenizerBase, name: str) -> None:
     """Raise CheckpointError unless `<|spk_0|>` and `<|spk_1|>` are tokens that decoding keeps.
 
-    qwen-asr decodes with `skip_special_tokens=True`: a special speaker token would vanish from every transcript.
+    qwen-asr decodes with `skip_special_tokens=True`, which would drop a special speaker token from every transcript.
     """
     added = tokenizer.get_added_vocab()
     special = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}

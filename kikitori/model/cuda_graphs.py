@@ -1,14 +1,16 @@
-"""`Decoder.step` as CUDA graphs: one launch a token instead of some hundred.
+"""`Decoder.step` as CUDA graphs: one launch per token instead of several hundred.
 
-A graph is bound to the memory it was recorded with, so there is one for each number of rows and length of cache, both
-rounded up to powers of two; a cache moves into its graph's memory the first time. Graphs end with their process: on
-ZeroGPU each call records its own.
-Not covered: a step compiled by `torch.compile`, which ZeroGPU does not allow.
+A graph works on the memory that it was recorded with. There is one graph for each number of rows and cache length,
+both rounded up to powers of two, and a cache is copied into its graph's memory before its first step there. Graphs end
+with their process; on ZeroGPU each call records its own.
+Not covered: `torch.compile`, which ZeroGPU does not allow.
 """
 
 from __future__ import annotations
 
 import logging
+import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -16,36 +18,55 @@ import torch
 from kikitori.model.decoder import Decoder
 from kikitori.model.kv_cache import KVCache
 
-WARM_UP_STEPS = 3
-"""torch asks for some runs on a side stream before it records."""
+WARM_UP_STEPS = 3  # torch asks for a few runs on a side stream before it records
+
 log = logging.getLogger(__name__)
 
 
 @dataclass
 class RecordedStep:
-    """A recorded step and the memory it reads and writes."""
+    """A recorded step and the memory that it reads and writes.
+
+    rotations: the tables of `Decoder.rotations`. The decoder replaces its own when it needs longer ones; the graph
+        goes on reading these, so they are kept here.
+    owner: the cache whose data is in the graph's memory.
+    """
 
     graph: torch.cuda.CUDAGraph
     ids: torch.Tensor
     positions: torch.Tensor
     cache: KVCache
     logits: torch.Tensor
+    rotations: tuple[torch.Tensor, torch.Tensor]
+    owner: weakref.ref[KVCache] | None = None
+
+    def move_in(self, cache: KVCache) -> None:
+        """Copy a cache into the graph's memory, unless it is there; its previous owner gets memory of its own."""
+        memory = self.cache.data[:, :, : cache.data.shape[2]]
+        if _share_memory(cache.data, memory):
+            return
+        owner = self.owner and self.owner()
+        if owner is not None and _share_memory(owner.data, memory):
+            owner.data = owner.data.clone()
+        memory.copy_(cache.data)
+        cache.data = memory
+        self.owner = weakref.ref(cache)
+
+
+def _share_memory(one: torch.Tensor, other: torch.Tensor) -> bool:
+    return one.data_ptr() == other.data_ptr()
 
 
 class GraphedStep:
-    """Called as `Decoder.step`, with the same result. Where recording fails, steps run as they are."""
+    """Called like `Decoder.step`, with the same result. If recording fails, steps run without graphs."""
 
     def __init__(self, decoder: Decoder):
         self.decoder = decoder
         self._recordings: dict[tuple[int, int], RecordedStep] = {}
         self._failed = False
 
-    def clear(self) -> None:
-        """Let go of all graphs and their memory."""
-        self._recordings.clear()
-
     def __call__(self, ids: torch.Tensor, positions: torch.Tensor, cache: KVCache, filled: int) -> torch.Tensor:
-        """As `Decoder.step`; the cache moves into the graph's memory."""
+        """Run `Decoder.step`; the cache moves into the graph's memory."""
         if self._failed:
             return self.decoder.step(ids, positions, cache, filled)
         rows = len(ids)
@@ -55,15 +76,12 @@ class GraphedStep:
                 self._recordings[key] = self._record(*key)
             except torch.OutOfMemoryError:
                 raise
-            except RuntimeError as error:
+            except (RuntimeError, ValueError) as error:  # ValueError: with CUDA in torch, for a model on a CPU
                 log.warning("steps run without CUDA graphs: %s", error)
                 self._failed = True
                 return self.decoder.step(ids, positions, cache, filled)
         recording = self._recordings[key]
-        own = recording.cache.data[:, :, :rows]
-        if cache.data.data_ptr() != own.data_ptr():
-            own.copy_(cache.data)
-            cache.data = own
+        recording.move_in(cache)
         recording.ids[:rows].copy_(ids)
         recording.positions[:rows].copy_(positions)
         recording.graph.replay()
@@ -74,15 +92,21 @@ class GraphedStep:
         device = self.decoder.device
         ids, positions = (torch.zeros(rows, dtype=torch.int64, device=device) for _ in range(2))
         cache = self.decoder.empty_cache(rows, length)
-        self.decoder.rotations(length)
-        side = torch.cuda.Stream(device)
-        side.wait_stream(torch.cuda.current_stream(device))
-        with torch.cuda.stream(side):
-            for _ in range(WARM_UP_STEPS):
-                self.decoder.step(ids, positions, cache, length)
-        torch.cuda.current_stream(device).wait_stream(side)
-        graph = torch.cuda.CUDAGraph()
-        # What other threads do, with other checkpoints, does not break this recording.
-        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-            logits = self.decoder.step(ids, positions, cache, length)
-        return RecordedStep(graph, ids, positions, cache, logits)
+        rotations = self.decoder.rotations(length)
+        graph, logits = capture(lambda: self.decoder.step(ids, positions, cache, length), device)
+        return RecordedStep(graph, ids, positions, cache, logits, rotations)
+
+
+def capture(function: Callable[[], torch.Tensor], device: torch.device) -> tuple[torch.cuda.CUDAGraph, torch.Tensor]:
+    """Record what a function launches. Returns the graph and the tensor that each replay writes the result to."""
+    side = torch.cuda.Stream(device)
+    side.wait_stream(torch.cuda.current_stream(device))
+    with torch.cuda.stream(side):
+        for _ in range(WARM_UP_STEPS):
+            function()
+    torch.cuda.current_stream(device).wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    # "thread_local": what other threads do with other checkpoints must not break this recording.
+    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+        result = function()
+    return graph, result

@@ -1,40 +1,48 @@
-"""The stock text model's weights with a static cache: prefill of many prompts, and a step of few operations.
+"""The original decoder's weights with a static KV cache: prefill of several prompts, and a step of few operations.
 
-What is left out of the stock forward is what greedy decoding does not need: logits of the prompt, masks built anew,
-positions in three rows that are equal here, normalisation through float32 where `F.rms_norm` does it inside.
+The original forward pass does more than greedy decoding needs. Left out are: logits of the prompt, masks that are
+built anew for each token, positions in three rows that are equal for audio and text, and normalisation in float32 where
+`F.rms_norm` does that inside.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 
 from kikitori.model.kv_cache import KVCache
 
-FEW_ROWS, LARGE_WEIGHTS = 32, 1 << 20
-"""What a step on a CPU has: up to so many rows. From so many weights on no cache holds them."""
+if TYPE_CHECKING:
+    from torch import nn
+
+# When a CPU's matrix product is faster with the weights first: for batches of up to FEW_ROWS tokens and matrices of at
+# least LARGE_WEIGHTS numbers, which don't fit the processor's cache.
+FEW_ROWS = 32
+LARGE_WEIGHTS = 1 << 20
 
 
 class Layer:
-    """One layer's weights: query, key and value in one matrix, gate and up in another, as `mm` wants them.
+    """One layer's weights, transposed for `mm`: query, key and value in one matrix, gate and up in another.
 
-    The stock projections become views of them, so that no weight is held twice.
+    The original projections become views of these matrices, so that no weight is held twice.
     """
 
-    def __init__(self, stock):
-        attention, mlp = stock.self_attn, stock.mlp
+    def __init__(self, original: nn.Module):
+        attention, mlp = original.self_attn, original.mlp
         self.qkv = _fuse(attention.q_proj, attention.k_proj, attention.v_proj).t()
         self.gate_up = _fuse(mlp.gate_proj, mlp.up_proj).t()
         self.out, self.down = attention.o_proj.weight.data.t(), mlp.down_proj.weight.data.t()
-        self.before, self.after = stock.input_layernorm.weight.data, stock.post_attention_layernorm.weight.data
+        self.before, self.after = original.input_layernorm.weight.data, original.post_attention_layernorm.weight.data
         heads = (attention.q_proj, attention.k_proj)
         counts = torch.tensor([projection.out_features // attention.head_dim for projection in heads])
         norms = torch.stack([attention.q_norm.weight.data, attention.k_norm.weight.data])
         self.head_norms = norms.repeat_interleave(counts.to(norms.device), dim=0)
 
 
-def _fuse(*projections) -> torch.Tensor:
-    """The projections' weights one under the other; each projection's own becomes a view."""
+def _fuse(*projections: nn.Linear) -> torch.Tensor:
+    """Stack the projections' weights, (outputs of all, inputs); each projection's own weight becomes a view."""
     fused = torch.cat([projection.weight.data for projection in projections])
     parts = fused.split([projection.out_features for projection in projections])
     for projection, part in zip(projections, parts, strict=True):
@@ -46,7 +54,7 @@ class Decoder:
     """The text model of a `Qwen3ASRModel`'s thinker."""
 
     @torch.no_grad()
-    def __init__(self, thinker):
+    def __init__(self, thinker: nn.Module):
         config = thinker.config.text_config
         model = thinker.model
         self.embeddings = model.embed_tokens.weight.data
@@ -60,88 +68,116 @@ class Decoder:
         self._cos = self._sin = torch.empty(0, 1, self.head_dim)
 
     def empty_cache(self, rows: int, length: int) -> KVCache:
-        """A cache with room for `length` tokens in each of `rows` rows."""
+        """Return a cache with room for `length` tokens in each of `rows` rows."""
         shape = (len(self.layers), 2, rows, self.key_heads, length, self.head_dim)
         return KVCache(torch.zeros(shape, dtype=self.dtype, device=self.device))
 
     def rotations(self, length: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Cosines and sines of the positions below `length`, for `rotate`: (length, 1, head_dim) each."""
+        """Return cosines and sines of the positions below `length`, for `rotate`: (length, 1, head_dim) each.
+
+        They are views of tables that are replaced when a longer one is needed. Whoever stores their address, as a CUDA
+        graph does, must hold these views.
+        """
         if len(self._cos) < length:
             positions = torch.arange(length, device=self.device)[None, None].expand(3, 1, -1)
             cos, sin = (table[0][:, None] for table in self._rotary(self.embeddings[:0], positions))
-            one, two = sin.chunk(2, dim=-1)
-            self._cos, self._sin = cos.contiguous(), torch.cat((-one, two), dim=-1)
+            first_half, second_half = sin.chunk(2, dim=-1)
+            self._cos, self._sin = cos.contiguous(), torch.cat((-first_half, second_half), dim=-1)
         return self._cos[:length], self._sin[:length]
 
     def prefill(self, x: torch.Tensor, lengths: list[int], cache: KVCache) -> torch.Tensor:
-        """Read prompts (rows, longest, hidden), padded at the end; returns the logits after each, (rows, vocabulary).
+        """Read prompts and fill the cache from its start. Returns the logits after each prompt, (rows, vocabulary).
 
-        lengths: of the prompts in tokens. The cache is filled from its start.
+        x: embeddings (rows, longest, hidden), padded at the end. lengths: of the prompts, in tokens.
         """
         rows, longest, _ = x.shape
         x = x.flatten(0, 1)
         cos, sin = (table.repeat(rows, 1, 1) for table in self.rotations(longest))
-        for layer, (keys, values) in zip(self.layers, cache.layers(longest), strict=True):
-            query, key, value = (
-                heads.unflatten(0, (rows, longest)).transpose(1, 2) for heads in self._heads(layer, x, cos, sin)
-            )
-            # What padding writes lies after a row's end, where its own tokens will be written before they are read.
-            keys[:], values[:] = key, value
-            if layer is not self.layers[-1]:
-                seen = F.scaled_dot_product_attention(query, key, value, is_causal=True, enable_gqa=True)
-                x = self._finish(layer, x, seen.transpose(1, 2).flatten(2).flatten(0, 1))
-        # Of the last layer's outputs only those after the prompts are read.
+        *earlier, (last_layer, last_cached) = zip(self.layers, cache.layers(longest), strict=True)
+        for layer, cached in earlier:
+            query, key, value = self._fill(layer, x, cos, sin, cached)
+            attended = F.scaled_dot_product_attention(query, key, value, is_causal=True, enable_gqa=True)
+            x = self._finish(layer, x, attended.transpose(1, 2).flatten(2).flatten(0, 1))
+        # The last layer's output is needed for the last token of each prompt only.
+        query, _, _ = self._fill(last_layer, x, cos, sin, last_cached)
         lasts = torch.tensor(lengths, device=x.device) - 1
-        every = torch.arange(rows, device=x.device)
-        query = query[every, :, lasts].unflatten(1, (self.key_heads, -1))
-        seen = F.scaled_dot_product_attention(query, keys, values, attn_mask=self._mask(lasts, longest))
-        return self._logits(self._finish(self.layers[-1], x[every * longest + lasts], seen.flatten(1)))
+        every_row = torch.arange(rows, device=x.device)
+        query = query[every_row, :, lasts].unflatten(1, (self.key_heads, -1))
+        attended = F.scaled_dot_product_attention(query, *last_cached, attn_mask=self._mask(lasts, longest))
+        return self._logits(self._finish(last_layer, x[every_row * longest + lasts], attended.flatten(1)))
+
+    def _fill(
+        self,
+        layer: Layer,
+        x: torch.Tensor,
+        cos: torch.Tensor,
+        sin: torch.Tensor,
+        cached: tuple[torch.Tensor, torch.Tensor],
+    ) -> tuple[torch.Tensor, ...]:
+        """Store a layer's keys and values of padded prompts in the cache.
+
+        x: (rows * longest, hidden). cached: the layer's entry of `KVCache.layers(longest)`. Returns query, key and
+        value, (rows, heads, longest, head_dim) each.
+        """
+        keys, values = cached
+        rows, _, longest, _ = keys.shape
+        query, key, value = (
+            heads.unflatten(0, (rows, longest)).transpose(1, 2) for heads in self._heads(layer, x, cos, sin)
+        )
+        # Padding fills slots after a row's end. The row's own tokens overwrite them before they are read.
+        keys[:], values[:] = key, value
+        return query, key, value
 
     def step(self, ids: torch.Tensor, positions: torch.Tensor, cache: KVCache, filled: int) -> torch.Tensor:
-        """Read one token a row: ids and their positions (rows,) int64 -> logits (rows, vocabulary).
+        """Read one token per row: ids and their positions, (rows,) int64 -> logits (rows, vocabulary).
 
-        filled: more than the last position; what lies after it in the cache is not looked at.
+        filled: more than the highest position; cache slots from there on are not read.
         """
         x = F.embedding(ids, self.embeddings)
-        # Alone, a row sees all that is filled. In a graph, whose `filled` is the cache's length, it does not.
-        alone = len(ids) == 1 and filled < cache.length
-        place = slice(filled - 1, filled) if alone else positions
-        cos, sin = (table[place] for table in self.rotations(cache.length))
-        mask, rows = (None, None) if alone else (self._mask(positions, filled), torch.arange(len(ids), device=x.device))
+        # A single row attends to every filled slot, so it needs no mask and its slot is known on the host. Inside a
+        # CUDA graph `filled` is the cache's length, whatever the row's position.
+        needs_mask = len(ids) > 1 or filled == cache.length
+        mask = self._mask(positions, filled) if needs_mask else None
+        rows = torch.arange(len(ids), device=x.device) if needs_mask else None
+        own_position = positions if needs_mask else slice(filled - 1, filled)
+        cos, sin = (table[own_position] for table in self.rotations(cache.length))
         slots = cache.slots(filled - 1)
-        for layer, (keys, values), slot in zip(self.layers, cache.layers(filled), slots, strict=True):
+        for layer, (keys, values), (key_slot, value_slot) in zip(self.layers, cache.layers(filled), slots, strict=True):
             query, key, value = self._heads(layer, x, cos, sin)
-            if alone:
-                slot[0].copy_(key)
-                slot[1].copy_(value)
-            else:
+            if needs_mask:
                 keys[rows, :, positions], values[rows, :, positions] = key, value
-            # The heads that share a key stand in for so many queries: nothing is repeated.
+            else:
+                key_slot.copy_(key)
+                value_slot.copy_(value)
+            # The heads that share a key are passed as its queries, so that keys and values need not be repeated.
             query = query.view(len(query), self.key_heads, -1, self.head_dim)
-            seen = F.scaled_dot_product_attention(query, keys, values, attn_mask=mask)
-            x = self._finish(layer, x, seen.flatten(1))
+            attended = F.scaled_dot_product_attention(query, keys, values, attn_mask=mask)
+            x = self._finish(layer, x, attended.flatten(1))
         return self._logits(x)
 
     def _mask(self, positions: torch.Tensor, filled: int) -> torch.Tensor:
-        """What is added to attention's logits so that a row sees itself and what came before: (rows, 1, 1, filled)."""
-        unseen = torch.arange(filled, device=positions.device) > positions[:, None]
-        mask = torch.zeros(unseen.shape, dtype=self.dtype, device=positions.device)
-        return mask.masked_fill_(unseen, torch.finfo(self.dtype).min)[:, None, None]
+        """Return attention's additive mask, (rows, 1, 1, filled): each row attends up to its own position."""
+        later = torch.arange(filled, device=positions.device) > positions[:, None]
+        mask = torch.zeros(later.shape, dtype=self.dtype, device=positions.device)
+        return mask.masked_fill_(later, torch.finfo(self.dtype).min)[:, None, None]
 
     def _heads(
         self, layer: Layer, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Query, key and value of tokens (tokens, hidden), normalised and rotated: (tokens, heads, head_dim) each."""
+        """Return query, key and value of tokens (tokens, hidden): (tokens, heads, head_dim) each.
+
+        Query and key are normalised and rotated.
+        """
         x = product(normalise(x, layer.before, self.eps), layer.qkv)
         x = x.view(len(x), -1, self.head_dim)
-        turned = self.heads + self.key_heads
-        both = normalise(x[:, :turned], None, self.eps) * layer.head_norms
-        both = rotate(both, cos, sin)
-        return both[:, : self.heads], both[:, self.heads :], x[:, turned:]
+        rotated = self.heads + self.key_heads
+        query_and_key = normalise(x[:, :rotated], None, self.eps) * layer.head_norms
+        query_and_key = rotate(query_and_key, cos, sin)
+        return query_and_key[:, : self.heads], query_and_key[:, self.heads :], x[:, rotated:]
 
-    def _finish(self, layer: Layer, x: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
-        """The rest of a layer, after attention."""
-        x = product(seen, layer.out, x)
+    def _finish(self, layer: Layer, x: torch.Tensor, attended: torch.Tensor) -> torch.Tensor:
+        """Run the rest of a layer after attention."""
+        x = product(attended, layer.out, x)
         gate, up = product(normalise(x, layer.after, self.eps), layer.gate_up).chunk(2, dim=-1)
         return product(F.silu(gate) * up, layer.down, x)
 
@@ -150,29 +186,30 @@ class Decoder:
 
 
 def normalise(x: torch.Tensor, weights: torch.Tensor | None, eps: float) -> torch.Tensor:
-    """`F.rms_norm` over the last dimension of x (rows, …, width)."""
+    """Return `F.rms_norm` over the last dimension of x (rows, …, width)."""
     width = x.shape[-1]
     if x.device.type != "cpu" or len(x) > FEW_ROWS:
         return F.rms_norm(x, (width,), weights, eps)
-    # On a CPU that is eight operations, and `layer_norm` is one: beside its negative x has the mean 0.
+    # On a CPU rms_norm is eight operations and layer_norm is one. They are equal where the mean is 0, as it is for x
+    # joined with -x.
     x = torch.layer_norm(torch.cat((x, -x), dim=-1), (2 * width,), None, None, eps)[..., :width]
     return x if weights is None else x * weights
 
 
 def product(x: torch.Tensor, weights: torch.Tensor, plus: torch.Tensor | None = None) -> torch.Tensor:
-    """x (rows, in) times weights (in, out), and something (rows, out) added."""
+    """Return x (rows, in) times weights (in, out), plus a tensor (rows, out) if given."""
     few = 1 < len(x) <= FEW_ROWS and weights.numel() >= LARGE_WEIGHTS
     if few and x.device.type == "cpu":
-        # Large weights are read faster if they come first.
-        turned = torch.mm(weights.t(), x.t()).t()
-        return turned.contiguous() if plus is None else plus + turned
+        # Large weights are read faster as the first factor.
+        transposed = torch.mm(weights.t(), x.t()).t()
+        return transposed.contiguous() if plus is None else plus + transposed
     return torch.mm(x, weights) if plus is None else torch.addmm(plus, x, weights)
 
 
 def rotate(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
-    """Rotary positions (Su et al. 2021, the half-split form): x (tokens, heads, head_dim).
+    """Apply rotary positions (Su et al. 2021, the half-split form) to x (tokens, heads, head_dim).
 
-    cos, sin: (tokens, 1, head_dim); the sines' first half is negative already.
+    cos, sin: (tokens, 1, head_dim); the first half of the sines is negated already.
     """
-    one, two = x.chunk(2, dim=-1)
-    return torch.addcmul(x * cos, torch.cat((two, one), dim=-1), sin)
+    first_half, second_half = x.chunk(2, dim=-1)
+    return torch.addcmul(x * cos, torch.cat((second_half, first_half), dim=-1), sin)

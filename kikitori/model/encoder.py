@@ -1,77 +1,88 @@
-"""Waveforms -> audio embeddings, many clips at once, on the stock encoder's weights.
+"""Waveforms -> audio embeddings, several clips at once, on the original encoder's weights.
 
-The stock encoder takes one clip at a time and reads lengths back from the device. Here lengths stay on the host and
-clips are padded; each clip's numbers are those it would get alone.
+The original encoder takes one clip at a time and reads lengths back from the device. Here lengths stay on the host and
+clips are padded. Each clip's numbers are those that it would get alone.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import numpy as np
 import torch
 import torch.nn.functional as F
 
+if TYPE_CHECKING:
+    from torch import nn
+    from transformers import ProcessorMixin
+
+# Whisper's features: 25 ms per frame, 100 frames per second.
 FFT_SAMPLES, HOP_SAMPLES = 400, 160
-"""Whisper's features, 100 frames a second."""
-FRAMES_PER_CHUNK = 100
-"""2 * n_window: the convolutions see one second at a time."""
+FRAMES_PER_CHUNK = 100  # 2 * n_window of the checkpoint: the convolutions see one second at a time
 TOKENS_PER_CHUNK = 13
+# Seconds of audio per convolution batch. Their outputs are the largest tensors of all, so this bounds the peak memory.
+# Larger batches save launches on CUDA and gain nothing on a CPU.
 CHUNKS_AT_ONCE_ON_CUDA, CHUNKS_AT_ONCE = 64, 8
-"""Seconds that go through the convolutions together: their outputs are the largest tensors of all. More of them are
-launched less often on CUDA, and no faster on a CPU."""
 ATTENTION_MODES = ("full", "windowed")
-"""What a token of a clip sees: all of the clip, as the stock model does under sdpa, or its stretch of
-`n_window_infer` frames (8 s), as it does under FlashAttention 2 and in vLLM."""
+"""How far attention reaches: over the whole clip, as in the original model under sdpa, or over windows of
+`n_window_infer` frames (8 s), as in the original model under FlashAttention 2 and in vLLM."""
 
 
-def is_alone(samples: int) -> bool:
-    """Whether a clip can't share a batch: the stock encoder pads what is shorter than a chunk differently."""
+def is_below_one_chunk(samples: int) -> bool:
+    """Return whether a clip is shorter than a chunk.
+
+    Such a clip can't be encoded together with others: the original encoder pads it in another way.
+    """
     return samples < FRAMES_PER_CHUNK * HOP_SAMPLES
 
 
 def chunks_at_once(device: torch.device) -> int:
-    """How many seconds go through the convolutions together."""
+    """Return how many seconds of audio go through the convolutions together."""
     return CHUNKS_AT_ONCE_ON_CUDA if device.type == "cuda" else CHUNKS_AT_ONCE
 
 
 def audio_tokens(samples: int) -> int:
-    """How many embeddings a clip becomes: 13 a second, and fewer for its last part of a second."""
+    """Return how many embeddings a clip becomes: 13 per second, fewer for a last part of a second."""
     chunks, rest = divmod(samples // HOP_SAMPLES, FRAMES_PER_CHUNK)
     for _ in range(3):
         rest = (rest + 1) // 2
     return chunks * TOKENS_PER_CHUNK + rest
 
 
-def mel_filters(processor, device) -> torch.Tensor:
-    """The feature extractor's filters: (128, 201) float32."""
+def mel_filters(processor: ProcessorMixin, device: torch.device | str) -> torch.Tensor:
+    """Return the mel filters of a processor's feature extractor: (128, 201) float32."""
     return torch.tensor(processor.feature_extractor.mel_filters.T, dtype=torch.float32, device=device)
 
 
-def log_mel(waveforms: list, filters: torch.Tensor) -> torch.Tensor:
-    """Whisper's features of clips (samples,) float32 at 16 kHz: (clips, 128, frames of the longest), 0 after a clip.
+def log_mel(waveforms: list[np.ndarray], filters: torch.Tensor) -> torch.Tensor:
+    """Compute Whisper's features: (clips, 128, frames of the longest) float32, 0 after a clip's end.
 
-    Equals WhisperFeatureExtractor on each clip alone, whose edges are mirrored, not padded with silence.
+    waveforms: float32 mono 16 kHz, (samples,) each. Equal to WhisperFeatureExtractor's features of each clip alone;
+    it mirrors a clip's edges instead of padding them with silence.
     """
     half = FFT_SAMPLES // 2
     longest = max(map(len, waveforms))
-    padded = torch.zeros(len(waveforms), longest + 2 * half)
+    # The dtypes are explicit: transformers changes torch's default while another thread loads a checkpoint.
+    padded = torch.zeros(len(waveforms), longest + 2 * half, dtype=torch.float32)
     for row, waveform in enumerate(waveforms):
         clip = torch.from_numpy(waveform)
         padded[row, : len(clip) + 2 * half] = F.pad(clip[None, None], (half, half), mode="reflect")[0, 0]
     padded = padded.to(filters.device)
-    window = torch.hann_window(FFT_SAMPLES, device=filters.device)
+    window = torch.hann_window(FFT_SAMPLES, dtype=torch.float32, device=filters.device)
     spectrum = torch.stft(padded, FFT_SAMPLES, HOP_SAMPLES, window=window, center=False, return_complex=True)
     mel = torch.clamp(filters @ spectrum[:, :, : longest // HOP_SAMPLES].abs() ** 2, min=1e-10).log10()
     frames = torch.tensor([len(waveform) // HOP_SAMPLES for waveform in waveforms], device=mel.device)
-    heard = (torch.arange(mel.shape[2], device=mel.device) < frames[:, None])[:, None]
-    loudest = mel.masked_fill(~heard, -10.0).amax(dim=(1, 2), keepdim=True)
-    return ((torch.maximum(mel, loudest - 8.0) + 4.0) / 4.0).masked_fill(~heard, 0.0)
+    inside = (torch.arange(mel.shape[2], device=mel.device) < frames[:, None])[:, None]
+    loudest = mel.masked_fill(~inside, -10.0).amax(dim=(1, 2), keepdim=True)
+    return ((torch.maximum(mel, loudest - 8.0) + 4.0) / 4.0).masked_fill(~inside, 0.0)
 
 
-def encode(tower, mels: torch.Tensor, tokens: list[int], attention: str = "full") -> torch.Tensor:
-    """Run the audio encoder and its projector.
+def encode(tower: nn.Module, mels: torch.Tensor, tokens: list[int], attention: str = "full") -> torch.Tensor:
+    """Run the audio encoder and its projector. Returns embeddings (clips, longest, output_dim).
 
-    tower: the stock model's `thinker.audio_tower`. mels: (clips, 128, frames) from `log_mel`, in the model's dtype.
-    tokens: `audio_tokens` of each clip. attention: one of ATTENTION_MODES. Returns (clips, longest, output_dim); what
-    follows a clip's last token means nothing.
+    tower: the original model's `thinker.audio_tower`. mels: (clips, 128, frames) from `log_mel`, in the model's dtype.
+    tokens: `audio_tokens` of each clip; embeddings after a clip's last token are undefined. attention: one of
+    ATTENTION_MODES.
     """
     x = _convolve(tower, mels)[:, : max(tokens)]
     clips, longest, width = x.shape
@@ -90,15 +101,15 @@ def encode(tower, mels: torch.Tensor, tokens: list[int], attention: str = "full"
     return x.reshape(clips, -1, x.shape[2])[:, :longest]
 
 
-def _convolve(tower, mels: torch.Tensor) -> torch.Tensor:
-    """Features -> (clips, tokens, d_model), second by second, with each second's positions added."""
+def _convolve(tower: nn.Module, mels: torch.Tensor) -> torch.Tensor:
+    """Turn features into (clips, tokens, d_model), second by second, and add each second's positions."""
     clips, bins, frames = mels.shape
     if frames > FRAMES_PER_CHUNK:
         mels = F.pad(mels, (0, -frames % FRAMES_PER_CHUNK))
     chunk = min(frames, FRAMES_PER_CHUNK)
     chunks = mels.reshape(clips, bins, -1, chunk).transpose(1, 2).reshape(-1, 1, bins, chunk)
     if chunks.device.type == "cpu":
-        # The convolutions are faster there with channels last.
+        # A CPU's convolutions are faster with channels last.
         chunks = chunks.to(memory_format=torch.channels_last)
     outputs = []
     for x in chunks.split(chunks_at_once(chunks.device)):
@@ -111,14 +122,14 @@ def _convolve(tower, mels: torch.Tensor) -> torch.Tensor:
 
 
 def _key_mask(tokens: list[int], width: int, like: torch.Tensor) -> torch.Tensor:
-    """What is added to attention's logits so that nothing looks past a clip's end: (clips, width)."""
+    """Return an additive mask (clips, width) that hides what follows a clip's end, on the device of `like`."""
     after = torch.arange(width) >= torch.tensor(tokens)[:, None]
-    # The least number, not -inf: a stretch without any token would become NaN.
+    # The lowest number instead of -inf, because a window that is all padding would become NaN.
     return torch.zeros(after.shape, dtype=like.dtype).masked_fill(after, torch.finfo(like.dtype).min).to(like.device)
 
 
-def _attend(attention, x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-    def heads(projection) -> torch.Tensor:
+def _attend(attention: nn.Module, x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    def heads(projection: nn.Linear) -> torch.Tensor:
         return projection(x).unflatten(2, (attention.num_heads, -1)).transpose(1, 2)
 
     query, key, value = heads(attention.q_proj), heads(attention.k_proj), heads(attention.v_proj)

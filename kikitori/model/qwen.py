@@ -1,45 +1,46 @@
-"""The stock qwen-asr model: loading it, and its own `generate()`, which tests compare `speech.decoding` with."""
+"""Loading a `qwen_asr.Qwen3ASRModel`, and its prompt."""
 
 from __future__ import annotations
 
 import os
-import threading
 from pathlib import Path
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from kikitori.errors import CheckpointError
 from kikitori.model.weights import check_all_loaded
 
-MODEL_TYPE = "qwen3_asr"
-"""In a config.json; the forced aligner's as well."""
+if TYPE_CHECKING:
+    import torch
+    from qwen_asr import Qwen3ASRModel, Qwen3ForcedAligner
+    from transformers import PreTrainedTokenizerBase
 
-_ONE_AT_A_TIME = threading.Lock()
-"""The stock model keeps `rope_deltas` between steps, so two threads on one model would mix up their positions."""
+MODEL_TYPE = "qwen3_asr"  # in config.json, the forced aligner's included
 
 
-def load_qwen_model(path: str, dtype=None, device: str = "cpu"):
-    """Load a checkpoint folder as its model card shows; returns a `qwen_asr.Qwen3ASRModel`.
+def load_qwen_model(path: str, dtype: torch.dtype | None = None, device: str = "cpu") -> Qwen3ASRModel:
+    """Load a checkpoint folder as its model card shows.
 
-    dtype: a torch dtype, or None for float32. Raises OSError, ValueError or SafetensorError where the folder is not a
-    checkpoint.
+    dtype: None for float32. Raises CheckpointError as `load_on_device` does, and OSError, ValueError or
+    SafetensorError if the folder is not a checkpoint.
     """
     from qwen_asr import Qwen3ASRModel
 
     return load_on_device(Qwen3ASRModel, path, dtype, device)
 
 
-def load_on_device(stock: type, path: str, dtype, device: str):
-    """Load one of qwen_asr's classes from a folder, on `device`, ZeroGPU's included; a dtype of None is float32.
+def load_on_device(
+    kind: type[Qwen3ASRModel] | type[Qwen3ForcedAligner], path: str, dtype: torch.dtype | None, device: str
+) -> Qwen3ASRModel | Qwen3ForcedAligner:
+    """Load one of qwen_asr's classes from a folder onto a device, on ZeroGPU too; a dtype of None is float32.
 
-    Weights are read from safetensors files only, and no code that comes with them is run. Raises CheckpointError for
-    another kind of model, and for one without all of its weights.
+    Only safetensors files are read, and no code that comes with a checkpoint is run. Raises CheckpointError for another
+    type of model, and for a checkpoint that lacks some of the model's weights.
     """
     import torch
 
-    # ZeroGPU packs what `.to("cuda")` moves at start-up, when there is no device to load on to yet.
+    # On ZeroGPU there is no device at start-up; `.to("cuda")` marks weights that are moved to it later.
     on_zero_gpu = bool(os.environ.get("SPACES_ZERO_GPU"))
-    loaded = stock.from_pretrained(
+    loaded = kind.from_pretrained(
         path,
         dtype=dtype or torch.float32,
         device_map="cpu" if on_zero_gpu else device,
@@ -54,32 +55,17 @@ def load_on_device(stock: type, path: str, dtype, device: str):
     return loaded
 
 
-def end_token_ids(tokenizer) -> list[int]:
-    """The ids that end a text. `generate()` assumes the 1.7B vocabulary's; a smaller vocabulary has its own."""
+def end_token_ids(tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Return the ids that end a text.
+
+    `generate()` assumes those of the 1.7B checkpoint's vocabulary; a smaller vocabulary has others.
+    """
     return tokenizer.convert_tokens_to_ids(["<|im_end|>", "<|endoftext|>"])
 
 
-def build_prompt(model, language: str | None) -> str:
-    """The prompt of `Qwen3ASRModel.transcribe` (qwen-asr 0.0.6, inference/qwen3_asr.py), with one audio token.
+def build_prompt(model: Qwen3ASRModel, language: str | None) -> str:
+    """Return the prompt of `Qwen3ASRModel.transcribe` (qwen-asr 0.0.6, inference/qwen3_asr.py), with one audio token.
 
-    language: forces the language of the output; None lets the model begin with `language X<asr_text>`.
+    language: forces the language of the output; with None the model begins with `language X<asr_text>`.
     """
     return model._build_text_prompt(context="", force_language=language)
-
-
-def generate_with_qwen(
-    model, waveform: np.ndarray, language: str | None, max_tokens: int, ends_itself: bool = True
-) -> list[int]:
-    """What the stock model writes for one clip, greedily: ids, the one that ends the text included.
-
-    model: from `load_qwen_model`. waveform: float32 mono 16 kHz, (samples,). ends_itself: else it writes all of
-    `max_tokens`.
-    """
-    inputs = model.processor(text=[build_prompt(model, language)], audio=[waveform], return_tensors="pt", padding=True)
-    inputs = inputs.to(model.model.device).to(model.model.dtype)
-    end_ids = end_token_ids(model.processor.tokenizer)
-    with _ONE_AT_A_TIME:
-        sequences = model.model.generate(
-            **inputs, max_new_tokens=max_tokens, eos_token_id=end_ids if ends_itself else -1, pad_token_id=end_ids[-1]
-        ).sequences
-    return sequences[0, inputs["input_ids"].shape[1] :].tolist()

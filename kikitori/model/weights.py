@@ -1,20 +1,23 @@
-"""A checkpoint's weights on disk: safetensors files, whole, and all of the model's."""
+"""Checks of a checkpoint's weights: safetensors files only, undamaged, and all that the model needs."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kikitori.errors import CheckpointError
 
-PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
-"""Suffixes of weights whose reading can run code."""
+if TYPE_CHECKING:
+    import torch
+
+PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl")  # reading such a file can run code
 
 
 def check_weights(folder: Path) -> None:
-    """Raise CheckpointError unless the weights are safetensors files, none missing and each as long as it says.
+    """Raise CheckpointError unless all weights are there, as safetensors files of the length that they state.
 
-    What is changed inside a file of the right length can't be seen without its checksum.
+    Not covered: bytes that were changed inside a file; that needs a checksum.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -34,10 +37,10 @@ def check_weights(folder: Path) -> None:
             raise CheckpointError("weights_damaged", file=folder / name, why=error) from error
 
 
-def check_all_loaded(model, folder: Path) -> None:
-    """Raise CheckpointError where a loaded torch module has weights that the files lack: they would be random.
+def check_all_loaded(model: torch.nn.Module, folder: Path) -> None:
+    """Raise CheckpointError if a loaded model has weights that the files lack; those would be random.
 
-    Says nothing about a checkpoint with other names than the module's; transformers knows how to rename them.
+    A checkpoint with other names than the model's passes, because transformers renames them.
     """
     from safetensors import safe_open
 
@@ -48,7 +51,7 @@ def check_all_loaded(model, folder: Path) -> None:
     weights = model.state_dict()
     if stored - weights.keys():
         return
-    places = {weights[name].data_ptr() for name in stored}  # a weight that is tied to another is stored once
+    places = {weights[name].data_ptr() for name in stored}  # two weights that share memory are stored once
     missing = [name for name, weight in weights.items() if name not in stored and weight.data_ptr() not in places]
     if missing:
         raise CheckpointError(
@@ -57,13 +60,13 @@ def check_all_loaded(model, folder: Path) -> None:
 
 
 def identify_weights(folder: Path) -> list[list]:
-    """What tells a checkpoint's weights from others without reading them: name, bytes, time of change of each file."""
+    """Return what identifies a checkpoint's weights without reading them: each file's name, bytes and mtime in ns."""
     stats = [(file.name, file.stat()) for file in sorted(folder.glob("*.safetensors"))]
     return [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]
 
 
 def _indexed(folder: Path) -> set[str]:
-    """The files that the index of a checkpoint in several parts names."""
+    """Return the files named in the index of a checkpoint that has several."""
     index = folder / "model.safetensors.index.json"
     if not index.exists():
         return set()

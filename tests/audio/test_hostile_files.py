@@ -25,6 +25,7 @@ MUTATIONS = 40
 """Of each container."""
 
 
+@pytest.mark.slow
 def test_every_file_is_sound_or_one_sentence_in_bounded_memory(hostile):
     """All of them in a process of its own, so that a crash of a decoder would be seen, as would its memory."""
     assert len(hostile) >= 300 and len({file.path for file in hostile}) == len(hostile)
@@ -63,6 +64,7 @@ def test_mutated_files_are_sound_or_one_sentence(tmp_path, suffix):
             assert len(load_audio(path, max_seconds=60))
 
 
+@pytest.mark.slow
 def test_the_command_line_does_the_good_ones_and_names_the_others(hostile, tmp_path):
     """One call, a file of each kind and every name: exit code 1, a line a bad file, texts for the others."""
     good = [one_recording(direction).path for direction in ("pt", "en2ja")]

@@ -35,6 +35,7 @@ def voice(waveform: np.ndarray) -> np.ndarray:
     return marked
 
 
+@pytest.mark.slow
 def test_speech_is_found_and_silence_is_not():
     waveform = np.concatenate([silence(3), CALL, silence(4)])
     spans = find_speech(waveform)
@@ -45,6 +46,7 @@ def test_speech_is_found_and_silence_is_not():
     assert find_speech(np.zeros(0, np.float32)) == []
 
 
+@pytest.mark.slow
 def test_rows_side_by_side_hear_what_one_row_hears():
     """Two minutes pass through the detector as six rows; it alone, step by step, decides the same nearly always."""
     import torch
@@ -59,12 +61,14 @@ def test_rows_side_by_side_hear_what_one_row_hears():
     assert np.mean((together > 0.5) != (np.array(steps) > 0.5)) < 0.02
 
 
+@pytest.mark.slow
 def test_a_short_recording_is_one_window_with_all_of_its_sound():
     (window,) = cut_windows(blocks(CALL), 30)
     np.testing.assert_array_equal(window.waveform, CALL)
     assert 0 <= window.start_seconds < 0.7 and window.end_seconds == pytest.approx(len(CALL) / SAMPLE_RATE, abs=0.7)
 
 
+@pytest.mark.slow
 def test_long_silence_is_left_out_and_times_know_of_it():
     waveform = np.concatenate([silence(20), CALL, silence(60), CALL, silence(20)])
     first, second = cut_windows(blocks(waveform), 20)
@@ -78,11 +82,13 @@ def test_long_silence_is_left_out_and_times_know_of_it():
     assert both.to_recording(0) == pytest.approx(both.start_seconds, abs=0.5)
 
 
+@pytest.mark.slow
 def test_a_recording_without_speech_has_no_windows():
     assert list(cut_windows(blocks(silence(40)), 30)) == []
     assert list(cut_windows([], 30)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("max_seconds", "overlap"), [(10, 0), (30, 0), (30, 10), (15, 5)])
 def test_all_speech_is_in_a_window_and_no_window_is_too_long(max_seconds, overlap):
     waveform = np.concatenate([CALL, silence(1), CALL, silence(7), CALL, silence(0.3), CALL, CALL])
@@ -100,6 +106,7 @@ def test_all_speech_is_in_a_window_and_no_window_is_too_long(max_seconds, overla
     assert max(shared) >= overlap
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_recording(monkeypatch):
     """Six minutes in stretches of half a one: never more than one minute is listened to at once."""
     monkeypatch.setattr("kikitori.audio.windows.STRETCH_SECONDS", 30.0)
@@ -155,6 +162,7 @@ def test_a_full_window_is_cut_at_the_longest_pause_of_its_second_half():
     assert [len(window.pieces) for window in windows] == [4, 3]
 
 
+@pytest.mark.slow
 def test_halves_hold_everything_and_meet_in_a_pause():
     (window,) = cut_windows(blocks(np.concatenate([CALL, silence(0.8), CALL])), 60)
     one, two = halves(window, overlap=False)
@@ -170,6 +178,7 @@ def test_one_piece_is_halved_at_its_quietest_place():
     np.testing.assert_array_equal(np.concatenate([one.waveform, two.waveform]), CALL)
 
 
+@pytest.mark.slow
 def test_channels_take_turns_by_time():
     """The left channel speaks, then the right one, then the left again."""
     quiet = silence(len(CALL) / SAMPLE_RATE)

@@ -63,7 +63,7 @@ def start(*command: object, **variables: str) -> CompletedProcess:
 
 
 @pytest.mark.slow
-def test_a_process_prints_and_exits_like_a_call_in_this_process(tiny, tmp_path):
+def test_a_process_prints_and_exits_like_main_in_this_process(tiny, tmp_path):
     here = tiny("diarize", one_recording("diarize").path, tmp_path / "nowhere.mp3")
     process = start("inference.py", *here.args)
     assert process.returncode == here.returncode == 1

@@ -31,6 +31,8 @@ from kikitori.tasks import TINY
 from kikitori.transcribe import stream_with
 from tests.support.recordings import RECORDINGS, one_recording, recordings_in
 
+pytestmark = pytest.mark.slow
+
 JOB = {"direction": "pt", "weights": [["model.safetensors", 8, 1]], "device_and_dtype": "cpu (float32)"}
 SOUNDS = [np.full(10, number, np.float32) for number in range(4)]
 

@@ -1,4 +1,4 @@
-"""Every layout gives the recordings and their references, or says what is wrong with it."""
+"""Every layout yields the recordings with their references, or an error that names the problem."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def embedded(recordings):
     return [{"bytes": recording.path.read_bytes(), "path": recording.path.name} for recording in recordings]
 
 
-def test_examples_of_one_direction_are_read():
+def test_examples_of_one_task_are_read():
     found = {utterance.name: utterance.reference for utterance in read(EXAMPLES, "diarize")}
     assert set(found) == {"call_appointment.flac", "call_order.flac"}
     assert found["call_order.flac"][0] == Segment("spk_0", "こちらは北海食堂の佐藤です。")
@@ -82,11 +82,11 @@ def test_common_voice_is_read_in_the_cards_written_form(tmp_path):
 def test_covost_is_common_voice_with_translations(tmp_path):
     folder = make_common_voice(tmp_path / "en", header=("client_id", "path", "translation"))
     assert read(folder, "en2ja")[0].reference == (Segment(None, PORTUGUESE[0].reference.lower().rstrip(".")),)
-    with pytest.raises(DataError, match="no column 'sentence'"):
+    with pytest.raises(DataError, match="lacks column 'path' or 'sentence'"):
         read(folder, "pt")
 
 
-def test_quotes_in_a_tsv_are_text(tmp_path):
+def test_quotes_in_a_tsv_are_part_of_the_text(tmp_path):
     folder = make_common_voice(tmp_path / "pt")
     write_tsv(folder / "test.tsv", ("path", "sentence"), (PORTUGUESE[0].path.name, '"oi'))
     assert read(folder, "pt")[0].reference == (Segment(None, '"Oi.'),)
@@ -95,7 +95,7 @@ def test_quotes_in_a_tsv_are_text(tmp_path):
 @pytest.mark.parametrize("archive", [False, True], ids=["unpacked", "archive"])
 def test_fleurs_pairs_languages_by_sentence(tmp_path, archive, caplog):
     found = {utterance.name: utterance for utterance in read(make_fleurs(tmp_path, archive), "en2ja")}
-    assert {name: one.reference for name, one in found.items()} == {
+    assert {name: utterance.reference for name, utterance in found.items()} == {
         recording.path.name: (Segment(None, recording.reference),) for recording in ENGLISH[:-1]
     }
     assert "1 of 6 recordings have no sentence in ja_jp" in caplog.text
@@ -131,7 +131,41 @@ def test_calls_are_read_in_the_order_of_speech(tmp_path, name, content):
     assert utterance.reference == (Segment("A", "はい"), Segment("B", "どうも"))
 
 
-def test_rttm_says_who_speaks_and_gives_way_to_words(tmp_path):
+def make_call(folder):
+    shutil.copy(CALLS[0].path, folder)
+    (folder / "calls.stm").write_text(STM, encoding="utf-8")
+
+
+def test_other_files_with_the_stem_of_a_recording_are_ignored(tmp_path):
+    make_call(tmp_path)
+    for suffix in (".FLAC~", ".csv", ".pdf", ".txt"):
+        (tmp_path / f"diarize_0{suffix}").write_text("an annotator's notes")
+    (utterance,) = read(tmp_path, "diarize")
+    assert utterance.audio == tmp_path / "diarize_0.flac"
+
+
+def test_the_suffix_of_a_recording_can_be_in_capitals(tmp_path):
+    make_call(tmp_path)
+    (tmp_path / "diarize_0.flac").rename(tmp_path / "diarize_0.FLAC")
+    (utterance,) = read(tmp_path, "diarize")
+    assert utterance.name == "diarize_0.FLAC"
+
+
+def test_a_call_without_its_audio_is_refused(tmp_path):
+    make_call(tmp_path)
+    (tmp_path / "diarize_0.flac").rename(tmp_path / "diarize_0.txt")
+    with pytest.raises(DataError, match="holds no recording of diarize_0"):
+        read(tmp_path, "diarize")
+
+
+def test_two_recordings_of_a_call_are_refused(tmp_path):
+    make_call(tmp_path)
+    shutil.copy(tmp_path / "diarize_0.flac", tmp_path / "diarize_0.wav")
+    with pytest.raises(DataError, match=r"diarize_0.flac and diarize_0.wav: keep one"):
+        read(tmp_path, "diarize")
+
+
+def test_rttm_gives_speakers_unless_another_file_gives_words(tmp_path):
     shutil.copy(CALLS[0].path, tmp_path)
     turns = (Turn("spk_0", "はい", 0.5, 1.0, "aligned"), Turn("spk_1", "どうも", 2.0, 3.0, "aligned"))
     transcript = Transcript("diarize_0.flac", turns, "diarize", "Japanese", "tiny", 3.0, "")
@@ -145,12 +179,12 @@ def test_parquet_is_read_with_its_audio(tmp_path):
     columns = {"audio": embedded(PORTUGUESE), "sentence": [recording.reference for recording in PORTUGUESE]}
     make_parquet(tmp_path / "pt" / "test" / "0000.parquet", **columns)
     found = read(tmp_path, "pt", config="pt")
-    assert [one.reference[0].text for one in found] == columns["sentence"]
+    assert [utterance.reference[0].text for utterance in found] == columns["sentence"]
     with found[3].open_file() as path:
         assert path.read_bytes() == PORTUGUESE[3].path.read_bytes()
         assert path.suffix == ".flac"
     assert not path.exists()
-    with pytest.raises(DataError, match=r"no column 'words' but audio, sentence: give --text_column"):
+    with pytest.raises(DataError, match=r"no column 'words', only audio, sentence: give --text_column"):
         read(tmp_path, "pt", config="pt", text_column="words")
 
 
@@ -160,15 +194,15 @@ def test_parquet_pairs_languages_by_id(tmp_path):
     japanese = {"id": [5, 4, 3, 2, 1, 0], "raw_transcription": [r.reference for r in reversed(ENGLISH)]}
     make_parquet(tmp_path / "ja_jp" / "test" / "0000.parquet", **japanese)
     found = read(tmp_path, "en2ja", config="en_us", reference_config="ja_jp")
-    assert [one.reference[0].text for one in found] == [recording.reference for recording in ENGLISH]
+    assert [utterance.reference[0].text for utterance in found] == [recording.reference for recording in ENGLISH]
 
 
-def test_recordings_are_read_one_by_one(tmp_path):
+def test_recordings_are_read_one_at_a_time(tmp_path):
     folder = make_common_voice(tmp_path / "pt")
     write_tsv(folder / "test.tsv", ("path", "sentence"), (PORTUGUESE[0].path.name, "oi"), ("gone.mp3", "adeus"))
     utterances = read_utterances(Source(str(folder)), TASKS["pt"])
     assert next(utterances).reference == (Segment(None, "Oi."),)
-    with pytest.raises(DataError, match=r"gone.mp3 is not there"):
+    with pytest.raises(DataError, match=r"gone.mp3 is missing"):
         next(utterances)
 
 
@@ -199,16 +233,16 @@ def break_rttm(folder):
     ("spoil", "message"),
     [
         (lambda folder: shutil.rmtree(folder), "is not a folder"),
-        (lambda folder: shutil.rmtree(folder / "clips"), "none of the layouts"),
-        (lambda folder: (folder / "test.tsv").unlink(), "test.tsv is not there"),
+        (lambda folder: shutil.rmtree(folder / "clips"), "no layout that can be read"),
+        (lambda folder: (folder / "test.tsv").unlink(), "test.tsv does not exist"),
         (break_rows, "holds no recordings for pt"),
         (break_twice, "two recordings named pt_0.flac"),
-        (break_reference, "no SegLST, STM or RTTM file"),
+        (break_reference, "not a SegLST, STM or RTTM file"),
         (break_session, "no recording of other"),
-        (break_rttm, "no SegLST, STM or RTTM file"),
+        (break_rttm, "not a SegLST, STM or RTTM file"),
     ],
 )
-def test_data_that_cannot_be_used_are_named(tmp_path, spoil, message):
+def test_unusable_data_are_refused_with_the_reason(tmp_path, spoil, message):
     folder = make_common_voice(tmp_path / "pt")
     spoil(folder)
     with pytest.raises(DataError, match=re.escape(message)):
@@ -216,10 +250,10 @@ def test_data_that_cannot_be_used_are_named(tmp_path, spoil, message):
 
 
 def read_fleurs_offline(home):
-    """Run a reader of the hub's FLEURS in another process, whose cache is in this folder and which has no network."""
+    """Read the hub's FLEURS in a process without network. home: the folder with its cache."""
     code = """
 from evaluation.data import Source, read_utterances
-from speech.directions import TASKS
+from kikitori.tasks import TASKS
 for utterance in read_utterances(Source("hf://datasets/google/fleurs"), TASKS["en2ja"]):
     print(utterance.name, utterance.reference[0].text)
 """
@@ -228,25 +262,25 @@ for utterance in read_utterances(Source("hf://datasets/google/fleurs"), TASKS["e
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env=environment)
 
 
-def test_fleurs_is_taken_from_the_hubs_cache(tmp_path):
+def test_fleurs_is_read_from_the_hubs_cache(tmp_path):
     cached = tmp_path / "hub" / "datasets--google--fleurs"
     make_fleurs(cached / "snapshots" / "abc" / "data", archive=True)
     (cached / "refs").mkdir()
     (cached / "refs" / "main").write_text("abc")
     done = read_fleurs_offline(tmp_path)
-    said = [f"{recording.path.name} {recording.reference}" for recording in ENGLISH[:-1]]
-    assert sorted(done.stdout.splitlines()) == said, done.stderr
+    expected = [f"{recording.path.name} {recording.reference}" for recording in ENGLISH[:-1]]
+    assert sorted(done.stdout.splitlines()) == expected, done.stderr
 
 
 def test_parquet_without_its_audio_is_refused(tmp_path):
     audio = [{"bytes": None, "path": "somewhere.wav"}]
     kind = pyarrow.struct([("bytes", pyarrow.binary()), ("path", pyarrow.string())])
     make_parquet(tmp_path / "pt" / "test" / "0000.parquet", audio=pyarrow.array(audio, kind), sentence=["oi"])
-    with pytest.raises(DataError, match="does not hold them"):
+    with pytest.raises(DataError, match="does not contain them"):
         read(tmp_path, "pt", config="pt")
 
 
-def test_the_hub_out_of_reach_is_one_sentence(tmp_path):
-    with pytest.raises(DataError, match="someone/something is not to be had from the hub"):
+def test_an_unreachable_hub_is_an_error(tmp_path):
+    with pytest.raises(DataError, match="someone/something can't be fetched from the hub"):
         read("hf://datasets/someone/something", "pt", config="pt_br")
-    assert "google/fleurs is not to be had from the hub" in read_fleurs_offline(tmp_path).stderr.splitlines()[-1]
+    assert "google/fleurs can't be fetched from the hub" in read_fleurs_offline(tmp_path).stderr.splitlines()[-1]

@@ -1,4 +1,4 @@
-"""Normalised forms and error counts, worked out by hand or by what must hold of all."""
+"""Normalised forms and error counts, compared with values worked out by hand or with general properties."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CALLS = st.dictionaries(st.sampled_from("ABCD"), st.text("はいどうも。", m
         ('"oi"', '"Oi"'),
     ],
 )
-def test_the_written_form_is_that_of_the_cards_examples(raw, written):
+def test_the_cards_examples_get_the_cards_written_form(raw, written):
     assert written_form(raw) == written
 
 
@@ -48,52 +48,52 @@ def test_the_written_form_is_that_of_the_cards_examples(raw, written):
         ("  ", ""),
     ],
 )
-def test_the_written_form_keeps_what_is_right_already(raw, written):
+def test_the_written_form_changes_only_what_is_needed(raw, written):
     assert written_form(raw) == written
 
 
 @given(st.text("aZ é.!?\"'1,"))
-def test_the_written_form_ends_a_sentence_and_changes_once(text):
+def test_the_written_form_ends_a_sentence_and_is_idempotent(text):
     written = written_form(text)
     assert written == "" or written[-1] in CLOSING
     assert written_form(written) == written
 
 
-def test_english_is_compared_in_lower_case_without_punctuation():
+def test_normalised_english_is_lower_case_without_punctuation():
     assert normalise_english("Let's go to Kyoto, tomorrow!") == "let s go to kyoto tomorrow"
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("text", "variant"),
     [
         ("附属のシュミレーション", "付属のシミュレーション"),
         ("打込んでください。", "打ち込んで下さい"),
         ("１５人、ｻｰﾊﾞ", "15人サーバー"),
     ],
 )
-def test_spellings_of_one_japanese_word_become_one(one, other):
-    assert normalise_japanese(one) == normalise_japanese(other) != ""
+def test_spelling_variants_of_a_japanese_word_become_equal(text, variant):
+    assert normalise_japanese(text) == normalise_japanese(variant) != ""
 
 
-def test_japanese_is_parted_into_words():
+def test_japanese_is_split_into_words():
     assert normalise_japanese("駅はどこですか。") == "駅 は どこ です か"
 
 
-def test_words_and_characters_are_counted_by_kind():
+def test_errors_are_counted_by_kind():
     assert word_errors("a b c", "a x c d") == Errors(insertions=1, deletions=0, substitutions=1, length=3)
     assert character_errors("京都に", "東京都へ") == Errors(insertions=1, deletions=0, substitutions=1, length=3)
     assert word_errors("a b", "") == Errors(insertions=0, deletions=2, substitutions=0, length=2)
 
 
-def test_counts_are_summed_and_rates_are_not_averaged():
-    errors = [Errors(0, 1, 0, 1), Errors(0, 0, 1, 9)]  # rates of 100 % and 11 %, on the mean 56 %
+def test_a_rate_is_computed_from_sums():
+    errors = [Errors(0, 1, 0, 1), Errors(0, 0, 1, 9)]  # rates of 100 % and 11 %; their mean would be 56 %
     figure = error_rate("WER", errors)
     assert figure.value == pytest.approx(20)
     assert figure.detail == "0 insertions, 1 deletions, 1 substitutions in 10"
-    assert (figure.low, figure.high) == pytest.approx((100 / 9, 100))  # both drawn from the one, or from the other
+    assert (figure.low, figure.high) == pytest.approx((100 / 9, 100))  # the lowest and highest possible draws
 
 
-def test_the_interval_is_narrow_where_there_is_much_and_nothing_where_all_is_alike():
+def test_the_interval_is_narrow_for_many_utterances_and_empty_for_equal_ones():
     mixed = [Errors(0, 0, count % 2, 1) for count in range(1000)]
     figure = error_rate("WER", mixed)
     assert 46 < figure.low < 50 < figure.high < 54
@@ -101,18 +101,18 @@ def test_the_interval_is_narrow_where_there_is_much_and_nothing_where_all_is_ali
     assert (alike.low, alike.value, alike.high) == (25, 25, 25)
 
 
-def test_a_rate_needs_words_to_be_a_rate_of():
+def test_a_rate_of_empty_references_is_an_error():
     with pytest.raises(ValueError, match="references that are not empty"):
         error_rate("WER", [Errors(1, 0, 0, 0)])
 
 
-def test_labels_are_paired_so_that_the_fewest_characters_are_wrong():
+def test_speakers_are_paired_so_that_errors_are_fewest():
     characters, speakers = speaker_errors({"A": "はい", "B": "どうも"}, {"x": "どうぞ", "y": "はい"})
     assert characters == Errors(insertions=0, deletions=0, substitutions=1, length=5)
     assert speakers == Errors(insertions=0, deletions=0, substitutions=0, length=2)
 
 
-def test_words_under_the_wrong_speaker_are_wrong_twice():
+def test_words_of_the_wrong_speaker_count_as_two_errors():
     characters, _ = speaker_errors({"A": "はいはい", "B": "どうも"}, {"A": "はい", "B": "どうもはい"})
     assert characters == Errors(insertions=2, deletions=2, substitutions=0, length=7)
 
@@ -121,12 +121,12 @@ def test_words_under_the_wrong_speaker_are_wrong_twice():
     ("hypothesis", "expected"),
     [({"x": "はい"}, Errors(0, 1, 0, 2)), (dict.fromkeys("xyz", "はい"), Errors(1, 0, 0, 2))],
 )
-def test_speakers_are_counted(hypothesis, expected):
+def test_missing_and_extra_speakers_are_counted(hypothesis, expected):
     assert speaker_errors({"A": "はい", "B": "どうも"}, hypothesis)[1] == expected
 
 
 @given(CALLS, st.permutations("ABCD"))
-def test_labels_and_spaces_do_not_matter(call, labels):
+def test_speaker_names_and_spaces_do_not_matter(call, labels):
     renamed = {labels["ABCD".index(label)]: f" {text} " for label, text in call.items()}
     characters, speakers = speaker_errors(call, renamed)
     assert characters.total == speakers.total == 0
@@ -134,10 +134,10 @@ def test_labels_and_spaces_do_not_matter(call, labels):
 
 
 @given(CALLS, CALLS)
-def test_an_error_is_missing_in_one_way_or_the_other(reference, hypothesis):
+def test_counts_add_up_to_the_length_of_the_hypothesis(reference, hypothesis):
     characters, speakers = speaker_errors(reference, hypothesis)
-    heard = sum(map(len, hypothesis.values()))
-    assert characters.length - characters.deletions + characters.insertions == heard
+    length = sum(map(len, hypothesis.values()))
+    assert characters.length - characters.deletions + characters.insertions == length
     assert speakers.length - speakers.deletions + speakers.insertions == len(hypothesis)
 
 
@@ -152,7 +152,7 @@ def test_translations_are_scored_by_sacrebleu():
 
 
 def test_bleu_is_the_geometric_mean_of_precisions():
-    figure = bleu("BLEU", ["a b c d e"], ["a b c d f"], "none")  # 4 of 5, 3 of 4, 2 of 3, 1 of 2: a product of 1/5
+    figure = bleu("BLEU", ["a b c d e"], ["a b c d f"], "none")  # precisions 4/5, 3/4, 2/3, 1/2; their product is 1/5
     assert figure.value == pytest.approx(100 * (1 / 5) ** 0.25, abs=1e-3)
 
 
@@ -164,11 +164,11 @@ def test_a_mean_score_has_an_interval():
         mean_score("quality", [])
 
 
-def test_each_direction_has_its_figures():
+def test_each_task_has_its_figures():
     def pair(*texts):
         return Pair(*((Segment(None, text),) for text in texts))
 
-    names = {direction: [figure.name for figure in score(TASKS[direction], [pair("a", "a")])] for direction in TASKS}
+    names = {name: [figure.name for figure in score(task, [pair("a", "a")])] for name, task in TASKS.items()}
     translation = ["BLEU", "chrF", "BLEU, normalised", "chrF, normalised"]
     assert names == {
         "diarize": ["cpCER", "CER", "speaker count errors"],
@@ -178,17 +178,17 @@ def test_each_direction_has_its_figures():
     }
 
 
-def test_normalised_scores_see_past_spelling():
+def test_normalised_scores_ignore_spelling_variants():
     pairs = [Pair((Segment(None, "附属の駅はここです。"),), (Segment(None, "付属の駅はここです"),))]
     figures = {figure.name: figure.value for figure in score(TASKS["en2ja"], pairs)}
     assert figures["BLEU"] < 100
     assert figures["BLEU, normalised"] == pytest.approx(100)
 
 
-def test_a_reference_without_words_tells_of_speakers_only():
+def test_a_reference_without_words_measures_only_speakers():
     pair = Pair((Segment("A", None), Segment("B", None)), (Segment("spk_0", "はい"),))
     assert count_errors(TASKS["diarize"], pair) == {"speaker count errors": Errors(0, 1, 0, 2)}
 
 
-def test_nothing_measured_has_no_figures():
+def test_an_empty_test_set_has_no_figures():
     assert score(TASKS["pt"], []) == ()

@@ -1,19 +1,30 @@
-"""Our loop writes what the stock model's `generate_with_qwen()` writes, token for token, alone and in batches."""
+"""The decoding loop writes what the original model's `generate()` writes, token for token, alone and in batches."""
 
 from __future__ import annotations
+
+import math
+import os
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import zip_longest
 
 import numpy as np
 import pytest
 import torch
 
+from benchmarks.qwen_generate import generate_with_qwen
 from kikitori.audio.files import load_audio
-from kikitori.model import batching, encoder
+from kikitori.model import batching, cuda_graphs, encoder, generate
 from kikitori.model.cuda_graphs import GraphedStep
 from kikitori.model.generate import decode, stream_decode, token_budget
 from kikitori.model.kv_cache import KVCache, bucket
-from kikitori.model.qwen import generate_with_qwen, load_qwen_model
+from kikitori.model.qwen import build_prompt, load_qwen_model
 from kikitori.model.recognizer import Recognizer, load_recognizer
+from kikitori.result import DecodingResult, last
 from kikitori.tasks import TASKS, TINY
+from tests.support.recorded_graph import RecordedGraph
 from tests.support.recordings import EXAMPLES, RECORDINGS, recordings_in
 
 LANGUAGES = ("Japanese", "English", "Portuguese", None)
@@ -22,6 +33,7 @@ CLIPS = [
     for folder in (EXAMPLES, RECORDINGS)
     for recording in recordings_in(folder)
 ]
+JAPANESE = [waveform for waveform, language in CLIPS if language == "Japanese"]
 NOISE = np.random.default_rng(0).normal(0, 0.1, 40 * 16000).astype(np.float32)
 
 
@@ -34,82 +46,103 @@ def tiny() -> Recognizer:
     return load_recognizer(str(TINY.folder), torch.float32)
 
 
+@pytest.fixture
+def recognizer() -> Recognizer:
+    """As `tiny`, for one test only: its lock may stay held."""
+    return load_recognizer(str(TINY.folder), torch.float32)
+
+
+def ids(results: Sequence[DecodingResult]) -> list[tuple[int, ...]]:
+    return [result.ids for result in results]
+
+
 def randomized(seed: int) -> Recognizer:
     """The tiny shape with random weights, large enough that texts differ from clip to clip."""
-    stock = load_qwen_model(str(TINY.folder), torch.float32)
+    qwen = load_qwen_model(str(TINY.folder), torch.float32)
     torch.manual_seed(seed)
     with torch.no_grad():
-        for parameter in stock.model.parameters():
+        for parameter in qwen.model.parameters():
             if parameter.dim() > 1:
                 parameter.normal_(0, 1.5 / parameter[0].numel() ** 0.5)
-        stock.model.thinker.model.embed_tokens.weight.normal_(0, 0.3)
-    return Recognizer(stock)
+        qwen.model.thinker.model.embed_tokens.weight.normal_(0, 0.3)
+    return Recognizer(qwen)
 
 
-def stock_ids(recognizer: Recognizer, waveform: np.ndarray, language: str | None) -> tuple[int, ...]:
+def original_ids(recognizer: Recognizer, waveform: np.ndarray, language: str | None) -> tuple[int, ...]:
     return tuple(generate_with_qwen(recognizer.qwen, waveform, language, token_budget(len(waveform) / 16000)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", sorted({language for _, language in CLIPS}))
-def test_every_clip_is_written_as_by_generate_alone_and_together(tiny, language):
-    waveforms = [waveform for waveform, of_clip in CLIPS if of_clip == language]
-    expected = [stock_ids(tiny, waveform, language) for waveform in waveforms]
+def test_every_clip_decodes_as_with_generate_alone_and_in_a_batch(tiny, language):
+    waveforms = [waveform for waveform, clip_language in CLIPS if clip_language == language]
+    expected = [original_ids(tiny, waveform, language) for waveform in waveforms]
     assert [decode(tiny, [waveform], language)[0].ids for waveform in waveforms] == expected
-    together = decode(tiny, waveforms, language)
-    assert [decoded.ids for decoded in together] == expected
-    assert {decoded.ended_by for decoded in together} == {"end"}
+    batch = decode(tiny, waveforms, language)
+    assert ids(batch) == expected
+    assert {result.ended_by for result in batch} == {"end"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(20))
-def test_random_weights_write_what_generate_writes(seed, monkeypatch):
-    """Among them texts that never end; clips of unequal length, one below a second, one of them silent."""
-    monkeypatch.setattr("kikitori.model.generate.token_budget", lambda seconds: 24)
+def test_random_weights_decode_as_with_generate(seed):
+    """With texts that never end, and clips of unequal length, one of them below a second and one silent."""
     recognizer = randomized(seed)
     generator = np.random.default_rng(seed)
     lengths = [int(seconds * 16000) for seconds in (0.6, *generator.uniform(1, 9, 3), 2.0)]
     waveforms = [NOISE[:length] * generator.uniform(0.1, 2) for length in lengths[:-1]] + [NOISE[: lengths[-1]] * 0]
     language = LANGUAGES[seed % len(LANGUAGES)]
     expected = [tuple(generate_with_qwen(recognizer.qwen, waveform, language, 24)) for waveform in waveforms]
-    assert [decode(recognizer, [waveform], language, never)[0].ids for waveform in waveforms] == expected
-    assert [decoded.ids for decoded in decode(recognizer, waveforms, language, never)] == expected
+    alone = [decode(recognizer, [waveform], language, never, max_tokens=24)[0].ids for waveform in waveforms]
+    assert alone == expected
+    assert ids(decode(recognizer, waveforms, language, never, max_tokens=24)) == expected
     assert len(set(expected)) > 2
 
 
-def test_products_with_the_weights_first_write_the_same(tiny, monkeypatch):
-    """As they are multiplied for few rows where weights are large, which the tiny checkpoint's aren't."""
+@pytest.mark.slow
+def test_matrix_products_with_the_weights_first_decode_the_same(tiny, monkeypatch):
+    """The order for few rows and large weights; the tiny checkpoint's weights are small."""
     waveforms, languages = zip(*CLIPS[:6], strict=True)
-    expected = [stock_ids(tiny, waveform, languages[0]) for waveform in waveforms]
+    expected = [original_ids(tiny, waveform, languages[0]) for waveform in waveforms]
     monkeypatch.setattr("kikitori.model.decoder.LARGE_WEIGHTS", 0)
-    assert [decoded.ids for decoded in decode(tiny, waveforms, languages[0], never)] == expected
+    assert ids(decode(tiny, waveforms, languages[0], never)) == expected
 
 
-def test_log_probabilities_are_those_of_the_stock_model(tiny):
+def test_log_probabilities_are_those_of_the_original_model(tiny):
     waveform, language = CLIPS[0]
-    decoded = decode(tiny, [waveform], language)[0]
-    inputs = tiny.qwen.processor(
-        text=[tiny.qwen._build_text_prompt(context="", force_language=language)], audio=[waveform], return_tensors="pt"
-    )
-    prompt = inputs.pop("input_ids")
-    ids = torch.cat([prompt, torch.tensor([decoded.ids])], dim=1)
-    inputs["attention_mask"] = torch.ones_like(ids)
+    (result,) = decode(tiny, [waveform], language)
+    inputs = tiny.qwen.processor(text=[build_prompt(tiny.qwen, language)], audio=[waveform], return_tensors="pt")
+    prompt, text = inputs.pop("input_ids"), torch.tensor([result.ids])
+    both = torch.cat([prompt, text], dim=1)
+    inputs["attention_mask"] = torch.ones_like(both)
     with torch.no_grad():
-        logits = tiny.qwen.model.thinker(input_ids=ids, **inputs).logits[0]
-    told = logits.log_softmax(-1)[prompt.shape[1] - 1 : -1].gather(1, torch.tensor(decoded.ids)[:, None])[:, 0]
-    np.testing.assert_allclose(decoded.log_probabilities, told.numpy(), atol=1e-3)
+        logits = tiny.qwen.model.thinker(input_ids=both, **inputs).logits[0]
+    expected = logits.log_softmax(-1)[prompt.shape[1] - 1 : -1].gather(1, text.T)[:, 0]
+    np.testing.assert_allclose(result.log_probabilities, expected.numpy(), atol=1e-3)
 
 
 @pytest.mark.parametrize("seconds", [0.3, 0.999, 1.0, 1.01, 7.99, 8.0, 8.01, 21.37])
-def test_the_features_are_whispers(tiny, seconds):
+def test_features_are_those_of_whispers_extractor(tiny, seconds):
     waveform = NOISE[: int(seconds * 16000)]
-    stock = tiny.qwen.processor.feature_extractor(waveform, sampling_rate=16000, padding=True, truncation=False)
+    original = tiny.qwen.processor.feature_extractor(waveform, sampling_rate=16000, padding=True, truncation=False)
     longer = encoder.log_mel([waveform, NOISE], tiny.filters)
-    expected = stock["input_features"][0]
+    expected = original["input_features"][0]
     np.testing.assert_allclose(longer[0, :, : expected.shape[1]].numpy(), expected, atol=2e-4)
     assert not longer[0, :, expected.shape[1] :].any()
 
 
-def stock_audio(tower, mel: torch.Tensor, windowed: bool) -> torch.Tensor:
-    """The stock encoder's embeddings; windowed: with the mask that its code builds but, under sdpa, does not pass."""
+def test_features_do_not_depend_on_torchs_default_dtype(tiny):
+    """transformers changes it while another thread loads a checkpoint."""
+    expected = encoder.log_mel([NOISE], tiny.filters)
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        assert torch.equal(encoder.log_mel([NOISE], tiny.filters), expected)
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def original_embeddings(tower, mel: torch.Tensor, windowed: bool) -> torch.Tensor:
+    """The original encoder's embeddings. windowed: with the mask that its code builds but does not pass under sdpa."""
     if windowed:
         forward = type(tower.layers[0].self_attn).forward
 
@@ -128,7 +161,7 @@ def stock_audio(tower, mel: torch.Tensor, windowed: bool) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("attention", encoder.ATTENTION_MODES)
-def test_embeddings_are_those_of_the_stock_encoder(tiny, attention):
+def test_embeddings_are_those_of_the_original_encoder(tiny, attention):
     waveforms = [NOISE[: int(seconds * 16000)] for seconds in (1.0, 3.21, 8.0, 8.5, 16.0, 23.456)]
     tower = tiny.qwen.model.thinker.audio_tower
     tokens = [encoder.audio_tokens(len(waveform)) for waveform in waveforms]
@@ -136,12 +169,12 @@ def test_embeddings_are_those_of_the_stock_encoder(tiny, attention):
         embeddings = encoder.encode(tower, encoder.log_mel(waveforms, tiny.filters), tokens, attention)
     for waveform, count, ours in zip(waveforms, tokens, embeddings, strict=True):
         mel = encoder.log_mel([waveform], tiny.filters)[0]
-        stock = stock_audio(tower, mel, attention == "windowed")
-        assert stock.shape == (count, ours.shape[1])
-        torch.testing.assert_close(ours[:count], stock, atol=2e-4, rtol=1e-3)
+        expected = original_embeddings(tower, mel, attention == "windowed")
+        assert expected.shape == (count, ours.shape[1])
+        torch.testing.assert_close(ours[:count], expected, atol=2e-4, rtol=1e-3)
 
 
-def test_the_two_ways_to_attend_differ_past_eight_seconds_only(tiny):
+def test_full_and_windowed_attention_differ_only_beyond_eight_seconds(tiny):
     tower = tiny.qwen.model.thinker.audio_tower
     for seconds, alike in ((8, True), (9, False)):
         mels = encoder.log_mel([NOISE[: seconds * 16000]], tiny.filters)
@@ -150,7 +183,7 @@ def test_the_two_ways_to_attend_differ_past_eight_seconds_only(tiny):
         assert torch.allclose(full, windowed, atol=1e-4) == alike
 
 
-def test_the_stock_model_keeps_its_weights_without_holding_them_twice(tiny):
+def test_the_original_model_keeps_its_weights_and_none_is_held_twice(tiny):
     fresh = load_qwen_model(str(TINY.folder), torch.float32).model.state_dict()
     own = tiny.qwen.model.state_dict()
     assert tiny.decoder.layers[0].qkv.data_ptr() == own["thinker.model.layers.0.self_attn.q_proj.weight"].data_ptr()
@@ -158,61 +191,153 @@ def test_the_stock_model_keeps_its_weights_without_holding_them_twice(tiny):
         assert torch.equal(weight, own[name]), name
 
 
-def test_looking_at_the_tokens_now_and_then_gives_the_same(tiny, monkeypatch):
-    waveforms = [waveform for waveform, language in CLIPS if language == "Japanese"]
-    every_step = decode(tiny, waveforms, "Japanese")
+@pytest.mark.slow
+def test_fetching_tokens_every_few_steps_decodes_the_same(tiny, monkeypatch):
+    expected = ids(decode(tiny, JAPANESE, "Japanese"))
     monkeypatch.setattr(tiny, "sync_every_steps", 8)
-    assert [decoded.ids for decoded in decode(tiny, waveforms, "Japanese")] == [decoded.ids for decoded in every_step]
+    assert ids(decode(tiny, JAPANESE, "Japanese")) == expected
 
 
-def test_where_no_graph_can_be_recorded_steps_run_as_they_are(tiny, monkeypatch, caplog):
-    waveforms = [waveform for waveform, language in CLIPS if language == "Japanese"][:3]
+def test_steps_run_without_graphs_if_none_can_be_recorded(tiny, monkeypatch, caplog):
+    waveforms = JAPANESE[:3]
     expected = decode(tiny, waveforms, "Japanese")
     monkeypatch.setattr(tiny, "step", GraphedStep(tiny.decoder))
     assert decode(tiny, waveforms, "Japanese") == expected
     assert [record.message.partition(":")[0] for record in caplog.records] == ["steps run without CUDA graphs"]
 
 
-def test_graphs_get_their_rows_and_give_them_back(tiny, monkeypatch):
-    """What surrounds a graph, with the step itself in the graph's place: nothing here can record one."""
-    made = []
-
-    class Replayed:
-        def __init__(self, rows, length):
-            self.ids, self.positions = torch.zeros(rows, dtype=torch.int64), torch.zeros(rows, dtype=torch.int64)
-            self.cache = tiny.decoder.empty_cache(rows, length)
-            self.logits = torch.zeros(rows, len(tiny.decoder.embeddings))
-            self.graph = self
-            made.append((rows, length))
-
-        def replay(self):
-            self.logits.copy_(tiny.decoder.step(self.ids, self.positions, self.cache, self.cache.length))
-
-    waveforms = [waveform for waveform, language in CLIPS if language == "Japanese"][:5]
-    expected = [decoded.ids for decoded in decode(tiny, waveforms, "Japanese")]
+@pytest.fixture
+def graphed(tiny, monkeypatch) -> GraphedStep:
+    """The tiny recognizer as on CUDA, with recordings that a CPU can replay."""
     step = GraphedStep(tiny.decoder)
-    monkeypatch.setattr(step, "_record", Replayed)
+    monkeypatch.setattr(cuda_graphs, "capture", RecordedGraph.capture)
     monkeypatch.setattr(tiny, "step", step)
     monkeypatch.setattr(tiny, "sync_every_steps", 8)
-    for _ in range(2):
-        assert [decoded.ids for decoded in decode(tiny, waveforms, "Japanese")] == expected
-    assert made[0][0] == 8 and len(made) == len(set(made))
+    return step
 
 
-def test_a_loop_is_stopped_as_it_happens_and_a_budget_is_kept(monkeypatch):
+def test_graphs_decode_the_same_and_are_reused(tiny, graphed, monkeypatch):
+    waveforms = JAPANESE[:5]
+    with monkeypatch.context() as eager:
+        eager.setattr(tiny, "step", tiny.decoder.step)
+        expected = ids(decode(tiny, waveforms, "Japanese"))
+    assert ids(decode(tiny, waveforms, "Japanese")) == expected
+    recordings = dict(graphed._recordings)
+    assert 8 in {rows for rows, _ in recordings} <= {1, 2, 4, 8}
+    assert ids(decode(tiny, waveforms, "Japanese")) == expected
+    assert graphed._recordings == recordings
+
+
+def test_a_graph_still_reads_its_own_rotations_after_a_longer_prompt(tiny, graphed):
+    tiny.decoder.rotations(0)
+    tiny.decoder._cos = tiny.decoder._cos[:0]  # as in a new process
+    (expected,) = decode(tiny, JAPANESE[:1], "Japanese")
+    length = max(length for _, length in graphed._recordings)
+    tiny.decoder.rotations(2 * length)
+    assert decode(tiny, JAPANESE[:1], "Japanese") == [expected]
+
+
+def read_in_turns(*streams: Iterator[list[DecodingResult]]) -> list[list[DecodingResult]]:
+    """Take one item of each stream in turn; return the last item of each."""
+    lasts = [[] for _ in streams]
+    for items in zip_longest(*streams):
+        lasts = [item or previous for item, previous in zip(items, lasts, strict=True)]
+    return lasts
+
+
+def without_deadlock(work: Callable[[], None]) -> None:
+    """Run work in a thread, and fail if it is not done after a minute."""
+    done: list[bool] = []
+    thread = threading.Thread(target=lambda: done.append(work() is None), daemon=True)
+    thread.start()
+    thread.join(60)
+    assert not thread.is_alive(), "deadlock"
+    assert done, "it failed, see the traceback in the output"
+
+
+def test_two_streams_in_one_thread_take_turns(recognizer):
+    groups = JAPANESE[:2], JAPANESE[2:5]
+    expected = [decode(recognizer, group, "Japanese") for group in groups]
+
+    def work():
+        assert read_in_turns(*(stream_decode(recognizer, group, "Japanese") for group in groups)) == expected
+
+    without_deadlock(work)
+
+
+def test_a_clip_is_decoded_while_a_stream_is_half_read(recognizer):
+    expected = decode(recognizer, JAPANESE[:1], "Japanese"), decode(recognizer, JAPANESE[1:2], "Japanese")
+
+    def work():
+        stream = stream_decode(recognizer, JAPANESE[:1], "Japanese")
+        next(stream)
+        assert decode(recognizer, JAPANESE[1:2], "Japanese") == expected[1]
+        assert last(stream) == expected[0]
+
+    without_deadlock(work)
+
+
+def test_two_streams_take_turns_in_the_memory_of_one_graph(tiny, graphed):
+    """With one, two and three rows: the first two have a graph each, the last two share one of four rows."""
+    for groups in ((JAPANESE[:1], JAPANESE[1:2]), (JAPANESE[:2], JAPANESE[2:4]), (JAPANESE[:4], JAPANESE[4:7])):
+        expected = [decode(tiny, group, "Japanese") for group in groups]
+        assert read_in_turns(*(stream_decode(tiny, group, "Japanese") for group in groups)) == expected
+
+
+def test_streams_in_several_threads_get_what_they_get_alone(tiny, graphed):
+    groups = [JAPANESE[place : place + 2] for place in range(0, 8, 2)]
+    expected = [decode(tiny, group, "Japanese") for group in groups]
+    with ThreadPoolExecutor(len(groups)) as pool:
+        assert list(pool.map(lambda group: last(stream_decode(tiny, group, "Japanese")), groups)) == expected
+
+
+def test_only_one_thread_computes_on_a_model_at_a_time(tiny, monkeypatch):
+    inside, overlaps, start = threading.Semaphore(1), [], threading.Barrier(8)
+    decode_batch = generate._decode_batch
+
+    def watched(*arguments):
+        steps = decode_batch(*arguments)
+        while True:
+            overlaps.append(not inside.acquire(blocking=False))
+            try:
+                next(steps)
+            except StopIteration:
+                return
+            finally:
+                inside.release()
+            yield
+
+    def job(_) -> tuple[int, ...]:
+        start.wait()
+        return decode(tiny, JAPANESE[:1], "Japanese")[0].ids
+
+    expected = decode(tiny, JAPANESE[:1], "Japanese")[0].ids
+    monkeypatch.setattr(generate, "_decode_batch", watched)
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(job, range(8))) == [expected] * 8
+    assert len(overlaps) > 16 and not any(overlaps)
+
+
+def test_a_loop_and_a_spent_budget_end_the_text():
     recognizer = randomized(0)
-    monkeypatch.setattr("kikitori.model.generate.token_budget", lambda seconds: 512)
-    (looped,) = decode(recognizer, [NOISE[:32000]], None, lambda text: True)
+    (looped,) = decode(recognizer, [NOISE[:32000]], None, lambda text: True, max_tokens=512)
     assert (looped.ended_by, len(looped.ids)) == ("loop", 64)
-    monkeypatch.setattr("kikitori.model.generate.token_budget", lambda seconds: 40)
-    (spent,) = decode(recognizer, [NOISE[:32000]], None, never)
+    (spent,) = decode(recognizer, [NOISE[:32000]], None, never, max_tokens=40)
     assert (spent.ended_by, len(spent.ids)) == ("budget", 40)
     assert looped.ids[:40] == spent.ids
     assert len(spent.log_probabilities) == 40
+    assert last(stream_decode(recognizer, [NOISE[:32000]], None, never, max_tokens=40)) == [spent]
 
 
-def test_a_text_is_handed_out_as_it_grows_and_stopping_leaves_what_is_there(tiny):
-    waveforms = [waveform for waveform, language in CLIPS if language == "Japanese"][:3]
+@pytest.mark.slow
+def test_the_budget_follows_from_the_length_unless_it_is_given():
+    recognizer = randomized(0)
+    lengths = [len(result.ids) for result in decode(recognizer, [NOISE[:16000], NOISE[:32000]], None, never)]
+    assert lengths == [token_budget(1), token_budget(2)]
+
+
+def test_a_stream_yields_growing_texts_and_can_be_stopped(tiny):
+    waveforms = JAPANESE[:3]
     *growing, whole = stream_decode(tiny, waveforms, "Japanese")
     assert len(growing) > 1
     for before, after in zip(growing, [*growing[1:], whole], strict=True):
@@ -224,28 +349,46 @@ def test_a_text_is_handed_out_as_it_grows_and_stopping_leaves_what_is_there(tiny
     stopped = stream_decode(tiny, waveforms, "Japanese")
     assert next(stopped) == growing[0]
     stopped.close()
-    assert not tiny.one_at_a_time.locked()
     assert decode(tiny, waveforms, "Japanese") == whole
 
 
-def test_batches_keep_within_the_memory(tiny, monkeypatch):
-    samples = [160000, 8000, 480000, 15999, 320000, 480000]
-    budgets = [token_budget(count / 16000) for count in samples]
-    assert batching.plan(tiny, samples, budgets) == [[2, 5, 4, 0, 3, 1]]
-    row = batching.row_bytes(tiny, 480000, budgets[2])
+def test_nothing_to_decode_is_an_empty_result(tiny):
+    assert list(stream_decode(tiny, [], "Japanese")) == [[]]
+
+
+def test_batches_fit_into_memory(tiny, monkeypatch):
+    samples = [480000, 480000, 320000, 160000, 15999, 8000]
+    model, budget = (tiny.decoder, tiny.tower), token_budget(30)
+    assert batching.batch_size(*model, samples, budget) == 6
+    row, shared = batching.row_bytes(*model, 480000, budget), batching.shared_bytes(*model)
     for rows in (1, 2, 3):
-        free = (rows * row + batching.shared_bytes(tiny)) / batching.MEMORY_SHARE
-        monkeypatch.setattr(batching, "free_bytes", lambda device, free=free: int(free) + 1)
-        planned = batching.plan(tiny, samples, budgets)
-        assert max(map(len, planned[:1])) == rows
-        assert sorted(index for batch in planned for index in batch) == list(range(6))
+        free = int((rows * row + shared) / batching.MEMORY_SHARE) + 1
+        monkeypatch.setattr(batching, "free_bytes", lambda device, free=free: free)
+        assert batching.batch_size(*model, samples, budget) == rows
+    monkeypatch.setattr(batching, "free_bytes", lambda device: 0)
+    assert batching.batch_size(*model, samples, budget) == 1
 
 
-def test_a_row_takes_no_more_than_is_computed(tiny):
+@pytest.mark.slow
+def test_each_batch_is_planned_with_the_memory_that_is_free_then(tiny, monkeypatch):
+    expected = ids(decode(tiny, JAPANESE[:5], "Japanese"))
+    rows, sizes = iter([2, 1, 9]), []
+
+    def batch_size(decoder, tower, samples, budget):
+        assert samples == sorted(samples, reverse=True)
+        sizes.append(min(next(rows), len(samples)))
+        return sizes[-1]
+
+    monkeypatch.setattr(batching, "batch_size", batch_size)
+    assert ids(decode(tiny, JAPANESE[:5], "Japanese")) == expected
+    assert sizes == [2, 1, 2]
+
+
+def test_a_row_takes_no_more_memory_than_planned(tiny):
     """What torch allocates for a batch of eight, against what was planned for it."""
     waveforms = [NOISE[: 20 * 16000]] * 8
-    budget = token_budget(20)
-    planned = 8 * batching.row_bytes(tiny, len(waveforms[0]), budget) + batching.shared_bytes(tiny)
+    model = tiny.decoder, tiny.tower
+    planned = 8 * batching.row_bytes(*model, len(waveforms[0]), token_budget(20)) + batching.shared_bytes(*model)
     tiny.decoder.rotations(1024)
     with torch.profiler.profile(profile_memory=True) as profile:
         decode(tiny, waveforms, "Japanese")
@@ -257,40 +400,90 @@ def test_a_row_takes_no_more_than_is_computed(tiny):
     assert planned / 6 < peak < planned
 
 
-def test_out_of_memory_halves_the_batch_and_goes_on(tiny, monkeypatch):
-    waveforms = [waveform for waveform, language in CLIPS if language == "Japanese"][:5]
-    whole = [decoded.ids for decoded in decode(tiny, waveforms, "Japanese")]
-    sizes = []
+@pytest.mark.parametrize(
+    ("files", "free"),
+    [
+        ({}, math.inf),
+        ({"memory.max": "max", "memory.current": "700", "memory.stat": "inactive_file 100"}, math.inf),
+        ({"memory.max": "1000", "memory.current": "700", "memory.stat": "anon 5\ninactive_file 100"}, 400),
+        ({"memory.max": "1000", "memory.current": "700", "memory.stat": "anon 600"}, 300),
+        ({"memory.max": "1000", "memory.current": "1200", "memory.stat": "anon 600"}, 0),
+        ({"memory.max": "1000"}, math.inf),
+        (
+            {
+                "memory/memory.limit_in_bytes": "1000",
+                "memory/memory.usage_in_bytes": "700",
+                "memory/memory.stat": "inactive_file 1\ntotal_inactive_file 100",
+            },
+            400,
+        ),
+    ],
+    ids=["no cgroup", "no limit", "page cache", "version 2", "over the limit", "incomplete", "version 1"],
+)
+def test_a_containers_memory_limit_is_respected(tmp_path, monkeypatch, files, free):
+    (tmp_path / "memory").mkdir()
+    for name, text in files.items():
+        (tmp_path / name).write_text(f"{text}\n")
+    assert batching.cgroup_free_bytes(tmp_path) == free
+    monkeypatch.setattr(batching, "CGROUP", tmp_path)
+    assert batching.free_bytes(torch.device("cpu")) <= free
 
-    def allocate(decoder, rows, length, make=KVCache.empty):
-        sizes.append(rows)
+
+def test_free_memory_is_known_without_sysconf(monkeypatch):
+    """macOS has no SC_AVPHYS_PAGES, Windows no os.sysconf."""
+    monkeypatch.delattr(os, "sysconf", raising=False)
+    assert 0 < batching.free_bytes(torch.device("cpu")) < 2**50
+
+
+def test_a_batch_that_runs_out_of_memory_is_halved(tiny, monkeypatch):
+    expected = ids(decode(tiny, JAPANESE[:5], "Japanese"))
+    allocate, failures = tiny.decoder.empty_cache, []
+
+    def allocate_little(rows: int, length: int) -> KVCache:
         if rows > 2:
+            failures.append(rows)
             raise torch.OutOfMemoryError("injected")
-        return make(decoder, rows, length)
+        return allocate(rows, length)
 
-    monkeypatch.setattr(KVCache, "empty", allocate)
-    assert [decoded.ids for decoded in decode(tiny, waveforms, "Japanese")] == whole
-    assert sizes == [5, 2, 3, 1, 2]
+    monkeypatch.setattr(tiny.decoder, "empty_cache", allocate_little)
+    assert ids(decode(tiny, JAPANESE[:5], "Japanese")) == expected
+    assert failures == [5], "smaller batches follow"
 
-    def refuse(decoder, rows, length):
+    def allocate_nothing(rows: int, length: int) -> KVCache:
         raise torch.OutOfMemoryError("none left")
 
-    monkeypatch.setattr(KVCache, "empty", refuse)
+    monkeypatch.setattr(tiny.decoder, "empty_cache", allocate_nothing)
     with pytest.raises(torch.OutOfMemoryError, match="none left"):
-        decode(tiny, waveforms, "Japanese")
-    assert not tiny.one_at_a_time.locked()
+        decode(tiny, JAPANESE[:5], "Japanese")
+    assert not tiny.lock.locked()
+
+
+def test_a_batch_that_ran_out_of_memory_is_released_before_the_next(tiny, monkeypatch):
+    caches, step, alive = [], tiny.decoder.step, []
+
+    def failing_step(ids, positions, cache, filled):
+        if not caches:
+            caches.append(weakref.ref(cache))
+            raise torch.OutOfMemoryError("injected")
+        return step(ids, positions, cache, filled)
+
+    monkeypatch.setattr(tiny, "step", failing_step)
+    monkeypatch.setattr(batching, "free_memory", lambda: alive.append(caches[0]() is not None))
+    decode(tiny, JAPANESE[:2], "Japanese")
+    assert alive == [False]
 
 
 @pytest.mark.parametrize(("length", "slots"), [(1, 256), (256, 256), (257, 512), (1000, 1024), (1025, 2048)])
-def test_a_cache_grows_by_doubling(length, slots):
+def test_cache_lengths_are_powers_of_two(length, slots):
     assert bucket(length) == slots
 
 
-def test_a_text_longer_than_its_cache_goes_on(monkeypatch):
-    """Past 256 tokens, alone and beside a shorter one."""
-    monkeypatch.setattr("kikitori.model.generate.token_budget", lambda seconds: 300)
+@pytest.mark.slow
+def test_a_text_longer_than_its_cache_is_decoded_to_the_end():
+    """Past 256 tokens, alone and in a batch with a shorter one."""
     recognizer = randomized(3)
     expected = [tuple(generate_with_qwen(recognizer.qwen, NOISE[:n], None, 300)) for n in (16000, 40000)]
-    assert [decoded.ids for decoded in decode(recognizer, [NOISE[:16000], NOISE[:40000]], None, never)] == expected
-    assert decode(recognizer, [NOISE[:16000]], None, never)[0].ids == expected[0]
+    both = decode(recognizer, [NOISE[:16000], NOISE[:40000]], None, never, max_tokens=300)
+    assert ids(both) == expected
+    assert ids(decode(recognizer, [NOISE[:16000]], None, never, max_tokens=300)) == expected[:1]
     assert max(map(len, expected)) == 300

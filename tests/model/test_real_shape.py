@@ -1,7 +1,4 @@
-"""The real checkpoints' path, on their real shape with random weights: the hub can't be reached from a test.
-
-The shape is that of benchmarks.shapes.
-"""
+"""Loading and decoding at the real checkpoints' shape, from benchmarks.shapes, with random weights."""
 
 from __future__ import annotations
 
@@ -14,10 +11,16 @@ import pytest
 import torch
 
 from benchmarks.shapes import meta_model, shape_config
-from kikitori import load_model, transcribe
 from kikitori.audio.files import load_audio
-from kikitori.tasks import TINY
+from kikitori.model import checkpoints
+from kikitori.model.checkpoints import load_once
+from kikitori.model.generate import decode
+from kikitori.model.qwen import build_prompt, load_qwen_model
+from kikitori.model.recognizer import load_recognizer
+from kikitori.tasks import TINY, Checkpoint
 from tests.support.recordings import one_recording
+
+pytestmark = pytest.mark.slow
 
 
 def parameters(module) -> int:
@@ -34,7 +37,7 @@ def test_the_shape_has_the_published_number_of_parameters():
 
 @pytest.fixture(scope="module")
 def real_folder(tmp_path_factory):
-    """A checkpoint folder of the real shape: random weights in bfloat16, `lm_head` stored beside the embedding."""
+    """A checkpoint folder of the real shape: random weights in bfloat16; `lm_head` is stored, as is the embedding."""
     from safetensors.torch import save_file
 
     if psutil.virtual_memory().available < 14e9:
@@ -49,7 +52,7 @@ def real_folder(tmp_path_factory):
     state = meta_model("1.7b").state_dict()
     torch.manual_seed(0)
     drawn = torch.empty(max(tensor.numel() for tensor in state.values()), dtype=torch.bfloat16).uniform_(-0.02, 0.02)
-    # The same numbers in each: to draw them all takes longer than the test.
+    # All weights begin with the same numbers, because drawing others takes longer than the test.
     weights = {name: drawn[: tensor.numel()].clone().reshape(tensor.shape) for name, tensor in state.items()}
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     assert round((folder / "model.safetensors").stat().st_size / 1e9, 1) == 4.7  # the published file's size
@@ -57,23 +60,22 @@ def real_folder(tmp_path_factory):
     shutil.rmtree(folder)
 
 
-def test_the_real_shape_loads_and_writes(real_folder, monkeypatch):
-    """Exactly the calls that the model cards show, on a CPU: from_pretrained in bfloat16, then a few tokens."""
-    monkeypatch.setattr("kikitori.model.generate.token_budget", lambda seconds: 3)
-    model = load_model("diarize", device="cpu", dtype=torch.bfloat16, checkpoint=str(real_folder))
-    thinker = model.recognizer.qwen.model.thinker
+def test_the_real_shape_loads_and_decodes(real_folder, monkeypatch):
+    """As the model cards show, on a CPU: from_pretrained in bfloat16, then a few tokens."""
+    monkeypatch.setattr(checkpoints, "_LOADED", {})  # what is loaded here is released after the test
+    recognizer = load_once(Checkpoint(folder=real_folder), "cpu", torch.bfloat16, load_recognizer)
+    thinker = recognizer.qwen.model.thinker
     assert {parameter.dtype for parameter in thinker.parameters()} == {torch.bfloat16}
     assert thinker.lm_head.weight.data_ptr() == thinker.model.embed_tokens.weight.data_ptr()
     waveform = load_audio(one_recording("diarize").path)[: 2 * 16000]
-    transcript = transcribe(model, waveform)
-    assert transcript.checkpoint == real_folder.name
-    assert [warning.kind for warning in transcript.warnings if warning.kind == "budget"] == ["budget"]
+    (result,) = decode(recognizer, [waveform], "Japanese", max_tokens=3)
+    assert (result.ended_by, len(result.ids)) == ("budget", 3)
 
 
 def test_the_prompt_is_that_of_the_chat_template():
-    model = load_model("en2ja", checkpoint="tiny").recognizer.qwen
+    model = load_qwen_model(str(TINY.folder))
     waveform = np.zeros(int(2.5 * 16000), np.float32)
-    prompt = model._build_text_prompt(context="", force_language="Japanese")
+    prompt = build_prompt(model, "Japanese")
     inputs = model.processor(text=[prompt], audio=[waveform], return_tensors="pt", padding=True)
     audio_tokens = 13 * 2 + 7  # 13 a second, and 50 frames halved three times
     assert model.processor.tokenizer.decode(inputs["input_ids"][0]) == (

@@ -26,6 +26,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", tmp_path], check=True)
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_before_the_end_leaves_no_half_of_a_file(small_disk):
     """The journal still fits, the output does not; with room again, the job goes on."""
     recording = one_recording("pt")

@@ -356,6 +356,7 @@ def is_one(text: str) -> bool:
     )
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=150)
 @given(
     turns=st.lists(turns_of_any_kind(), max_size=6) | windows_in_a_row(),
@@ -384,6 +385,7 @@ def test_cues_of_anything(turns, language, width, count, duration):
         assert sorted(solid(shown)) == sorted(solid(of_speaker))
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=100)
 @given(turns=windows_in_a_row() | turns_of_any_kind().map(lambda turn: [turn]))
 def test_every_character_once_and_in_order(turns):

@@ -19,6 +19,8 @@ from benchmarks.load import ENDPOINTS, request
 from kikitori.transcript import Transcript
 from tests.support.recordings import one_recording, who_said_what
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def client(server):

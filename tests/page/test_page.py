@@ -30,6 +30,8 @@ from tests.support.browser import (
 )
 from tests.support.recordings import RECORDINGS, example, microphone_recording, one_recording, recordings_in
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = {"diarize": "call_appointment", "en2ja": "english_travel", "pt": "portuguese_daily"}
 
 

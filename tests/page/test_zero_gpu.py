@@ -21,6 +21,8 @@ from tests.support.browser import open_tab, run_button, upload_several, visit
 from tests.support.recordings import one_recording
 from tests.support.server import jobs_in, until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):

@@ -15,6 +15,8 @@ from tests.support.browser import open_tab, run_button, upload_several, visit, w
 from tests.support.hostile_files import EITHER, SOUND
 from tests.support.recordings import one_recording
 
+pytestmark = pytest.mark.slow
+
 PER_GROUP = 6
 GOOD = one_recording("pt")
 LONGER_LIMIT = ("hour", "hours", "claims years")

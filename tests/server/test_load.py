@@ -1,16 +1,13 @@
-"""Visitors beside each other: what the report of benchmarks.load promises, in small, and one job at a time a model."""
+"""Visitors beside each other: what the report of benchmarks.load promises, in small."""
 
 from __future__ import annotations
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
+import pytest
 
-from app import MAX_AT_ONCE, MAX_WAITING
 from benchmarks.load import FLOOD, load
-from kikitori import load_model
-from kikitori.audio.files import load_audio
-from kikitori.model import generate
-from tests.support.recordings import one_recording
+from kikitori.page.app import MAX_AT_ONCE, MAX_WAITING
+
+pytestmark = pytest.mark.slow
 
 CLIENTS = 12
 
@@ -24,26 +21,3 @@ def test_every_answer_belongs_to_its_question():
     assert report.accepted_in_flood >= MAX_WAITING
     assert report.accepted_in_flood + report.refused_in_flood == FLOOD > MAX_WAITING + MAX_AT_ONCE
     assert report.refused_in_flood > 0
-
-
-def test_two_jobs_never_generate_on_one_model_at_once(monkeypatch):
-    """Eight begin at the same moment; each waits inside for company that must not come."""
-    recording = one_recording("pt")
-    model, sound = load_model("pt", checkpoint="tiny"), load_audio(recording.path)
-    inside, company, start = threading.Semaphore(1), [], threading.Barrier(8)
-    decode_batch = generate._decode_batch
-
-    def alone(*arguments):
-        company.append(not inside.acquire(blocking=False))
-        yield from decode_batch(*arguments)
-        inside.release()
-
-    def job(_) -> str:
-        start.wait()
-        return model.decode([sound])[0].text
-
-    monkeypatch.setattr(generate, "_decode_batch", alone)
-    with ThreadPoolExecutor(8) as pool:
-        texts = list(pool.map(job, range(8)))
-    assert texts == [recording.reference] * 8
-    assert company == [False] * 8

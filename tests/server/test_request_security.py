@@ -20,6 +20,8 @@ from benchmarks.served import ROOT
 from kikitori.server import limits
 from tests.support.recordings import one_recording
 
+pytestmark = pytest.mark.slow
+
 GOOD = one_recording("pt")
 
 

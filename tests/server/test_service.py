@@ -19,6 +19,8 @@ from tests.support.fault_injection_app import FAULTS
 from tests.support.recordings import one_recording
 from tests.support.server import PATIENCE_SECONDS, jobs_in, until
 
+pytestmark = pytest.mark.slow
+
 GOOD = one_recording("pt")
 
 

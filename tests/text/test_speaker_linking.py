@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kikitori.text.speaker_linking import MIN_CONFIDENCE, Linker, align_overlap, cut_turn
+from kikitori.text.speaker_linking import MIN_CONFIDENCE, SpeakerLinker, align_overlap, cut_turn
 from kikitori.text.tags import parse_turns
 from kikitori.transcript import Turn, Word, merge_neighbours
 
@@ -31,10 +31,17 @@ def window(*numbers: int, swapped: bool = False) -> tuple[Turn, ...]:
     return tuple(Turn(names[CALL[number][0]], CALL[number][1]) for number in numbers)
 
 
+def add(linker: SpeakerLinker, turns: tuple[Turn, ...], overlap_seconds: float):
+    """Link a window and take its turns: those that are settled, and the link."""
+    overlap = linker.overlap(turns, overlap_seconds)
+    made = linker.link(overlap)
+    return linker.add(overlap, made), made
+
+
 def link(*windows: tuple[Turn, ...], overlap_seconds: float = 5.0):
-    linker, turns, links = Linker(), (), []
+    linker, turns, links = SpeakerLinker(), (), []
     for number, one in enumerate(windows):
-        settled, made = linker.add(one, overlap_seconds if number else 0.0)
+        settled, made = add(linker, one, overlap_seconds if number else 0.0)
         turns += settled
         links.append(made)
     return merge_neighbours(turns + linker.open_turns), links
@@ -142,9 +149,9 @@ def test_an_exact_overlap_is_found(start, shared, end):
 
 @given(st.lists(st.sampled_from(TURNS), min_size=1, max_size=6), st.lists(st.sampled_from(TURNS), max_size=6))
 def test_neighbours_never_share_a_speaker_and_no_window_is_lost(one, two):
-    linker = Linker()
-    first, _ = linker.add(tuple(one), 0.0)
-    second, _ = linker.add(tuple(two), 0.0)
+    linker = SpeakerLinker()
+    first, _ = add(linker, tuple(one), 0.0)
+    second, _ = add(linker, tuple(two), 0.0)
     turns = merge_neighbours(first + second + linker.open_turns)
     assert "".join(turn.text for turn in turns) == "".join(turn.text for turn in (*one, *two))
     assert all(a.speaker != b.speaker for a, b in itertools.pairwise(turns))
@@ -188,10 +195,9 @@ def test_the_call_reads_back():
 
 def test_the_pairing_with_the_most_votes_in_all_is_taken():
     """One window gave a long sentence to the wrong speaker: that one vote is larger than each of the others."""
-    linker = Linker()
-    linker.add(
-        (Turn("spk_0", "あいうえおかきくけこ。"), Turn("spk_1", "さしすせそた。"), Turn("spk_0", "なにぬねのは。")), 0.0
-    )
+    linker = SpeakerLinker()
+    before = Turn("spk_0", "あいうえおかきくけこ。"), Turn("spk_1", "さしすせそた。"), Turn("spk_0", "なにぬねのは。")
+    add(linker, before, 0.0)
     after = (Turn("spk_0", "あいうえおかきくけこ。さしすせそた。"), Turn("spk_1", "なにぬねのは。"))
-    _, link = linker.add(after, 60.0)
+    _, link = add(linker, after, 60.0)
     assert link.labels == {"spk_0": "spk_1", "spk_1": "spk_0"}

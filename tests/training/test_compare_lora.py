@@ -1,4 +1,4 @@
-"""The two methods that are compared, and how they are measured, on the tiny checkpoint."""
+"""The two compared training methods and their measurement, on the tiny checkpoint."""
 
 from __future__ import annotations
 
@@ -12,18 +12,17 @@ from benchmarks.served import ROOT
 from kikitori.audio.files import load_audio
 from tests.support.recordings import EXAMPLES, RECORDINGS, recordings_in
 from training.collator import Collator
-from training.manifest import measure as measure_sample
-from training.manifest import write_manifest
+from training.manifest import read_sample, write_manifest
 from training.speakers import (
     EMBEDDING,
     SpeakerModel,
     add_speaker_tokens,
     freeze_all_but_projector_and_rows,
-    learned_tensors,
+    trained_tensors,
     write_speaker_checkpoint,
 )
-from training.tiny.compare_lora import LORA_RANK, add_lora, main, measure, merged_tensors
-from training.tiny.measure import Recording
+from training.tiny.compare_lora import LORA_RANK, add_lora, main, measure_checkpoint, merged_tensors
+from training.tiny.measure import HeldOutClip
 from training.trainable import load_trainable
 
 TINY = ROOT / "assets" / "tiny"
@@ -36,24 +35,25 @@ def prepared():
     return model, processor
 
 
-def learning(model) -> dict[str, int]:
+def trainable_sizes(model) -> dict[str, int]:
     return {name: parameter.numel() for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
-def test_projector_and_rows_learn_and_nothing_else(prepared):
+def test_only_projector_and_rows_are_trainable(prepared):
     model, _ = prepared
     freeze_all_but_projector_and_rows(model)
     config = model.thinker.audio_tower.config
     projector = (
         config.d_model * config.d_model + config.d_model + config.d_model * config.output_dim + config.output_dim
     )
-    assert sum(learning(model).values()) == projector + 8 * model.thinker.model.config.hidden_size
+    assert sum(trainable_sizes(model).values()) == projector + 8 * model.thinker.model.config.hidden_size
 
 
-def test_lora_learns_on_the_decoder_alone_and_becomes_a_whole_checkpoint(prepared, tmp_path):
+@pytest.mark.slow
+def test_lora_adapts_only_the_decoder_and_is_merged_into_a_complete_checkpoint(prepared, tmp_path):
     model, processor = prepared
     add_lora(model)
-    adapted = {name.split(".lora_")[0] for name in learning(model)} - {"rows"}
+    adapted = {name.split(".lora_")[0] for name in trainable_sizes(model)} - {"rows"}
     layers = len(model.thinker.model.layers)
     assert len(adapted) == 7 * layers and all(name.startswith("thinker.model.layers.") for name in adapted)
     shapes = {name: parameter.shape for name, parameter in model.named_parameters() if "lora_" in name}
@@ -67,7 +67,7 @@ def test_lora_learns_on_the_decoder_alone_and_becomes_a_whole_checkpoint(prepare
     batch = Collator(processor)([(load_audio(RECORDINGS / "diarize_0.flac"), "language Japanese<asr_text>はい。")])
     with torch.no_grad():
         adapted_loss = model(**batch)["loss"]
-    write_speaker_checkpoint(model, processor, TINY, tmp_path, learned_tensors(model) | merged_tensors(model))
+    write_speaker_checkpoint(model, processor, TINY, tmp_path, trained_tensors(model) | merged_tensors(model))
     assert load_file(tmp_path / "model.safetensors").keys() == load_file(TINY / "model.safetensors").keys()
     with torch.no_grad():
         merged_loss = load_trainable(tmp_path)[0](**batch)["loss"]
@@ -75,18 +75,19 @@ def test_lora_learns_on_the_decoder_alone_and_becomes_a_whole_checkpoint(prepare
     assert abs(merged_loss - adapted_loss) < 0.1 * abs(adapted_loss - base_loss)  # merged weights have 16 bits
 
 
-def test_the_figures_of_what_the_tiny_checkpoint_hears_rightly():
+@pytest.mark.slow
+def test_correct_transcripts_get_perfect_figures():
     calls = recordings_in(RECORDINGS, "diarize")[:3]
-    recordings = [Recording(load_audio(call.path), call.reference) for call in calls]
+    clips = [HeldOutClip(load_audio(call.path), call.reference) for call in calls]
     perfect = {"clips": 3, "cer": 0.0, "right_turns": 100.0, "loops": 0, "leaks": 0}
-    assert measure(TINY, recordings) == perfect
-    swapped = [Recording(one.waveform, one.reference.replace("spk_0", "spk_2")) for one in recordings]
-    assert measure(TINY, swapped)["right_turns"] < 60
+    assert measure_checkpoint(TINY, clips) == perfect
+    swapped = [HeldOutClip(clip.waveform, clip.reference.replace("spk_0", "spk_2")) for clip in clips]
+    assert measure_checkpoint(TINY, swapped)["right_turns"] < 60
 
 
-def test_clips_of_another_run_are_not_taken_for_these(tmp_path, capsys):
+def test_a_folder_with_the_clips_of_another_run_is_refused(tmp_path, capsys):
     audio = EXAMPLES / "call_order.flac"
-    sample = measure_sample(audio, "language Japanese<asr_text>はい。")
+    sample = read_sample(audio, "language Japanese<asr_text>はい。")
     (tmp_path / "plain").mkdir()
     copied = tmp_path / "plain" / audio.name
     copied.write_bytes(audio.read_bytes())
@@ -95,8 +96,7 @@ def test_clips_of_another_run_are_not_taken_for_these(tmp_path, capsys):
     assert "plain holds 1 clips, not 1200: choose another --output_dir" in capsys.readouterr().err
 
 
-def test_the_rows_that_the_tiny_checkpoint_has_are_kept(prepared):
-    """A checkpoint that already has the tokens goes on from its own rows."""
+def test_training_starts_from_existing_rows_of_the_speaker_tokens(prepared):
     model, _ = prepared
     stored = load_file(TINY / "model.safetensors")[EMBEDDING].float()
     assert model.rows.equal(stored[model.row_ids])

@@ -1,4 +1,4 @@
-"""What training data become: samples with hashes, faults that are named, and test speech kept out."""
+"""Preparation of training data: samples with hashes, reasons for dropped ones, and exclusion of held-out speech."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from training.manifest import (
     balance,
     check_apart,
     filter_samples,
-    find_fault,
-    hash_samples,
+    hash_waveform,
     read_manifest,
+    rejection_reason,
     write_manifest,
 )
-from training.prepare import main, prepare, tagged
+from training.prepare import main, prepare, tag_speakers
 
 
 def sample(text="language English<asr_text>Hello.", seconds=2.0, sha256="a", **others) -> Sample:
@@ -31,7 +31,7 @@ def sample(text="language English<asr_text>Hello.", seconds=2.0, sha256="a", **o
 
 
 def common_voice(folder, rows: dict[str, tuple[np.ndarray, str]]):
-    """A data set in Common Voice's layout, 48 kHz as its clips may be."""
+    """Make a data set in Common Voice's layout with clips of 48 kHz."""
     (folder / "clips").mkdir(parents=True)
     lines = ["path\tsentence"]
     for name, (waveform, sentence) in rows.items():
@@ -51,19 +51,19 @@ def test_samples_are_16_khz_files_named_by_their_hash(tmp_path, spoken):
     filtered = prepare(Source(str(data), "train"), TASKS["pt"], tmp_path / "out")
     assert str(filtered) == "2 of 2 samples used"
     samples = read_manifest(tmp_path / "out" / "manifest.jsonl")
-    assert [one.text for one in samples] == [
+    assert [sample.text for sample in samples] == [
         "language Portuguese<asr_text>Bom dia.",
         "language Portuguese<asr_text>Boa noite.",
     ]
-    for one in samples:
-        waveform, rate = soundfile.read(one.audio, dtype="float32")
-        assert (rate, waveform.ndim, one.audio.stem) == (16000, 1, one.sha256)
-        assert hash_samples(waveform) == one.sha256
+    for sample in samples:
+        waveform, rate = soundfile.read(sample.audio, dtype="float32")
+        assert (rate, waveform.ndim, sample.audio.stem) == (16000, 1, sample.sha256)
+        assert hash_waveform(waveform) == sample.sha256
         assert len(waveform) == len(spoken)
-        assert one.seconds == pytest.approx(len(spoken) / 16000, abs=1e-3)
+        assert sample.seconds == pytest.approx(len(spoken) / 16000, abs=1e-3)
 
 
-def test_what_is_not_used_is_named_with_its_reason(tmp_path, spoken, capsys):
+def test_dropped_recordings_are_listed_with_reasons(tmp_path, spoken, capsys):
     rows = {
         "good.wav": (spoken, "bom dia"),
         "again.wav": (spoken, "bom dia"),
@@ -77,10 +77,10 @@ def test_what_is_not_used_is_named_with_its_reason(tmp_path, spoken, capsys):
     assert main(["--data", str(data), "--direction", "pt", "--output_dir", str(output)]) == 0
     assert capsys.readouterr().out.startswith("1 of 6 samples used; ")
     dropped = [json.loads(line) for line in (output / "dropped.jsonl").read_text(encoding="utf-8").splitlines()]
-    reasons = {one["recording"]: one["reason"] for one in dropped}
+    reasons = {record["recording"]: record["reason"] for record in dropped}
     assert reasons.pop("silent.wav").startswith("silent.wav is silent: ")
     assert reasons == {
-        "again.wav": "the same recording again",
+        "again.wav": "duplicate recording",
         "short.wav": "shorter than 0.5 s",
         "long.wav": "longer than 30 s",
         "wordless.wav": "no words",
@@ -88,7 +88,7 @@ def test_what_is_not_used_is_named_with_its_reason(tmp_path, spoken, capsys):
     assert len(list((output / "audio").iterdir())) == 1
 
 
-def test_test_speech_is_kept_out_also_where_it_was_encoded_anew(tmp_path, spoken, capsys):
+def test_held_out_speech_is_left_out_even_in_another_encoding(tmp_path, spoken, capsys):
     test = common_voice(tmp_path / "test", {"a.wav": (spoken, "bom dia")})
     prepare(Source(str(test), "train"), TASKS["pt"], tmp_path / "held")
     noise = np.random.default_rng(0).normal(0, 1e-3, len(spoken)).astype(np.float32)
@@ -106,52 +106,54 @@ def test_test_speech_is_kept_out_also_where_it_was_encoded_anew(tmp_path, spoken
     assert kept.seconds == pytest.approx(len(spoken) / 16000 + 0.5, abs=1e-3)
 
 
-def test_nothing_left_is_an_error(tmp_path, spoken, capsys):
+def test_no_usable_recording_is_an_error(tmp_path, spoken, capsys):
     data = common_voice(tmp_path / "cv", {"short.wav": (spoken[:4000], "sim")})
     assert main(["--data", str(data), "--direction", "pt", "--output_dir", str(tmp_path / "out")]) == 1
     assert "0 of 1 samples used; 1 shorter than 0.5 s" in capsys.readouterr().err
 
 
-def test_calls_get_tags_in_the_order_in_which_people_first_speak():
+def test_speakers_are_numbered_in_order_of_first_speech():
     spoken = [("B", "はい。"), ("A", "もしもし、"), ("A", "佐藤です。"), ("B", "はい。"), ("C", None)]
-    assert tagged(Segment(*one) for one in spoken) == "<|spk_0|> はい。 <|spk_1|> もしもし、佐藤です。 <|spk_0|> はい。"
+    assert (
+        tag_speakers(Segment(*segment) for segment in spoken)
+        == "<|spk_0|> はい。 <|spk_1|> もしもし、佐藤です。 <|spk_0|> はい。"
+    )
 
 
-def test_the_recordings_become_their_references(tmp_path):
-    """Every layout goes through the reader that evaluation has; this is that of examples."""
-    for name, direction in TASKS.items():
-        filtered = prepare(Source(str(RECORDINGS)), direction, tmp_path / name)
-        expected = [one.reference for one in recordings_in(RECORDINGS, name)]
-        assert [one.words for one in filtered.kept] == expected
-        assert {one.language for one in filtered.kept} == {direction.language}
+def test_targets_equal_the_references(tmp_path):
+    for name, task in TASKS.items():
+        filtered = prepare(Source(str(RECORDINGS)), task, tmp_path / name)
+        expected = [recording.reference for recording in recordings_in(RECORDINGS, name)]
+        assert [sample.words for sample in filtered.kept] == expected
+        assert {sample.language for sample in filtered.kept} == {task.language}
 
 
-def test_a_manifest_of_audio_and_text_alone_is_measured(tmp_path):
+def test_missing_lengths_and_hashes_are_computed(tmp_path):
     path = tmp_path / "m.jsonl"
     record = {"audio": str(RECORDINGS / "pt_0.flac"), "text": "language Portuguese<asr_text>Sim."}
     missing = record | {"audio": "gone.flac"}
-    path.write_text("".join(json.dumps(one) + "\n" for one in (record, missing)), encoding="utf-8")
+    path.write_text("".join(json.dumps(line) + "\n" for line in (record, missing)), encoding="utf-8")
     found, gone = read_manifest(path)
     waveform = load_audio(RECORDINGS / "pt_0.flac")
-    assert (found.seconds, found.sha256) == (len(waveform) / 16000, hash_samples(waveform))
-    assert find_fault(gone) == "cannot be read" and gone.fault.startswith("gone.flac does not exist")
+    assert (found.seconds, found.sha256) == (len(waveform) / 16000, hash_waveform(waveform))
+    assert rejection_reason(gone) == "cannot be read" and gone.read_error.startswith("gone.flac does not exist")
 
 
-def test_a_manifest_comes_back_as_it_was_written(tmp_path):
+def test_a_written_manifest_reads_back_equal(tmp_path):
     samples = [sample(audio=tmp_path / "audio" / f"{n}.flac", seconds=n + 0.125, sha256=str(n)) for n in (1, 2)]
     write_manifest(tmp_path / "m.jsonl", samples)
     assert read_manifest(tmp_path / "m.jsonl") == samples
 
 
 @pytest.mark.parametrize("content", ["", "no json\n", '{"audio": "a.flac"}\n', "[]\n"])
-def test_what_is_no_manifest_is_refused_with_a_remedy(tmp_path, content):
+def test_an_invalid_manifest_is_refused_with_a_remedy(tmp_path, content):
     path = tmp_path / "m.jsonl"
     path.write_text(content)
-    with pytest.raises(DataError, match=r"m\.jsonl.*: (make|mend)"):
+    with pytest.raises(DataError, match=r"m\.jsonl.*: (make|correct)"):
         read_manifest(path)
 
 
-def test_filtering_names_what_it_dropped():
+def test_filtering_counts_dropped_samples_by_reason():
     samples = [
         sample(),
         sample(text="Hello."),
@@ -160,35 +162,35 @@ def test_filtering_names_what_it_dropped():
         sample(seconds=30.0),
         sample(text="language English<asr_text>"),
     ]
-    filtered = filter_samples(samples, find_fault)
+    filtered = filter_samples(samples, rejection_reason)
     assert filtered.kept == [samples[0], samples[4]]
     assert filtered.dropped == {
-        "text is not in the native prompt": 1,
+        "text is not in the native format": 1,
         "shorter than 0.5 s": 1,
         "longer than 30 s": 1,
         "no words": 1,
     }
     with pytest.raises(DataError, match="0 of 1 samples used; 1 longer than 30 s"):
-        filter_samples(samples[3:4], find_fault)
+        filter_samples(samples[3:4], rejection_reason)
 
 
-def test_evaluation_speech_among_the_training_samples_is_refused():
+def test_evaluation_samples_in_the_training_data_are_refused():
     train = [sample(sha256="a"), sample(sha256="b", text="language English<asr_text>Bye.")]
     check_apart(train, [sample(sha256="c", text="language English<asr_text>Else.")])
     with pytest.raises(DataError, match="1 of 2 training samples are also in the evaluation data"):
         check_apart(train, [sample(sha256="b", text="language English<asr_text>Other.")])
 
 
-def test_a_copy_is_told_by_text_and_length_only_together():
+def test_a_copy_has_the_same_text_and_nearly_the_same_length():
     held_out = HeldOut([sample(sha256="a", seconds=2.0)])
     assert sample(sha256="b", seconds=2.19) in held_out
     assert sample(sha256="b", seconds=2.3) not in held_out
     assert sample(sha256="b", text="language English<asr_text>Else.") not in held_out
 
 
-def test_languages_are_balanced_without_losing_a_sample():
+def test_balancing_repeats_samples_of_rarer_languages():
     english = [sample(sha256=f"e{n}") for n in range(5)]
     japanese = [sample(sha256=f"j{n}", text="language Japanese<asr_text>はい。") for n in range(2)]
     balanced = balance([*english, *japanese])
     assert balanced[:5] == english
-    assert [one.sha256 for one in balanced[5:]] == ["j0", "j1", "j0", "j1", "j0"]
+    assert [sample.sha256 for sample in balanced[5:]] == ["j0", "j1", "j0", "j1", "j0"]

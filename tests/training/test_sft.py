@@ -1,4 +1,4 @@
-"""Fine-tuning on real recordings, from the tiny checkpoint: it learns, it survives a kill, and its result loads."""
+"""Fine-tuning of the tiny checkpoint on real recordings: loss, resuming, several processes, and the result."""
 
 from __future__ import annotations
 
@@ -19,18 +19,20 @@ from kikitori.model.qwen import build_prompt, load_qwen_model
 from kikitori.tasks import TASKS
 from kikitori.transcribe import load_model, transcribe
 from tests.support.recordings import EXAMPLES, RECORDINGS
-from training.collator import Collator, Inputs
+from training.collator import Collator, SampleDataset
 from training.manifest import read_manifest
 from training.prepare import prepare
 from training.sft import RECIPES, main
 from training.trainable import IGNORED, load_trainable
+
+pytestmark = pytest.mark.slow
 
 TINY = ROOT / "assets" / "tiny"
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """Manifests of the tests' recordings, and of the examples to evaluate on."""
+    """Manifests of the tests' recordings for training, and of the examples for evaluation."""
     folder = tmp_path_factory.mktemp("data")
     for name in ("en2ja", "ja2en", "pt"):
         prepare(Source(str(RECORDINGS)), TASKS[name], folder / name)
@@ -39,11 +41,11 @@ def data(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def blunted(tmp_path_factory):
-    """The tiny checkpoint with its projector shaken, so that there is something to learn back."""
+def damaged(tmp_path_factory):
+    """The tiny checkpoint with noise on its projector, so that training can improve it."""
     from training.checkpoints import write_checkpoint
 
-    folder = tmp_path_factory.mktemp("blunted")
+    folder = tmp_path_factory.mktemp("damaged")
     name = "thinker.audio_tower.proj2.weight"
     weight = load_file(TINY / "model.safetensors")[name].float()
     noise = torch.randn(weight.shape, generator=torch.Generator().manual_seed(0)) * weight.std()
@@ -64,7 +66,7 @@ def evaluation_losses(output) -> dict[int, float]:
     return {entry["step"]: entry["eval_loss"] for entry in history if "eval_loss" in entry}
 
 
-def test_the_recipes_are_the_cards():
+def test_the_recipes_equal_the_cards():
     translation, portuguese = RECIPES["translation"], RECIPES["portuguese"]
     assert translation.batch_size * translation.accumulation == 64
     assert portuguese.batch_size * portuguese.accumulation == 184
@@ -73,35 +75,35 @@ def test_the_recipes_are_the_cards():
     assert (translation.epochs, portuguese.epochs) == (1.3, 4.0)
 
 
-def test_the_loss_is_the_stock_models_on_what_is_to_be_written(data):
+def test_the_loss_equals_qwen_asrs_loss_on_the_target_text(data):
     model, processor = load_trainable(TINY)
     samples = [read_manifest(data / name / "manifest.jsonl")[0] for name in ("en2ja", "pt")]
-    inputs = Inputs(samples)
-    batch = Collator(processor)([inputs[0], inputs[1]])
+    dataset = SampleDataset(samples)
+    batch = Collator(processor)([dataset[0], dataset[1]])
     tokenizer = processor.tokenizer
-    stock_prompt = build_prompt(load_qwen_model(str(TINY)), None)
+    prompt = build_prompt(load_qwen_model(str(TINY)), None)
     for row, sample in enumerate(samples):
         kept = batch["attention_mask"][row].bool()
         ids, labels = batch["input_ids"][row][kept], batch["labels"][row][kept]
-        given = tokenizer.decode(ids[labels == IGNORED])
-        assert re.sub(r"(<\|audio_pad\|>)+", "<|audio_pad|>", given) == stock_prompt
+        unlabelled = tokenizer.decode(ids[labels == IGNORED])
+        assert re.sub(r"(<\|audio_pad\|>)+", "<|audio_pad|>", unlabelled) == prompt
         assert tokenizer.decode(labels[labels != IGNORED]) == sample.text + "<|im_end|>"
     with torch.no_grad():
-        ours = model(**batch)["loss"]
-        stock = model.thinker(**batch).loss
-    torch.testing.assert_close(ours, stock, atol=1e-5, rtol=1e-5)
+        loss = model(**batch)["loss"]
+        expected = model.thinker(**batch).loss
+    torch.testing.assert_close(loss, expected, atol=1e-5, rtol=1e-5)
 
 
-def test_training_lowers_the_evaluation_loss_and_the_result_writes(data, blunted, tmp_path, capsys):
+def test_training_lowers_the_evaluation_loss_and_the_result_transcribes(data, damaged, tmp_path, capsys):
     output = tmp_path / "model"
-    assert main(command(data, blunted, output, "--epochs", "3", "--learning_rate", "1e-3", "--save_steps", "3")) == 0
+    assert main(command(data, damaged, output, "--epochs", "3", "--learning_rate", "1e-3", "--save_steps", "3")) == 0
     assert "training: 12 of 12 samples used, 12 with balanced languages" in capsys.readouterr().out
     losses = evaluation_losses(output)
     assert list(losses) == [3, 6, 9]
-    (heard,) = Inputs(read_manifest(data / "ja2en-test" / "manifest.jsonl"))
-    model, processor = load_trainable(blunted)
+    (evaluated,) = SampleDataset(read_manifest(data / "ja2en-test" / "manifest.jsonl"))
+    model, processor = load_trainable(damaged)
     with torch.no_grad():
-        before = model(**Collator(processor)([heard]))["loss"].item()
+        before = model(**Collator(processor)([evaluated]))["loss"].item()
     assert min(losses.values()) < 0.9 * before
     assert (output / "config.json").read_bytes() == (TINY / "config.json").read_bytes()
     model = load_model("ja2en", checkpoint=str(output))
@@ -113,7 +115,7 @@ def test_training_lowers_the_evaluation_loss_and_the_result_writes(data, blunted
         assert tensor.equal(checkpoint[name].to(torch.bfloat16)), name
 
 
-DIES_IN_STEP_3 = """
+KILLED_IN_STEP_3 = """
 import os, signal, sys
 from transformers import Trainer
 step = Trainer.training_step
@@ -127,12 +129,12 @@ main(sys.argv[1:])
 """
 
 
-def test_a_killed_run_goes_on_to_the_same_weights(data, tmp_path, capsys):
+def test_a_resumed_run_ends_with_the_same_weights(data, tmp_path, capsys):
     options = ("--epochs", "2")
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert main(command(data, TINY, whole, *options)) == 0
     environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
-    words = [sys.executable, "-c", DIES_IN_STEP_3, *command(data, TINY, killed, *options)]
+    words = [sys.executable, "-c", KILLED_IN_STEP_3, *command(data, TINY, killed, *options)]
     done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True)
     assert done.returncode == -signal.SIGKILL
     assert not (killed / "model.safetensors").exists()
@@ -149,8 +151,8 @@ def test_a_killed_run_goes_on_to_the_same_weights(data, tmp_path, capsys):
     assert "holds a run with epochs 2.0, not 3.0" in capsys.readouterr().err
 
 
-def test_two_processes_train_what_one_does(data, tmp_path):
-    """The same 4 samples an update, shared out differently."""
+def test_two_processes_train_the_same_weights_as_one(data, tmp_path):
+    """Both runs use the same 4 samples per update."""
     one, two = tmp_path / "one", tmp_path / "two"
     options = ("--epochs", "0.6", "--learning_rate", "1e-3")
     shared = ("--batch_size", "2", "--accumulation", "2")
@@ -174,10 +176,10 @@ def test_two_processes_train_what_one_does(data, tmp_path):
         capture_output=True,
     )
     assert done.returncode == 0, done.stderr
-    start, alone, shared_out = (load_file(folder / "model.safetensors") for folder in (TINY, one, two))
+    start, alone, together = (load_file(folder / "model.safetensors") for folder in (TINY, one, two))
     for name in start:
         moved = (alone[name].float() - start[name].float()).norm()
-        assert (shared_out[name].float() - alone[name].float()).norm() <= 0.1 * moved, name
+        assert (together[name].float() - alone[name].float()).norm() <= 0.1 * moved, name
 
 
 @pytest.mark.parametrize(
@@ -186,22 +188,22 @@ def test_two_processes_train_what_one_does(data, tmp_path):
         (("--learning_rate", "0"), "--learning_rate 0.0 is not positive"),
         (("--evaluation", "none.jsonl"), "none.jsonl can't be read as a manifest"),
         (("--base", "assets"), "assets is not a checkpoint folder"),
-        (("--base", "nobody/nothing"), "or try the small embedded model with --base tiny"),
+        (("--base", "nobody/nothing"), "give the folder of a copy, or use the checkpoint tiny"),
         (("--base", "tiny", "--output_dir", str(TINY)), "is the base itself: choose another folder"),
     ],
 )
-def test_what_cannot_be_trained_is_said(data, tmp_path, capsys, options, message):
+def test_unusable_options_are_refused_with_the_reason(data, tmp_path, capsys, options, message):
     assert main(command(data, TINY, tmp_path / "model", *options)) == 1
     assert message in capsys.readouterr().err
 
 
-def test_evaluation_speech_is_not_trained_on(data, tmp_path, capsys):
+def test_training_on_evaluation_speech_is_refused(data, tmp_path, capsys):
     overlapping = str(data / "ja2en" / "manifest.jsonl")
     assert main(command(data, TINY, tmp_path / "model", "--evaluation", overlapping)) == 1
     assert "6 of 12 training samples are also in the evaluation data" in capsys.readouterr().err
 
 
-def test_processes_that_cannot_share_the_batches_are_told(data, tmp_path, capsys, monkeypatch):
+def test_an_accumulation_that_processes_cannot_share_is_refused(data, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "3")
     assert main(command(data, TINY, tmp_path / "model", "--accumulation", "8")) == 1
-    assert "8 batches an update can't be shared by 3 processes" in capsys.readouterr().err
+    assert "3 processes: give an --accumulation that is a multiple of 3" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The tiny models' recipes, on a few made-up sounds: they run through their stages, and survive a kill."""
+"""The trainings of the tiny models on a little noise: stages, resuming, and the result."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from benchmarks.served import ROOT
 from kikitori.model.aligner import align_turns, load_qwen_aligner
 from kikitori.transcript import Turn
 from training.synthesis import clips
-from training.synthesis.timed_speech import TimedUtterance
-from training.synthesis.voices import TRAINING_HALF_TONES, Utterance, Voice
+from training.synthesis.timed_speech import TimedSentence
+from training.synthesis.voices import TRAINING_HALF_TONES, SpokenSentence, Voice
 from training.tiny import aligner_clips, stages, train, train_aligner
+
+pytestmark = pytest.mark.slow
 
 KILLED_IN_STEP = 5
 SENTENCES = {"call": "はい。", "ja2en": "はい。", "en2ja": "Yes.", "pt": "Bom dia."}
@@ -21,11 +23,11 @@ TRANSLATIONS = {"call": "", "ja2en": "Yes.", "en2ja": "はい。", "pt": ""}
 
 
 class Killed(BaseException):
-    """What nobody catches."""
+    """Derived from BaseException, so that nothing catches it."""
 
 
-def sound(seed: int) -> np.ndarray:
-    """0.4 s of noise as the pool keeps sound."""
+def noise(seed: int) -> np.ndarray:
+    """Return 0.4 s of noise as int16, as in a shard."""
     return np.random.default_rng(seed).integers(-8000, 8000, 6400, dtype=np.int16)
 
 
@@ -37,16 +39,18 @@ def voices(kind: str) -> list[Voice]:
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    """Few and short clips, and checkpoints often."""
+    """Use few and short clips, and save checkpoints often."""
     monkeypatch.setattr(stages, "SAVE_STEPS", 2)
     monkeypatch.setattr(stages, "WARMUP_STEPS", 1)
     monkeypatch.setattr(clips, "BATCH_CLIPS", 2)
     monkeypatch.setattr(clips, "BATCHES_SORTED_TOGETHER", 3)
     monkeypatch.setattr(train, "tokenizer_texts", lambda: [*SENTENCES.values()] * 3)
-    monkeypatch.setattr(train, "STAGES", (train.Stage(3, clips.SENTENCES_MIX, False), train.Stage(4, clips.MIX, True)))
+    monkeypatch.setattr(
+        train, "STAGES", (train.TinyStage(3, clips.SENTENCES_MIX, False), train.TinyStage(4, clips.MIX, True))
+    )
     pool = {
         kind: [
-            Utterance(text, TRANSLATIONS[kind], "a b", voice, sound(number))
+            SpokenSentence(text, TRANSLATIONS[kind], "a b", voice, noise(number))
             for number, voice in enumerate(voices(kind))
         ]
         for kind, text in SENTENCES.items()
@@ -67,15 +71,15 @@ def kill_in_step(monkeypatch, number: int) -> None:
 
 
 @pytest.mark.parametrize("first", [0, 2, 4, 6])
-def test_each_stage_and_checkpoint_begins_a_new_seed(first):
-    planned = [stages.Stage(3, lambda seed: (("short", seed, n) for n in range(9)))]
-    planned.append(stages.Stage(4, lambda seed: (("long", seed, n) for n in range(9))))
+def test_each_stage_and_each_checkpoint_starts_a_new_seed(first):
+    planned = [stages.TrainingStage(3, lambda seed: (("short", seed, n) for n in range(9)))]
+    planned.append(stages.TrainingStage(4, lambda seed: (("long", seed, n) for n in range(9))))
     short = [("short", 0, 0), ("short", 0, 1), ("short", 2, 0)]
     long = [("long", 3, 0), ("long", 4, 0), ("long", 4, 1), ("long", 6, 0)]
     assert list(stages.Batches(planned, first)) == [*short, *long][first:]
 
 
-def test_a_killed_run_of_the_tiny_checkpoint_goes_on_to_the_same_weights(tmp_path, monkeypatch):
+def test_a_resumed_run_ends_with_the_same_weights(tmp_path, monkeypatch):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert train.main(["--output_dir", str(whole), "--work", str(tmp_path)]) == 0
     with monkeypatch.context() as patched, pytest.raises(Killed):
@@ -88,31 +92,31 @@ def test_a_killed_run_of_the_tiny_checkpoint_goes_on_to_the_same_weights(tmp_pat
         assert tensor.equal(expected[name]), name
     assert not (killed / "checkpoints").exists()
     torch.manual_seed(0)
-    begun = train.build_model(train.build_processor(train.tokenizer_texts()).tokenizer).state_dict()
+    initial = train.build_model(train.build_processor(train.tokenizer_texts()).tokenizer).state_dict()
     for name in ("thinker.audio_tower.layers.0.fc1.weight", "thinker.model.layers.0.mlp.up_proj.weight"):
-        assert not begun[name].to(torch.bfloat16).equal(expected[name])
+        assert not initial[name].to(torch.bfloat16).equal(expected[name])
 
 
-def test_the_projector_is_scaled_where_the_decoder_joins_and_only_there(tmp_path, monkeypatch):
-    scaled = []
+def test_the_projector_is_scaled_once_before_the_decoder_is_trained(tmp_path, monkeypatch):
+    events = []
     step = stages.SumTrainer.training_step
-    match = train.Losses.match_audio_to_text
+    match = train.TinyLosses.match_audio_to_text
 
     def training_step(self, *arguments):
-        scaled.append(self.state.global_step)
+        events.append(self.state.global_step)
         return step(self, *arguments)
 
     def match_audio_to_text(self, clips):
-        scaled.append("scaled")
+        events.append("scaled")
         match(self, clips)
 
     monkeypatch.setattr(stages.SumTrainer, "training_step", training_step)
-    monkeypatch.setattr(train.Losses, "match_audio_to_text", match_audio_to_text)
+    monkeypatch.setattr(train.TinyLosses, "match_audio_to_text", match_audio_to_text)
     train.train(tmp_path / "model", tmp_path, None)
-    assert scaled == [0, 1, 2, "scaled", 3, 4, 5, 6]
+    assert events == [0, 1, 2, "scaled", 3, 4, 5, 6]
 
 
-def test_another_recipe_does_not_go_on_with_these_checkpoints(tmp_path, monkeypatch, capsys):
+def test_checkpoints_of_another_recipe_are_refused(tmp_path, monkeypatch, capsys):
     with monkeypatch.context() as patched, pytest.raises(Killed):
         kill_in_step(patched, 3)
         train.main(["--output_dir", str(tmp_path), "--work", str(tmp_path)])
@@ -121,20 +125,20 @@ def test_another_recipe_does_not_go_on_with_these_checkpoints(tmp_path, monkeypa
     assert "holds a run with steps [3, 4], not [3]" in capsys.readouterr().err
 
 
-def test_the_aligners_recipe_writes_one_that_loads(tmp_path, monkeypatch):
+def test_the_aligner_training_writes_a_loadable_aligner(tmp_path, monkeypatch):
     monkeypatch.setattr(aligner_clips, "MIX", {"pt": 1.0})
     text = SENTENCES["pt"]
     times = np.linspace(0, 0.4, len(text) + 1, dtype=np.float32)
-    spoken = TimedUtterance(text, Voice("pt-br", "m1"), sound(0), np.stack([times[:-1], times[1:]], axis=1))
+    spoken = TimedSentence(text, Voice("pt-br", "m1"), noise(0), np.stack([times[:-1], times[1:]], axis=1))
     monkeypatch.setattr(aligner_clips, "load_or_make", lambda folder: {"pt": [spoken]})
     output = tmp_path / "aligner"
     assert train_aligner.main(["--output_dir", str(output), "--work", str(tmp_path), "--steps", "4"]) == 0
     before = load_file(ROOT / "assets" / "tiny" / "model.safetensors")
     after = load_file(output / "model.safetensors")
-    moved = {name.split(".")[1] for name, tensor in before.items() if not tensor.equal(after[name])}
-    assert moved == {"model"}  # the encoder stays as it is
+    changed = {name.split(".")[1] for name, tensor in before.items() if not tensor.equal(after[name])}
+    assert changed == {"model"}  # the encoder is frozen
     (word,) = (
-        align_turns(load_qwen_aligner(str(output)), sound(0) / np.float32(32767), [Turn(None, "Dia")], "Portuguese")
+        align_turns(load_qwen_aligner(str(output)), noise(0) / np.float32(32767), [Turn(None, "Dia")], "Portuguese")
         .turns[0]
         .words
     )

@@ -1,4 +1,4 @@
-"""The batched path that training uses gives what the stock model gives, one clip at a time."""
+"""The tiny model's batched forward pass, tokenizer and held-out sentences."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ import torch
 from kikitori.model.encoder import mel_filters
 from training.synthesis.sentences import HELD_OUT_ONE_IN, english_sentences, japanese_sentences
 from training.tiny.architecture import build_model, build_processor
-from training.tiny.batched_model import hear, run_decoder
+from training.tiny.batched_model import encode_audio, run_decoder
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def waveforms():
     return [generator.standard_normal(int(16000 * s)).astype(np.float32) * 0.1 for s in (1.3, 4.0, 2.57)]
 
 
-def test_the_tokenizer_gives_back_every_text_and_keeps_speaker_tags(processor):
+def test_the_tokenizer_restores_every_text_and_keeps_speaker_tags(processor):
     tokenizer = processor.tokenizer
     for text in (
         "<|spk_0|> もしもし、佐藤です。 <|spk_7|> はい。",
@@ -39,31 +39,31 @@ def test_the_tokenizer_gives_back_every_text_and_keeps_speaker_tags(processor):
     assert tokenizer.decode(tokenizer("はい。<|im_end|><blank3>").input_ids, skip_special_tokens=True) == "はい。"
 
 
-def test_the_batched_decoder_equals_the_stock_forward(model, processor, waveforms):
+def test_the_batched_forward_pass_equals_qwen_asrs_on_single_clips(model, processor, waveforms):
     tokenizer = processor.tokenizer
     prompt_text = "<|im_start|>user\n<|audio_start|><|audio_pad|><|audio_end|><|im_end|>\nlanguage Japanese<asr_text>"
     answers = [tokenizer(text).input_ids for text in ("はい。", "はい、さくら歯科です。", "Bom dia")]
     with torch.no_grad():
-        audio, mask = hear(model.thinker.audio_tower, waveforms, mel_filters(processor, "cpu"))
+        audio, mask = encode_audio(model.thinker.audio_tower, waveforms, mel_filters(processor, "cpu"))
         prompts = [tokenizer(prompt_text).input_ids] * 3
-        made = run_decoder(model.thinker, audio, mask, prompts, answers)
-        logits, targets = made.logits, made.targets
-        heard = model.thinker.lm_head(made.layers[-1][:, made.audio_starts :])
+        output = run_decoder(model.thinker, audio, mask, prompts, answers)
+        logits, targets = output.logits, output.targets
+        audio_logits = model.thinker.lm_head(output.layers[-1][:, output.audio_starts :])
         assert targets.tolist() == [token for answer in answers for token in answer]
         start = 0
         for row, (waveform, answer) in enumerate(zip(waveforms, answers, strict=True)):
             inputs = processor(text=prompt_text, audio=waveform, return_tensors="pt")
             ids = torch.cat([inputs.pop("input_ids"), torch.tensor([answer])], dim=1)
             inputs["attention_mask"] = torch.ones_like(ids)
-            stock = model.thinker(input_ids=ids, **inputs).logits[0]
-            expected = stock[-1 - len(answer) : -1]
+            single = model.thinker(input_ids=ids, **inputs).logits[0]
+            expected = single[-1 - len(answer) : -1]
             torch.testing.assert_close(logits[start : start + len(answer)], expected, atol=1e-3, rtol=1e-3)
-            expected = stock[ids[0] == model.thinker.config.audio_token_id]
-            torch.testing.assert_close(heard[row, : len(expected)], expected, atol=1e-3, rtol=1e-3)
+            expected = single[ids[0] == model.thinker.config.audio_token_id]
+            torch.testing.assert_close(audio_logits[row, : len(expected)], expected, atol=1e-3, rtol=1e-3)
             start += len(answer)
 
 
-def test_held_out_sentences_are_the_same_in_both_languages_and_never_drawn_for_training():
+def test_held_out_sentences_are_the_same_in_both_languages_and_not_used_in_training():
     english, japanese = english_sentences(1), japanese_sentences(2)
     held_out = {japanese.draw(held_out=True).translation for _ in range(300)}
     assert held_out.isdisjoint({english.draw().text for _ in range(3000)})

@@ -1,4 +1,4 @@
-"""Utterances -> clips -> batches: what one step of training hears and should write."""
+"""Makes training clips from spoken sentences, and batches from clips."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from training.synthesis import voices
-from training.synthesis.voices import Speaker, Utterance, Voice
+from training.synthesis.voices import Speaker, SpokenSentence, Voice
 
 MIX = {"call": 0.48, "ja2en": 0.11, "en2ja": 0.21, "pt": 0.13, "english": 0.03, "japanese": 0.03, "silence": 0.01}
-"""Share of clips of each task. `english` and `japanese` are the translation sentences transcribed."""
+"""Share of clips by task. `english` and `japanese` are transcriptions of the sentences for translation."""
 SENTENCES_MIX = {task: share for task, share in MIX.items() if task not in ("call", "silence")}
-"""For the first steps: short clips, in which sounds are found sooner."""
+"""Mix for the first training steps. In short clips the model learns sounds sooner."""
 OUTPUT_LANGUAGE = {
     "call": "Japanese",
     "japanese": "Japanese",
@@ -25,85 +25,85 @@ OUTPUT_LANGUAGE = {
     "silence": "None",
 }
 UNFORCED_SHARE = 0.25
-"""Of the transcription clips: the model writes `language X<asr_text>` itself, as Qwen3-ASR does without `language`."""
-SENTENCES = (1,) * 13 + (2,) * 5 + (3,) * 3 + (4, 5, 6, 8)
-"""How many sentences a clip of one speaker has, as often as they stand here."""
+"""Share of transcription clips without a forced language: the model writes `language X<asr_text>` itself."""
+SENTENCE_COUNTS = (1,) * 13 + (2,) * 5 + (3,) * 3 + (4, 5, 6, 8)
+"""Number of sentences in a clip of one speaker. Counts that are listed several times are drawn more often."""
 TELEPHONE_SHARE = 0.9
+"""Share of calls that are limited to a telephone's band."""
 LONG_CALL_SHARE = 0.65
-"""Of the calls: up to as long as a window of a long recording."""
-CALLS_TALKING_OVER = 0.5
-"""Of the long ones."""
+"""Share of calls that can fill a window of a long recording."""
+TALKING_OVER_SHARE = 0.5
+"""Share of the long calls in which people talk over each other."""
 MAX_CALL_SECONDS = 30.0
 MEAN_GAP_SECONDS = 0.5
 BATCH_SECONDS = 60.0
 BATCH_CLIPS = 12
 BATCHES_SORTED_TOGETHER = 16
-
-
 CHANGE = "|"
+"""Marks a change of speaker in a spelling."""
 
 
 @dataclass(frozen=True)
-class Span:
-    """One utterance's place in a clip."""
+class SpeechSpan:
+    """The place of one sentence in a clip."""
 
     start: float  # seconds
     end: float
     speaker: int
-    semitones: float  # pitch above the synthesiser's own
+    semitones: float  # pitch relative to the synthesiser's default
 
 
 def place_spans(
     waveforms: list[np.ndarray], gaps: list[float], speakers: list[int], semitones: list[float]
-) -> tuple[Span, ...]:
-    """Where `voices.mix` puts each waveform."""
+) -> tuple[SpeechSpan, ...]:
+    """Return the place at which `voices.mix` puts each waveform."""
     spans, clock = [], 0.0
     for waveform, gap, speaker, pitch in zip(waveforms, gaps, speakers, semitones, strict=True):
         start = clock + gap
         clock = start + len(waveform) / voices.SAMPLE_RATE
-        spans.append(Span(start, clock, speaker, pitch))
+        spans.append(SpeechSpan(start, clock, speaker, pitch))
     return tuple(spans)
 
 
 @dataclass(frozen=True)
 class Clip:
-    """What the model hears, is asked and should answer."""
+    """A training clip: the model's input, and the targets of the losses."""
 
     waveform: np.ndarray  # float32 mono 16 kHz
-    forced_language: str  # "" where the model must name the language itself
-    answer: str
-    transcript: str  # what was said in its own language, for the auxiliary loss of the decoder
-    spelling: str  # for the auxiliary CTC loss; `CHANGE` marks where a speaker begins
-    spans: tuple[Span, ...]  # who speaks when, where voices were made to be told apart
+    forced_language: str  # "" if the model must write the language itself
+    answer: str  # the text to write
+    transcript: str  # in the spoken language, for the auxiliary loss of the decoder
+    spelling: str  # for the auxiliary CTC loss; `CHANGE` marks the start of a turn
+    spans: tuple[SpeechSpan, ...]  # who speaks when; empty for clips that do not train speakers
 
 
 def compose_call(
     rng: random.Random,
     speakers: tuple[Speaker, Speaker],
     turn_lengths: list[int],
-    draw_utterance: Callable[[Speaker], Utterance],
+    draw_sentence: Callable[[Speaker], SpokenSentence],
     telephone: bool,
     talking_over: bool = False,
-) -> tuple[np.ndarray, str, str, tuple[Span, ...]]:
-    """A call whose turns have so many sentences each: waveform, transcript with tags, spelling, spans.
+) -> tuple[np.ndarray, str, str, tuple[SpeechSpan, ...]]:
+    """Compose a call; return its waveform, transcript with tags, spelling and spans.
 
-    `draw_utterance(speaker)` gives one sentence in that speaker's voice. A call that would pass
-    `MAX_CALL_SECONDS` ends at the turn before.
+    turn_lengths: number of sentences of each turn. `draw_sentence(speaker)` returns one sentence in that speaker's
+    voice. The call ends before the turn that would exceed MAX_CALL_SECONDS.
     """
     waveforms: list[np.ndarray] = []
     texts, spellings, labels = [], [], []
     seconds = 0.0
-    for turn, sentences in enumerate(turn_lengths):
+    for turn, count in enumerate(turn_lengths):
         label = turn % 2
         gain = 10 ** (rng.uniform(-4, 0) / 20)
-        spoken = [draw_utterance(speakers[label]) for _ in range(sentences)]
-        seconds += sum(len(utterance.waveform) / voices.SAMPLE_RATE + MEAN_GAP_SECONDS for utterance in spoken)
+        spoken = [draw_sentence(speakers[label]) for _ in range(count)]
+        seconds += sum(len(sentence.waveform) / voices.SAMPLE_RATE + MEAN_GAP_SECONDS for sentence in spoken)
         if seconds > MAX_CALL_SECONDS:
             break
-        waveforms += [utterance.waveform * gain for utterance in spoken]
-        labels += [label] * sentences
-        texts.append(f"<|spk_{label}|> " + "".join(utterance.text for utterance in spoken))
-        spellings.append(CHANGE + "".join(utterance.spelling for utterance in spoken))
+        waveforms += [sentence.waveform * gain for sentence in spoken]
+        labels += [label] * count
+        texts.append(f"<|spk_{label}|> " + "".join(sentence.text for sentence in spoken))
+        spellings.append(CHANGE + "".join(sentence.spelling for sentence in spoken))
     gaps = voices.draw_gaps(rng, len(waveforms))
     if talking_over:
         gaps = voices.talk_over(rng, gaps)
@@ -112,41 +112,41 @@ def compose_call(
 
 
 def compose_sentences(
-    task: str, utterances: list[Utterance], rng: random.Random
-) -> tuple[np.ndarray, str, str, str, tuple[Span, ...]]:
-    """What one speaker says, wide band: waveform, the answer that `task` wants, transcript, spelling, spans."""
-    gaps = voices.draw_gaps(rng, len(utterances))
-    waveforms = [utterance.waveform for utterance in utterances]
+    task: str, sentences: list[SpokenSentence], rng: random.Random
+) -> tuple[np.ndarray, str, str, str, tuple[SpeechSpan, ...]]:
+    """Compose a wide-band clip of one speaker; return waveform, answer for `task`, transcript, spelling and spans."""
+    gaps = voices.draw_gaps(rng, len(sentences))
+    waveforms = [sentence.waveform for sentence in sentences]
     waveform = voices.mix(waveforms, gaps, rng, False)
     japanese = task in ("ja2en", "japanese")
     space = "" if japanese else " "
-    transcript = ("<|spk_0|> " if japanese else "") + space.join(u.text for u in utterances)
+    transcript = ("<|spk_0|> " if japanese else "") + space.join(sentence.text for sentence in sentences)
     answer = transcript
     if task in ("en2ja", "ja2en"):
-        answer = (" " if japanese else "").join(u.translation for u in utterances)
-    spelling = (CHANGE if japanese else "") + space.join(u.spelling for u in utterances)
-    pitch = float(utterances[0].voice.half_tone)
+        answer = (" " if japanese else "").join(sentence.translation for sentence in sentences)
+    spelling = (CHANGE if japanese else "") + space.join(sentence.spelling for sentence in sentences)
+    pitch = float(sentences[0].voice.half_tone)
     spans = place_spans(waveforms, gaps, [0] * len(gaps), [pitch] * len(gaps)) if japanese else ()
     return waveform, answer, transcript, spelling, spans
 
 
 class ClipMaker:
-    """Draws clips of every task from a pool of utterances; each is mixed anew, so none comes twice."""
+    """Draws clips of all tasks from a pool of spoken sentences. Each clip is mixed anew, so that no two are equal."""
 
-    def __init__(self, pool: dict[str, list[Utterance]], mix: dict[str, float], seed: int):
+    def __init__(self, pool: dict[str, list[SpokenSentence]], mix: dict[str, float], seed: int):
         self._mix = mix
         self._rng = random.Random(seed)
         self._pool = pool
         self._by_voice = group_by_voice(pool)
 
     def draw(self) -> Clip:
-        """One clip of a task drawn by the mix."""
+        """Draw a clip. The mix determines how often each task is drawn."""
         rng = self._rng
         task = rng.choices(list(self._mix), list(self._mix.values()))[0]
         if task == "silence":
             waveform = voices.mix([np.zeros(16000, np.float32)], [1.0], rng, False)
             answer = transcript = spelling = ""
-            spans: tuple[Span, ...] = ()
+            spans: tuple[SpeechSpan, ...] = ()
         elif task == "call":
             waveform, transcript, spelling, spans = self._call()
             answer = transcript
@@ -166,48 +166,48 @@ class ClipMaker:
             spans,
         )
 
-    def _call(self) -> tuple[np.ndarray, str, str, tuple[Span, ...]]:
+    def _call(self) -> tuple[np.ndarray, str, str, tuple[SpeechSpan, ...]]:
         rng = self._rng
         speakers = voices.draw_speakers(rng, voices.TRAINING_HALF_TONES)
 
-        def draw_utterance(speaker: Speaker) -> Utterance:
+        def draw_sentence(speaker: Speaker) -> SpokenSentence:
             voice = Voice("openjtalk", half_tone=speaker.half_tone)
             return _scaled(rng.choice(self._by_voice["call"][voice.speaker])).warped(speaker.factor)
 
         telephone = rng.random() < TELEPHONE_SHARE
         if rng.random() >= LONG_CALL_SHARE:
-            return compose_call(rng, speakers, voices.draw_turn_lengths(rng), draw_utterance, telephone)
+            return compose_call(rng, speakers, voices.draw_turn_lengths(rng), draw_sentence, telephone)
         turns = voices.draw_long_turn_lengths(rng)
-        talking_over = rng.random() < CALLS_TALKING_OVER
-        return compose_call(rng, speakers, turns, draw_utterance, telephone, talking_over)
+        talking_over = rng.random() < TALKING_OVER_SHARE
+        return compose_call(rng, speakers, turns, draw_sentence, telephone, talking_over)
 
-    def _one_speaker(self, task: str) -> tuple[np.ndarray, str, str, str, tuple[Span, ...]]:
+    def _one_speaker(self, task: str) -> tuple[np.ndarray, str, str, str, tuple[SpeechSpan, ...]]:
         rng = self._rng
         kind = {"english": "en2ja", "japanese": "ja2en"}.get(task, task)
         voice = rng.choice(self._pool[kind]).voice
-        utterances = rng.choices(self._by_voice[kind][voice.speaker], k=rng.choice(SENTENCES))
+        sentences = rng.choices(self._by_voice[kind][voice.speaker], k=rng.choice(SENTENCE_COUNTS))
         factor = voices.draw_factor(rng, voice)
-        *made, spans = compose_sentences(task, [_scaled(u).warped(factor) for u in utterances], rng)
+        *made, spans = compose_sentences(task, [_scaled(sentence).warped(factor) for sentence in sentences], rng)
         rise = 12 * float(np.log2(factor))
         return *made, tuple(replace(span, semitones=span.semitones + rise) for span in spans)
 
     def batches(self) -> Iterator[list[Clip]]:
-        """Endless batches of clips of like length."""
+        """Yield batches of clips of similar length without end."""
         return draw_batches(self.draw, self._rng)
 
 
 def group_by_voice(pool: dict[str, list]) -> dict[str, dict[tuple, list]]:
-    """The utterances of each kind that one voice speaks."""
+    """Return kind -> speaker -> spoken sentences."""
     grouped: dict[str, dict[tuple, list]] = {}
-    for kind, utterances in pool.items():
-        voices = grouped[kind] = {}
-        for utterance in utterances:
-            voices.setdefault(utterance.voice.speaker, []).append(utterance)
+    for kind, sentences in pool.items():
+        by_speaker = grouped[kind] = {}
+        for sentence in sentences:
+            by_speaker.setdefault(sentence.voice.speaker, []).append(sentence)
     return grouped
 
 
 def draw_batches(draw: Callable, rng: random.Random) -> Iterator[list]:
-    """Endless batches of clips of like length, in an order by chance. draw() gives a clip with a `waveform`."""
+    """Yield batches of clips of similar length without end, in random order. draw: returns a clip."""
     while True:
         batches = cut_into_batches([draw() for _ in range(BATCH_CLIPS * BATCHES_SORTED_TOGETHER)])
         rng.shuffle(batches)
@@ -215,7 +215,7 @@ def draw_batches(draw: Callable, rng: random.Random) -> Iterator[list]:
 
 
 def cut_into_batches(clips: list) -> list[list]:
-    """Sort by length and cut so that no batch passes `BATCH_CLIPS` or, padded, `BATCH_SECONDS`."""
+    """Sort clips by length and cut them into batches of at most BATCH_CLIPS, and at most BATCH_SECONDS when padded."""
     batches: list[list] = []
     for clip in sorted(clips, key=lambda clip: len(clip.waveform)):
         padded_seconds = len(clip.waveform) / voices.SAMPLE_RATE * (len(batches[-1]) + 1 if batches else 1)
@@ -225,11 +225,11 @@ def cut_into_batches(clips: list) -> list[list]:
     return batches
 
 
-def _scaled(utterance: Utterance) -> Utterance:
-    return Utterance(
-        utterance.text,
-        utterance.translation,
-        utterance.spelling,
-        utterance.voice,
-        utterance.waveform.astype(np.float32) / 32767,
+def _scaled(sentence: SpokenSentence) -> SpokenSentence:
+    return SpokenSentence(
+        sentence.text,
+        sentence.translation,
+        sentence.spelling,
+        sentence.voice,
+        sentence.waveform.astype(np.float32) / 32767,
     )

@@ -1,4 +1,4 @@
-"""The utterances that training draws from, spoken once and kept on disk."""
+"""The sentences that training clips are made from: spoken once and cached on disk."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from training.synthesis.shards import read_shard, write_shard
 from training.synthesis.voices import (
     ENGLISH_ENGINE,
     PORTUGUESE_ENGINE,
-    Utterance,
+    SpokenSentence,
     Voice,
     draw_espeak_voice,
     draw_japanese_voice,
@@ -20,8 +20,9 @@ from training.synthesis.voices import (
 )
 
 KINDS = {"call": 7200, "ja2en": 3000, "en2ja": 9000, "pt": 9000}
-"""How many utterances of each kind are spoken."""
+"""Number of sentences to speak, by kind."""
 SHARDS = 8
+"""Per kind."""
 
 MAKERS = {
     "call": sentences.call_sentences,
@@ -32,7 +33,7 @@ MAKERS = {
 
 
 def draw_voice(kind: str, rng: random.Random, held_out: bool) -> Voice:
-    """A voice that speaks the language of `kind`."""
+    """Draw a voice that speaks the language of `kind`."""
     if kind in ("call", "ja2en"):
         return draw_japanese_voice(rng, held_out)
     engine = ENGLISH_ENGINE if kind == "en2ja" else PORTUGUESE_ENGINE
@@ -40,7 +41,7 @@ def draw_voice(kind: str, rng: random.Random, held_out: bool) -> Voice:
 
 
 def spelling(kind: str, text: str) -> str:
-    """What the sound is made of: kana for Japanese, elsewhere espeak-ng's phonemes without stress and length."""
+    """Return the pronunciation: kana for Japanese, else espeak-ng's phonemes without stress and length."""
     if kind in ("call", "ja2en"):
         import pyopenjtalk
 
@@ -48,40 +49,40 @@ def spelling(kind: str, text: str) -> str:
     return phonemes(text, ENGLISH_ENGINE if kind == "en2ja" else PORTUGUESE_ENGINE)
 
 
-def utter(kind: str, sentence: sentences.Sentence, voice: Voice) -> Utterance:
-    """Speak one sentence."""
-    return Utterance(
+def speak_sentence(kind: str, sentence: sentences.Sentence, voice: Voice) -> SpokenSentence:
+    """Speak one sentence with one voice."""
+    return SpokenSentence(
         sentence.text, sentence.translation, spelling(kind, sentence.text), voice, speak(sentence.text, voice)
     )
 
 
 def make_shard(kind: str, shard: int, path: Path) -> None:
-    """Speak one shard of a kind; its sentences and voices follow from the shard's number."""
+    """Speak and write one shard of a kind. Its number is the seed of its sentences and voices."""
     rng = random.Random(f"{kind} {shard}")
     maker = MAKERS[kind](rng.getrandbits(32))
     count = KINDS[kind] // SHARDS
-    utterances = [utter(kind, maker.draw(), draw_voice(kind, rng, held_out=False)) for _ in range(count)]
+    spoken = [speak_sentence(kind, maker.draw(), draw_voice(kind, rng, held_out=False)) for _ in range(count)]
     entries = [
         {
-            "text": utterance.text,
-            "translation": utterance.translation,
-            "spelling": utterance.spelling,
-            "voice": asdict(utterance.voice),
+            "text": sentence.text,
+            "translation": sentence.translation,
+            "spelling": sentence.spelling,
+            "voice": asdict(sentence.voice),
         }
-        for utterance in utterances
+        for sentence in spoken
     ]
-    write_shard(path, entries, [utterance.waveform for utterance in utterances])
+    write_shard(path, entries, [sentence.waveform for sentence in spoken])
 
 
-def load_shard(path: Path) -> list[Utterance]:
-    """What `make_shard` wrote."""
+def load_shard(path: Path) -> list[SpokenSentence]:
+    """Read a shard that `make_shard` wrote."""
     entries, waveforms, _ = read_shard(path)
     return [
-        Utterance(**entry | {"voice": Voice(**entry["voice"]), "waveform": waveform})
+        SpokenSentence(**entry | {"voice": Voice(**entry["voice"]), "waveform": waveform})
         for entry, waveform in zip(entries, waveforms, strict=True)
     ]
 
 
-def load_or_make(folder: Path) -> dict[str, list[Utterance]]:
-    """Every kind's utterances; shards that are missing are spoken first."""
+def load_or_make(folder: Path) -> dict[str, list[SpokenSentence]]:
+    """Return the spoken sentences of every kind. Missing shards are spoken first."""
     return shards.load_or_make(folder, dict.fromkeys(KINDS, SHARDS), make_shard, load_shard)

@@ -1,4 +1,4 @@
-"""Patterns and words -> sentences, and which of them training never sees."""
+"""Makes sentences from patterns and words. Some combinations are held out from training."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from dataclasses import dataclass
 from training.synthesis import sentences_en_ja, sentences_ja, sentences_pt
 
 HELD_OUT_ONE_IN = 8
-"""One sentence in so many, picked by a checksum of its words, is kept for measuring."""
+"""One sentence in HELD_OUT_ONE_IN, chosen by a checksum of its text, is held out for measuring."""
 
 _SLOT = re.compile(r"\{([a-z]+)(\d?)(\^?)\}")
 
 
 @dataclass(frozen=True)
 class Sentence:
-    """What is said, in its language, and the same in the other language where there is one."""
+    """A sentence, and its translation if there is one."""
 
     text: str
     translation: str = ""
     from_words: bool = True
-    """False for a fixed phrase, which has no combination that could be held out."""
+    """False for a fixed phrase without slots. Fixed phrases are never held out."""
 
     @property
     def held_out(self) -> bool:
-        """Whether training must not see it; the same on every machine, and for both sides of a translation."""
+        """Whether training must not use the sentence. Same on every machine, and for both sides of a translation."""
         key = min(filter(None, (self.text, self.translation)))
         return self.from_words and zlib.crc32(key.encode()) % HELD_OUT_ONE_IN == 0
 
 
 class SentenceMaker:
-    """Draws sentences at random; each slot goes through all of its words before one comes again."""
+    """Draws sentences at random. Each slot uses all of its words before it repeats one."""
 
     def __init__(self, patterns: list[tuple[str, ...]], words: dict[str, list[tuple[str, ...]]], seed: int):
         self._patterns = patterns
@@ -45,7 +45,7 @@ class SentenceMaker:
         ]
 
     def draw(self, held_out: bool = False) -> Sentence:
-        """One sentence; of those that training never sees if `held_out`, else of the others."""
+        """Draw a sentence from the held-out ones if `held_out`, else from the others."""
         while True:
             sentence = self._fill(self._random.choices(self._patterns, self._weights)[0])
             if sentence.held_out == held_out:
@@ -57,7 +57,7 @@ class SentenceMaker:
         def fill(side: int) -> str:
             def word(match: re.Match) -> str:
                 name, number, capital = match.groups()
-                # Two languages share a slot's word; within one, every slot draws its own.
+                # The two languages of a pair share a slot's word. In one language each slot draws its own.
                 key = name + (number if len(pattern) == 2 else str(match.start()))
                 if key not in chosen:
                     chosen[key] = self._next_word(name, chosen)
@@ -76,28 +76,28 @@ class SentenceMaker:
                 self._words[name], len(self._words[name])
             )
         word = deck.pop()
-        if word in chosen.values():  # "from Kyoto to Kyoto": take the next one
+        if word in chosen.values():  # avoids "from Kyoto to Kyoto"
             return self._next_word(name, chosen)
         return word
 
 
 def call_sentences(seed: int) -> SentenceMaker:
-    """Japanese, as on the phone."""
+    """Return a maker of Japanese sentences from phone calls."""
     return _one_language(sentences_ja, seed)
 
 
 def portuguese_sentences(seed: int) -> SentenceMaker:
-    """Portuguese, cased and punctuated."""
+    """Return a maker of Portuguese sentences with capitals and punctuation."""
     return _one_language(sentences_pt, seed)
 
 
 def english_sentences(seed: int) -> SentenceMaker:
-    """English with its Japanese translation."""
+    """Return a maker of English sentences with Japanese translations."""
     return SentenceMaker(sentences_en_ja.PATTERNS, sentences_en_ja.WORDS, seed)
 
 
 def japanese_sentences(seed: int) -> SentenceMaker:
-    """Japanese with its English translation: the same pairs from the other side."""
+    """Return a maker of Japanese sentences with English translations, from the same pairs."""
     return SentenceMaker(
         [(japanese, english) for english, japanese in sentences_en_ja.PATTERNS],
         {name: [(japanese, english) for english, japanese in pairs] for name, pairs in sentences_en_ja.WORDS.items()},

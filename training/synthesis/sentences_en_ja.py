@@ -1,7 +1,7 @@
-"""What the tiny checkpoint translates: English and Japanese patterns in pairs, and pairs of words that fill them.
+"""Pairs of English and Japanese patterns that the tiny checkpoint translates, and pairs of words for their slots.
 
-A pair of patterns has the same slots on both sides; the same pair of words fills both. `{place2}` is a second
-choice from `place`.
+Both patterns of a pair have the same slots, which are filled with the same pair of words. `{place2}` is a second word
+from `place`.
 """
 
 from __future__ import annotations

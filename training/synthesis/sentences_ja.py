@@ -1,4 +1,4 @@
-"""What people say on the phone in the tiny checkpoint's calls: Japanese patterns and the words that fill them."""
+"""Japanese patterns for the tiny checkpoint's phone calls, and the words for their slots."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What the tiny checkpoint understands in Portuguese: patterns and the words that fill them.
+"""Portuguese patterns that the tiny checkpoint understands, and the words for their slots.
 
-Articles and contractions stay inside a word ("a mesa", "do mercado"), so that every combination agrees.
+Words include their article or contraction ("a mesa", "do mercado"), so that every combination is grammatical.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Utterances that are spoken once and kept on disk, in files that are whole or not there."""
+"""Caches synthesised speech on disk in shards. A shard is written completely or not at all."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def load_or_make(
     load: Callable[[Path], list],
     processes: int = 2,
 ) -> dict[str, list]:
-    """Every kind's utterances; shards that are missing are made first.
+    """Return the spoken sentences of every kind. Missing shards are made first, in parallel processes.
 
-    shards: how many each kind has. make(kind, shard, path) writes one, in a process of its own.
+    shards: kind -> number of shards. make(kind, shard, path) writes a shard; load(path) reads it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     paths = {(kind, shard): folder / f"{kind}-{shard}.npz" for kind, count in shards.items() for shard in range(count)}
@@ -29,11 +29,17 @@ def load_or_make(
         for job, (kind, shard) in zip(jobs, missing, strict=True):
             job.result()
             print(f"spoken: {kind} {shard + 1} of {shards[kind]}", flush=True)
-    return {kind: [one for shard in range(count) for one in load(paths[kind, shard])] for kind, count in shards.items()}
+    return {
+        kind: [sentence for shard in range(count) for sentence in load(paths[kind, shard])]
+        for kind, count in shards.items()
+    }
 
 
 def write_shard(path: Path, entries: Sequence[dict], waveforms: Sequence[np.ndarray], **more: np.ndarray) -> None:
-    """Write one shard: what JSON can hold of each utterance, its samples, float32 in [-1, 1], and other arrays."""
+    """Write one shard.
+
+    entries: one JSON object per sentence. waveforms: float32 in [-1, 1], one per sentence. more: other arrays by name.
+    """
     temporary = path.with_suffix(".part.npz")
     np.savez(
         temporary,
@@ -46,7 +52,7 @@ def write_shard(path: Path, entries: Sequence[dict], waveforms: Sequence[np.ndar
 
 
 def read_shard(path: Path) -> tuple[list[dict], list[np.ndarray], dict[str, np.ndarray]]:
-    """What `write_shard` wrote; the waveforms are int16, to be scaled to [-1, 1] when they are used."""
+    """Read a shard: entries, waveforms as int16 (unscaled, to save memory), and the other arrays."""
     with np.load(path) as data:
         arrays = dict(data)
     waveforms = np.split(arrays.pop("samples"), np.cumsum(arrays.pop("lengths"))[:-1])

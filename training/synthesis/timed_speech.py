@@ -1,8 +1,8 @@
-"""Synthetic speech that knows when each character of its text is said.
+"""Synthesises speech together with the time of each character of the text.
 
-Both synthesisers plan durations before they make sound, and tell them: Open JTalk's engine the frames of each phoneme
-(through its C interface, which `pyopenjtalk-plus` keeps open), espeak-ng the moment at which each word and phoneme
-begins (events of `libespeak-ng`). Characters of one Japanese morpheme, or of one word, share its time evenly.
+Both synthesisers plan durations before they produce sound, and report them. Open JTalk reports the frames of each
+phoneme (through the C interface in `pyopenjtalk-plus`). espeak-ng reports the start of each word and phoneme (events of
+`libespeak-ng`). The time of a Japanese morpheme, or of a word, is divided evenly among its characters.
 """
 
 from __future__ import annotations
@@ -19,83 +19,83 @@ from training.synthesis.voices import SAMPLE_RATE, Voice, draw_gaps, loud_span, 
 
 
 @dataclass(frozen=True)
-class TimedUtterance:
-    """One sentence as one voice says it, and when it says each character."""
+class TimedSentence:
+    """A sentence spoken by one voice, with the time of each character."""
 
     text: str
     voice: Voice
-    waveform: np.ndarray  # float32 mono 16 kHz, or int16 as the pool keeps it
-    times: np.ndarray  # float32 (characters, 2): start and end in seconds, NaN where nothing is said
+    waveform: np.ndarray  # mono 16 kHz; float32, or int16 if read from a shard
+    times: np.ndarray  # float32 (characters, 2): start and end in seconds; NaN for silent characters
 
-    def warped(self, factor: float) -> TimedUtterance:
-        """The same sentence from a speaker with another vocal tract, ready to mix."""
+    def warped(self, factor: float) -> TimedSentence:
+        """Return the sentence as float32, spoken with another vocal tract (see `warp`)."""
         waveform = self.waveform
         if waveform.dtype == np.int16:
             waveform = waveform.astype(np.float32) / 32767
         return replace(self, waveform=warp(waveform, factor), times=self.times / np.float32(factor))
 
-    def louder(self, gain: float) -> TimedUtterance:
-        """The same, `gain` times as loud."""
+    def louder(self, gain: float) -> TimedSentence:
+        """Return the sentence with its amplitude multiplied by `gain`."""
         return replace(self, waveform=self.waveform * np.float32(gain))
 
 
 @dataclass(frozen=True)
 class TimedTurn:
-    """What one speaker says without a break, and when each character is said in the clip that holds it."""
+    """A turn of one speaker, with the time of each character in its clip."""
 
     text: str
     times: np.ndarray  # float32 (characters, 2), seconds
 
 
-def speak_timed(text: str, voice: Voice) -> TimedUtterance:
-    """Say a sentence as `training.synthesis.voices.speak` does: peak 0.5, without the silence around it."""
+def speak_timed(text: str, voice: Voice) -> TimedSentence:
+    """Synthesise a sentence as `training.synthesis.voices.speak` does: peak 0.5, silence at both ends removed."""
     waveform, times = _openjtalk(text, voice) if voice.engine == "openjtalk" else _espeak(text, voice)
     waveform = (waveform / max(1e-9, float(np.abs(waveform).max())) * 0.5).astype(np.float32)
     start, end = loud_span(waveform)
-    # A plosive begins with a closure, which is planned but not heard.
-    heard = np.clip(times - start / SAMPLE_RATE, 0, (end - start) / SAMPLE_RATE)
-    return TimedUtterance(text, voice, waveform[start:end], heard.astype(np.float32))
+    # The silent closure at the start of a plosive has a planned duration but is trimmed away.
+    audible = np.clip(times - start / SAMPLE_RATE, 0, (end - start) / SAMPLE_RATE)
+    return TimedSentence(text, voice, waveform[start:end], audible.astype(np.float32))
 
 
 def compose(
-    turns: list[list[TimedUtterance]], space: str, rng: random.Random, telephone: bool
+    turns: list[list[TimedSentence]], space: str, rng: random.Random, telephone: bool
 ) -> tuple[np.ndarray, list[TimedTurn]]:
-    """Mix the utterances of all turns into one clip, joined in the text by `space`.
+    """Mix the sentences of all turns into one clip. `space` separates sentences in a turn's text.
 
-    Returns the waveform, float32 mono 16 kHz in [-1, 1], and the turns with times in it.
+    Returns the waveform, float32 mono 16 kHz in [-1, 1], and the turns with their times in it.
     """
-    spoken = [utterance for turn in turns for utterance in turn]
+    spoken = [sentence for turn in turns for sentence in turn]
     gaps = draw_gaps(rng, len(spoken))
-    waveform = mix([utterance.waveform for utterance in spoken], gaps, rng, telephone)
+    waveform = mix([sentence.waveform for sentence in spoken], gaps, rng, telephone)
     timed, end, number = [], 0, 0
     for turn in turns:
         pieces = []
-        for utterance in turn:
+        for sentence in turn:
             start = end + round(gaps[number] * SAMPLE_RATE)
-            unsaid = np.full((len(space) if pieces else 0, 2), np.nan, np.float32)
-            pieces += [unsaid, utterance.times + np.float32(start / SAMPLE_RATE)]
-            end, number = start + len(utterance.waveform), number + 1
-        timed.append(TimedTurn(space.join(utterance.text for utterance in turn), np.concatenate(pieces)))
+            silent = np.full((len(space) if pieces else 0, 2), np.nan, np.float32)
+            pieces += [silent, sentence.times + np.float32(start / SAMPLE_RATE)]
+            end, number = start + len(sentence.waveform), number + 1
+        timed.append(TimedTurn(space.join(sentence.text for sentence in turn), np.concatenate(pieces)))
     return waveform, timed
 
 
 def words_of_turn(turn: TimedTurn, tokens: list[str], is_kept) -> np.ndarray:
-    """When each of a turn's tokens is said: (tokens, 2) seconds.
+    """Return start and end of each of a turn's tokens, (tokens, 2) in seconds.
 
-    tokens: as the aligner cuts the text, without what `is_kept(character)` denies. A token that the synthesiser has no
-    time for lies between its neighbours.
+    tokens: as the aligner splits the text, without the characters for which `is_kept` is false. A token without a time
+    from the synthesiser fills the gap between its neighbours. Raises ValueError if the tokens don't match the text.
     """
     kept = turn.times[[is_kept(character) for character in turn.text]]
     lengths = [len(token) for token in tokens]
     if sum(lengths) != len(kept):
         raise ValueError(f"{tokens} are not the words of {turn.text!r}")
     ends = np.cumsum(lengths)
-    said = _without_gaps(kept)
-    return np.stack([said[ends - lengths, 0], said[ends - 1, 1]], axis=1)
+    times = _without_gaps(kept)
+    return np.stack([times[ends - lengths, 0], times[ends - 1, 1]], axis=1)
 
 
 def _without_gaps(times: np.ndarray) -> np.ndarray:
-    """Characters without times get the end of the one before as their start and the next one's start as their end."""
+    """Let characters without times fill the gap between the nearest characters with times."""
     filled = times.copy()
     known = np.flatnonzero(~np.isnan(times[:, 0]))
     for place in np.flatnonzero(np.isnan(times[:, 0])):
@@ -123,13 +123,13 @@ def _openjtalk(text: str, voice: Voice) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _share(times: np.ndarray, start: float, end: float) -> None:
-    """Divide a stretch evenly among characters, in place."""
+    """Divide the time from start to end evenly among characters, in place."""
     steps = np.linspace(start, end, len(times) + 1)
     times[:, 0], times[:, 1] = steps[:-1], steps[1:]
 
 
 class _PhonemeClock:
-    """Open JTalk's engine, asked for durations alone (HTS_engine.h of hts_engine API 1.10)."""
+    """Open JTalk's engine, used for durations only. Source of the interface: HTS_engine.h, hts_engine API 1.10."""
 
     STRUCT_BYTES = 8192  # sizeof(HTS_Engine) is about 300
 
@@ -148,14 +148,14 @@ class _PhonemeClock:
     @classmethod
     @functools.cache
     def get(cls) -> _PhonemeClock:
-        """The one engine of this process."""
+        """Return this process's engine."""
         return cls()
 
     def _ask(self, name: str, *arguments) -> int:
         return getattr(self._library, f"HTS_Engine_get_{name}")(self._engine, *arguments)
 
     def seconds(self, labels: list[str], speed: float) -> np.ndarray:
-        """How long each full-context label lasts."""
+        """Return the duration of each full-context label in seconds."""
         lines = (ctypes.c_char_p * len(labels))(*[label.encode() for label in labels])
         self._library.HTS_Engine_set_speed(self._engine, speed)
         self._library.HTS_Engine_generate_state_sequence_from_strings(self._engine, lines, len(labels))
@@ -167,7 +167,7 @@ class _PhonemeClock:
 
 
 class _EspeakEvent(ctypes.Structure):
-    """`espeak_EVENT` of speak_lib.h; its last member is a union of eight bytes."""
+    """`espeak_EVENT` of speak_lib.h. Its last member is a union of eight bytes."""
 
     _fields_ = (
         ("type", ctypes.c_int),
@@ -198,7 +198,7 @@ _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes
 
 
 class _Espeak:
-    """`libespeak-ng.so.1`; constants are those of speak_lib.h."""
+    """Wraps `libespeak-ng.so.1`. The constants are from speak_lib.h."""
 
     SYNCHRONOUS, PHONEME_EVENTS, UTF8 = 2, 1, 1
     RATE, PITCH = 1, 3
@@ -207,7 +207,7 @@ class _Espeak:
     def __init__(self):
         self._library = ctypes.CDLL("libespeak-ng.so.1")
         self.rate = self._library.espeak_Initialize(self.SYNCHRONOUS, 0, None, self.PHONEME_EVENTS)
-        self._sound: list[bytes] = []
+        self._audio: list[bytes] = []
         self._events: list[tuple[int, int, int, int, bytes]] = []
         self._callback = _CALLBACK(self._receive)
         self._library.espeak_SetSynthCallback(self._callback)
@@ -215,12 +215,12 @@ class _Espeak:
     @classmethod
     @functools.cache
     def get(cls) -> _Espeak:
-        """The one engine of this process."""
+        """Return this process's engine."""
         return cls()
 
-    def _receive(self, sound: int | None, samples: int, events) -> int:
-        if sound and samples > 0:
-            self._sound.append(ctypes.string_at(sound, 2 * samples))
+    def _receive(self, audio: int | None, samples: int, events) -> int:
+        if audio and samples > 0:
+            self._audio.append(ctypes.string_at(audio, 2 * samples))
         place = 0
         while events[place].type != self.LIST_END:
             event = events[place]
@@ -229,10 +229,10 @@ class _Espeak:
         return 0
 
     def say(self, text: str, voice: Voice) -> tuple[np.ndarray, list[tuple[int, int, int, int, bytes]]]:
-        """Samples, int16 at `rate`, and the events: type, first character (from 1), characters, sample, name."""
-        self._sound, self._events = [], []
+        """Return int16 samples at `rate`, and events: type, first character (from 1), characters, sample, name."""
+        self._audio, self._events = [], []
         name = f"{voice.engine}+{voice.variant}"
-        # As the program itself does with `-v`.
+        # Like the program's `-v`: by name first, then by language.
         by_language = _EspeakVoice(languages=name.encode())
         if self._library.espeak_SetVoiceByName(name.encode()) and self._library.espeak_SetVoiceByProperties(
             ctypes.byref(by_language)
@@ -240,21 +240,21 @@ class _Espeak:
             raise ValueError(f"espeak-ng has no voice {name}")
         self._library.espeak_SetParameter(self.RATE, round(175 * voice.speed), 0)
         self._library.espeak_SetParameter(self.PITCH, voice.pitch, 0)
-        said = text.encode()
-        self._library.espeak_Synth(said, len(said) + 1, 0, 1, 0, self.UTF8, None, None)
-        return np.frombuffer(b"".join(self._sound), np.int16), self._events
+        encoded = text.encode()
+        self._library.espeak_Synth(encoded, len(encoded) + 1, 0, 1, 0, self.UTF8, None, None)
+        return np.frombuffer(b"".join(self._audio), np.int16), self._events
 
 
 def _espeak(text: str, voice: Voice) -> tuple[np.ndarray, np.ndarray]:
     engine = _Espeak.get()
     samples, events = engine.say(text, voice)
-    marks = [event for event in events if event[0] == engine.WORD or (event[0] == engine.PHONEME and _pause(event))]
+    marks = [event for event in events if event[0] == engine.WORD or (event[0] == engine.PHONEME and _is_pause(event))]
     firsts = [event[1] - 1 for event in events if event[0] == engine.WORD] + [len(text)]
     times = np.full((len(text), 2), np.nan)
     word = 0
     for (kind, _, _, start, _), end in zip(marks, [mark[3] for mark in marks[1:]] + [len(samples)], strict=True):
         if kind == engine.WORD:
-            # Some neighbours are said as one word ("do not"): it lasts up to where the next one begins.
+            # espeak-ng speaks some neighbours as one word ("do not"), which ends where its next word begins.
             last = _last_letter(text, firsts[word], firsts[word + 1])
             _share(times[firsts[word] : last + 1], start / engine.rate, end / engine.rate)
             word += 1
@@ -262,9 +262,9 @@ def _espeak(text: str, voice: Voice) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _last_letter(text: str, first: int, end: int) -> int:
-    """The last letter or digit of text[first:end]; `first` where there is none."""
+    """Return the place of the last letter or digit in text[first:end], or `first` if there is none."""
     return max((place for place in range(first, end) if text[place].isalnum()), default=first)
 
 
-def _pause(event: tuple[int, int, int, int, bytes]) -> bool:
+def _is_pause(event: tuple[int, int, int, int, bytes]) -> bool:
     return event[4].startswith(b"_")

@@ -1,1 +1,1 @@
-"""How the embedded tiny checkpoints are made and measured."""
+"""Makes and measures the embedded tiny checkpoints."""

@@ -1,7 +1,7 @@
-"""The tiny checkpoint's shape and tokenizer: a Qwen3-ASR in miniature.
+"""Architecture and tokenizer of the tiny checkpoint, a miniature Qwen3-ASR.
 
-Everything but the sizes is what `Qwen/Qwen3-ASR-1.7B` has: processor, chat template, special tokens in their order,
-tied embeddings. The speaker tokens follow as tokens that are not special, so that decoding keeps them.
+Except for the sizes it equals `Qwen/Qwen3-ASR-1.7B`: processor, chat template, order of the special tokens, tied
+embeddings. The speaker tokens come last. They are not special tokens, so that decoding keeps them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ BLANK_TOKENS = [f"<blank{number}>" for number in range(1, 28)]
 PRETOKENIZER = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
-"""How Qwen2's tokenizer cuts text before merging bytes."""
+"""Splits text before byte pairs are merged; taken from Qwen2's tokenizer."""
 
 CHAT_TEMPLATE = (Path(__file__).parent / "chat_template.jinja").read_text(encoding="utf-8")
 
@@ -64,12 +64,12 @@ TEXT_CONFIG = {
 }
 STEP_MILLISECONDS = 80
 TIME_STEPS = 2400
-"""The aligner's grid is Qwen3-ForcedAligner-0.6B's; it ends after 192 s, a little past the 180 s that qwen-asr aligns
-at once, where the real one's 5,000 steps would make a head of 2 MB."""
+"""Time grid of the aligner. Steps are as long as Qwen3-ForcedAligner-0.6B's, but end after 192 s: qwen-asr aligns at
+most 180 s at once, and a head with all 5,000 steps would take 2 MB."""
 
 
 def added_tokens() -> list:
-    """The special and marker tokens in the order in which the real vocabulary has them, then the speakers."""
+    """Return the special and marker tokens in the order of Qwen3-ASR's vocabulary, then the speaker tokens."""
     from tokenizers import AddedToken
 
     marked = [(token, True) for token in SPECIAL_TOKENS]
@@ -82,7 +82,7 @@ def added_tokens() -> list:
 
 
 def build_processor(texts: Iterable[str]):
-    """Learn a byte-level BPE from `texts` and wrap it as Qwen's processor, a `Qwen3ASRProcessor`."""
+    """Train a byte-level BPE on `texts` and return a `Qwen3ASRProcessor` with it."""
     from qwen_asr.core.transformers_backend import Qwen3ASRProcessor
     from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
     from transformers import Qwen2TokenizerFast, WhisperFeatureExtractor
@@ -123,7 +123,7 @@ def build_processor(texts: Iterable[str]):
 
 
 def build_model(tokenizer):
-    """A `Qwen3ASRForConditionalGeneration` of the tiny shape with random weights, float32."""
+    """Return a tiny `Qwen3ASRForConditionalGeneration` with random float32 weights."""
     from qwen_asr.core.transformers_backend import Qwen3ASRConfig, Qwen3ASRForConditionalGeneration
     from transformers import GenerationConfig
 
@@ -147,10 +147,10 @@ def build_model(tokenizer):
 
 
 def build_aligner(tiny_config, tokenizer):
-    """A forced aligner on the shape and tokenizer of a tiny checkpoint, random weights, float32.
+    """Return a forced aligner with the shape and tokenizer of a tiny checkpoint, with random float32 weights.
 
-    tiny_config: that checkpoint's `Qwen3ASRConfig`. What differs is what differs in Qwen3-ForcedAligner-0.6B's
-    config.json: the head tells a step of time instead of a token, so nothing is tied.
+    tiny_config: the checkpoint's `Qwen3ASRConfig`. As in Qwen3-ForcedAligner-0.6B's config.json the head predicts a
+    time step instead of a token, so it is not tied to the embeddings.
     """
     from qwen_asr.core.transformers_backend import Qwen3ASRConfig, Qwen3ASRForConditionalGeneration
 
@@ -172,9 +172,10 @@ def build_aligner(tiny_config, tokenizer):
 
 
 def save_aligner(model, processor, folder: Path) -> None:
-    """Write a forced aligner as `save_checkpoint` does.
+    """Write a forced aligner in the form of `save_checkpoint`.
 
-    transformers writes the class's own `model_type` for the thinker, which would load as a model that writes text.
+    transformers writes the class's default `model_type` for the thinker, which would load as a speech recogniser. It is
+    corrected here.
     """
     save_checkpoint(model, processor, folder)
     path = folder / "config.json"
@@ -184,13 +185,13 @@ def save_aligner(model, processor, folder: Path) -> None:
 
 
 def save_checkpoint(model, processor, folder: Path) -> None:
-    """Write the checkpoint in bfloat16 as the hub's are written; the model itself is left as it is."""
+    """Write a checkpoint in bfloat16, in the form of the hub's. The model itself is not changed."""
     import copy
 
     import torch
 
     folder.mkdir(parents=True, exist_ok=True)
     copy.deepcopy(model).to(torch.bfloat16).save_pretrained(folder)
-    (folder / "model.safetensors").chmod(0o644)  # safetensors leaves it readable by its owner alone
+    (folder / "model.safetensors").chmod(0o644)  # safetensors makes it readable by its owner only
     processor.save_pretrained(folder)
     (folder / "chat_template.json").write_text(json.dumps({"chat_template": CHAT_TEMPLATE}, indent=2), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The stock model's weights run on a padded batch, with gradients: what the encoder hears, what the decoder writes."""
+"""Runs Qwen3-ASR's encoder and decoder on padded batches, with gradients."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from kikitori.model.encoder import audio_tokens, encode, log_mel
 
 
 def token_times(tokens: int) -> list[float]:
-    """The middle of what each of a clip's audio tokens covers, in seconds: (tokens,)."""
+    """Return the middle of the time that each audio token covers, in seconds: (tokens,)."""
     return [token // 13 + (token % 13) * 0.08 + 0.04 for token in range(tokens)]
 
 
-def hear(tower, waveforms: list[np.ndarray], filters: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def encode_audio(tower, waveforms: list[np.ndarray], filters: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Run the audio encoder and projector on a batch.
 
     waveforms: float32 mono 16 kHz, (samples,) each. filters: from `kikitori.model.encoder.mel_filters`.
-    Returns embeddings (clips, longest, output_dim) and the mask (clips, longest), True where a clip has a token.
+    Returns embeddings (clips, longest, output_dim), and a mask (clips, longest) that is False for padding.
     """
     tokens = [audio_tokens(len(waveform)) for waveform in waveforms]
     x = encode(tower, log_mel(waveforms, filters), tokens)
@@ -28,26 +28,27 @@ def hear(tower, waveforms: list[np.ndarray], filters: torch.Tensor) -> tuple[tor
 
 
 @dataclass(frozen=True)
-class Pass:
-    """What the decoder makes of a batch."""
+class DecoderPass:
+    """The decoder's outputs for a batch."""
 
     logits: torch.Tensor
-    """Of every token of every answer, one after another: (tokens, vocabulary)."""
+    """For every token of every answer, concatenated: (tokens, vocabulary)."""
     targets: torch.Tensor
-    """Those tokens: (tokens,)."""
+    """The answers' token ids, concatenated: (tokens,)."""
     layers: tuple[torch.Tensor, ...]
-    """What goes into the first layer, into the second… and what comes out in the end, normalised: (clips, tokens,
-    hidden) each, of the prompt up to the longest clip's last audio token."""
+    """The input of each layer, and the normalised output of the last one: (clips, tokens, hidden) each, up to the last
+    audio token of the longest clip."""
     audio_starts: int
-    """The place of the first audio token, the same in every clip."""
+    """Position of the first audio token, the same in all clips."""
 
 
 def run_decoder(
     thinker, audio: torch.Tensor, audio_mask: torch.Tensor, prompts: list[list[int]], answers: list[list[int]]
-) -> Pass:
-    """Run the decoder on clips' embeddings, with the answers given (teacher forcing).
+) -> DecoderPass:
+    """Run the decoder on encoded clips with teacher forcing.
 
-    prompts: token ids with one placeholder (the audio token) each, replaced by the clip's embeddings.
+    audio, audio_mask: from `encode_audio`. prompts: token ids, each with one audio token, which is replaced by the
+    clip's embeddings. answers: token ids.
     """
     embed = thinker.model.embed_tokens
     device = audio.device
@@ -60,24 +61,24 @@ def run_decoder(
     x = pad_sequence(rows, batch_first=True)
     positions = torch.arange(x.shape[1], device=device)
     mask = (positions < torch.tensor(lengths, device=device)[:, None]).long()
-    made = thinker.model(inputs_embeds=x, attention_mask=mask, use_cache=False, output_hidden_states=True)
-    hidden = made.last_hidden_state
-    # Each token is predicted by the position before it.
+    output = thinker.model(inputs_embeds=x, attention_mask=mask, use_cache=False, output_hidden_states=True)
+    hidden = output.last_hidden_state
+    # Each token is predicted from the position before it.
     predicting = [
         hidden[row, length - 1 - len(answer) : length - 1]
         for row, (length, answer) in enumerate(zip(lengths, answers, strict=True))
     ]
     targets = torch.tensor([token for answer in answers for token in answer], device=device)
-    heard = place + audio.shape[1]
-    layers = tuple(layer[:, :heard] for layer in (*made.hidden_states[: len(thinker.model.layers)], hidden))
-    return Pass(thinker.lm_head(torch.cat(predicting)), targets, layers, place)
+    audio_end = place + audio.shape[1]
+    layers = tuple(layer[:, :audio_end] for layer in (*output.hidden_states[: len(thinker.model.layers)], hidden))
+    return DecoderPass(thinker.lm_head(torch.cat(predicting)), targets, layers, place)
 
 
 def attention_logits(decoder, number: int, x: torch.Tensor, heads: slice) -> torch.Tensor:
-    """What a layer's heads look at, before the softmax: (clips, heads, tokens, tokens), -1e4 where they can't look.
+    """Return attention logits of one layer, (clips, heads, tokens, tokens); masked ones are -1e4.
 
-    x: what goes into the layer, (clips, tokens, hidden), from the prompt's start. heads: of its query heads some that
-    share the first key head. The layer itself does not give its weights away.
+    The layer's own attention does not return them. x: the layer's input, (clips, tokens, hidden), from the start of the
+    prompt. heads: query heads that share the first key head.
     """
     from qwen_asr.core.transformers_backend.modeling_qwen3_asr import apply_rotary_pos_emb
 

@@ -1,16 +1,15 @@
-"""The diarization card's finding, tried on the tiny checkpoint: projector and rows against LoRA on the decoder.
+"""Repeats the diarization card's comparison on the tiny checkpoint: training the projector, or LoRA on the decoder.
 
-    python -m training.compare_speakers --output_dir results/compare-speakers
+    python -m training.tiny.compare_lora --output_dir results/compare-lora
 
-From one base without speaker tokens two checkpoints are taught the same telephone calls, and all three are measured on
-held-out calls and on speech of another kind: wide band, other sentences, one speaker. The base is the tiny checkpoint
-without its tokens, retrained on transcripts without tags; its encoder was once taught who speaks, so speakers are
-easier to find in it than in a checkpoint that never was.
+Both methods also train the speakers' embedding rows. They train two checkpoints from the same base on the same
+telephone calls. Base and both results are measured on held-out calls, and on other speech: wide band, other sentences,
+one speaker. The base is the tiny checkpoint without speaker tokens, retrained on transcripts without tags. Its encoder
+has been trained to tell speakers apart, so the task is easier than with other checkpoints.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import re
@@ -24,6 +23,7 @@ import torch
 
 from evaluation.data import DataError
 from evaluation.metrics import character_errors
+from evaluation.options import OptionParser
 from kikitori.errors import exit_code_of
 from kikitori.output.files import write_atomically
 from kikitori.strings import join_texts
@@ -32,28 +32,28 @@ from kikitori.text.tags import parse_turns
 from kikitori.transcript import Turn
 from training.checkpoints import write_checkpoint
 from training.collator import Collator
-from training.manifest import Sample, hash_samples, native_text, read_manifest, to_int16, write_manifest
+from training.manifest import Sample, hash_waveform, native_text, read_manifest, to_int16, write_manifest
 from training.speakers import (
     SETTINGS,
     SpeakerModel,
     add_speaker_tokens,
     freeze_all_but_projector_and_rows,
-    learned_tensors,
+    trained_tensors,
     write_speaker_checkpoint,
 )
 from training.synthesis import pool, voices
 from training.synthesis.clips import ClipMaker, compose_sentences
-from training.tiny.measure import ROOT, Recording, held_out_recordings, right_speakers
+from training.tiny.measure import ROOT, HeldOutClip, held_out_clips, right_speakers
 from training.tiny.strip_speakers import strip_speakers
 from training.trainable import load_trainable
 from training.trainer import SEED, Settings, fit
 
 BASE_MIX, CALLS_MIX = {"call": 0.6, "japanese": 0.4}, {"call": 1.0}
-"""What the base is trained on, and what the speakers are taught with."""
+"""Training clips of the base, and of the speaker training."""
 BASE_CLIPS, CALLS, MEASURED = 1200, 800, 60
 BASE_SETTINGS = Settings(1e-4, "cosine", 0.05, batch_size=8, accumulation=1, epochs=1.0)
 LEARNING_RATES = (2e-3, 5e-3)
-"""Larger than the card's: 100 updates of its 2e-4 would move no row far enough for its tag to be written."""
+"""Larger than the card's 2e-4, with which 100 updates would change the rows too little for a tag to be written."""
 LORA_RANK = 16
 DECODER = r"thinker\.model\.layers\.\d+\..*\.(q|k|v|o|gate|up|down)_proj"
 _TAG = re.compile(r"<\|spk_\d\|> ?")
@@ -61,7 +61,7 @@ _TAG = re.compile(r"<\|spk_\d\|> ?")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one checkpoint makes of one kind of speech."""
+    """The figures of one checkpoint on one kind of speech."""
 
     checkpoint: str
     learning_rate: float | None
@@ -69,15 +69,15 @@ class Outcome:
     speech: str
     clips: int
     cer: float  # percent
-    right_turns: float  # percent of the reference's turns that have the right label
-    loops: int  # clips
-    leaks: int  # clips with control tokens or instructions in their text
+    right_turns: float  # percent of the reference turns
+    loops: int  # number of clips
+    leaks: int  # number of clips with control tokens or instructions in their text
 
 
 def write_samples(folder: Path, mix: dict[str, float], count: int, tags: bool, work: Path, seed: int) -> list[Sample]:
-    """Clips of synthetic speech as training samples, mixed once and kept in the folder.
+    """Return training samples of synthetic speech. They are made once and kept in the folder.
 
-    Raises DataError where it keeps more or fewer.
+    tags: whether texts have speaker tags. Raises DataError if the folder has another number of samples.
     """
     manifest = folder / "manifest.jsonl"
     if manifest.exists():
@@ -88,7 +88,7 @@ def write_samples(folder: Path, mix: dict[str, float], count: int, tags: bool, w
     (folder / "audio").mkdir(parents=True, exist_ok=True)
     samples = []
     for clip in islice(draw_clips(mix, work, seed), count):
-        digest = hash_samples(clip.waveform)
+        digest = hash_waveform(clip.waveform)
         path = folder / "audio" / f"{digest}.flac"
         soundfile.write(path, to_int16(clip.waveform), voices.SAMPLE_RATE, subtype="PCM_16")
         words = clip.transcript if tags else _TAG.sub("", clip.transcript)
@@ -99,26 +99,26 @@ def write_samples(folder: Path, mix: dict[str, float], count: int, tags: bool, w
 
 
 def draw_clips(mix: dict[str, float], work: Path, seed: int) -> Iterator:
-    """Endless clips of the pool that the tiny checkpoint was trained on."""
+    """Yield training clips of the tiny checkpoint's pool without end."""
     maker = ClipMaker(pool.load_or_make(work / "pool"), mix, seed)
     while True:
         yield maker.draw()
 
 
-def other_speech() -> Iterator[Recording]:
-    """Endless held-out clips of one speaker, wide band, with sentences that calls don't have."""
+def other_speech() -> Iterator[HeldOutClip]:
+    """Yield held-out wide-band clips of one speaker without end, with sentences that do not occur in calls."""
     rng = random.Random("other speech")
     maker = pool.MAKERS["ja2en"](rng.getrandbits(32))
     while True:
         voice = pool.draw_voice("ja2en", rng, held_out=True)
         factor = voices.draw_factor(rng, voice)
-        spoken = [pool.utter("ja2en", maker.draw(held_out=True), voice).warped(factor) for _ in range(2)]
+        spoken = [pool.speak_sentence("ja2en", maker.draw(held_out=True), voice).warped(factor) for _ in range(2)]
         waveform, reference, *_ = compose_sentences("japanese", spoken, rng)
-        yield Recording(waveform, reference)
+        yield HeldOutClip(waveform, reference)
 
 
 def make_base(work: Path, folder: Path, samples: Sequence[Sample]) -> Path:
-    """The tiny checkpoint without speaker tokens, and used to writing without them."""
+    """Return the base: the tiny checkpoint without speaker tokens, retrained on texts without tags."""
     stripped, base = folder / "stripped", folder / "base"
     if not (base / "config.json").exists():
         strip_speakers(ROOT / "assets" / "tiny", stripped)
@@ -129,7 +129,7 @@ def make_base(work: Path, folder: Path, samples: Sequence[Sample]) -> Path:
 
 
 def add_lora(model: SpeakerModel) -> None:
-    """In place of the projector, low-rank adapters on all of the decoder's linear layers learn, beside the rows."""
+    """Train low-rank adapters on all linear layers of the decoder instead of the projector; rows stay trainable."""
     from peft import LoraConfig, inject_adapter_in_model
 
     torch.manual_seed(SEED)
@@ -140,7 +140,7 @@ def add_lora(model: SpeakerModel) -> None:
 
 
 def merged_tensors(model: SpeakerModel) -> dict[str, torch.Tensor]:
-    """The decoder's linear layers with their adapters added, under the names of a checkpoint."""
+    """Merge the adapters into the decoder's linear layers; return these under their names in a checkpoint."""
     from peft.tuners.lora import LoraLayer
 
     merged = {}
@@ -151,8 +151,8 @@ def merged_tensors(model: SpeakerModel) -> dict[str, torch.Tensor]:
     return merged
 
 
-def teach(base: Path, samples: Sequence[Sample], learning_rate: float, lora: bool, folder: Path) -> int:
-    """Write the checkpoint that one method makes; returns how many parameters learned."""
+def train_speakers(base: Path, samples: Sequence[Sample], learning_rate: float, lora: bool, folder: Path) -> int:
+    """Train one checkpoint and write it to `folder`; return the number of trained parameters."""
     settings = replace(SETTINGS, learning_rate=learning_rate)
     model, processor = load_trainable(base, SpeakerModel)
     add_speaker_tokens(model, processor.tokenizer)
@@ -162,32 +162,32 @@ def teach(base: Path, samples: Sequence[Sample], learning_rate: float, lora: boo
         freeze_all_but_projector_and_rows(model)
     trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     fit(model, Collator(processor), samples, [], settings, folder / "checkpoints", base)
-    changed = learned_tensors(model) | (merged_tensors(model) if lora else {})
+    changed = trained_tensors(model) | (merged_tensors(model) if lora else {})
     write_speaker_checkpoint(model, processor, base, folder, changed)
     return trained
 
 
-def measure(folder: Path, recordings: Sequence[Recording]) -> dict[str, float | int]:
-    """The figures of a checkpoint on recordings."""
+def measure_checkpoint(folder: Path, clips: Sequence[HeldOutClip]) -> dict[str, float | int]:
+    """Return the figures of a checkpoint on clips, as fields of an `Outcome`."""
     from kikitori.model.generate import decode
     from kikitori.model.recognizer import load_recognizer
 
     recognizer = load_recognizer(str(folder))
-    decoded = decode(recognizer, [recording.waveform for recording in recordings], "Japanese")
+    decoded = decode(recognizer, [clip.waveform for clip in clips], "Japanese")
     faults = [
-        find_faults(one, len(recording.waveform) / voices.SAMPLE_RATE)
-        for one, recording in zip(decoded, recordings, strict=True)
+        find_faults(result, len(clip.waveform) / voices.SAMPLE_RATE)
+        for result, clip in zip(decoded, clips, strict=True)
     ]
     pairs = [
-        (parse_turns(recording.reference)[0], parse_turns(one.text)[0])
-        for one, recording in zip(decoded, recordings, strict=True)
+        (parse_turns(clip.reference)[0], parse_turns(result.text)[0])
+        for result, clip in zip(decoded, clips, strict=True)
     ]
-    errors = [character_errors(_words(said), _words(heard)) for said, heard in pairs]
-    right = sum(right_speakers(said, heard) for said, heard in pairs)
+    errors = [character_errors(_words(reference), _words(hypothesis)) for reference, hypothesis in pairs]
+    right = sum(right_speakers(reference, hypothesis) for reference, hypothesis in pairs)
     return {
-        "clips": len(recordings),
-        "cer": 100 * sum(one.total for one in errors) / sum(one.length for one in errors),
-        "right_turns": 100 * right / sum(len(said) for said, _ in pairs),
+        "clips": len(clips),
+        "cer": 100 * sum(counts.total for counts in errors) / sum(counts.length for counts in errors),
+        "right_turns": 100 * right / sum(len(reference) for reference, _ in pairs),
         "loops": sum("loop" in found or "budget" in found for found in faults),
         "leaks": sum("control_token" in found or "echo" in found for found in faults),
     }
@@ -198,52 +198,56 @@ def _words(turns: Sequence[Turn]) -> str:
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
-    """The outcomes as Markdown."""
+    """Return the outcomes as a Markdown table."""
     columns = "checkpoint, learning rate, trained parameters, speech, clips, CER, right speaker, loops, leaks".split(
         ", "
     )
     lines = [columns, ["---"] * len(columns)]
-    for one in outcomes:
-        rate = "" if one.learning_rate is None else f"{one.learning_rate:g}"
-        figures = [f"{one.cer:.1f} %", f"{one.right_turns:.1f} %", str(one.loops), str(one.leaks)]
-        lines.append([one.checkpoint, rate, f"{one.trained_parameters:,}", one.speech, str(one.clips), *figures])
+    for outcome in outcomes:
+        rate = "" if outcome.learning_rate is None else f"{outcome.learning_rate:g}"
+        figures = [f"{outcome.cer:.1f} %", f"{outcome.right_turns:.1f} %", str(outcome.loops), str(outcome.leaks)]
+        cells = [outcome.checkpoint, rate, f"{outcome.trained_parameters:,}", outcome.speech, str(outcome.clips)]
+        lines.append([*cells, *figures])
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def compare(output: Path, work: Path, learning_rates: Sequence[float], calls_taught: int) -> list[Outcome]:
-    """Make what is missing in `output`, and measure it. calls_taught: how many calls the speakers are taught with."""
+def compare(output: Path, work: Path, learning_rates: Sequence[float], training_calls: int) -> list[Outcome]:
+    """Train all checkpoints in the folder `output` and measure them.
+
+    training_calls: number of calls for the speaker training. Data and base are reused if `output` already has them.
+    """
     samples = write_samples(output / "plain", BASE_MIX, BASE_CLIPS, False, work, seed=1)
     base = make_base(work, output, samples)
-    calls = write_samples(output / "calls", CALLS_MIX, calls_taught, True, work, seed=2)
-    kinds = {"calls": held_out_recordings("call"), "other speech": other_speech()}
-    recordings = {kind: list(islice(drawn, MEASURED)) for kind, drawn in kinds.items()}
+    calls = write_samples(output / "calls", CALLS_MIX, training_calls, True, work, seed=2)
+    kinds = {"calls": held_out_clips("call"), "other speech": other_speech()}
+    measured = {kind: list(islice(drawn, MEASURED)) for kind, drawn in kinds.items()}
     checkpoints: list[tuple[str, float | None, Path, int]] = [("base", None, base, 0)]
     for rate in learning_rates:
         for name, lora in (("projector and rows", False), ("LoRA and rows", True)):
             folder = output / f"{name.split()[0].lower()}-{rate:g}"
-            checkpoints.append((name, rate, folder, teach(base, calls, rate, lora, folder)))
+            checkpoints.append((name, rate, folder, train_speakers(base, calls, rate, lora, folder)))
     outcomes = []
     for name, rate, folder, trained in checkpoints:
-        for kind, chosen in recordings.items():
-            outcomes.append(Outcome(name, rate, trained, kind, **measure(folder, chosen)))
+        for kind, chosen in measured.items():
+            outcomes.append(Outcome(name, rate, trained, kind, **measure_checkpoint(folder, chosen)))
             print(table(outcomes[-1:]).splitlines()[-1], flush=True)
     return outcomes
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m training.compare_speakers", description=__doc__.splitlines()[0])
+    """Run the comparison, write and print its table; return the exit code."""
+    parser = OptionParser(prog="python -m training.tiny.compare_lora", description=__doc__.splitlines()[0])
     parser.add_argument("--output_dir", required=True, type=Path)
-    parser.add_argument("--work", type=Path, default=ROOT / "training" / "work", help="where spoken data is kept")
+    parser.add_argument("--work", type=Path, default=ROOT / "training" / "work", help="cache of the synthesised speech")
     parser.add_argument("--learning_rate", type=float, nargs="+", default=LEARNING_RATES)
-    parser.add_argument("--calls", type=int, default=CALLS, help="how many calls the speakers are taught with")
+    parser.add_argument("--calls", type=int, default=CALLS, help="number of calls for the speaker training")
     options = parser.parse_args(argv)
 
     def work() -> None:
         torch.manual_seed(0)
         outcomes = compare(options.output_dir, options.work, options.learning_rate, options.calls)
         write_atomically(options.output_dir / "comparison.md", table(outcomes))
-        records = json.dumps([asdict(one) for one in outcomes], indent=2)
+        records = json.dumps([asdict(outcome) for outcome in outcomes], indent=2)
         write_atomically(options.output_dir / "comparison.json", records)
         print(table(outcomes), end="")
 

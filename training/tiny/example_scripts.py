@@ -1,4 +1,4 @@
-"""What is said in examples/."""
+"""The scripts of the recordings in examples/."""
 
 from __future__ import annotations
 

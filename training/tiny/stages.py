@@ -1,9 +1,8 @@
-"""Fitting a model in stages, by several losses at once, to clips that are drawn as they are needed.
+"""Trains a model in stages, with several losses, on clips that are drawn when they are needed.
 
-What `training.tiny` and `training.aligner` share beside `training.fit`, whose Trainer, checkpoints and way to go on
-after a kill these are. Their own are two things: batches that nobody can list beforehand, because each clip is mixed
-anew and goes together with those of its length; and a sum of losses, each of which is told while it runs.
-Not covered: more than one process.
+Used by `training.tiny.train` and `training.tiny.train_aligner`. Trainer, checkpoints and resuming are those of
+`training.trainer`. Two things differ. Batches can't be listed in advance, because each clip is mixed anew and grouped
+with clips of similar length. The loss is a weighted sum, and each term is logged. Works in one process only.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from torch import nn
 from torch.utils.data import IterableDataset
 from transformers import Trainer, TrainerCallback
 
-from evaluation.results import Folder
+from evaluation.results import RunFolder
 from training.trainer import common_arguments, last_whole_checkpoint
 
 SAVE_STEPS = 250
@@ -28,11 +27,11 @@ WARMUP_STEPS = 100
 
 
 @dataclass(frozen=True)
-class Stage:
-    """A stretch of training.
+class TrainingStage:
+    """One stage of a training.
 
-    steps: updates. draw(seed): endless batches, each the arguments of the model's `forward`. prepare: done before the
-    first step.
+    steps: number of updates. draw(seed): yields batches without end; each is a dict of arguments of the model's
+    `forward`. prepare: called before the first step.
     """
 
     steps: int
@@ -41,17 +40,17 @@ class Stage:
 
 
 class Batches(IterableDataset):
-    """The batches of all stages from a step on.
+    """The batches of all stages, starting at step `first`.
 
-    A new seed begins with each stage and after each checkpoint, so a run that goes on hears what would have come next.
+    Each stage and each checkpoint starts a new seed, so that a resumed run continues with the same batches.
     """
 
-    def __init__(self, stages: Sequence[Stage], first: int):
+    def __init__(self, stages: Sequence[TrainingStage], first: int):
         self._stages = stages
         self._first = first
 
     def __iter__(self) -> Iterator[dict]:
-        """Draw them."""
+        """Yield the batches."""
         begin = 0
         for stage in self._stages:
             end = begin + stage.steps
@@ -64,53 +63,53 @@ class Batches(IterableDataset):
 
 
 class SumTrainer(Trainer):
-    """Trainer on a weighted sum of losses.
+    """A Trainer that minimises a weighted sum of losses.
 
-    The model's `forward` gives them by their names, and whatever else is to be told.
+    The model's `forward` returns the losses by name. Values without a weight are logged only.
     """
 
     def __init__(self, weights: Mapping[str, float], **options):
         super().__init__(**options)
         self._weights = weights
-        self._told: dict[str, list[torch.Tensor]] = defaultdict(list)
+        self._to_log: dict[str, list[torch.Tensor]] = defaultdict(list)
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-        """The sum; its parts are kept for the next line of the log."""
+        """Return the weighted sum of the losses; its terms are kept for the next log entry."""
         figures = model(**inputs)
         for name, figure in figures.items():
-            self._told[name].append(figure.detach())
+            self._to_log[name].append(figure.detach())
         return sum(self._weights[name] * figure for name, figure in figures.items() if name in self._weights)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """The means since the last line with it."""
-        means = {name: round(torch.stack(figures).mean().item(), 4) for name, figures in self._told.items()}
-        self._told.clear()
+        """Log the given values, and the mean of each loss since the last entry."""
+        means = {name: round(torch.stack(figures).mean().item(), 4) for name, figures in self._to_log.items()}
+        self._to_log.clear()
         super().log(logs | means, start_time)
 
 
 class StageStarts(TrainerCallback):
-    """Does what a stage wants done before its first step."""
+    """Calls `prepare` of each stage before its first step."""
 
-    def __init__(self, stages: Sequence[Stage]):
+    def __init__(self, stages: Sequence[TrainingStage]):
         begins = accumulate((stage.steps for stage in stages), initial=0)
         self._prepare = {begin: stage.prepare for begin, stage in zip(begins, stages, strict=False) if stage.prepare}
 
     def on_step_begin(self, args, state, control, **kwargs):
-        """Called by Trainer."""
+        """Trainer calls this before each step."""
         if prepare := self._prepare.get(state.global_step):
             prepare()
 
 
 def fit_stages(
-    model: nn.Module, stages: Sequence[Stage], weights: Mapping[str, float], folder: Path, settings: dict
+    model: nn.Module, stages: Sequence[TrainingStage], weights: Mapping[str, float], folder: Path, settings: dict
 ) -> None:
-    """Train the model in place, by AdamW with a warm-up and a cosine over all stages; checkpoints go to `folder`.
+    """Train the model in place with AdamW; warm-up and cosine schedule span all stages. Checkpoints go to `folder`.
 
-    settings: what else a later call must have in common with this one to go on with its checkpoints. Raises DataError
-    where the folder holds another run's.
+    settings: further settings that must be equal to resume the run in `folder`. Raises DataError if the folder holds a
+    run with other settings.
     """
     lengths = [stage.steps for stage in stages]
-    Folder(folder).open(settings | {"steps": lengths, "weights": dict(weights)})
+    RunFolder(folder).open(settings | {"steps": lengths, "weights": dict(weights)})
     last = last_whole_checkpoint(folder)
     trainer = SumTrainer(
         weights,
@@ -124,10 +123,10 @@ def fit_stages(
             adam_beta2=0.98,
             weight_decay=0.01,
             max_steps=sum(lengths),
-            per_device_train_batch_size=1,  # of what is drawn, a whole batch
+            per_device_train_batch_size=1,  # one item of the data set is a whole batch
             accelerator_config={"dispatch_batches": False},
-            ignore_data_skip=True,  # Batches begins where it should
-            save_safetensors=False,  # which can't write tied weights outside a PreTrainedModel
+            ignore_data_skip=True,  # `Batches` starts at the right step itself
+            save_safetensors=False,  # safetensors can't write the tied weights of a plain Module
         ),
         data_collator=lambda drawn: drawn[0],
         train_dataset=Batches(stages, int(last.rpartition("-")[2]) if last else 0),

@@ -1,4 +1,4 @@
-"""The tiny checkpoint without its speaker tokens: a base for `training.speakers` to begin from."""
+"""Removes the speaker tokens from the tiny checkpoint, which makes it a base for `training.speakers`."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import json
 import shutil
 from pathlib import Path
 
-from training.checkpoints import COPIED
+from training.checkpoints import COPIED_SUFFIXES
 from training.speakers import EMBEDDING
 from training.tiny.architecture import SPEAKER_TOKENS
 
 
 def strip_speakers(checkpoint: Path, folder: Path, keep_rows: bool = False) -> None:
-    """Copy a checkpoint whose last tokens are the speakers' to `folder`, without them.
+    """Copy a checkpoint to `folder` without its last tokens, which have to be the speakers'.
 
-    keep_rows: leave the embedding as large as it is, as published vocabularies have rows without tokens.
+    keep_rows: keep the rows of the removed tokens in the embedding. Published checkpoints have unused rows too.
     """
     from safetensors.torch import load_file, save_file
 
     folder.mkdir(parents=True, exist_ok=True)
     for file in checkpoint.iterdir():
-        if file.suffix in COPIED:
+        if file.suffix in COPIED_SUFFIXES:
             shutil.copyfile(file, folder / file.name)
     removed = _edit(folder / "added_tokens.json", _remove_keys)
     _edit(folder / "tokenizer.json", _remove_from_tokenizer)
@@ -44,12 +44,14 @@ def _remove_keys(tokens: dict) -> int:
 
 
 def _remove_from_tokenizer(tokenizer: dict) -> None:
-    tokenizer["added_tokens"] = [one for one in tokenizer["added_tokens"] if one["content"] not in SPEAKER_TOKENS]
+    tokenizer["added_tokens"] = [token for token in tokenizer["added_tokens"] if token["content"] not in SPEAKER_TOKENS]
 
 
 def _remove_from_decoder(config: dict) -> None:
     decoder = config["added_tokens_decoder"]
-    config["added_tokens_decoder"] = {i: one for i, one in decoder.items() if one["content"] not in SPEAKER_TOKENS}
+    config["added_tokens_decoder"] = {
+        number: token for number, token in decoder.items() if token["content"] not in SPEAKER_TOKENS
+    }
 
 
 def _set_rows(config: dict, rows: int) -> None:

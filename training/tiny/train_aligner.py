@@ -1,19 +1,20 @@
-"""Make the tiny aligner: `python -m training.aligner` speaks its data, trains, and writes assets/tiny_aligner.
+"""Trains the tiny aligner: `python -m training.tiny.train_aligner` synthesises speech and writes assets/tiny_aligner.
 
-It begins as the tiny checkpoint, whose encoder stays as it is. The loss is cross entropy on the timestamps. Alone it
-stays on the plateau where the decoder knows how long words take and does not listen, so three auxiliary losses point
-the way, all halfway up the decoder:
-- clock: an audio token tells its own time, by the aligner's head. The encoder's positions begin anew each second, so
-  the decoder has to count; the layers above find the time there when they look at the token.
-- words: an audio token tells what is being said, a timestamp what its word begins or ends with, by the embeddings.
-- look: two heads of the layer above look from a timestamp at the audio token at that time.
-The training itself is `training.stages`, as the tiny checkpoint's: a killed run goes on when it is called again.
-Not covered: clips longer than training's 30 s, although the head reaches further.
+The training starts from the tiny checkpoint, whose encoder stays frozen. The main loss is the cross entropy of the
+timestamps. With it alone the training stays on a plateau: the decoder learns how long words usually last but ignores
+the audio. Three auxiliary losses halfway up the decoder solve this:
+- clock: an audio token predicts its own time, with the aligner's head. The encoder's positions restart each second, so
+  the decoder has to count. The layers above can then read the time from the token.
+- words: with the embeddings as output head, an audio token predicts the text token that is spoken, and a timestamp the
+  first or last text token of its word.
+- look: two attention heads of the next layer are trained to look from a timestamp at the audio token of that time.
+
+`training.tiny.stages` runs the training; after a kill the same command resumes it. Training clips have at most 30 s,
+although the head can represent later times.
 """
 
 from __future__ import annotations
 
-import argparse
 import math
 import shutil
 from collections.abc import Iterator
@@ -26,56 +27,58 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.rnn import pad_sequence
 
+from evaluation.options import OptionParser
 from evaluation.results import hash_weights
 from kikitori.errors import exit_code_of
 from kikitori.model.encoder import mel_filters
 from training.tiny import aligner_clips, stages
 from training.tiny.aligner_clips import TOKENS_PER_SECOND, AlignedClip, AlignedClipMaker, token_row
 from training.tiny.architecture import STEP_MILLISECONDS, build_aligner, save_aligner
-from training.tiny.batched_model import attention_logits, hear
+from training.tiny.batched_model import attention_logits, encode_audio
 
 ROOT = Path(__file__).parents[2]
 WEIGHTS = {"timestamps": 1.0, "clock": 0.5, "words": 0.5, "look": 0.5}
 HALFWAY = 2
-"""Layers below the auxiliary losses."""
+"""Number of decoder layers below the auxiliary losses."""
 LOOKING_HEADS = 2
-"""Of four: those that share the first head of keys."""
+"""Number of query heads for the look loss: those that share the first key head."""
 CLOCK_SHARE = 0.25
-"""Of the audio tokens tell their time in each step; neighbours would say the same."""
+"""Share of audio tokens in the clock loss of each step. Neighbouring tokens add little."""
 BLUR_STEPS = 1.0
-"""Standard deviation of the truth, in steps of time or audio tokens: a neighbour is nearly as right."""
+"""Standard deviation of the targets in time steps or audio tokens, because a neighbour is nearly correct."""
 HEAD_SCALE = 0.15
+"""Amplitude of the head's initial sine waves."""
 
 
 @dataclass(frozen=True)
-class Stage:
-    """A stretch of training: its share of the steps, and the share of clips that are one utterance alone."""
+class AlignerStage:
+    """One stage of the training: its share of the steps, and the share of clips with a single sentence."""
 
     steps: float
     short: float
 
 
-STAGES = (Stage(0.35, short=0.8), Stage(0.65, short=0.15))
-"""Short clips first: in them a word's sound is soon found among few."""
+STAGES = (AlignerStage(0.35, short=0.8), AlignerStage(0.65, short=0.15))
+"""Short clips first: in a short clip a word is easier to find."""
 STEPS = 4000
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Clips as the decoder sees them, padded to the longest: (clips, tokens) each."""
+    """Inputs and targets of the decoder, padded to the longest clip: (clips, tokens) each."""
 
     embeddings: torch.Tensor  # (clips, tokens, hidden)
-    attended: torch.Tensor  # 1, and 0 after a clip's end
+    attended: torch.Tensor  # attention mask: 1, and 0 for padding
     audio: torch.Tensor  # True at audio tokens
     stamps: torch.Tensor  # True at timestamps
-    said: torch.Tensor  # the text token that is said at an audio token or that a timestamp belongs to, or -1
+    text: torch.Tensor  # target of the words loss: the text token at an audio token or timestamp, or -1
     times: torch.Tensor  # seconds, at audio tokens and timestamps
 
 
 def sine_waves(steps: int, width: int) -> torch.Tensor:
-    """A head that takes neighbouring steps of time for alike: (steps, width) float32.
+    """Return initial weights of the head in which neighbouring time steps are similar: (steps, width) float32.
 
-    The waves of each row are from 4 steps long to four times all of them.
+    The wavelengths range from 4 to 4 * steps.
     """
     speeds = torch.logspace(0, math.log10(steps), width // 2).reciprocal() * (math.pi / 2)
     phases = torch.arange(steps)[:, None] * speeds
@@ -83,18 +86,18 @@ def sine_waves(steps: int, width: int) -> torch.Tensor:
 
 
 def blurred(distances: torch.Tensor) -> torch.Tensor:
-    """Distances from the truth, (times, choices) -> what each choice should be given, the same shape."""
+    """Convert distances from the true time, (times, choices), to target probabilities of the same shape."""
     return torch.softmax(-0.5 * (distances / BLUR_STEPS) ** 2, dim=1)
 
 
 def time_loss(logits: torch.Tensor, seconds: torch.Tensor) -> torch.Tensor:
-    """Cross entropy of logits (times, steps of time) with the truth (times,)."""
+    """Return the cross entropy of logits (times, time steps) with the true times in seconds (times,)."""
     steps = torch.arange(logits.shape[1], device=logits.device)
     return F.cross_entropy(logits, blurred(steps - seconds[:, None] * (1000 / STEP_MILLISECONDS)))
 
 
-class Losses(nn.Module):
-    """The model and the losses of a batch."""
+class AlignerLosses(nn.Module):
+    """The aligner. Its forward pass returns the losses of a batch."""
 
     def __init__(self, start: Path):
         from qwen_asr.core.transformers_backend import Qwen3ASRForConditionalGeneration, Qwen3ASRProcessor
@@ -112,7 +115,7 @@ class Losses(nn.Module):
         self.register_buffer("filters", mel_filters(self.processor, "cpu"), persistent=False)
 
     def forward(self, clips: list[AlignedClip]) -> dict[str, torch.Tensor]:
-        """The losses, and the timestamps' median error in ms."""
+        """Return the losses by name, and the median error of the timestamps in ms."""
         thinker = self.model.thinker
         batch = self._batch(clips)
         hidden = thinker.model(
@@ -120,13 +123,13 @@ class Losses(nn.Module):
         ).hidden_states
         logits = thinker.lm_head(hidden[-1][batch.stamps])
         halfway = thinker.model.norm(hidden[HALFWAY])
-        asked = batch.audio & (torch.rand(batch.audio.shape, device=batch.audio.device) < CLOCK_SHARE)
-        saying = batch.said >= 0
+        clocks = batch.audio & (torch.rand(batch.audio.shape, device=batch.audio.device) < CLOCK_SHARE)
+        has_text = batch.text >= 0
         errors = (logits.argmax(1) * STEP_MILLISECONDS - batch.times[batch.stamps] * 1000).abs()
         return {
             "timestamps": time_loss(logits, batch.times[batch.stamps]),
-            "clock": time_loss(thinker.lm_head(halfway[asked]), batch.times[asked]),
-            "words": F.cross_entropy(halfway[saying] @ thinker.model.embed_tokens.weight.T, batch.said[saying]),
+            "clock": time_loss(thinker.lm_head(halfway[clocks]), batch.times[clocks]),
+            "words": F.cross_entropy(halfway[has_text] @ thinker.model.embed_tokens.weight.T, batch.text[has_text]),
             "look": self._look_loss(hidden[HALFWAY], batch),
             "median error in ms": errors.median(),
         }
@@ -134,23 +137,23 @@ class Losses(nn.Module):
     def _batch(self, clips: list[AlignedClip]) -> Batch:
         thinker = self.model.thinker
         with torch.no_grad():
-            audio, mask = hear(thinker.audio_tower, [clip.waveform for clip in clips], self.filters)
+            audio, mask = encode_audio(thinker.audio_tower, [clip.waveform for clip in clips], self.filters)
         rows = [
             token_row(self.processor.tokenizer, clip, int(kept.sum())) for clip, kept in zip(clips, mask, strict=True)
         ]
-        ids, said, times = (
+        ids, text, times = (
             pad_sequence([torch.tensor(row) for row in column], batch_first=True, padding_value=-1).to(audio.device)
             for column in zip(*rows, strict=True)
         )
         is_audio = ids == thinker.config.audio_token_id
         embeddings = thinker.model.embed_tokens(ids.clamp(min=0)).masked_scatter(is_audio[:, :, None], audio[mask])
         stamps = ids == self.model.config.timestamp_token_id
-        return Batch(embeddings, (ids >= 0).long(), is_audio, stamps, said, times)
+        return Batch(embeddings, (ids >= 0).long(), is_audio, stamps, text, times)
 
     def _look_loss(self, hidden: torch.Tensor, batch: Batch) -> torch.Tensor:
-        """Cross entropy of the LOOKING_HEADS' attention at timestamps with the audio tokens at their times.
+        """Return the cross entropy of the attention at timestamps with the audio tokens at their times.
 
-        hidden: what the layer gets, (clips, tokens, hidden). Its own attention does not give its weights away.
+        hidden: the input of layer HALFWAY, (clips, tokens, hidden).
         """
         logits = attention_logits(self.model.thinker.model, HALFWAY, hidden, slice(LOOKING_HEADS))
         losses = []
@@ -163,21 +166,23 @@ class Losses(nn.Module):
 
 
 def draw_inputs(pool: dict, short: float, seed: int) -> Iterator[dict]:
-    """Endless batches, as `Losses.forward` takes them; short: the share of clips that are one utterance alone."""
+    """Yield batches without end, as arguments of `AlignerLosses.forward`. short: share of single-sentence clips."""
     for clips in AlignedClipMaker(pool, short, seed).batches():
         yield {"clips": clips}
 
 
 def train(output: Path, work: Path, start: Path, steps: int) -> None:
-    """Speak what is missing, train, write the aligner to `output`. Raises SpeechError.
+    """Synthesise missing speech, train, and write the aligner to `output`. Raises SpeechError.
 
-    start: a tiny checkpoint. steps: updates; the stages and the learning rate's schedule stretch with them. What a
-    killed run needs to go on is kept in `output` until the aligner is written.
+    start: a tiny checkpoint. steps: number of updates, to which stages and learning rate schedule are scaled. Until the
+    aligner is written, `output` contains the intermediate checkpoints for resuming a killed run.
     """
     torch.manual_seed(0)
     pool = aligner_clips.load_or_make(work / "aligner")
-    losses = Losses(start)
-    planned = [stages.Stage(round(stage.steps * steps), partial(draw_inputs, pool, stage.short)) for stage in STAGES]
+    losses = AlignerLosses(start)
+    planned = [
+        stages.TrainingStage(round(stage.steps * steps), partial(draw_inputs, pool, stage.short)) for stage in STAGES
+    ]
     folder = output / "checkpoints"
     stages.fit_stages(losses, planned, WEIGHTS, folder, {"start_sha256": hash_weights(start)})
     save_aligner(losses.model, losses.processor, output)
@@ -185,11 +190,11 @@ def train(output: Path, work: Path, start: Path, steps: int) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m training.aligner", description=__doc__.splitlines()[0])
+    """Train and write the aligner; return the exit code."""
+    parser = OptionParser(prog="python -m training.tiny.train_aligner", description=__doc__.splitlines()[0])
     parser.add_argument("--output_dir", type=Path, default=ROOT / "assets" / "tiny_aligner")
-    parser.add_argument("--work", type=Path, default=ROOT / "training" / "work", help="where spoken data is kept")
-    parser.add_argument("--start", type=Path, default=ROOT / "assets" / "tiny", help="the tiny checkpoint to begin as")
+    parser.add_argument("--work", type=Path, default=ROOT / "training" / "work", help="cache of the synthesised speech")
+    parser.add_argument("--start", type=Path, default=ROOT / "assets" / "tiny", help="a tiny checkpoint to start from")
     parser.add_argument("--steps", type=int, default=STEPS)
     options = parser.parse_args(argv)
     return exit_code_of(lambda: train(options.output_dir, options.work, options.start, options.steps))

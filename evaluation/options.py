@@ -1,0 +1,28 @@
+"""The option parser that all commands in `evaluation` and `training` share."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+
+class OptionParser(argparse.ArgumentParser):
+    """An `ArgumentParser` that accepts `--output-dir` for `--output_dir`; help and errors show the underscores."""
+
+    def parse_known_args(self, args: Sequence[str] | None = None, namespace=None):
+        """As in `ArgumentParser`. `parse_args` calls this method."""
+        return super().parse_known_args(with_underscores(sys.argv[1:] if args is None else args), namespace)
+
+
+def with_underscores(arguments: Sequence[str]) -> list[str]:
+    """Replace the hyphens inside option names by underscores; values, and everything after `--`, stay as they are."""
+    end = list(arguments).index("--") if "--" in arguments else len(arguments)
+    return [*map(_with_underscores, arguments[:end]), *arguments[end:]]
+
+
+def _with_underscores(argument: str) -> str:
+    if not argument.startswith("--"):
+        return argument
+    name, equals, value = argument[2:].partition("=")
+    return f"--{name.replace('-', '_')}{equals}{value}"
