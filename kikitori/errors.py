@@ -49,19 +49,20 @@ SENTENCES = {
     "no_cuda": "torch finds no CUDA device for {device}: use the device cpu",
     "revision_unused": "the revision {pin} names no checkpoint that is fetched from the hub: "
     "write REPOSITORY=REVISION for one of these: {choices}",
-    "unnamed_checkpoint": "the checkpoint {choice} is given without the name of what it is for: write NAME={choice}, with "
-    "one of the names {names}, or use the checkpoint tiny",
+    "unnamed_checkpoint": "the checkpoint {choice} is given without the name of what it is for: write NAME={choice}, "
+    "with one of the names {names}, or use the checkpoint tiny",
     "checkpoint_missing": "the checkpoint folder {folder} does not exist: give the folder that holds config.json and "
     "*.safetensors, or use the checkpoint tiny",
     "checkpoint_without_config": "{folder} is not a checkpoint folder (it has no config.json): give the folder that "
     "holds config.json and *.safetensors, or use the checkpoint tiny",
-    "checkpoint_unreachable": "{repository} (revision {revision}) is not in this machine's Hugging Face cache and can't "
-    "be fetched from the hub ({why}): log in with `hf auth login` if it asks for that, fetch it with "
+    "checkpoint_unreachable": "{repository} (revision {revision}) is not in this machine's Hugging Face cache and "
+    "can't be fetched from the hub ({why}): log in with `hf auth login` if it asks for that, fetch it with "
     "`hf download {repository} --revision {revision}`, give the folder of a copy, or use the checkpoint tiny",
     "checkpoint_unloadable": "{name} ({folder}) can't be loaded as a Qwen3-ASR checkpoint ({why}): "
     "fetch it again, or use the checkpoint tiny",
     "wrong_model_type": "{folder} is a {type}, not a {expected}: give another folder, or use the checkpoint tiny",
-    "no_weights": "{folder} holds no *.safetensors file: fetch the checkpoint as safetensors, or use the checkpoint tiny",
+    "no_weights": "{folder} holds no *.safetensors file: fetch the checkpoint as safetensors, "
+    "or use the checkpoint tiny",
     "pickled_weights": "{folder} holds no *.safetensors file, only {file}, which could run any code when it is read: "
     "fetch the checkpoint as safetensors, convert it, or use the checkpoint tiny",
     "weights_missing": "{file} is missing: fetch the checkpoint again, or use the checkpoint tiny",

@@ -78,11 +78,11 @@ def transcribe_blocks(blocks: Iterable[np.ndarray], job: Job) -> Iterator[Update
     blocks: float32 16 kHz, (samples, channels) each. The last update has the whole recording's length and warnings.
     Raises what the blocks and the engine raise. If reading breaks off, all sound before that is transcribed first.
     """
-    source = _CountedBlocks(blocks)
-    is_stereo, sound = split_or_mix(source, job.stereo if job.plan.has_speakers else False)
+    is_stereo, sound = split_or_mix(blocks, job.stereo if job.plan.has_speakers else False)
+    source = _CountedBlocks(sound)
     joiner = _choose_joiner(job, is_stereo)
     has_turns, repaired = False, 0
-    for group in in_groups(_cut(sound, job.plan, is_stereo)):
+    for group in in_groups(_cut(source, job.plan, is_stereo)):
         for results in job.stream([window.waveform for window in group]):
             yield Draft(_draft_texts(results))
         readings: Iterable[Reading] = read_windows(group, results, job)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from kikitori.audio.files import SAMPLE_RATE, load_audio
-from kikitori.errors import RefusedError
+from kikitori.errors import AudioError, RefusedError
 from kikitori.pipeline import Job, transcribe_blocks
 from kikitori.result import Alignment, DecodingResult, last
 from kikitori.strings import format_time
@@ -181,6 +181,25 @@ def test_a_recording_that_breaks_off_is_transcribed_up_to_there(plan, times):
         transcription.finish()
     assert transcription.transcript.turns == whole.turns
     assert kinds(transcription.transcript)[-1] == "partial"
+
+
+@pytest.mark.parametrize("stereo", [True, None])
+def test_a_stereo_call_that_goes_on_in_mono_is_transcribed_up_to_there_or_to_its_end(monkeypatch, stereo):
+    monkeypatch.setattr("kikitori.audio.channels.PROBE_SECONDS", 20.0)
+    silent = np.zeros_like(CALL)
+    pair = np.concatenate([np.stack([CALL, silent], 1), np.stack([silent, CALL], 1)])
+    engine = ScriptedEngine(lambda waveform: DecodingResult("<|spk_0|> はい。", "end"))
+    transcription = started(engine, LINKED, blocks=[*np.array_split(pair, 4), CALL[:, np.newaxis]], stereo=stereo)
+    if stereo:
+        time = format_time(len(pair) / SAMPLE_RATE)
+        with pytest.raises(AudioError, match=rf"1 channel\(s\) at {time}; .*turn the stereo option off"):
+            list(transcription)
+    else:
+        list(transcription)
+        assert transcription.transcript.duration_seconds == round(3 * len(CALL) / SAMPLE_RATE, 3)
+    starts = [turn.start_seconds for turn in transcription.transcript.turns]
+    expected = [0, len(CALL) / SAMPLE_RATE, 2 * len(CALL) / SAMPLE_RATE][: 2 if stereo else 3]
+    assert starts == pytest.approx(expected, abs=1.0)
 
 
 def test_a_refused_recording_is_not_transcribed():

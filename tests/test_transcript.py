@@ -145,6 +145,7 @@ def test_to_dict_names_everything():
                 "timing": "aligned",
                 "words": [],
                 "low_confidence": [],
+                "doubts": [],
                 "source": "",
             },
             {
@@ -155,6 +156,7 @@ def test_to_dict_names_everything():
                 "timing": None,
                 "words": [],
                 "low_confidence": [],
+                "doubts": [],
                 "source": "",
             },
         ],
@@ -291,7 +293,7 @@ def test_warnings_name_each_culprit_once():
     raw_text = "<|spk_9|>あ<|im_end|><|spk_12|>い<|im_end|><|audio_pad|><|spk_9|>う<|spk_3|>"
     _, (empty, unknown, control) = parse_turns(raw_text)
     assert "after the tag of spk_3:" in empty.message
-    assert "the label spk_9, spk_12, beyond spk_0 to spk_7" in unknown.message
+    assert "the label spk_9, spk_12, which is not one of its own (spk_0 to spk_7)" in unknown.message
     assert "wrote <|im_end|>, <|audio_pad|> among" in control.message
 
 

@@ -12,7 +12,7 @@ from functools import cache
 
 import numpy as np
 
-from kikitori.audio.files import SAMPLE_RATE
+from kikitori.audio.checks import SAMPLE_RATE
 
 STEP_SAMPLES = 512
 """What the detector takes at once at 16 kHz."""

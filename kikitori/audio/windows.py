@@ -1,8 +1,8 @@
-"""A recording -> windows: model inputs that begin and end in silence, and leave long silence out.
+"""A recording -> windows: model inputs that begin and end in a pause, without long silence.
 
-    blocks of sound -> pieces (speech with some of the quiet around it) -> windows (pieces up to a length)
+    blocks of sound -> pieces (speech with some of the quiet around it) -> windows (consecutive pieces up to a length)
 
-All of it goes through in one pass, holding a few minutes of sound at a time, however long the recording is.
+One pass over the recording, which holds a few minutes of sound at a time, whatever its length.
 """
 
 from __future__ import annotations
@@ -14,25 +14,31 @@ from itertools import groupby, pairwise, tee
 
 import numpy as np
 
-from kikitori.audio.files import SAMPLE_RATE, limit_peak
+from kikitori.audio.checks import SAMPLE_RATE, limit_peak
 from kikitori.audio.vad import Span, find_speech
 
+# How much sound is searched for speech at once: 19 MB, which the detector takes as 15 rows in parallel.
 STRETCH_SECONDS = 300.0
-"""How much is heard through for speech at once: 19 MB of sound, 15 rows side by side."""
 
+# Quiet kept on each side of speech. A pause longer than twice this is shortened: models answer silence with invented
+# text.
 QUIET_SECONDS = 0.5
-"""Kept on each side of speech. A longer pause than twice this is cut out: models answer silence with invented text."""
 
+# How far from the wanted cut, on each side, the quietest point of unbroken speech is searched; qwen-asr's value.
 CUT_SEARCH_SECONDS = 5.0
-"""How far to each side the quietest point of unbroken speech is looked for; qwen-asr's own value."""
+
+# The quietest point is found by the loudness of a running window of this length; qwen-asr's value.
+LOUDNESS_SAMPLES = SAMPLE_RATE // 10
 
 
 @dataclass(frozen=True)
 class Piece:
     """Speech between two pauses, with the quiet around it.
 
-    start: its first sample, counted in the recording. waveform: float32 mono 16 kHz, (samples,).
-    speech: where in the waveform the voice is. pause: samples of silence before the voice, those left out included.
+    start: position of its first sample in the recording.
+    waveform: float32 array of shape (samples,), mono, 16 kHz.
+    speech: the voiced samples, counted in the waveform.
+    pause: samples of silence before the voice, including those that were left out.
     """
 
     start: int
@@ -42,20 +48,20 @@ class Piece:
 
     @property
     def start_seconds(self) -> float:
-        """When the voice begins in the recording."""
+        """Start of the voice in the recording."""
         return (self.start + self.speech.start) / SAMPLE_RATE
 
     @property
     def end_seconds(self) -> float:
-        """When the voice ends in the recording."""
+        """End of the voice in the recording."""
         return (self.start + self.speech.end) / SAMPLE_RATE
 
 
 @dataclass(frozen=True)
 class Window:
-    """One model input: pieces in a row.
+    """One model input: consecutive pieces.
 
-    channel: of the recording, where the channels are heard one by one; else None.
+    channel: the recording's channel that it comes from, if the channels are transcribed separately; otherwise None.
     """
 
     pieces: tuple[Piece, ...]
@@ -63,33 +69,34 @@ class Window:
 
     @property
     def waveform(self) -> np.ndarray:
-        """Float32 mono 16 kHz, (samples,), in [-1, 1]."""
+        """float32 array of shape (samples,), mono, 16 kHz, in [-1, 1]."""
         return limit_peak(np.concatenate([piece.waveform for piece in self.pieces]))
 
     @property
     def samples(self) -> int:
         """Length of the waveform."""
-        return sum(len(piece.waveform) for piece in self.pieces)
+        return _samples(self.pieces)
 
     @property
     def speech_seconds(self) -> float:
-        """How much of it is voice."""
+        """Length of the voiced parts."""
         return sum(piece.speech.end - piece.speech.start for piece in self.pieces) / SAMPLE_RATE
 
     @property
     def start_seconds(self) -> float:
-        """When its first voice begins in the recording."""
+        """Start of its first voice in the recording."""
         return self.pieces[0].start_seconds
 
     @property
     def end_seconds(self) -> float:
-        """When its last voice ends in the recording."""
+        """End of its last voice in the recording."""
         return self.pieces[-1].end_seconds
 
     def to_recording(self, seconds: float, is_end: bool = False) -> float:
-        """A time in the window's waveform, as a time in the recording.
+        """Convert a time in the window's waveform to a time in the recording.
 
-        is_end: where two pieces meet and a pause was left out, the end of the first is meant, not the next's start.
+        is_end: a time at the border of two pieces belongs to the end of the first one, not to the start of the second.
+            The two differ if a pause between the pieces was left out.
         """
         sample = seconds * SAMPLE_RATE
         for piece in self.pieces[:-1]:
@@ -101,7 +108,7 @@ class Window:
         return (piece.start + sample) / SAMPLE_RATE
 
     def overlap_seconds(self, before: Window | None) -> float:
-        """How much of the window is in the window before it as well."""
+        """Length of what the window shares with the window before it."""
         if before is None or before.channel != self.channel:
             return 0.0
         end = before.pieces[-1].start + len(before.pieces[-1].waveform)
@@ -109,20 +116,27 @@ class Window:
 
 
 def cut_windows(blocks: Iterable[np.ndarray], max_seconds: float, overlap_seconds: float = 0.0) -> Iterator[Window]:
-    """The windows of a recording.
+    """Cut a recording into windows.
 
-    blocks: float32 mono 16 kHz, (samples,) each. max_seconds: no window is longer. overlap_seconds: so much of a
-    window's end is heard again at the start of the next, rounded up to whole pieces, but never half of a window.
+    Args:
+        blocks: float32 arrays of shape (samples,), mono, 16 kHz.
+        max_seconds: the longest window allowed.
+        overlap_seconds: how much of a window's end is repeated at the start of the next one. Rounded up to whole
+            pieces, but at most half of a window.
     """
-    # Where windows overlap, unbroken speech has to have places at which the overlap can begin.
+    # Pieces no longer than the overlap, so that an overlap can begin inside unbroken speech.
     pieces = voiced_pieces(blocks, min(max_seconds, overlap_seconds or max_seconds))
     return pack_pieces(pieces, max_seconds, overlap_seconds)
 
 
 def cut_channels(blocks: Iterable[np.ndarray], max_seconds: float) -> Iterator[Window]:
-    """The windows of a recording with one speaker a channel: what one says before the other speaks, in time order.
+    """Cut a recording with one speaker per channel into windows, in order of time.
 
-    blocks: float32 16 kHz, (samples, 2) each.
+    A window holds what one speaker says until the other one speaks.
+
+    Args:
+        blocks: float32 arrays of shape (samples, 2), 16 kHz.
+        max_seconds: the longest window allowed.
     """
 
     def of_channel(blocks: Iterable[np.ndarray], channel: int) -> Iterator[tuple[Piece, int]]:
@@ -137,9 +151,9 @@ def cut_channels(blocks: Iterable[np.ndarray], max_seconds: float) -> Iterator[W
 
 
 def voiced_pieces(blocks: Iterable[np.ndarray], max_seconds: float) -> Iterator[Piece]:
-    """The pieces of a recording; none is longer than max_seconds.
+    """Cut a recording into pieces of at most max_seconds.
 
-    Speech that goes on past the end of a stretch is heard again with the next.
+    Speech that runs past the end of a stretch is searched again together with the next stretch.
     """
     start, last_voice = 0, 0
     held = np.zeros(0, np.float32)
@@ -155,7 +169,7 @@ def voiced_pieces(blocks: Iterable[np.ndarray], max_seconds: float) -> Iterator[
 
 
 def _stretches(blocks: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, bool]]:
-    """Join blocks into stretches of STRETCH_SECONDS; the last may be shorter and is marked."""
+    """Join blocks into stretches of STRETCH_SECONDS, each with whether it is the last one, which may be shorter."""
     parts: list[np.ndarray] = []
     samples = 0
     for block in blocks:
@@ -168,25 +182,29 @@ def _stretches(blocks: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, bool]
 
 
 def _settled_samples(spans: list[Span], held: np.ndarray, max_seconds: float) -> int:
-    """Up to where the spans of a stretch stand, whatever follows: as a rule the middle of the last pause."""
+    """How many of the held samples can be cut into pieces now, because no later sound changes their spans.
+
+    The rest is searched again with the next stretch. Usually the border is the middle of the last pause.
+    """
     quiet = round(QUIET_SECONDS * SAMPLE_RATE)
     if not spans:
-        return len(held)
+        return max(len(held) - quiet, 0)
     if len(held) - spans[-1].end >= 2 * quiet:
         return len(held) - quiet
     last = held[spans[-1].start :]
-    if len(last) > max_seconds * SAMPLE_RATE:  # it will be cut anyway, and must not be held back for ever
-        return (
-            spans[-1].start + _quiet_places(last, len(last) / SAMPLE_RATE - CUT_SEARCH_SECONDS, CUT_SEARCH_SECONDS)[0]
-        )
+    if len(last) > max_seconds * SAMPLE_RATE:
+        # Speech longer than a piece is cut anyway. Holding all of it would let memory grow.
+        seconds = len(last) / SAMPLE_RATE - CUT_SEARCH_SECONDS
+        return spans[-1].start + next(_quiet_places(last, seconds, CUT_SEARCH_SECONDS))
     before = spans[-2].end if len(spans) > 1 else 0
     return (before + spans[-1].start) // 2
 
 
 def _surround(held: np.ndarray, spans: list[Span], start: int, last_voice: int) -> Iterator[Piece]:
-    """Pieces of `held`, which begins at sample `start` of the recording: speech with the quiet around it.
+    """Make a piece of each span: the speech with the quiet around it.
 
-    A short pause is shared by both sides, so that nothing of it is left out.
+    A short pause is divided between its two sides; a long one loses its middle.
+    start: position of held[0] in the recording. last_voice: where the voice before `held` ended in the recording.
     """
     if not spans:
         return
@@ -204,7 +222,7 @@ def _surround(held: np.ndarray, spans: list[Span], start: int, last_voice: int) 
 
 
 def _split_long(piece: Piece, max_seconds: float) -> Iterator[Piece]:
-    """Cut unbroken speech at its quietest points, where it is longer than a window."""
+    """Cut a piece longer than max_seconds at its quietest points."""
     if len(piece.waveform) <= max_seconds * SAMPLE_RATE:
         yield piece
         return
@@ -222,60 +240,85 @@ def _split_at_quiet(piece: Piece, seconds: float, search_seconds: float) -> Iter
         start = end
 
 
-def _quiet_places(waveform: np.ndarray, seconds: float, search_seconds: float) -> list[int]:
-    """Samples at which to cut about every so many seconds, the quietest within search_seconds of each."""
-    from qwen_asr.inference.utils import split_audio_into_chunks
+def _quiet_places(waveform: np.ndarray, seconds: float, search_seconds: float) -> Iterator[int]:
+    """Yield the samples at which to cut, about `seconds` apart: the quietest within search_seconds of each.
 
-    chunks = split_audio_into_chunks(waveform, SAMPLE_RATE, seconds, search_seconds)
-    return np.cumsum([len(chunk) for chunk, _ in chunks[:-1]]).astype(int).tolist()
+    The places are those of qwen_asr (inference/utils.py, split_audio_into_chunks).
+    """
+    length, search = int(seconds * SAMPLE_RATE), int(search_seconds * SAMPLE_RATE)
+    start = 0
+    while len(waveform) - start > length:
+        wanted = start + length
+        left, right = max(start, wanted - search), min(len(waveform), wanted + search)
+        if right - left > LOUDNESS_SAMPLES:
+            wanted = left + _quietest(np.abs(waveform[left:right]))
+        start = max(wanted, start + 1)
+        yield start
+
+
+def _quietest(levels: np.ndarray) -> int:
+    """Return the lowest of the levels inside the quietest LOUDNESS_SAMPLES."""
+    loudness = np.convolve(levels, np.ones(LOUDNESS_SAMPLES, np.float32), mode="valid")
+    first = int(np.argmin(loudness))
+    return first + int(np.argmin(levels[first : first + LOUDNESS_SAMPLES]))
 
 
 def pack_pieces(pieces: Iterable[Piece], max_seconds: float, overlap_seconds: float) -> Iterator[Window]:
-    """Put pieces together; a full window is cut at the longest pause in its second half."""
+    """Join pieces into windows. A full window is cut at the longest pause in its second half."""
     limit, overlap = max_seconds * SAMPLE_RATE, overlap_seconds * SAMPLE_RATE
     held: list[Piece] = []
-    fresh = 0  # how many at the front of `held` the window before has as well
+    shared = 0  # how many of the first pieces in `held` the window before has as well
     for piece in pieces:
-        while held and sum(len(one.waveform) for one in held) + len(piece.waveform) > limit:
-            if len(held) == fresh:  # no room for the overlap beside a long piece
-                held, fresh = held[1:], fresh - 1
+        while held and _samples(held) + len(piece.waveform) > limit:
+            if len(held) == shared:  # the piece is too long for the whole overlap
+                held, shared = held[1:], shared - 1
                 continue
-            cut = _best_cut([*held, piece], fresh)
+            cut = _best_cut([*held, piece], shared)
             yield Window(tuple(held[:cut]))
             kept = _overlap_start(held[:cut], overlap)
-            held, fresh = held[kept:], cut - kept
+            held, shared = held[kept:], cut - kept
         held.append(piece)
-    if len(held) > fresh:
+    if len(held) > shared:
         yield Window(tuple(held))
 
 
-def _best_cut(pieces: list[Piece], fresh: int) -> int:
-    """Before which piece to cut: the longest pause in the second half; the last of equal ones; past `fresh`."""
+def _samples(pieces: Iterable[Piece]) -> int:
+    return sum(len(piece.waveform) for piece in pieces)
+
+
+def _best_cut(pieces: list[Piece], shared: int) -> int:
+    """Return the number of the piece to cut before, greater than `shared`.
+
+    It has the longest pause of those in the second half; the last one of equally long pauses.
+    """
     ends = np.cumsum([len(piece.waveform) for piece in pieces])
-    places = [number for number in range(fresh + 1, len(pieces)) if ends[number - 1] * 2 >= ends[-1]]
+    places = [number for number in range(shared + 1, len(pieces)) if ends[number - 1] * 2 >= ends[-1]]
     return max(places or [len(pieces) - 1], key=lambda number: (pieces[number].pause, number))
 
 
 def _overlap_start(pieces: list[Piece], overlap: float) -> int:
-    """From which piece on a window's end is heard again: `overlap` samples or more, under half of the window."""
-    half = sum(len(piece.waveform) for piece in pieces) / 2
-    start, heard = len(pieces), 0
-    while heard < overlap and heard + len(pieces[start - 1].waveform) <= half:
+    """Return the number of the first piece to repeat in the next window.
+
+    From there on the pieces have `overlap` samples or more, but at most half of the window's.
+    """
+    half = _samples(pieces) / 2
+    start, repeated = len(pieces), 0
+    while repeated < overlap and repeated + len(pieces[start - 1].waveform) <= half:
         start -= 1
-        heard += len(pieces[start].waveform)
+        repeated += len(pieces[start].waveform)
     return start
 
 
 def bridge(one: Window, two: Window) -> Window:
-    """A window over the seam of two that follow one another: what both have, and about as much of each.
+    """Return a window over the seam of two consecutive ones: what both share, and about as much of each.
 
-    No longer than the longer of them.
+    It is no longer than the longer of them.
     """
-    fresh = [piece for piece in two.pieces if piece.start > one.pieces[-1].start]
-    pieces = [*one.pieces, *fresh]
+    new = [piece for piece in two.pieces if piece.start > one.pieces[-1].start]
+    pieces = [*one.pieces, *new]
     start = end = len(one.pieces)
     limit, samples = max(one.samples, two.samples), 0
-    for number in range(2 * len(pieces)):  # now one more at the end, now one more at the start
+    for number in range(2 * len(pieces)):  # adds a piece at the end and at the start by turns
         if number % 2 and start > 0 and samples + len(pieces[start - 1].waveform) <= limit:
             start -= 1
             samples += len(pieces[start].waveform)
@@ -286,21 +329,31 @@ def bridge(one: Window, two: Window) -> Window:
 
 
 def halves(window: Window, overlap: bool) -> tuple[Window, Window] | None:
-    """A window in two, cut near its middle at the longest pause, or at its quietest point; None where it can't be.
+    """Cut a window in two, near its middle: at the longest pause, or at the quietest point of a single piece.
 
-    overlap: let the second half begin with the last piece of the first.
+    overlap: the second half begins with the last piece of the first half, if that has more than one piece.
+    Returns None if a single piece has no point to cut at.
     """
     pieces = list(window.pieces)
     if len(pieces) == 1:
-        pieces = list(_split_at_quiet(pieces[0], window.samples / SAMPLE_RATE / 2, window.samples / SAMPLE_RATE / 8))
+        seconds = window.samples / SAMPLE_RATE
+        pieces = list(_split_at_quiet(pieces[0], seconds / 2, seconds / 8))
         if len(pieces) < 2:
             return None
-    middles = [(number, sum(len(piece.waveform) for piece in pieces[:number])) for number in range(1, len(pieces))]
-    near = [number for number, middle in middles if window.samples / 4 <= middle <= window.samples * 3 / 4]
-    cut = max(
-        near or [min(middles, key=lambda entry: abs(entry[1] - window.samples / 2))[0]],
-        key=lambda number: pieces[number].pause,
-    )
-    back = 1 if overlap and cut > 1 else 0
+    cut = _cut_near_middle(pieces)
+    repeated = 1 if overlap and cut > 1 else 0
     first = replace(window, pieces=tuple(pieces[:cut]))
-    return first, replace(window, pieces=tuple(pieces[cut - back :]))
+    return first, replace(window, pieces=tuple(pieces[cut - repeated :]))
+
+
+def _cut_near_middle(pieces: list[Piece]) -> int:
+    """Return the number of the piece to cut before: the longest pause between a quarter and three quarters.
+
+    If no two pieces meet there, the place nearest to the middle.
+    """
+    total = _samples(pieces)
+    before = {number: _samples(pieces[:number]) for number in range(1, len(pieces))}
+    near = [number for number, samples in before.items() if total / 4 <= samples <= total * 3 / 4]
+    if near:
+        return max(near, key=lambda number: pieces[number].pause)
+    return min(before, key=lambda number: abs(before[number] - total / 2))

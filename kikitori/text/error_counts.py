@@ -1,4 +1,4 @@
-"""How many words or characters of a text are wrong: counted by jiwer, for the page and for `evaluation`."""
+"""How many words or characters of a text are wrong, as counted by jiwer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Errors:
-    """How a hypothesis differs from a reference of `length` words, characters or speakers."""
+    """Differences between a hypothesis and a reference of `length` words, characters or speakers."""
 
     insertions: int
     deletions: int
@@ -16,15 +16,20 @@ class Errors:
 
     @classmethod
     def of(cls, output) -> Errors:
-        """Those in what `jiwer.process_words` or `jiwer.process_characters` gives."""
+        """Take the counts from what `jiwer.process_words` or `jiwer.process_characters` returns."""
         length = output.hits + output.substitutions + output.deletions
         return cls(output.insertions, output.deletions, output.substitutions, length)
 
     @property
     def total(self) -> int:
-        """All three kinds."""
+        """Insertions, deletions and substitutions together."""
         return self.insertions + self.deletions + self.substitutions
 
     def __add__(self, other: Errors) -> Errors:
-        """Both, kind by kind."""
-        return Errors(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
+        """Add the counts of two pairs of texts."""
+        return Errors(
+            self.insertions + other.insertions,
+            self.deletions + other.deletions,
+            self.substitutions + other.substitutions,
+            self.length + other.length,
+        )

@@ -1,4 +1,4 @@
-"""What can be wrong with the text of one window: faults that a reader has to know of, seen in the raw text."""
+"""Faults in the raw text of one window that a reader has to know about."""
 
 from __future__ import annotations
 
@@ -9,23 +9,27 @@ from kikitori.result import DecodingResult
 from kikitori.text.tags import CONTROL_TOKENS
 
 FAULTS = {
-    "budget": "the model did not come to an end: the text may lack its end",
-    "loop": "the model repeats itself: some of the text was hardly said, and some of the speech may be missing",
+    "budget": "the model did not finish: the end of the text may be missing",
+    "loop": "the model repeats itself: some of the text was probably not spoken, and some of the speech may be missing",
     "control_token": "the model wrote control tokens among the words: they are removed, and words may be missing",
-    "echo": "the model wrote its instructions into the text",
-    "empty": "somebody speaks, and the model wrote nothing",
+    "echo": "the model copied its instructions into the text",
+    "empty": "there is speech, but the model wrote nothing",
 }
-"""Kind -> what it means for the reader, without the time."""
+"""Kind of fault -> its meaning for the reader, without the time."""
 
+# A loop is a phrase of up to MAX_PERIOD_CHARACTERS that is repeated MIN_REPEATS times or more, over MIN_LOOP_CHARACTERS
+# or more. People repeat short words, as in "no no no no no", and read numbers aloud, but not for this long.
 MIN_LOOP_CHARACTERS = 30
 MIN_REPEATS = 5
-"""People say `no` five times, and read out numbers; they don't say the same 30 characters in a row five times over."""
+
+# Long enough for two phrases that alternate.
 MAX_PERIOD_CHARACTERS = 80
-"""Longer than two phrases that take turns."""
+
+# How many consecutive numbers, each one more than the number before, are a loop. qwen-asr's own repair misses those.
 MIN_COUNT = 15
-"""Numbers in a row, each one more than the last: a loop that qwen-asr's own repair does not see."""
+
+# Less speech than this may be a breath or a click.
 MIN_SPEECH_SECONDS = 1.0
-"""Less speech than this may really be a breath or a click."""
 
 _TAG_OR_SPACE = re.compile(r"<\|spk_[0-9]+\|>|\s+")
 _REPEATED = re.compile(rf"(.{{1,{MAX_PERIOD_CHARACTERS}}}?)\1{{{MIN_REPEATS - 1},}}", re.DOTALL)
@@ -34,7 +38,10 @@ _CONTROL = re.compile("|".join(map(re.escape, CONTROL_TOKENS)))
 
 
 def find_faults(decoded: DecodingResult, speech_seconds: float) -> tuple[str, ...]:
-    """The faults of a window's text, keys of FAULTS. speech_seconds: how much voice there is in the window."""
+    """Return the faults of a window's text, as keys of FAULTS.
+
+    speech_seconds: length of the voiced parts of the window.
+    """
     text = decoded.text
     found = {
         "budget": decoded.ended_by == "budget",
@@ -47,7 +54,7 @@ def find_faults(decoded: DecodingResult, speech_seconds: float) -> tuple[str, ..
 
 
 def has_loop(text: str) -> bool:
-    """Whether a text goes round in circles: a phrase, or several that take turns, or counting."""
+    """Whether a text repeats a phrase, or alternating phrases, or counts upward (see the constants above)."""
     words = _TAG_OR_SPACE.sub("", text)
     repeated = any(len(match[0]) >= MIN_LOOP_CHARACTERS for match in _REPEATED.finditer(words))
     return repeated or _longest_count(text) >= MIN_COUNT

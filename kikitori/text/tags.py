@@ -1,4 +1,13 @@
-"""Parse what a checkpoint writes: speaker tags, control tokens, words."""
+"""Parse the raw text of a checkpoint: speaker tags, control tokens, words.
+
+The format, from the model card of the diarization checkpoint, section "Output format":
+
+    <|spk_0|> はい、お電話ありがとうございます。 <|spk_1|> すいません、予約を。 <|spk_0|> はい。
+
+A tag `<|spk_N|>` begins each turn of a speaker. N counts speakers from 0, in the order of their first words; the
+checkpoint has tags for eight of them. The other checkpoints write words alone. Every checkpoint can also write control
+tokens of its tokenizer (CONTROL_TOKENS), which are not part of the text.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +17,10 @@ from collections.abc import Iterable
 from kikitori.strings import join_texts
 from kikitori.transcript import TranscriptWarning, Turn, merge_neighbours
 
-# The labels that the diarization checkpoint has tokens for (its model card, "Limitations").
+# The labels for which the diarization checkpoint has tokens (its model card, "Limitations").
 SPEAKERS = tuple(f"spk_{number}" for number in range(8))
 
-# Everything in the added vocabulary of Qwen3-ASR that is no text (tokenizer_config.json).
+# The added vocabulary of Qwen3-ASR that is not text (tokenizer_config.json).
 CONTROL_TOKENS = (
     *("<|endoftext|>", "<|im_start|>", "<|im_end|>"),
     *("<|object_ref_start|>", "<|object_ref_end|>", "<|box_start|>", "<|box_end|>"),
@@ -30,15 +39,14 @@ TOKEN = re.compile(r"(<\|spk_[0-9]+\|>|" + "|".join(map(re.escape, CONTROL_TOKEN
 
 
 def parse_turns(raw_text: str) -> tuple[tuple[Turn, ...], tuple[TranscriptWarning, ...]]:
-    """Read what a diarization checkpoint writes: `<|spk_0|> words <|spk_1|> words …`.
+    """Parse the raw text of the diarization checkpoint, `<|spk_0|> words <|spk_1|> words …`.
 
-    Format: the checkpoint's model card, "Output format". Never raises for a str, and loses nothing
-    but tags, control tokens and the white space around them.
+    Removes tags, control tokens and the white space around them, and keeps everything else. Never raises for a str.
 
     Returns:
-        The turns, neighbours of one speaker merged, and at most one warning of each kind:
-        untagged (words before the first tag; their speaker is None), empty_turn (a tag without
-        words; left out), unknown_speaker (a label beyond SPEAKERS; kept), control_token (removed).
+        The turns, with neighbours of one speaker merged, and at most one warning of each kind: untagged (words before
+        the first tag, kept with the speaker None), empty_turn (a tag without words, left out), unknown_speaker (a
+        label not in SPEAKERS, kept), control_token (removed).
     """
     first, *others = TOKEN.split(raw_text)
     tokens = others[::2]
@@ -54,9 +62,9 @@ def parse_turns(raw_text: str) -> tuple[tuple[Turn, ...], tuple[TranscriptWarnin
 
 
 def parse_plain(raw_text: str) -> tuple[tuple[Turn, ...], tuple[TranscriptWarning, ...]]:
-    """Read what a checkpoint without speakers writes: one turn, or none where it wrote no words.
+    """Parse the raw text of a checkpoint without speakers: one turn, or none if there are no words.
 
-    Control tokens and speaker tags are removed, with one warning of the kind control_token.
+    Removes control tokens and speaker tags, with one warning of the kind control_token.
     """
     pieces = TOKEN.split(raw_text)
     text = join_texts(pieces[::2])
@@ -75,8 +83,8 @@ def _turn_warnings(spoken: list[tuple[str | None, str]], control_tokens: list[st
         warnings.append(TranscriptWarning("empty_turn", message))
     if unknown := _names(speaker for speaker, _ in tagged if speaker not in SPEAKERS):
         message = (
-            f"the model wrote the label {unknown}, beyond {SPEAKERS[0]} to {SPEAKERS[-1]} that it "
-            "was given: it is kept as written"
+            f"the model wrote the label {unknown}, which is not one of its own ({SPEAKERS[0]} to {SPEAKERS[-1]}): "
+            "it is kept as written"
         )
         warnings.append(TranscriptWarning("unknown_speaker", message))
     return (*warnings, *_control_token_warnings(control_tokens))

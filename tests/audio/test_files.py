@@ -17,7 +17,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from kikitori.audio.files import SAMPLE_RATE, _drop_samples, check_waveform, load_audio
+from kikitori.audio.checks import SAMPLE_RATE, check_waveform
+from kikitori.audio.files import _drop_samples, load_audio
+from kikitori.audio.resample import resample_waveform
 from kikitori.errors import AudioError
 from kikitori.strings import format_duration
 from tests.support.sound_files import AV_CODECS, SOUNDFILE, encode, encode_silent_film, two_tones
@@ -268,11 +270,11 @@ def test_an_empty_file(tmp_path):
 # Files that cannot be decoded
 
 
-@pytest.mark.parametrize("data", [b"not a recording at all. " * 50, b"\0" * 5000, png()])
-def test_other_files_named_wav(tmp_path, data):
-    error = refusal(write(tmp_path / "clip.wav", data))
-    assert "clip.wav cannot be decoded" in str(error) and "save it as WAV" in str(error)
-    assert isinstance(error.__cause__, av.error.FFmpegError)
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".mp3"])
+@pytest.mark.parametrize("data", [b"not a recording at all. " * 50, b"\0" * 5000, png()], ids=["text", "zeros", "png"])
+def test_other_files_under_an_audio_name_cannot_be_decoded(tmp_path, data, suffix):
+    error = refusal(write(tmp_path / f"clip{suffix}", data))
+    assert f"clip{suffix} cannot be decoded" in str(error) and "save it as WAV" in str(error)
 
 
 def test_a_film_without_sound(tmp_path):
@@ -345,7 +347,7 @@ def test_samples_that_are_no_numbers(tmp_path, value, rate):
     sound = two_tones(rate)
     sound[1000] = value
     soundfile.write(tmp_path / "clip.wav", sound, rate, subtype="FLOAT")
-    assert "clip.wav holds samples that are no finite numbers" in str(refusal(tmp_path / "clip.wav"))
+    assert "clip.wav holds samples that are not finite numbers" in str(refusal(tmp_path / "clip.wav"))
 
 
 def test_too_short(tmp_path):
@@ -449,17 +451,58 @@ def test_a_limit_that_is_none_is_the_callers_bug(tmp_path, limit):
 
 
 @pytest.mark.parametrize(
-    "waveform",
+    ("waveform", "reason"),
     [
-        np.ones(SAMPLE_RATE, np.int16),
-        np.ones((SAMPLE_RATE, 2), np.float32),
-        np.ones(SAMPLE_RATE, np.complex64),
-        np.float32(0.5),
+        (np.ones(9, np.int16), r"not one of shape \(9,\) and dtype int16: divide it by 32768$"),
+        (np.ones(9, np.int32), r"dtype int32: divide it by 2147483648$"),
+        (np.ones((9, 2), np.int16), r"shape \(9, 2\) and dtype int16: divide it by 32768$"),
+        (np.ones(9, np.uint8), r"dtype uint8: subtract 128, then divide by 128$"),
+        (np.ones((9, 2), np.float32), r"shape \(9, 2\) and dtype float32: average its channels first$"),
+        (np.ones(9, np.complex64), r"not one of shape \(9,\) and dtype complex64$"),
+        (np.ones(9, bool), r"dtype bool$"),
+        (np.float32(0.5), r"not one of shape \(\) and dtype float32$"),
+        (None, r"dtype object$"),
+        ((SAMPLE_RATE, np.ones(9, np.float32)), "not a tuple: pass the array alone, and its rate as the sample rate$"),
+        ([[0.1], [0.1, 0.2]], r"not a list that numpy cannot convert \("),
     ],
 )
-def test_arrays_of_another_shape_or_kind_are_the_callers_bug(waveform):
-    with pytest.raises(ValueError, match="must be a one-dimensional array of floats"):
-        check_waveform(waveform, "the array")
+@pytest.mark.parametrize("check", [check_waveform, lambda waveform, name: resample_waveform(waveform, 8000, name)])
+def test_an_array_of_another_shape_or_kind_is_one_clear_value_error(check, waveform, reason):
+    with pytest.raises(
+        ValueError, match=rf"^the array must be a one-dimensional array of floats in \[-1, 1\], .*{reason}"
+    ):
+        check(waveform, "the array")
+
+
+@pytest.mark.parametrize("rate", [8000, 22050, 44100, 48000])
+def test_a_resampled_waveform_equals_the_resampled_file(tmp_path, rate):
+    noise = np.random.default_rng(0).normal(0, 0.1, 3 * rate + 17).astype(np.float32)
+    soundfile.write(tmp_path / "clip.wav", noise, rate, subtype="FLOAT")
+    resampled = resample_waveform(noise, rate)
+    assert resampled.dtype == np.float32
+    np.testing.assert_array_equal(resampled, load_audio(tmp_path / "clip.wav"))
+
+
+def test_a_waveform_at_16_khz_is_resampled_to_itself():
+    sound = two_tones(SAMPLE_RATE)
+    np.testing.assert_array_equal(resample_waveform(sound, SAMPLE_RATE), sound)
+
+
+def test_an_empty_waveform_is_resampled_to_an_empty_one():
+    assert resample_waveform(np.zeros(0, np.float32), 8000).shape == (0,)
+
+
+@pytest.mark.parametrize("rate", [0, -8000, float("nan"), float("inf")])
+def test_a_rate_that_is_not_positive_is_the_callers_bug(rate):
+    with pytest.raises(
+        ValueError, match=f"the sample rate of the waveform must be a positive number of Hz, not {rate}"
+    ):
+        resample_waveform(two_tones(8000), rate)
+
+
+def test_a_rate_below_that_of_speech():
+    with pytest.raises(AudioError, match="my call has 3999 samples per second; speech needs at least 4000"):
+        resample_waveform(two_tones(3999), 3999, "my call")
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])

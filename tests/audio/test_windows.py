@@ -1,4 +1,4 @@
-"""Windows: none too long, all speech in one of them, cut in pauses, long silence left out."""
+"""Windows: none is too long, all speech is in one of them, cuts are in pauses, long silence is left out."""
 
 from __future__ import annotations
 
@@ -9,17 +9,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kikitori.audio.files import SAMPLE_RATE, load_audio
+from kikitori.audio.checks import SAMPLE_RATE
+from kikitori.audio.files import load_audio
 from kikitori.audio.vad import Span, find_speech, speech_probabilities
-from kikitori.audio.windows import Piece, Window, cut_channels, cut_windows, halves, pack_pieces
-from tests.support.recordings import example
+from kikitori.audio.windows import (
+    Piece,
+    Window,
+    _quiet_places,
+    cut_channels,
+    cut_windows,
+    halves,
+    pack_pieces,
+)
+from tests.support.recordings import EXAMPLES, example, recordings_in
 
 CALL = load_audio(example("call_appointment").path)
-"""Speech nearly from start to end."""
+"""Speech from start to end, nearly."""
 
 
 def silence(seconds: float) -> np.ndarray:
-    """A line that is open: noise some 60 dB below speech."""
+    """The noise of an open line, about 60 dB below speech."""
     return np.random.default_rng(0).normal(0, 1e-4, round(seconds * SAMPLE_RATE)).astype(np.float32)
 
 
@@ -28,7 +37,7 @@ def blocks(waveform: np.ndarray, samples: int = 65537):
 
 
 def voice(waveform: np.ndarray) -> np.ndarray:
-    """Which samples are speech."""
+    """Return a mask of the samples that are speech."""
     marked = np.zeros(len(waveform), bool)
     for span in find_speech(waveform):
         marked[span.start : span.end] = True
@@ -47,8 +56,8 @@ def test_speech_is_found_and_silence_is_not():
 
 
 @pytest.mark.slow
-def test_rows_side_by_side_hear_what_one_row_hears():
-    """Two minutes pass through the detector as six rows; it alone, step by step, decides the same nearly always."""
+def test_parallel_rows_give_nearly_the_probabilities_of_one_row():
+    """The detector takes two minutes as six rows. Step by step it decides the same at 98 % of the steps or more."""
     import torch
     from silero_vad import load_silero_vad
 
@@ -69,7 +78,7 @@ def test_a_short_recording_is_one_window_with_all_of_its_sound():
 
 
 @pytest.mark.slow
-def test_long_silence_is_left_out_and_times_know_of_it():
+def test_long_silence_is_left_out_and_times_count_it():
     waveform = np.concatenate([silence(20), CALL, silence(60), CALL, silence(20)])
     first, second = cut_windows(blocks(waveform), 20)
     assert max(first.samples, second.samples) <= len(CALL) + 1.1 * SAMPLE_RATE
@@ -92,15 +101,15 @@ def test_a_recording_without_speech_has_no_windows():
 @pytest.mark.parametrize(("max_seconds", "overlap"), [(10, 0), (30, 0), (30, 10), (15, 5)])
 def test_all_speech_is_in_a_window_and_no_window_is_too_long(max_seconds, overlap):
     waveform = np.concatenate([CALL, silence(1), CALL, silence(7), CALL, silence(0.3), CALL, CALL])
-    heard = np.zeros(len(waveform), bool)
+    covered = np.zeros(len(waveform), bool)
     windows = list(cut_windows(blocks(waveform), max_seconds, overlap))
     for window in windows:
         assert window.samples <= max_seconds * SAMPLE_RATE
         for piece in window.pieces:
             end = piece.start + len(piece.waveform)
             np.testing.assert_array_equal(piece.waveform, waveform[piece.start : end])
-            heard[piece.start : end] = True
-    assert np.mean(heard[voice(waveform)]) > 0.999
+            covered[piece.start : end] = True
+    assert np.mean(covered[voice(waveform)]) > 0.999
     shared = [two.overlap_seconds(one) for one, two in itertools.pairwise(windows)]
     assert shared and all(0 < seconds < max_seconds / 2 if overlap else seconds == 0 for seconds in shared)
     assert max(shared) >= overlap
@@ -108,18 +117,23 @@ def test_all_speech_is_in_a_window_and_no_window_is_too_long(max_seconds, overla
 
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_recording(monkeypatch):
-    """Six minutes in stretches of half a one: never more than one minute is listened to at once."""
+    """Six minutes in stretches of 30 s: the detector never gets more than one minute at once."""
     monkeypatch.setattr("kikitori.audio.windows.STRETCH_SECONDS", 30.0)
-    heard = []
-    monkeypatch.setattr("kikitori.audio.windows.find_speech", lambda held: heard.append(len(held)) or find_speech(held))
+    lengths = []
+
+    def counted(held: np.ndarray) -> list[Span]:
+        lengths.append(len(held))
+        return find_speech(held)
+
+    monkeypatch.setattr("kikitori.audio.windows.find_speech", counted)
     half_a_minute = np.concatenate([np.tile(CALL, 2), silence(2)])[: 30 * SAMPLE_RATE]
     windows = list(cut_windows((half_a_minute for _ in range(12)), 30))
-    assert len(heard) >= 12 and max(heard) <= 60 * SAMPLE_RATE
+    assert len(lengths) >= 12 and max(lengths) <= 60 * SAMPLE_RATE
     assert windows[-1].end_seconds == pytest.approx(6 * 60, abs=3)
 
 
 def test_speech_without_a_pause_is_cut_where_it_is_quiet(monkeypatch):
-    """A detector that hears speech everywhere: the cuts are at the quietest places, and nothing is lost."""
+    """With a detector that finds speech everywhere, the cuts are at the quietest places, and nothing is lost."""
     monkeypatch.setattr("kikitori.audio.windows.find_speech", lambda held: [Span(0, len(held))])
     waveform = np.tile(CALL, 5)
     windows = list(cut_windows(blocks(waveform), 20))
@@ -128,6 +142,54 @@ def test_speech_without_a_pause_is_cut_where_it_is_quiet(monkeypatch):
     for window in windows[:-1]:
         end = window.pieces[-1].start + len(window.pieces[-1].waveform)
         assert np.sqrt(np.mean(waveform[end - 400 : end + 400] ** 2)) < level / 3
+
+
+@pytest.mark.parametrize("seconds_before_the_edge", [0.02, 0.05, 0.08, 0.1, 0.13, 0.4])
+def test_a_word_at_the_edge_of_a_silent_stretch_keeps_its_beginning(monkeypatch, seconds_before_the_edge):
+    """A stretch without speech that the detector can find, because the word began just before its end."""
+    monkeypatch.setattr("kikitori.audio.windows.STRETCH_SECONDS", 10.0)
+    call = load_audio(example("portuguese_daily").path)
+    edge = 10 * SAMPLE_RATE
+    onset = edge - round(seconds_before_the_edge * SAMPLE_RATE)
+    quiet = silence(10)[: onset - find_speech(call)[0].start]
+    sound = np.concatenate([quiet, call])
+    window = next(iter(cut_windows([sound[:edge], sound[edge:]], 30)))
+    piece = window.pieces[0]
+    assert piece.start + piece.speech.start == pytest.approx(onset, abs=0.05 * SAMPLE_RATE)
+    assert (onset - piece.start) / SAMPLE_RATE >= 0.3
+
+
+# Cuts in unbroken speech
+
+
+def places_of_qwen_asr(waveform: np.ndarray, seconds: float, search_seconds: float) -> list[int]:
+    from qwen_asr.inference.utils import split_audio_into_chunks
+
+    chunks = split_audio_into_chunks(waveform, SAMPLE_RATE, seconds, search_seconds)
+    return [round(offset * SAMPLE_RATE) for _, offset in chunks[1:]]
+
+
+@pytest.mark.parametrize(("seconds", "search_seconds"), [(20, 5), (2.5, 0.625), (1.3333, 0.3), (0.7, 0.04)])
+def test_cuts_in_recordings_are_those_of_qwen_asr(seconds, search_seconds):
+    joined = np.concatenate([load_audio(recording.path) for recording in recordings_in(EXAMPLES)])
+    joined = joined[: round(4.5 * seconds * SAMPLE_RATE)]
+    places = list(_quiet_places(joined, seconds, search_seconds))
+    assert len(places) >= 2
+    assert places == places_of_qwen_asr(joined, seconds, search_seconds)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(1, 2 * SAMPLE_RATE),
+    st.floats(0.2, 1),
+    st.floats(0, 0.3, allow_subnormal=False),
+    st.sampled_from([0.0, 0.1, 1.0]),
+)
+def test_cuts_in_random_sound_are_those_of_qwen_asr(seed, samples, seconds, search_seconds, level):
+    sound = np.random.default_rng(seed).normal(0, level, samples).astype(np.float32)
+    places = list(_quiet_places(sound, seconds, search_seconds))
+    assert places == places_of_qwen_asr(sound, seconds, search_seconds)
 
 
 @st.composite
@@ -148,7 +210,7 @@ def test_pieces_are_packed_in_order_and_none_is_lost(rows, limit, overlap):
     starts = [piece.start for window in windows for piece in window.pieces]
     assert sorted(set(starts)) == sorted({piece.start for piece in rows})
     for one, two in itertools.pairwise(windows):
-        assert two.pieces[-1].start > one.pieces[-1].start  # every window brings something new
+        assert two.pieces[-1].start > one.pieces[-1].start  # every window has a new piece
         assert two.overlap_seconds(one) * 2 <= one.samples / SAMPLE_RATE
 
 
@@ -179,7 +241,7 @@ def test_one_piece_is_halved_at_its_quietest_place():
 
 
 @pytest.mark.slow
-def test_channels_take_turns_by_time():
+def test_windows_of_two_channels_are_in_order_of_time():
     """The left channel speaks, then the right one, then the left again."""
     quiet = silence(len(CALL) / SAMPLE_RATE)
     left = np.concatenate([CALL, quiet, CALL])

@@ -227,7 +227,7 @@ def test_an_incomplete_result_is_exit_code_3(tiny, monkeypatch):
     warnings = [
         line for line in done.stderr.splitlines() if line.startswith(f"warning: {recording.path.name}: 0:00 to")
     ]
-    assert len(warnings) == 1 and "the model did not come to an end" in warnings[0]
+    assert len(warnings) == 1 and "the model did not finish" in warnings[0]
     assert recording.reference.startswith(done.stdout.strip()) and done.stdout.strip()
 
 

@@ -36,7 +36,7 @@ def test_a_disk_that_is_full_before_the_end_leaves_no_half_of_a_file(small_disk)
     output = small_disk / f"{recording.path.stem}.txt"
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert done.stderr.splitlines()[-1] == (
-        f"error: {output} cannot be written (No space left on device): free some space, or choose another --output_dir"
+        f"error: {output} cannot be written (No space left on device): free some space, or choose another folder"
     )
     journal = small_disk / f"{recording.path.stem}.pt.journal"
     assert os.listdir(small_disk) == [journal.name]
@@ -56,7 +56,7 @@ def let_files_have(size: int):
 
 def last_words(code: str, **options) -> str:
     """What a small program says on standard error, down to its end."""
-    program = f"import sys\nfrom speech.errors import OutputError\ntry:\n    {code}\n"
+    program = f"import sys\nfrom kikitori.errors import OutputError\ntry:\n    {code}\n"
     program += "except OutputError as error:\n    sys.exit(str(error))"
     done = subprocess.run([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True, cwd=ROOT, **options)
     assert done.returncode == 1
@@ -64,8 +64,8 @@ def last_words(code: str, **options) -> str:
 
 
 def test_standard_output_that_is_full_or_closed_is_one_sentence():
-    code = "from speech.outputs import print_output; print_output('sim')"
-    remedy = "write to a file with --output_dir\n"
+    code = "from kikitori.output.files import print_output; print_output('sim')"
+    remedy = "write to a file instead\n"
     with open("/dev/full", "w") as full:
         words = last_words(code, stdout=full)
     assert words == f"standard output cannot be written (No space left on device): {remedy}"
@@ -79,7 +79,7 @@ def test_standard_output_that_is_full_or_closed_is_one_sentence():
 def test_a_disk_without_room_for_a_journal_is_one_sentence(tmp_path):
     path = tmp_path / "a.journal"
     code = (
-        "import numpy, pathlib; from speech.journal import Journal; from speech.decoded import DecodingResult; "
+        "import numpy, pathlib; from kikitori.engines.journal import Journal; from kikitori.result import DecodingResult; "
         f"journal = Journal(pathlib.Path({str(path)!r}), {{}}, False); "
         "list(journal.keep(lambda _: [[DecodingResult('sim', 'end')]])([numpy.zeros(9)]))"
     )
@@ -94,13 +94,13 @@ def test_a_disk_without_room_for_a_journal_is_one_sentence(tmp_path):
 def test_where_nothing_can_be_written_is_found_out_before_the_work(tmp_path, place, reason):
     (tmp_path / "file").write_text("")
     (tmp_path / "folder").mkdir()
-    with pytest.raises(OutputError, match=rf"{place} cannot be written \({reason}\): .*choose another --output_dir"):
+    with pytest.raises(OutputError, match=rf"{place} cannot be written \({reason}\): choose another folder$"):
         check_writable(tmp_path / place)
 
 
 def test_a_name_that_leaves_no_room_for_a_suffix_is_the_recordings_fault(tmp_path):
     check_writable(tmp_path / ("a" * 251 + ".txt"))
-    with pytest.raises(AudioError, match=r"^a{252} is too long a name to write a \.txt file of: rename it"):
+    with pytest.raises(AudioError, match=r"^a{252} is too long a name for a \.txt file: rename the recording"):
         check_writable(tmp_path / ("a" * 252 + ".txt"))
 
 

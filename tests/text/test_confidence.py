@@ -1,4 +1,4 @@
-"""Where the model was unsure, from the tokens to the turns."""
+"""Low confidence, from the tokens to the turns."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from tests.support.recordings import RECORDINGS, recordings_in
 RAW = "<|spk_0|> はい。 もしもし<|im_end|> <|spk_1|> ええ と"
 
 
-def doubted(turns) -> list[str]:
+def unsure_texts(turns) -> list[str]:
     return [turn.text[start:end] for turn in turns for start, end in turn.low_confidence]
 
 
-def test_doubts_move_from_the_raw_text_to_the_turns():
+def test_low_confidence_moves_from_the_raw_text_to_the_turns():
     turns = parse_turns(RAW)[0]
     at = RAW.index("い")
     marked = mark_low_confidence(turns, RAW, [(at, RAW.index("も") + 1), (RAW.index("と"), len(RAW)), (2, 5)])
-    assert doubted(marked) == ["い。", "も", "と"]
+    assert unsure_texts(marked) == ["い。", "も", "と"]
     assert [turn.text for turn in marked] == [turn.text for turn in turns]
 
 
 @given(st.lists(st.sampled_from(["<|spk_0|>", "<|spk_1|>", " ", "あ", "b", "<asr_text>", "。"])), st.data())
-def test_the_letters_that_are_marked_are_those_that_were_doubted(pieces, data):
+def test_the_marked_letters_are_the_unsure_ones(pieces, data):
     raw = "".join(pieces)
     places = st.integers(0, len(raw))
     low_confidence = [tuple(sorted((data.draw(places), data.draw(places)))) for _ in range(2)]
@@ -43,18 +43,18 @@ def test_the_letters_that_are_marked_are_those_that_were_doubted(pieces, data):
         and piece != " "
         and any(start <= len("".join(pieces[:number])) < end for start, end in low_confidence)
     ]
-    assert "".join("".join(doubted(marked)).split()) == "".join(inside)
+    assert "".join("".join(unsure_texts(marked)).split()) == "".join(inside)
 
 
-def test_doubts_stay_where_they_are_when_turns_are_cut_and_joined():
+def test_low_confidence_stays_in_place_when_turns_are_cut_and_joined():
     one = Turn("spk_0", "abcdef", low_confidence=((1, 3), (4, 6)))
-    assert doubted(cut_turn(one, 2, 5)) == ["c", "e"]
+    assert unsure_texts(cut_turn(one, 2, 5)) == ["c", "e"]
     (both,) = merge_neighbours([one, Turn("spk_0", "xyz", low_confidence=((0, 1),))])
-    assert doubted([both]) == ["bc", "ef", "x"]
+    assert unsure_texts([both]) == ["bc", "ef", "x"]
 
 
-def test_the_tiny_checkpoint_doubts_the_tokens_that_were_unlikely():
-    """On clips cut off in the middle of a word, which it can only guess."""
+def test_the_tiny_checkpoint_marks_its_unlikely_tokens():
+    """On clips that end in the middle of a word, which it has to guess."""
     model = load_model("pt", checkpoint="tiny")
     clips = [load_audio(recording.path) for recording in recordings_in(RECORDINGS, "pt")]
     found = 0

@@ -1,4 +1,4 @@
-"""Faults are seen where they are, and not where people merely repeat themselves."""
+"""Faults are found in faulty texts, and not in the repetitions of ordinary speech."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ PHRASE = "月曜日の午前10時はいかがですか。"
         "no, " * 12,
         PHRASE * 5,
         "それから" + PHRASE * 6 + "おわり",
-        ("はい、わかりました。" + "ありがとうございます。") * 5,  # two phrases that take turns
+        ("はい、わかりました。" + "ありがとうございます。") * 5,  # two phrases that alternate
         "<|spk_0|> はい、そうです。 <|spk_1|> そうですか。 " * 5,
         ", ".join(str(number) for number in range(1, 40)),
         "".join(f"{number}、" for number in range(7, 30)),
         "<|spk_0|> 1 <|spk_1|> 2 " + " ".join(str(number) for number in range(3, 30)),
     ],
 )
-def test_a_loop(text):
+def test_loops_are_found(text):
     assert has_loop(text)
 
 
@@ -42,7 +42,7 @@ def test_a_loop(text):
         "Quero marcar a consulta para quinta. Quero marcar o exame para quinta. Quero marcar a aula para quinta.",
     ],
 )
-def test_what_people_say(text):
+def test_ordinary_repetitions_are_no_loops(text):
     assert not has_loop(text)
 
 
@@ -61,11 +61,11 @@ def test_what_people_say(text):
         ("<|spk_0|> はい。", True, 3.0, ()),
     ],
 )
-def test_faults(text, ended, seconds, faults):
+def test_faults_of_a_text(text, ended, seconds, faults):
     assert find_faults(DecodingResult(text, "end" if ended else "budget"), seconds) == faults
 
 
-def test_a_text_that_was_stopped_as_a_loop_is_one():
+def test_a_text_that_decoding_stopped_as_a_loop_has_that_fault():
     assert find_faults(DecodingResult("はい、はい", "loop"), 3.0) == ("loop",)
 
 
