@@ -193,9 +193,9 @@ def _say_what_is_resumed(run: Run, journal: Journal, name: str) -> None:
     if not run.options.resume:
         return
     if journal.resumed:
-        say(f"note: {name}: {journal.resumed} windows are taken from {journal.path}")
+        say(f"note: {name}: windows taken from {journal.path}: {journal.resumed}")
     else:
-        say(f"note: {name}: starts anew: {journal.path} is missing, or of another checkpoint or device")
+        say(f"note: {name}: starts anew: {journal.path} is missing, or was written by another checkpoint or device")
 
 
 def _deliver(run: Run, model: Model, delivery: Delivery, warnings: Warnings) -> None:

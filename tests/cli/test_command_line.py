@@ -400,7 +400,7 @@ def test_an_output_that_cannot_be_written_does_not_stop_the_others(
     assert sorted(os.listdir(out)) == ["a.pt.journal", "b.pt.journal", "b.txt"]
     resumed = tiny("pt", *two_clips, "-o", out, "--resume")
     assert resumed.returncode == 0
-    assert f"note: a.flac: 1 windows are taken from {out / 'a.pt.journal'}" in resumed.stderr
+    assert f"note: a.flac: windows taken from {out / 'a.pt.journal'}: 1" in resumed.stderr
     assert "note: b.flac: its output is up to date and left as it is" in resumed.stderr
     assert sorted(os.listdir(out)) == ["a.txt", "b.txt"]
 
