@@ -137,9 +137,7 @@ def test_rttm_names_have_no_white_space_and_are_never_missing():
 
 
 def test_estimated_times_are_spread_in_every_format():
-    note = (
-        "NOTE Times are estimates: turns share the time of the part that they were heard in by the length of their text"
-    )
+    note = "NOTE Times are estimates: the turns of a window share its time in proportion to the length of their text"
     assert WRITERS["vtt"](SPREAD) == (
         f"WEBVTT\n\n{note}\n\n00:01.000 --> 00:02.125\n[spk_0]: はい。\n\n"
         "00:02.125 --> 00:04.000\n[spk_1]: もしもし。\n\n"
@@ -182,7 +180,7 @@ def test_a_layout_reaches_the_lines():
 @pytest.mark.parametrize("value", [0, -1, 42.0, "42"])
 @pytest.mark.parametrize("name", ["max_line_width", "max_line_count"])
 def test_a_layout_has_room_for_a_character(name, value):
-    with pytest.raises(ValueError, match=f"^{name} is a whole number of at least 1, or None, not {value!r}$"):
+    with pytest.raises(ValueError, match=f"^{name} must be a whole number of at least 1, or None, but is {value!r}$"):
         Layout(**{name: value})
 
 
