@@ -1,24 +1,27 @@
-"""What was said: turns, transcripts, and the parser for what a checkpoint writes."""
+"""The records of a transcription: words, turns, warnings, and the transcript of a recording."""
 
 from __future__ import annotations
 
-import math
+import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
-from kikitori.strings import join_texts
+from kikitori.strings import format_duration, join_texts
 
 # Where a turn's times come from: a forced aligner, or only the model input that held the turn.
 TIMINGS = ("aligned", "window")
 
+# The latest time in a recording, about 116 days. Anything later is an error, and would not fit into subtitle formats.
+MAX_TIME_SECONDS = 1e7
+
 
 @dataclass(frozen=True)
 class Word:
-    """A stretch of a turn's text and when it was said.
+    """A word of a turn, with its time.
 
-    text: as it stands in the turn, its punctuation and the space before it included, so that a
-        turn's words join to its text.
-    start_seconds, end_seconds: from the start of the recording, 0 <= start < end.
+    text: not empty, with its punctuation and the space before it. The words of a turn join to the turn's text.
+    start_seconds, end_seconds: from the start of the recording, 0 <= start < end <= MAX_TIME_SECONDS.
     """
 
     text: str
@@ -26,27 +29,27 @@ class Word:
     end_seconds: float
 
     def __post_init__(self) -> None:
-        """Raise ValueError for a word that is not as described above."""
+        """Raise ValueError if a field is not as described above."""
         if not self.text.strip():
-            raise ValueError(f"a word's text is not empty, not {self.text!r}")
+            raise ValueError(f"a word's text must not be empty, but is {self.text!r}")
         times = (self.start_seconds, self.end_seconds)
-        if not (all(math.isfinite(time) for time in times) and 0 <= self.start_seconds < self.end_seconds):
-            raise ValueError(f"a word's times obey 0 <= start < end, not {times}")
+        if not 0 <= self.start_seconds < self.end_seconds <= MAX_TIME_SECONDS:  # NaN fails too
+            raise ValueError(f"a word's times must obey 0 <= start < end <= {MAX_TIME_SECONDS:.0f} s, but are {times}")
 
 
 @dataclass(frozen=True)
 class Turn:
-    """One speaker's unbroken speech.
+    """One speaker's speech until the next speaker begins.
 
-    speaker: label inside one recording, or None where the model gives none.
-    text: stripped and not empty.
-    start_seconds, end_seconds: from the start of the recording, 0 <= start <= end; both None
-        where no time was measured.
-    timing: one of TIMINGS, and None exactly when the times are: `aligned` times are the turn's own,
-        `window` times are those of the voiced part of the model input that held it.
-    words: with their times, in order, where they were aligned; they join to the text.
-    low_confidence: stretches of the text that the model was unsure of, as (start, end) of characters, in order.
-    source: what was said, where the text is its translation and that was asked for; else empty.
+    speaker: a label within the recording, or None if the model gives none.
+    text: not empty, without white space at its ends.
+    start_seconds, end_seconds: from the start of the recording, 0 <= start <= end <= MAX_TIME_SECONDS; both are None if
+        no time was measured.
+    timing: `aligned` if the times are those of the turn, `window` if they are those of the voiced part of the model
+        input that held the turn, None if there are no times.
+    words: words with times, in order, if they were aligned; they join to the text.
+    low_confidence: ranges of the text that the model was unsure of, as (start, end) of characters, in order.
+    source: if the text is a translation and its source was asked for, the text in the spoken language; otherwise "".
     """
 
     speaker: str | None
@@ -59,35 +62,46 @@ class Turn:
     source: str = ""
 
     def __post_init__(self) -> None:
-        """Raise ValueError for a turn that is not as described above."""
+        """Raise ValueError if a field is not as described above."""
         if self.speaker == "":
-            raise ValueError("a turn's speaker is a label or None, not an empty string")
+            raise ValueError("a turn's speaker must be a label or None, but is an empty string")
         if not self.text or self.text != self.text.strip():
-            raise ValueError(f"a turn's text is stripped and not empty, not {self.text!r}")
+            raise ValueError(f"a turn's text must be stripped and not empty, but is {self.text!r}")
         if self.words and (self.timing != "aligned" or "".join(word.text for word in self.words) != self.text):
-            raise ValueError("only an aligned turn has words, and they join to its text")
-        places = [0, *(place for doubt in self.low_confidence for place in doubt), len(self.text)]
-        if any(len(doubt) != 2 or doubt[0] == doubt[1] for doubt in self.low_confidence) or places != sorted(places):
-            raise ValueError(f"a turn's low_confidence are stretches of its text, in order, not {self.low_confidence}")
+            raise ValueError("a turn's words must join to its text, and need the timing 'aligned'")
+        self._check_low_confidence()
+        self._check_times()
+
+    def _check_low_confidence(self) -> None:
+        end_before = 0
+        for start, end in self.low_confidence:
+            if not end_before <= start < end <= len(self.text):
+                raise ValueError(
+                    f"a turn's low_confidence must be ranges of its text, in order, but is {self.low_confidence}"
+                )
+            end_before = end
+
+    def _check_times(self) -> None:
         times = (self.start_seconds, self.end_seconds)
         if times == (None, None):
             if self.timing is not None:
-                raise ValueError(f"a turn without times has no timing, not {self.timing!r}")
+                raise ValueError(f"a turn without times must have no timing, but has {self.timing!r}")
             return
-        if None in times or not all(math.isfinite(time) for time in times):
-            raise ValueError(f"a turn's times are both None or both finite, not {times}")
-        if not 0 <= self.start_seconds <= self.end_seconds:
-            raise ValueError(f"a turn's times obey 0 <= start <= end, not {times}")
+        if None in times:
+            raise ValueError(f"a turn's times must both be None or both be numbers, but are {times}")
+        if not 0 <= self.start_seconds <= self.end_seconds <= MAX_TIME_SECONDS:  # NaN fails too
+            raise ValueError(f"a turn's times must obey 0 <= start <= end <= {MAX_TIME_SECONDS:.0f} s, but are {times}")
         if self.timing not in TIMINGS:
-            raise ValueError(f"a turn with times has a timing of {TIMINGS}, not {self.timing!r}")
+            raise ValueError(f"a turn with times must have a timing of {TIMINGS}, but has {self.timing!r}")
 
 
 @dataclass(frozen=True)
 class TranscriptWarning:
-    """Something the reader of a transcript should know.
+    """Something that the reader of a transcript should know.
 
-    kind: one word for programs; message: one sentence for people.
-    start_seconds, end_seconds: the part of the recording that it is about; None for all of it.
+    kind: one word, for programs.
+    message: one sentence, for people.
+    start_seconds, end_seconds: the part of the recording that it is about; None for the whole recording.
     """
 
     kind: str
@@ -96,19 +110,17 @@ class TranscriptWarning:
     end_seconds: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Transcript:
-    """What one recording says, and how it came about.
+    """The text of one recording, and how it was made.
 
-    audio: name of the recording, without its folder.
+    audio: name of the recording's file, without its folder.
     turns: in the order of speech.
     direction: name of the direction (diarize, en2ja, ja2en, pt).
     language: language of the text.
-    checkpoint: the checkpoint that wrote it.
-    duration_seconds: of the recording, finite and >= 0.
-    raw_text: exactly what the model wrote, tags and all.
-    draft: what the model is writing while the rest stands, a string a turn; not checked or linked, in no file.
-    open_turns: how many of the last turns may still change while the recording is read; in no file.
+    checkpoint: name of the checkpoint that wrote the text.
+    duration_seconds: length of the recording, 0 <= duration <= MAX_TIME_SECONDS.
+    raw_text: the text as the model wrote it, with tags.
     """
 
     audio: str
@@ -119,39 +131,47 @@ class Transcript:
     duration_seconds: float
     raw_text: str
     warnings: tuple[TranscriptWarning, ...] = ()
-    draft: tuple[str, ...] = ()
-    open_turns: int = 0
 
     def __post_init__(self) -> None:
-        """Raise ValueError for a transcript that is not as described above."""
+        """Raise ValueError if a field is not as described above."""
         for name, kind in (("turns", Turn), ("warnings", TranscriptWarning)):
             items = getattr(self, name)
             if not isinstance(items, tuple) or not all(isinstance(item, kind) for item in items):
-                raise ValueError(f"a transcript's {name} are a tuple of {kind.__name__}")
+                raise ValueError(f"a transcript's {name} must be a tuple of {kind.__name__}")
         for name in ("audio", "direction", "language", "checkpoint"):
             if not getattr(self, name):
-                raise ValueError(f"a transcript's {name} is not empty")
-        if not (math.isfinite(self.duration_seconds) and self.duration_seconds >= 0):
-            raise ValueError(f"a transcript's duration is finite and >= 0, not {self.duration_seconds}")
+                raise ValueError(f"a transcript's {name} must not be empty")
+        if not 0 <= self.duration_seconds <= MAX_TIME_SECONDS:  # NaN fails too
+            raise ValueError(
+                f"a transcript's duration must obey 0 <= duration <= {MAX_TIME_SECONDS:.0f} s, "
+                f"but is {self.duration_seconds}"
+            )
+
+    def __repr__(self) -> str:
+        """Return one short line: name, direction, length, numbers of turns, speakers and warnings, and first words."""
+        counts = [_count(len(self.turns), "turn")]
+        counts += [
+            _count(len(items), name)
+            for items, name in ((self.speakers, "speaker"), (self.warnings, "warning"))
+            if items
+        ]
+        text = self.text if len(self.text) <= 40 else self.text[:39] + "…"
+        length = format_duration(self.duration_seconds)
+        return f"<Transcript of {self.audio!r}: {self.direction}, {length}, {', '.join(counts)}, {text!r}>"
 
     @property
     def text(self) -> str:
-        """The words of all turns, without tags or labels."""
+        """The text of all turns, without tags and labels."""
         return join_texts(turn.text for turn in self.turns)
 
     @property
-    def settled(self) -> tuple[Turn, ...]:
-        """The turns that stay as they are."""
-        return self.turns[: len(self.turns) - self.open_turns]
-
-    @property
     def speakers(self) -> tuple[str, ...]:
-        """The labels, in the order of their first words."""
+        """The speakers' labels, in the order of their first words."""
         labels = (turn.speaker for turn in self.turns if turn.speaker is not None)
         return tuple(dict.fromkeys(labels))
 
     def to_dict(self) -> dict:
-        """Everything that goes into files, as dicts, lists, strings, numbers and None, ready for JSON."""
+        """Return everything as dicts, lists, strings, numbers and None, ready for JSON."""
         return {
             "audio": self.audio,
             "direction": self.direction,
@@ -166,7 +186,7 @@ class Transcript:
 
     @classmethod
     def from_dict(cls, record: dict) -> Transcript:
-        """The inverse of `to_dict`. Raises KeyError, TypeError or ValueError for another record."""
+        """Make a transcript of what `to_dict` returns. Raises KeyError, TypeError or ValueError for other dicts."""
         return cls(
             audio=record["audio"],
             turns=tuple(_turn_from_dict(turn) for turn in record["turns"]),
@@ -178,11 +198,61 @@ class Transcript:
             warnings=tuple(TranscriptWarning(**warning) for warning in record["warnings"]),
         )
 
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a file in the format of its suffix: .txt, .srt, .vtt, .tsv, .json or .rttm.
+
+        The file is complete or is not written; an existing one is replaced. Raises ValueError for another suffix,
+        OutputError if the file can't be written, SpeechError if the format needs times and a turn has none.
+        """
+        from kikitori.output.writers import save
+
+        save(self, Path(path))
+
+    def to_txt(self) -> str:
+        """Return plain text, one line per turn."""
+        return self._written_as("txt")
+
+    def to_srt(self, max_line_width: int | None = None, max_line_count: int | None = None) -> str:
+        """Return SubRip subtitles. Raises SpeechError if a turn has no times.
+
+        max_line_width: characters per line, at least 1; None for the usual number in the language.
+        max_line_count: lines per subtitle, at least 1; None for 2.
+        """
+        return self._written_as("srt", max_line_width, max_line_count)
+
+    def to_vtt(self, max_line_width: int | None = None, max_line_count: int | None = None) -> str:
+        """Return WebVTT subtitles. Arguments and errors are those of `to_srt`."""
+        return self._written_as("vtt", max_line_width, max_line_count)
+
+    def to_tsv(self) -> str:
+        """Return a table with one row per turn: start and end in ms, and text.
+
+        Raises SpeechError if a turn has no times.
+        """
+        return self._written_as("tsv")
+
+    def to_json(self) -> str:
+        """Return `to_dict` as indented JSON."""
+        return self._written_as("json")
+
+    def to_rttm(self) -> str:
+        """Return who speaks when, in NIST's RTTM. Raises SpeechError if a turn has no times."""
+        return self._written_as("rttm")
+
+    def _written_as(self, suffix: str, *layout: int | None) -> str:
+        from kikitori.output.writers import WRITERS, Layout
+
+        return WRITERS[suffix](self, Layout(*layout))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
 
 def _turn_to_dict(turn: Turn) -> dict:
     low_confidence = [list(span) for span in turn.low_confidence]
     words = [asdict(word) for word in turn.words]
-    # `doubts` is the key's name of earlier releases, kept for one more.
+    # `doubts` is the old name of the key, kept for one release.
     return asdict(turn) | {"words": words, "low_confidence": low_confidence, "doubts": low_confidence}
 
 
@@ -194,7 +264,7 @@ def _turn_from_dict(record: dict) -> Turn:
 
 
 def merge_neighbours(turns: Iterable[Turn]) -> tuple[Turn, ...]:
-    """Join neighbours of one speaker into one turn, which begins with the first and ends with the last."""
+    """Join neighbouring turns of one speaker into one turn, with the start of the first and the end of the last."""
     merged: list[Turn] = []
     for turn in turns:
         if merged and merged[-1].speaker == turn.speaker:
@@ -204,19 +274,27 @@ def merge_neighbours(turns: Iterable[Turn]) -> tuple[Turn, ...]:
     return tuple(merged)
 
 
-def _merge(one: Turn, two: Turn) -> Turn:
-    text = join_texts((one.text, two.text))
-    moved = len(text) - len(two.text)
-    both = {
-        "low_confidence": (*one.low_confidence, *((start + moved, end + moved) for start, end in two.low_confidence)),
-        "source": join_texts((one.source, two.source)),
-    }
+def _merge(first: Turn, second: Turn) -> Turn:
+    text = join_texts((first.text, second.text))
+    offset = len(text) - len(second.text)  # of the second text in the joined one
+    moved = tuple((start + offset, end + offset) for start, end in second.low_confidence)
+    merged = Turn(
+        first.speaker,
+        text,
+        low_confidence=first.low_confidence + moved,
+        source=join_texts((first.source, second.source)),
+    )
+    if first.start_seconds is None or second.start_seconds is None:
+        return merged
+    is_aligned = first.timing == second.timing == "aligned"
     words: tuple[Word, ...] = ()
-    if one.words and two.words:
-        seam = text[len(one.text) : moved]
-        words = (*one.words, replace(two.words[0], text=seam + two.words[0].text), *two.words[1:])
-    if one.start_seconds is None or two.start_seconds is None:
-        return Turn(one.speaker, text, **both)
-    timing = "aligned" if one.timing == two.timing == "aligned" else "window"
-    end = max(one.end_seconds, two.end_seconds)
-    return Turn(one.speaker, text, one.start_seconds, end, timing, words if timing == "aligned" else (), **both)
+    if is_aligned and first.words and second.words:
+        space = text[len(first.text) : offset]
+        words = (*first.words, replace(second.words[0], text=space + second.words[0].text), *second.words[1:])
+    return replace(
+        merged,
+        start_seconds=first.start_seconds,
+        end_seconds=max(first.end_seconds, second.end_seconds),
+        timing="aligned" if is_aligned else "window",
+        words=words,
+    )

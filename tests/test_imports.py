@@ -25,6 +25,10 @@ FLOORS = (
     ("kikitori.errors", "kikitori.strings"),
 )
 """From the top down: a file may import its own floor and those below it."""
+METHODS_THAT_WRITE = {"kikitori.transcript": {"kikitori.output.writers"}}
+"""The one exception. Users look for `save` and `to_srt` on Transcript, and the writers have to know Transcript. Its
+methods import the writers when they are called, so loading the modules makes no circle.
+"""
 TOOLS = ("evaluation", "training", "benchmarks")
 FILES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
@@ -44,6 +48,11 @@ def imports(path: Path) -> set[str]:
     return names
 
 
+def imports_for_layers(name: str) -> set[str]:
+    """The modules that a file imports, without the exceptions."""
+    return imports(FILES[name]) - METHODS_THAT_WRITE.get(name, set())
+
+
 def floor(module: str) -> int | None:
     """A module's floor, counted from the top; None for the package itself and for what is not ours."""
     for number, rooms in enumerate(FLOORS):
@@ -60,8 +69,8 @@ def test_every_file_has_a_floor():
 def test_imports_point_down():
     up = [
         f"{name} -> {other}"
-        for name, path in FILES.items()
-        for other in imports(path)
+        for name in FILES
+        for other in imports_for_layers(name)
         if floor(name) is not None and floor(other) is not None and floor(other) < floor(name)
     ]
     assert up == []
@@ -80,7 +89,7 @@ def test_nothing_installed_imports_the_tools_or_the_entries():
 
 
 def test_there_is_no_circle():
-    graph = {name: imports(path) & FILES.keys() for name, path in FILES.items()}
+    graph = {name: imports_for_layers(name) & FILES.keys() for name in FILES}
     assert len(list(TopologicalSorter(graph).static_order())) == len(FILES)  # raises CycleError
 
 

@@ -1,4 +1,4 @@
-"""Parsers and writers on whatever text there may be."""
+"""Parsers and writers on arbitrary text."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ MODEL_TEXTS = st.lists(
     st.sampled_from(["<|spk_0|>", "<|spk_1|>", "<|spk_99|>", "<|spk_|>", "<|", "|>", *CONTROL_TOKENS[:8], " ", "\n"])
     | st.text(max_size=20)
 ).map("".join)
-"""With tags, halves of tags and control tokens among all that Unicode has."""
+"""Any Unicode with tags, parts of tags and control tokens in it."""
 
 
 @st.composite
 def transcripts(draw) -> Transcript:
-    """Turns with times of their own, in order; any text, any speaker's name."""
+    """Turns with times of their own, in order, and with any text and any speaker's name."""
     texts = draw(st.lists(st.text(min_size=1, max_size=60).map(str.strip).filter(bool), max_size=6))
     steps = draw(st.lists(st.integers(0, 500_000), min_size=2 * len(texts), max_size=2 * len(texts)))
     times = [milliseconds / 1000 for milliseconds in accumulate(steps)]
@@ -63,14 +63,14 @@ def test_joining_keeps_every_character_in_order(texts):
 
 @settings(deadline=None)
 @given(transcripts())
-def test_json_gives_the_transcript_back(transcript):
+def test_json_can_be_read_back(transcript):
     assert Transcript.from_dict(json.loads(WRITERS["json"](transcript))) == transcript
 
 
 @settings(deadline=None)
 @given(transcripts())
 @example(Transcript("/", (Turn(None, "0", 0.0, 1.0, "aligned"),), "diarize", "Japanese", "tiny", 1.0, ""))
-def test_every_writer_writes_what_its_readers_read(transcript):
+def test_readers_read_what_every_writer_writes(transcript):
     written = {suffix: write(transcript) for suffix, write in WRITERS.items()}
     for text in written.values():
         text.encode()
@@ -86,7 +86,7 @@ def test_every_writer_writes_what_its_readers_read(transcript):
 
 @settings(deadline=None)
 @given(st.text(st.characters(), max_size=50))
-def test_what_is_displayed_is_one_line_of_utf8(text):
+def test_displayed_text_is_one_line_of_utf8(text):
     shown = displayed(text)
     assert shown.encode() and len(shown.splitlines()) == 1 if text else shown == ""
     assert displayed(shown) == shown and len(shown) == len(text)

@@ -1,4 +1,4 @@
-"""Records that are checked when made, and a parser that survives what models write."""
+"""Records check their fields, and the parsers take whatever a model writes."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kikitori.errors import OutputError, SpeechError
+from kikitori.output.writers import WRITERS, Layout
 from kikitori.strings import join_texts
 from kikitori.text.tags import CONTROL_TOKENS, SPEAKERS, parse_plain, parse_turns
-from kikitori.transcript import Transcript, TranscriptWarning, Turn
+from kikitori.transcript import MAX_TIME_SECONDS, Transcript, TranscriptWarning, Turn, Word
 
 TAG = re.compile(r"<\|spk_[0-9]+\|>")
 CALL = "<|spk_0|> はい、お電話ありがとうございます。 <|spk_1|> すいません、予約を。 <|spk_0|> はい。"
@@ -46,9 +48,11 @@ def kinds(warnings: tuple[TranscriptWarning, ...]) -> list[str]:
         {"speaker": "spk_0", "text": "はい。"},
         {"speaker": None, "text": "Olá.", "start_seconds": 0, "end_seconds": 0, "timing": "window"},
         {"speaker": "A", "text": "x", "start_seconds": 1.5, "end_seconds": 2, "timing": "aligned"},
+        {"speaker": "A", "text": "x", "start_seconds": 1e7, "end_seconds": MAX_TIME_SECONDS, "timing": "window"},
+        {"speaker": "A", "text": "abc", "low_confidence": ((0, 1), (1, 3))},
     ],
 )
-def test_turns_that_are_whole(turn):
+def test_valid_turns(turn):
     made = Turn(**turn)
     assert {name: getattr(made, name) for name in turn} == turn
 
@@ -56,25 +60,35 @@ def test_turns_that_are_whole(turn):
 @pytest.mark.parametrize(
     ("turn", "complaint"),
     [
-        ({"speaker": ""}, "label or None"),
+        ({"speaker": ""}, "must be a label or None"),
         ({"text": ""}, "stripped and not empty"),
         ({"text": " "}, "stripped and not empty"),
         ({"text": "a "}, "stripped and not empty"),
         ({"text": "\u3000a"}, "stripped and not empty"),
-        ({"timing": "aligned"}, "has no timing"),
-        ({"start_seconds": 1.0, "timing": "aligned"}, "both None or both finite"),
-        ({"end_seconds": 1.0, "timing": "aligned"}, "both None or both finite"),
-        ({"start_seconds": 0.0, "end_seconds": math.inf, "timing": "aligned"}, "both finite"),
-        ({"start_seconds": math.nan, "end_seconds": 1.0, "timing": "aligned"}, "both finite"),
+        ({"timing": "aligned"}, "must have no timing"),
+        ({"start_seconds": 1.0, "timing": "aligned"}, "both be None or both be numbers"),
+        ({"end_seconds": 1.0, "timing": "aligned"}, "both be None or both be numbers"),
+        ({"start_seconds": 0.0, "end_seconds": math.inf, "timing": "aligned"}, "end <= 10000000 s"),
+        ({"start_seconds": math.nan, "end_seconds": 1.0, "timing": "aligned"}, "0 <= start"),
         ({"start_seconds": -0.1, "end_seconds": 1.0, "timing": "aligned"}, "0 <= start <= end"),
         ({"start_seconds": 2.0, "end_seconds": 1.0, "timing": "aligned"}, "0 <= start <= end"),
-        ({"start_seconds": 0.0, "end_seconds": 1.0}, "has a timing"),
-        ({"start_seconds": 0.0, "end_seconds": 1.0, "timing": "guessed"}, "has a timing"),
+        ({"start_seconds": 0.0, "end_seconds": 1e306, "timing": "window"}, "end <= 10000000 s, but are (0.0, 1e+306)"),
+        ({"low_confidence": ((0, 4),)}, "ranges of its text"),
+        ({"low_confidence": ((1, 1),)}, "ranges of its text"),
+        ({"low_confidence": ((1, 2), (0, 1))}, "ranges of its text"),
+        ({"start_seconds": 0.0, "end_seconds": 1.0}, "must have a timing"),
+        ({"start_seconds": 0.0, "end_seconds": 1.0, "timing": "guessed"}, "must have a timing"),
     ],
 )
-def test_turns_that_are_not(turn, complaint):
+def test_invalid_turns(turn, complaint):
     with pytest.raises(ValueError, match=re.escape(complaint)):
         Turn(**{"speaker": "spk_0", "text": "はい。", **turn})
+
+
+@pytest.mark.parametrize("times", [(0.0, 0.0), (-1.0, 1.0), (0.0, 1e306), (0.0, math.nan), (2.0, 1.0)])
+def test_words_with_impossible_times(times):
+    with pytest.raises(ValueError, match="0 <= start < end <= 10000000 s"):
+        Word("a", *times)
 
 
 # Transcripts
@@ -83,18 +97,19 @@ def test_turns_that_are_not(turn, complaint):
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"turns": [Turn(None, "a")]}, "turns are a tuple of Turn"),
-        ({"turns": ("a",)}, "turns are a tuple of Turn"),
-        ({"warnings": ("a",)}, "warnings are a tuple of TranscriptWarning"),
-        ({"direction": ""}, "direction is not empty"),
-        ({"language": ""}, "language is not empty"),
-        ({"checkpoint": ""}, "checkpoint is not empty"),
-        ({"duration_seconds": -1.0}, "duration is finite"),
-        ({"duration_seconds": math.nan}, "duration is finite"),
-        ({"duration_seconds": math.inf}, "duration is finite"),
+        ({"turns": [Turn(None, "a")]}, "turns must be a tuple of Turn"),
+        ({"turns": ("a",)}, "turns must be a tuple of Turn"),
+        ({"warnings": ("a",)}, "warnings must be a tuple of TranscriptWarning"),
+        ({"direction": ""}, "direction must not be empty"),
+        ({"language": ""}, "language must not be empty"),
+        ({"checkpoint": ""}, "checkpoint must not be empty"),
+        ({"duration_seconds": -1.0}, "0 <= duration <= 10000000 s"),
+        ({"duration_seconds": math.nan}, "0 <= duration <= 10000000 s"),
+        ({"duration_seconds": 1e306}, "0 <= duration <= 10000000 s"),
+        ({"duration_seconds": math.inf}, "0 <= duration <= 10000000 s"),
     ],
 )
-def test_transcripts_that_are_not_whole(changes, complaint):
+def test_invalid_transcripts(changes, complaint):
     with pytest.raises(ValueError, match=complaint):
         transcript(**changes)
 
@@ -106,7 +121,7 @@ def test_records_cannot_be_changed():
         transcript().turns = ()
 
 
-def test_text_holds_the_words_alone():
+def test_text_has_no_labels():
     japanese = transcript(Turn("spk_0", "はい。"), Turn("spk_1", "もしもし"), Turn("spk_0", "え"))
     assert japanese.text == "はい。もしもしえ"
     english = transcript(Turn(None, "One."), Turn(None, "Two."), language="English")
@@ -114,7 +129,7 @@ def test_text_holds_the_words_alone():
     assert transcript().text == ""
 
 
-def test_speakers_come_in_the_order_of_their_first_words():
+def test_speakers_are_in_the_order_of_their_first_words():
     labels = ("spk_1", None, "spk_0", "spk_1", "spk_2")
     assert transcript(*(Turn(label, "a") for label in labels)).speakers == (
         "spk_1",
@@ -123,7 +138,7 @@ def test_speakers_come_in_the_order_of_their_first_words():
     )
 
 
-def test_to_dict_names_everything():
+def test_to_dict_has_every_field():
     made = transcript(
         Turn("spk_0", "はい。", 0.5, 1.25, "aligned"),
         Turn(None, "え"),
@@ -198,12 +213,74 @@ TRANSCRIPTS = st.builds(
 @pytest.mark.slow
 @settings(deadline=None)
 @given(TRANSCRIPTS)
-def test_from_dict_undoes_to_dict_even_through_json(made):
+def test_from_dict_is_the_inverse_of_to_dict_even_through_json(made):
     assert Transcript.from_dict(made.to_dict()) == made
     assert Transcript.from_dict(json.loads(json.dumps(made.to_dict()))) == made
 
 
-# Seams
+def test_a_transcript_of_an_earlier_release_can_be_read():
+    """Its JSON has the key `doubts` alone."""
+    made = transcript(Turn("spk_0", "はい。", low_confidence=((0, 2),)))
+    record = made.to_dict()
+    assert record["turns"][0]["doubts"] == record["turns"][0].pop("low_confidence")
+    assert Transcript.from_dict(record) == made
+
+
+def test_repr_is_short():
+    made = transcript(
+        Turn("spk_0", "はい、" * 30),
+        Turn("spk_1", "もしもし"),
+        warnings=(TranscriptWarning("untagged", "a sentence"),),
+        duration_seconds=125.0,
+    )
+    beginning = "はい、" * 13
+    assert repr(made) == (
+        f"<Transcript of 'call.wav': diarize, 2 min 5 s, 2 turns, 2 speakers, 1 warning, '{beginning}…'>"
+    )
+    assert repr(transcript()) == "<Transcript of 'call.wav': diarize, 12 s, 0 turns, ''>"
+
+
+# Transcripts as files
+
+
+TIMED = transcript(Turn("spk_0", "はい。", 0.5, 1.25, "aligned"), Turn("spk_1", "もしもし。", 1.5, 3.0, "aligned"))
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
+def test_a_transcript_writes_itself_in_every_format(tmp_path, suffix):
+    expected = WRITERS[suffix](TIMED)
+    assert getattr(TIMED, f"to_{suffix}")() == expected
+    for name in (f"a.{suffix}", f"a.b.{suffix.upper()}"):
+        TIMED.save(tmp_path / name)
+        assert (tmp_path / name).read_bytes() == expected.encode()
+    TIMED.save(str(tmp_path / f"c.{suffix}"))
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+@pytest.mark.parametrize("suffix", ["srt", "vtt"])
+def test_subtitles_take_their_size_as_arguments(suffix):
+    write = getattr(TIMED, f"to_{suffix}")
+    assert write(max_line_width=2, max_line_count=1) == WRITERS[suffix](TIMED, Layout(2, 1)) != write()
+    with pytest.raises(ValueError, match="max_line_width must be a whole number of at least 1"):
+        write(max_line_width=0)
+
+
+@pytest.mark.parametrize("name", ["call.docx", "call", ".srt"])
+def test_another_suffix_is_an_error_that_names_the_suffixes(tmp_path, name):
+    with pytest.raises(ValueError, match=rf"^{name} must end in one of \.txt, \.srt, \.vtt, \.tsv, \.json, \.rttm"):
+        TIMED.save(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_saving_without_times_or_without_a_folder_is_one_clear_error(tmp_path):
+    with pytest.raises(SpeechError, match=r"^call\.wav has turns without times"):
+        transcript(Turn(None, "a")).save(tmp_path / "call.srt")
+    with pytest.raises(OutputError, match=r"call\.srt cannot be written \(No such file or directory\)"):
+        TIMED.save(tmp_path / "missing" / "call.srt")
+    assert list(tmp_path.iterdir()) == []
+
+
+# Joined texts
 
 
 @pytest.mark.parametrize(
@@ -218,14 +295,14 @@ def test_from_dict_undoes_to_dict_even_through_json(made):
         ([], ""),
     ],
 )
-def test_a_seam_has_a_space_except_beside_japanese(texts, joined):
+def test_texts_are_joined_by_a_space_except_next_to_japanese(texts, joined):
     assert join_texts(texts) == joined
 
 
 # The parser of speaker tags
 
 
-def test_the_format_of_the_model_card():
+def test_the_example_of_the_format():
     turns, warnings = parse_turns(CALL)
     assert turns == (
         Turn("spk_0", "はい、お電話ありがとうございます。"),
@@ -271,7 +348,7 @@ def test_the_format_of_the_model_card():
         ),
     ],
 )
-def test_what_models_do_to_the_format(raw_text, turns, expected_kinds):
+def test_deviations_from_the_format(raw_text, turns, expected_kinds):
     parsed, warnings = parse_turns(raw_text)
     assert [(turn.speaker, turn.text) for turn in parsed] == turns
     assert kinds(warnings) == expected_kinds
@@ -289,7 +366,7 @@ def test_the_control_tokens_are_those_of_the_tokenizer():
     assert len(set(CONTROL_TOKENS)) == len(CONTROL_TOKENS) == 151705 - 151643 + 1
 
 
-def test_warnings_name_each_culprit_once():
+def test_warnings_name_each_token_once():
     raw_text = "<|spk_9|>あ<|im_end|><|spk_12|>い<|im_end|><|audio_pad|><|spk_9|>う<|spk_3|>"
     _, (empty, unknown, control) = parse_turns(raw_text)
     assert "after the tag of spk_3:" in empty.message
@@ -338,19 +415,19 @@ def test_no_character_is_lost_or_added(pieces):
 @settings(deadline=None, max_examples=300)
 @given(PIECES)
 def test_each_character_stays_with_its_speaker(pieces):
-    speaker, said = None, {}
+    speaker, written = None, {}
     for piece in pieces:
         if TAG.fullmatch(piece):
             speaker = piece[2:-2]
         elif piece not in CONTROL_TOKENS:
-            said[speaker] = said.get(speaker, "") + black(piece)
+            written[speaker] = written.get(speaker, "") + black(piece)
     turns, warnings = parse_turns("".join(pieces))
-    heard = {}
+    parsed = {}
     for turn in turns:
-        heard[turn.speaker] = heard.get(turn.speaker, "") + black(turn.text)
-    assert heard == {speaker: words for speaker, words in said.items() if words}
+        parsed[turn.speaker] = parsed.get(turn.speaker, "") + black(turn.text)
+    assert parsed == {speaker: words for speaker, words in written.items() if words}
     assert all(one.speaker != other.speaker for one, other in pairwise(turns))
-    assert ("untagged" in kinds(warnings)) == (None in heard)
+    assert ("untagged" in kinds(warnings)) == (None in parsed)
     unknown = any(TAG.fullmatch(piece) and piece[2:-2] not in SPEAKERS for piece in pieces)
     assert ("unknown_speaker" in kinds(warnings)) == unknown
 
@@ -399,6 +476,6 @@ def test_plain_text(raw_text, text, expected_kinds):
     assert kinds(warnings) == expected_kinds
 
 
-def test_plain_text_names_the_tags_that_it_lost():
+def test_removed_tags_are_named_in_the_warning():
     _, (warning,) = parse_plain("Olá<|spk_0|> mundo<|im_end|>")
     assert "<|spk_0|>, <|im_end|>" in warning.message

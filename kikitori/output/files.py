@@ -1,4 +1,4 @@
-"""Where results go: a file, checked before the work that fills it, or standard output."""
+"""Writing results: whole files, a check before the work, and standard output."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from kikitori.strings import displayed
 
 
 def write_atomically(path: str | os.PathLike[str], text: str) -> None:
-    """Write UTF-8 text so that the file is the old one or the new one, never a part of it.
+    """Write UTF-8 text to a file, which is either replaced as a whole or left as it was.
 
-    An existing file keeps its permissions; a new one gets those of any new file. Raises OSError
-    where the folder or the disk does not allow it, UnicodeEncodeError for a lone surrogate.
+    An existing file keeps its permissions; a new one gets the usual permissions of new files. Raises OSError if the
+    folder or the disk does not allow it, and UnicodeEncodeError for a lone surrogate.
     """
     path = Path(path)
-    # Not tempfile's: its files are 0600, and whoever serves or shares the folder could not read it.
+    # The module tempfile makes files of mode 0600, which other users of the folder could not read.
     temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
         with temporary.open("xb") as file:
@@ -36,9 +36,9 @@ def write_atomically(path: str | os.PathLike[str], text: str) -> None:
 
 
 def check_writable(path: Path) -> None:
-    """Find out, before the work, what would keep its result from being written; the folder is made.
+    """Check, before the work, that its result can be written; makes the folder if it is missing.
 
-    Raises AudioError where the recording's name is too long for one of the result, else OutputError.
+    Raises AudioError if the recording's name is too long for that of the result, and OutputError otherwise.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -56,7 +56,7 @@ def check_writable(path: Path) -> None:
 
 
 def write_output(path: Path, text: str) -> None:
-    """Write a file that is whole or not there. Raises OutputError."""
+    """Write a file as `write_atomically` does. Raises OutputError."""
     try:
         write_atomically(path, text)
     except OSError as error:
@@ -64,10 +64,16 @@ def write_output(path: Path, text: str) -> None:
 
 
 def print_output(text: str) -> None:
-    """Write to standard output. Raises OutputError where the disk is full, or the reader has left."""
+    """Write to standard output. Characters that its encoding does not have are written as `?`.
+
+    Raises OutputError if the disk is full or the reading end of a pipe is closed.
+    """
     try:
         print(text, end="", flush=True)
+    except UnicodeEncodeError:
+        encoding = sys.stdout.encoding
+        print_output(text.encode(encoding, "replace").decode(encoding))
     except OSError as error:
-        # What is still in the buffer would fail again when Python ends.
+        # Python flushes the buffer once more when it ends; without this the error would come again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise OutputError("stdout_unwritable", why=error.strerror) from error

@@ -1,4 +1,4 @@
-"""A file of records, one line of JSON each, that outlives the process that was writing it."""
+"""Files of records, one line of JSON per record. They stay readable if a process that writes them is killed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 
 def append_records(path: Path, records: Iterable[dict]) -> None:
-    """Add lines, and first cut off the half of one that a killed process may have left. Raises OSError."""
+    """Append records, after removing an incomplete last line that a killed process may have left. Raises OSError."""
     with path.open("ab+") as lines:
         lines.truncate(_end_of_last_line(lines))
         lines.write("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records).encode())
@@ -19,13 +19,16 @@ def append_records(path: Path, records: Iterable[dict]) -> None:
 
 
 def read_records(path: Path) -> Iterator[dict]:
-    """The whole lines of a file; none where there is no file. Raises OSError, and ValueError for a damaged line."""
+    """Read the records of a file, without an incomplete last line; none if the file does not exist.
+
+    Raises OSError, and ValueError for a damaged line.
+    """
     if not path.exists():
         return
     with path.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
             if not line.endswith(b"\n"):
-                return  # a killed process had begun it
+                return  # incomplete: its process was killed
             try:
                 yield json.loads(line)
             except ValueError as error:

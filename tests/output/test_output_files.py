@@ -1,4 +1,4 @@
-"""Disks that are full, folders that are closed: one sentence, exit code 1, and no half of a file."""
+"""Full disks, closed folders, standard output: one sentence, exit code 1, and no partial file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.recordings import one_recording
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A disk of one page, 4 KiB: room for one small file."""
+    """A disk of 4 KiB, with room for one small file."""
     command = ["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", tmp_path]
     if not shutil.which("mount") or subprocess.run(command, capture_output=True).returncode:
         pytest.skip("a small disk can't be mounted here: that takes root")
@@ -27,8 +27,8 @@ def small_disk(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_disk_that_is_full_before_the_end_leaves_no_half_of_a_file(small_disk):
-    """The journal still fits, the output does not; with room again, the job goes on."""
+def test_a_full_disk_leaves_no_partial_file(small_disk):
+    """The journal still fits, the output does not. With more room the job can be resumed."""
     recording = one_recording("pt")
     command = [sys.executable, ROOT / "inference.py", recording.path, "--direction", "pt", "--checkpoint", "tiny"]
     command += ["-o", small_disk]
@@ -50,12 +50,12 @@ def test_a_disk_that_is_full_before_the_end_leaves_no_half_of_a_file(small_disk)
 
 
 def let_files_have(size: int):
-    """What a full disk does, without filling one: no file of the child grows past so many bytes."""
+    """Limit the files of a child process to `size` bytes, as a full disk would."""
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
-def last_words(code: str, **options) -> str:
-    """What a small program says on standard error, down to its end."""
+def error_of(code: str, **options) -> str:
+    """Run a small program that ends with an OutputError, and return its standard error."""
     program = f"import sys\nfrom kikitori.errors import OutputError\ntry:\n    {code}\n"
     program += "except OutputError as error:\n    sys.exit(str(error))"
     done = subprocess.run([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True, cwd=ROOT, **options)
@@ -67,44 +67,57 @@ def test_standard_output_that_is_full_or_closed_is_one_sentence():
     code = "from kikitori.output.files import print_output; print_output('sim')"
     remedy = "write to a file instead\n"
     with open("/dev/full", "w") as full:
-        words = last_words(code, stdout=full)
-    assert words == f"standard output cannot be written (No space left on device): {remedy}"
+        error = error_of(code, stdout=full)
+    assert error == f"standard output cannot be written (No space left on device): {remedy}"
     reader, writer = os.pipe()
     os.close(reader)
-    words = last_words(code, stdout=writer)
+    error = error_of(code, stdout=writer)
     os.close(writer)
-    assert words == f"standard output cannot be written (Broken pipe): {remedy}"
+    assert error == f"standard output cannot be written (Broken pipe): {remedy}"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "expected"),
+    [
+        ("utf-8", "[spk_0]: Olá, はい。\n".encode()),
+        ("cp1252", "[spk_0]: Olá, ???\n".encode("cp1252")),
+        ("ascii", b"[spk_0]: Ol?, ???\n"),
+        ("ascii:backslashreplace", b"[spk_0]: Ol\\xe1, \\u306f\\u3044\\u3002\n"),
+    ],
+)
+def test_text_that_standard_output_cannot_encode_is_written_with_question_marks(encoding, expected):
+    code = "from kikitori.output.files import print_output; print_output('[spk_0]: Olá, はい。\\n')"
+    environment = os.environ | {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=ROOT, env=environment)
+    assert (done.returncode, done.stdout, done.stderr) == (0, expected, b"")
 
 
 def test_a_disk_without_room_for_a_journal_is_one_sentence(tmp_path):
     path = tmp_path / "a.journal"
-    code = (
-        "import numpy, pathlib; from kikitori.engines.journal import Journal; from kikitori.result import DecodingResult; "
-        f"journal = Journal(pathlib.Path({str(path)!r}), {{}}, False); "
-        "list(journal.keep(lambda _: [[DecodingResult('sim', 'end')]])([numpy.zeros(9)]))"
-    )
-    words = last_words(code, preexec_fn=let_files_have(20))
-    assert words.startswith(f"{path} cannot be written (File too large): free some space")
+    code = "import pathlib; from kikitori.engines.journal import Journal; "
+    code += f"Journal(pathlib.Path({str(path)!r}), {{}}, False).note_written({{'output': 'a.txt'}})"
+    error = error_of(code, preexec_fn=let_files_have(20))
+    assert error.startswith(f"{path} cannot be written (File too large): free some space")
 
 
 @pytest.mark.parametrize(
     ("place", "reason"),
     [("file/a.txt", "File exists"), ("file/b/a.txt", "Not a directory"), ("folder", "Is a directory")],
 )
-def test_where_nothing_can_be_written_is_found_out_before_the_work(tmp_path, place, reason):
+def test_an_unwritable_place_is_found_before_the_work(tmp_path, place, reason):
     (tmp_path / "file").write_text("")
     (tmp_path / "folder").mkdir()
     with pytest.raises(OutputError, match=rf"{place} cannot be written \({reason}\): choose another folder$"):
         check_writable(tmp_path / place)
 
 
-def test_a_name_that_leaves_no_room_for_a_suffix_is_the_recordings_fault(tmp_path):
+def test_a_name_without_room_for_a_suffix_is_an_error_of_the_recording(tmp_path):
     check_writable(tmp_path / ("a" * 251 + ".txt"))
     with pytest.raises(AudioError, match=r"^a{252} is too long a name for a \.txt file: rename the recording"):
         check_writable(tmp_path / ("a" * 252 + ".txt"))
 
 
-def test_a_folder_is_made_and_a_file_in_it_stays_whole(tmp_path):
+def test_a_missing_folder_is_made_and_failed_writing_leaves_nothing(tmp_path):
     path = tmp_path / "new" / "folder" / "a.txt"
     check_writable(path)
     write_output(path, "sim\n")

@@ -1,4 +1,4 @@
-"""Subtitle subtitles that lose no text, never overlap, and are cut where a reader would cut them."""
+"""Subtitles lose no text, never overlap, and are cut where a reader would cut them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def times(subtitles: list[Subtitle]) -> list[tuple[float, float]]:
 # Times of turns
 
 
-def test_turns_of_a_window_share_its_time_by_their_characters():
+def test_turns_of_a_window_divide_its_time_by_their_characters():
     turns = (window("あいう", 10, 20, "spk_0"), window("え", 10, 20, "spk_1"), window("おかきくけこ", 10, 20, "spk_0"))
     assert timed_turns(transcript(*turns)) == (
         window("あいう", 10, 13, "spk_0"),
@@ -55,7 +55,7 @@ def test_turns_of_a_window_share_its_time_by_their_characters():
     )
 
 
-def test_windows_that_overlap_meet_in_the_middle():
+def test_overlapping_windows_end_and_begin_in_the_middle_of_the_overlap():
     turns = (window("あ", 0, 10), window("い", 0, 10), window("う", 9, 20), window("え", 20, 30))
     spans = [(turn.start_seconds, turn.end_seconds) for turn in timed_turns(transcript(*turns))]
     assert spans == [(0, 4.75), (4.75, 9.5), (9.5, 20), (20, 30)]
@@ -78,13 +78,13 @@ def test_aligned_turns_stay_as_they_are():
 
 
 @pytest.mark.parametrize("function", [timed_turns, make_subtitles])
-def test_turns_without_times_have_no_place(function):
+def test_turns_without_times_are_an_error(function):
     sentence = "call.wav has turns without times, and srt, vtt, tsv and rttm need them: choose txt or json"
     with pytest.raises(SpeechError, match=f"^{re.escape(sentence)}$"):
         function(transcript(aligned("あ", 1, 5), Turn("spk_0", "い")))
 
 
-def test_times_of_windows_are_called_estimates():
+def test_times_of_windows_are_estimates():
     assert has_estimated_times(transcript(aligned("あ", 0, 1), window("い", 1, 2)))
     assert not has_estimated_times(transcript(aligned("あ", 0, 1)))
     assert not has_estimated_times(transcript())
@@ -93,7 +93,7 @@ def test_times_of_windows_are_called_estimates():
 # Where text is cut
 
 
-def test_nothing_said_is_no_cue():
+def test_a_transcript_without_turns_has_no_subtitles():
     assert make_subtitles(transcript()) == []
 
 
@@ -122,7 +122,7 @@ def test_english_is_cut_at_punctuation():
     ]
 
 
-def test_sentences_come_before_clauses():
+def test_ends_of_sentences_are_preferred_to_ends_of_clauses():
     text = "One two. Three four, five six seven"
     assert lines_of(text, "English", max_line_width=26) == [("One two.", "Three four, five six seven")]
     assert lines_of("One, two three. Four five, six", "English", max_line_width=20, max_line_count=1) == [
@@ -154,8 +154,8 @@ def test_a_quote_or_bracket_closes_with_its_sentence():
 @pytest.mark.parametrize(
     ("text", "lines"),
     [
-        ("いろはにっほへと", ("いろはにっ", "ほへと")),  # no line begins with small kana
-        ("いろはにーほへと", ("いろはにー", "ほへと")),  # nor with the mark that lengthens
+        ("いろはにっほへと", ("いろはにっ", "ほへと")),  # no line begins with small kana,
+        ("いろはにーほへと", ("いろはにー", "ほへと")),  # or with the mark that lengthens,
         ("いろはに」ほへと", ("いろはに」", "ほへと")),
         ("いろは「にほへと", ("いろは", "「にほへと")),  # or ends with an opening bracket
         ("東京駅12時頃着", ("東京駅", "12時頃着")),  # numbers stay whole
@@ -164,7 +164,7 @@ def test_a_quote_or_bracket_closes_with_its_sentence():
         ("水をのむひとだ", ("水を", "のむひとだ")),
     ],
 )
-def test_japanese_lines_begin_and_end_as_typesetters_have_it(text, lines):
+def test_japanese_lines_follow_the_rules_of_typesetting(text, lines):
     assert lines_of(text, "Japanese", max_line_width=5) == [lines]
 
 
@@ -181,25 +181,25 @@ def test_a_word_longer_than_a_line_is_cut_inside():
     assert lines_of("an internationalisation", "English", max_line_width=20) == [("an", "internationalisation")]
 
 
-def test_what_fits_is_one_line():
+def test_a_text_that_fits_is_one_line():
     assert lines_of("Yes. No, or maybe not? We will see.", "English") == [("Yes. No, or maybe not? We will see.",)]
     assert lines_of("はい。いいえ、どうでしょうか。", "Japanese") == [("はい。いいえ、どうでしょうか。",)]
 
 
 @pytest.mark.parametrize("text", ["か\u3099" * 7, "👩‍👩‍👧" * 7, "👍🏽" * 7])
-def test_what_readers_see_as_one_is_not_cut(text):
+def test_combined_characters_are_not_cut(text):
     one = text[: len(text) // 7]
     assert [line for lines in lines_of(text, "Japanese", max_line_width=1) for line in lines] == [one] * 7
 
 
-def test_half_width_characters_are_half_a_japanese_one():
+def test_half_width_characters_count_half_in_japanese():
     assert lines_of("ab cd ef", "Japanese", max_line_width=4) == [("ab cd ef",)]
     assert lines_of("ab cd ef", "English", max_line_width=4) == [("ab", "cd"), ("ef",)]
     assert lines_of("東京です", "Japanese", max_line_width=4) == [("東京です",)]
     assert lines_of("東京です", "English", max_line_width=4) == [("東京", "です")]
 
 
-def test_line_count():
+def test_the_number_of_lines_per_subtitle():
     text = "one two three four five six"
     assert lines_of(text, "English", max_line_width=9, max_line_count=1) == [
         ("one two",),
@@ -217,7 +217,7 @@ def test_white_space_of_any_kind_becomes_one_space():
 # When subtitles are shown
 
 
-def test_a_cue_follows_its_words():
+def test_a_subtitle_has_the_times_of_its_words():
     turn = spoken(("Yes.", 1, 1.5), (" I see", 4, 5), (" it.", 5, 6.25), (" So", 12, 12.5), (" what?", 12.5, 13))
     subtitles = make_subtitles(transcript(turn, language="English"), max_line_width=10)
     assert [(subtitle.lines, *span) for subtitle, span in zip(subtitles, times(subtitles), strict=True)] == [
@@ -226,28 +226,28 @@ def test_a_cue_follows_its_words():
     ]
 
 
-def test_inside_words_time_goes_evenly():
+def test_time_passes_evenly_inside_a_word():
     (one, two) = make_subtitles(transcript(spoken(("いろはに", 1, 3), ("ほへとち", 5, 7))), 2, 1)[:2]
     assert (one.lines, two.lines) == (("いろ",), ("はに",))
     assert times([one, two]) == [(1, 2), (2, 3)]
 
 
-def test_words_that_run_backward_do_not_take_cues_along():
+def test_words_whose_times_run_backward_do_not_move_subtitles_backward():
     turn = spoken(("いろ。", 5, 6), ("はに。", 1, 2), ("ほへ。", 6, 7))
     assert times(make_subtitles(transcript(turn), 3, 1)) == [(5, 5.833), (5.833, 6.166), (6.166, 7)]
 
 
-def test_long_speech_is_cut_though_it_would_fit():
+def test_long_speech_is_cut_even_if_its_text_fits():
     text = "one two three four five six seven eight"
     assert lines_of(text, "English", 7) == [(text,)]
     assert lines_of(text, "English", 14) == [("one two three four",), ("five six seven eight",)]
 
 
-def test_a_cue_never_stays_longer_than_seven_seconds():
+def test_a_subtitle_never_stays_longer_than_seven_seconds():
     assert times(make_subtitles(transcript(aligned("はい", 3, 60)))) == [(3, 10)]
 
 
-def test_a_short_cue_stays_until_it_can_be_read():
+def test_a_short_subtitle_stays_until_it_can_be_read():
     assert times(make_subtitles(transcript(aligned("はい", 3, 3.1)))) == [(3, 3.833)]
     assert times(make_subtitles(transcript(aligned("あいうえおかきくけこさし", 3, 3.5)))) == [
         (3, 5)
@@ -256,37 +256,37 @@ def test_a_short_cue_stays_until_it_can_be_read():
     assert times(make_subtitles(english)) == [(3, 5)]  # 34 at 17 a second
 
 
-def test_reading_time_ends_with_the_next_cue_and_with_the_recording():
+def test_reading_time_ends_with_the_next_subtitle_and_with_the_recording():
     turns = aligned("あいうえおかきくけこさし", 3, 3.5), aligned("あいうえおかきくけこさし", 4, 4.5)
     assert times(make_subtitles(transcript(*turns, duration=5.25))) == [(3, 4), (4, 5.25)]
     assert times(make_subtitles(transcript(*turns, duration=4.25))) == [(3, 4), (4, 4.5)]
 
 
-def test_where_two_speak_at_once_the_earlier_cue_ends():
+def test_if_two_speak_at_once_the_earlier_subtitle_ends():
     turns = aligned("もしもし、聞こえますか", 0, 5, "spk_0"), aligned("はい", 2, 3, "spk_1")
     subtitles = make_subtitles(transcript(*turns))
     assert times(subtitles) == [(0, 2), (2, 3)]
     assert [subtitle.speaker for subtitle in subtitles] == ["spk_0", "spk_1"]
 
 
-def test_a_cue_waits_until_the_one_before_was_seen():
+def test_a_subtitle_waits_until_the_one_before_it_could_be_seen():
     turns = aligned("もしもし", 0, 5, "spk_0"), aligned("はい", 0.2, 0.6, "spk_1"), aligned("ええ", 0.9, 1, "spk_0")
     assert times(make_subtitles(transcript(*turns))) == [(0, 0.833), (0.833, 1.233), (1.233, 2.066)]
 
 
-def test_a_word_in_between_comes_between():
+def test_a_short_turn_comes_between_the_subtitles_of_a_long_one():
     turns = aligned("いろは。にほへ。", 0, 8, "spk_0"), aligned("はい。", 2, 3, "spk_1")
     subtitles = make_subtitles(transcript(*turns), 4, 1)
     assert [subtitle.lines for subtitle in subtitles] == [("いろは。",), ("はい。",), ("にほへ。",)]
     assert times(subtitles) == [(0, 2), (2, 3), (4, 8)]
 
 
-def test_turns_without_length_take_turns():
+def test_turns_of_no_duration_follow_each_other():
     turns = [aligned("はい", 1, 1), aligned("ええ", 1, 1), aligned("うん", 1, 1)]
     assert times(make_subtitles(transcript(*turns))) == [(1, 1.001), (1.001, 1.002), (1.002, 1.835)]
 
 
-def test_a_window_is_shared_out_among_cues_too():
+def test_the_time_of_a_window_is_divided_among_subtitles_too():
     turns = window("いろはに。ほへと。", 10, 19, "spk_0"), window("ちりぬるを。", 10, 19, "spk_1")
     subtitles = make_subtitles(transcript(*turns), 6, 1)
     assert [
@@ -298,7 +298,7 @@ def test_a_window_is_shared_out_among_cues_too():
     ]
 
 
-# Whatever a model writes
+# Arbitrary text
 
 HOSTILE = "ab.Z,?!-->&<>\"' \n\r\t\x00\x0b\x1c\x85\u2028\u2029\u200b\u200d\u200f\u0301\u3000\ufeff()1:"
 JAPANESE = "あいうっゃおごを、。？「」ーアｱ漢字々〜・＆１אبéã👩👍🏽🇯🇵한"
@@ -311,7 +311,7 @@ SECONDS = st.floats(0, 100, allow_subnormal=False) | st.sampled_from([0.0, 0.000
 
 @st.composite
 def words_of(draw, text: str) -> tuple[Word, ...]:
-    """Some partition of a text, with times in any order."""
+    """Words that join to a text, with times in any order."""
     cuts = sorted(draw(st.sets(st.integers(1, len(text) - 1), max_size=9))) if len(text) > 1 else []
     pieces = [text[start:end] for start, end in pairwise([0, *cuts, len(text)])]
     if not all(piece.strip() for piece in pieces):
@@ -349,7 +349,7 @@ def columns(text: str) -> int:
 
 
 def is_one(text: str) -> bool:
-    """Whether a reader sees one character: marks, joiners and skin tones follow the first."""
+    """Whether a reader sees one character: only marks, joiners and skin tones follow the first."""
     return all(
         before == "\u200d" or unicodedata.category(after) in ("Mn", "Mc", "Me", "Cf") or after in "🏻🏼🏽🏾🏿"
         for before, after in pairwise(text)
@@ -365,7 +365,7 @@ def is_one(text: str) -> bool:
     count=st.none() | st.integers(1, 4),
     duration=SECONDS,
 )
-def test_cues_of_anything(turns, language, width, count, duration):
+def test_subtitles_of_arbitrary_turns(turns, language, width, count, duration):
     subtitles = make_subtitles(transcript(*turns, language=language, duration=duration), width, count)
     milliseconds = [
         (round(subtitle.start_seconds * 1000), round(subtitle.end_seconds * 1000)) for subtitle in subtitles
@@ -388,17 +388,17 @@ def test_cues_of_anything(turns, language, width, count, duration):
 @pytest.mark.slow
 @settings(deadline=None, max_examples=100)
 @given(turns=windows_in_a_row() | turns_of_any_kind().map(lambda turn: [turn]))
-def test_every_character_once_and_in_order(turns):
+def test_every_character_is_there_once_and_in_order(turns):
     subtitles = make_subtitles(transcript(*turns))
     assert solid(line for subtitle in subtitles for line in subtitle.lines) == solid(turn.text for turn in turns)
     seen = list(accumulate(len(solid(subtitle.lines)) for subtitle in subtitles))
     ends = list(accumulate(len(solid([turn.text])) for turn in turns))
-    assert set(ends) <= set(seen)  # no subtitle runs over from one turn to the next
+    assert set(ends) <= set(seen)  # no subtitle has text of two turns
 
 
 @settings(deadline=None, max_examples=100)
 @given(turns=st.lists(turns_of_any_kind(), max_size=6) | windows_in_a_row())
-def test_spreading_times_changes_nothing_else(turns):
+def test_dividing_times_changes_nothing_else(turns):
     spread = timed_turns(transcript(*turns))
     assert [(turn.speaker, turn.text, turn.timing, turn.words) for turn in spread] == [
         (turn.speaker, turn.text, turn.timing, turn.words) for turn in turns
@@ -407,7 +407,7 @@ def test_spreading_times_changes_nothing_else(turns):
         assert before.start_seconds <= after.start_seconds <= after.end_seconds <= before.end_seconds
 
 
-def test_what_was_said_is_shared_out_among_the_cues_of_its_translation():
+def test_the_source_is_divided_among_the_subtitles_of_its_translation():
     text = "I want to go to the museum by bus. Where is the station? My sister works at the hospital."
     said = "バスで博物館に行きたいです。駅はどこですか。姉は病院で働いています。"
     turn = Turn(None, text, 0.0, 12.0, "window", source=said)

@@ -1,4 +1,4 @@
-"""Files that other programs read, and that are whole or not there."""
+"""Files that other programs can read, and that are never written in part."""
 
 from __future__ import annotations
 
@@ -69,28 +69,28 @@ def mode(path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_txt_has_one_line_a_turn():
+def test_txt_has_one_line_per_turn():
     assert WRITERS["txt"](CALL) == "[spk_0]: はい。\nえ\n[spk_1]: もしもし\n"
 
 
-def test_txt_of_nothing_is_nothing():
+def test_txt_without_turns_is_empty():
     assert WRITERS["txt"](transcript()) == ""
 
 
 @pytest.mark.parametrize("line_break", ["\n", "\r\n", "\n \n", "\u2028"])
-def test_words_cannot_forge_a_line(line_break):
+def test_text_cannot_forge_a_line(line_break):
     text = WRITERS["txt"](transcript(Turn("spk_0", f"one{line_break}[spk_1]: two")))
     assert text == "[spk_0]: one [spk_1]: two\n"
 
 
-def test_json_is_the_whole_transcript_in_its_own_script():
+def test_json_is_the_whole_transcript_without_escapes():
     text = WRITERS["json"](CALL)
     assert json.loads(text) == CALL.to_dict()
     assert Transcript.from_dict(json.loads(text)) == CALL
     assert "もしもし" in text and text.startswith('{\n  "audio"') and text.endswith("}\n")
 
 
-def test_the_formats_are_whispers_and_rttm():
+def test_the_formats_are_those_of_whisper_and_rttm():
     assert list(WRITERS) == ["txt", "srt", "vtt", "tsv", "json", "rttm"]
 
 
@@ -136,10 +136,8 @@ def test_rttm_names_have_no_white_space_and_are_never_missing():
     )
 
 
-def test_estimated_times_are_spread_in_every_format():
-    note = (
-        "NOTE Times are estimates: turns share the time of the part that they were heard in by the length of their text"
-    )
+def test_the_time_of_a_window_is_divided_in_every_format():
+    note = "NOTE Times are estimates: the turns of a window share its time in proportion to the length of their text"
     assert WRITERS["vtt"](SPREAD) == (
         f"WEBVTT\n\n{note}\n\n00:01.000 --> 00:02.125\n[spk_0]: はい。\n\n"
         "00:02.125 --> 00:04.000\n[spk_1]: もしもし。\n\n"
@@ -151,7 +149,7 @@ def test_estimated_times_are_spread_in_every_format():
 
 
 @pytest.mark.parametrize("suffix", NEED_TIMES)
-def test_formats_that_need_times_say_so(suffix):
+def test_turns_without_times_are_an_error_in_formats_with_times(suffix):
     sentence = "call.wav has turns without times, and srt, vtt, tsv and rttm need them: choose txt or json"
     with pytest.raises(SpeechError, match=f"^{re.escape(sentence)}$"):
         WRITERS[suffix](CALL)
@@ -160,7 +158,7 @@ def test_formats_that_need_times_say_so(suffix):
 @pytest.mark.parametrize(
     ("suffix", "text"), [("srt", ""), ("vtt", "WEBVTT\n\n"), ("tsv", "start\tend\ttext\n"), ("rttm", "")]
 )
-def test_nothing_said_has_nothing_but_a_header(suffix, text):
+def test_a_transcript_without_turns_has_only_a_header(suffix, text):
     assert WRITERS[suffix](transcript()) == text
 
 
@@ -171,7 +169,7 @@ def test_a_layout_changes_subtitles_only(suffix):
     assert WRITERS[suffix](TIMED, layout=Layout()) == WRITERS[suffix](TIMED)
 
 
-def test_a_layout_reaches_the_lines():
+def test_a_layout_sets_the_size_of_subtitles():
     turn = Turn(None, "one two three four", 0, 4, "aligned")
     english = replace(transcript(turn), language="English")
     assert [len(part.splitlines()) for part in WRITERS["srt"](english, Layout(9, 1)).split("\n\n")] == [3, 3, 3, 0]
@@ -181,15 +179,15 @@ def test_a_layout_reaches_the_lines():
 
 @pytest.mark.parametrize("value", [0, -1, 42.0, "42"])
 @pytest.mark.parametrize("name", ["max_line_width", "max_line_count"])
-def test_a_layout_has_room_for_a_character(name, value):
-    with pytest.raises(ValueError, match=f"^{name} is a whole number of at least 1, or None, not {value!r}$"):
+def test_a_layout_has_room_for_at_least_one_character(name, value):
+    with pytest.raises(ValueError, match=f"^{name} must be a whole number of at least 1, or None, but is {value!r}$"):
         Layout(**{name: value})
 
 
 @pytest.mark.parametrize(
     ("suffix", "start"), [("srt", "99:59:59,999 --> 100:00:01,000"), ("vtt", "99:59:59.999 --> 100:00:01.000")]
 )
-def test_times_of_any_length(suffix, start):
+def test_times_beyond_99_hours(suffix, start):
     long = transcript(Turn(None, "はい", 359_999.9994, 360_001.0004, "aligned"))
     assert start in WRITERS[suffix](long).splitlines()
 
@@ -200,7 +198,7 @@ def test_times_are_rounded_into_the_next_minute_and_hour():
     assert "\n01:00:00.000 --> 01:00:01.000\n" in WRITERS["vtt"](transcript(*turns))
 
 
-# What other programs read
+# Readers of other programs
 
 
 def spoken(text: str) -> str:
@@ -215,7 +213,7 @@ def hostile_turns(*texts: str, speaker: str | None = "spk_0") -> tuple[Turn, ...
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_hostile_words_stay_where_they_are(text):
+def test_hostile_text_stays_in_its_field(text):
     shown = " ".join(text.split())
     one = replace(transcript(*hostile_turns(text)), language="English", duration_seconds=3.9)
     wide = Layout(max_line_width=200)
@@ -254,7 +252,7 @@ def milliseconds(time: timedelta) -> int:
 
 @settings(deadline=None, max_examples=60)
 @given(call=CALLS, layout=LAYOUTS)
-def test_srt_readers_read_every_cue(call, layout):
+def test_srt_readers_read_every_subtitle(call, layout):
     text = WRITERS["srt"](call, layout)
     subtitles = make_subtitles(call, layout.max_line_width, layout.max_line_count)
     expected = [
@@ -274,7 +272,7 @@ def test_srt_readers_read_every_cue(call, layout):
 
 @settings(deadline=None, max_examples=60)
 @given(call=CALLS, layout=LAYOUTS)
-def test_vtt_readers_read_every_cue(call, layout):
+def test_vtt_readers_read_every_subtitle(call, layout):
     read = webvtt.from_string(WRITERS["vtt"](call, layout), strict=True)
     assert [
         (
@@ -332,7 +330,7 @@ def test_rttm_readers_read_every_turn(tmp_path):
 # Files
 
 
-def test_a_new_file_is_utf8_with_its_line_ends_untouched(tmp_path):
+def test_a_new_file_is_utf8_and_keeps_line_ends(tmp_path):
     write_atomically(tmp_path / "a.txt", "はい\nsim\r\n")
     assert (tmp_path / "a.txt").read_bytes() == "はい\nsim\r\n".encode()
     assert os.listdir(tmp_path) == ["a.txt"]
@@ -346,7 +344,7 @@ def test_an_old_file_is_replaced(tmp_path):
 
 
 @pytest.mark.parametrize(("mask", "expected"), [(0o022, 0o644), (0o027, 0o640)])
-def test_a_new_file_has_the_permissions_of_any_new_file(tmp_path, umask, mask, expected):
+def test_a_new_file_has_the_usual_permissions_of_new_files(tmp_path, umask, mask, expected):
     umask(mask)
     write_atomically(tmp_path / "a.txt", "new")
     assert mode(tmp_path / "a.txt") == expected
@@ -381,14 +379,14 @@ def test_the_old_file_is_there_until_the_new_one_is_on_the_disk(tmp_path, monkey
 
     def look(descriptor):
         seen.append(((tmp_path / "a.txt").read_text(), os.fstat(descriptor).st_size))
-        assert len(os.listdir(tmp_path)) == 2  # another folder may lie on another disk
+        assert len(os.listdir(tmp_path)) == 2  # the temporary file is in the same folder, so on the same disk
 
     monkeypatch.setattr(os, "fsync", look)
     write_atomically(tmp_path / "a.txt", "newer")
     assert seen == [("old", 5)]
 
 
-def test_text_that_is_no_unicode_leaves_the_old_file_whole(tmp_path):
+def test_text_that_utf8_cannot_hold_leaves_the_old_file_whole(tmp_path):
     (tmp_path / "a.txt").write_text("old")
     with pytest.raises(UnicodeEncodeError):
         write_atomically(tmp_path / "a.txt", "new \ud800")
@@ -396,7 +394,7 @@ def test_text_that_is_no_unicode_leaves_the_old_file_whole(tmp_path):
     assert os.listdir(tmp_path) == ["a.txt"]
 
 
-def test_a_folder_that_does_not_exist(tmp_path):
+def test_a_missing_folder_is_an_os_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         write_atomically(tmp_path / "missing" / "a.txt", "new")
     assert os.listdir(tmp_path) == []
