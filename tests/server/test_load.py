@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from app import MAX_AT_ONCE, MAX_WAITING
 from benchmarks.load import FLOOD, load
 from kikitori import load_model
 from kikitori.audio.files import load_audio
+from kikitori.engines.engine import Prompt
 from kikitori.model import generate
+from kikitori.page.app import MAX_WAITING
+from kikitori.page.tabs import MAX_AT_ONCE
+from kikitori.result import last
 from tests.support.recordings import one_recording
 
 CLIENTS = 12
@@ -40,7 +43,7 @@ def test_two_jobs_never_generate_on_one_model_at_once(monkeypatch):
 
     def job(_) -> str:
         start.wait()
-        return model.decode([sound])[0].text
+        return last(model.engine.stream([sound], Prompt("Portuguese")))[0].text
 
     monkeypatch.setattr(generate, "_decode_batch", alone)
     with ThreadPoolExecutor(8) as pool:
