@@ -11,7 +11,7 @@ MAX_CHARACTERS = 50_000
 
 
 def compare(reference: str, hypothesis: str) -> dict:
-    """Word and character errors, and the words in order as pieces that agree or not, for page.js.
+    """Word and character errors, and the words in order as pieces that agree or not, for static/view.js.
 
     reference: as it is meant to be written; white space alone is a SpeechError. hypothesis: may be empty. More than
     MAX_CHARACTERS in either is a SpeechError.

@@ -200,7 +200,7 @@ JSON_OF = """key => {
 def test_a_measured_word_leads_the_player_and_is_marked_while_it_is_said(page):
     panel = open_tab(page, "pt")
     upload(panel, one_recording("pt").path)
-    choose_option(panel, "Measure when each word is said")
+    choose_option(panel, "Measure the time of each word")
     run_to_the_end(panel, "pt")
     assert words(panel) == [one_recording("pt").reference]
     measured = page.evaluate(JSON_OF, "transcript")["turns"][0]["words"]
@@ -294,7 +294,7 @@ def test_a_reference_shows_the_differing_words(page):
     spoken = recording.reference.split()
     wrong = [*spoken[:1], "elefante", *spoken[2:]]
     panel.get_by_role("button", name="Compare with a reference").first.click()
-    panel.get_by_label("What was read aloud").fill(" ".join(wrong))
+    panel.get_by_label("The correct text").fill(" ".join(wrong))
     panel.get_by_role("button", name="Compare with a reference").last.click()
     expect(panel.locator(".rates")).to_contain_text(f"1 of {len(spoken)} words differ")
     assert panel.locator(".compared del").all_inner_texts() == ["elefante"]
@@ -336,7 +336,7 @@ def test_what_was_said_stands_beside_its_translation(page, direction):
     recording = one_recording(direction)
     panel = open_tab(page, direction)
     upload(panel, recording.path)
-    choose_option(panel, "Show what was said")
+    choose_option(panel, "Show the original text")
     run_to_the_end(panel, direction)
     assert words(panel) == [recording.reference]
     assert panel.locator(".turn .source").all_inner_texts() == [recording.said]

@@ -1,11 +1,12 @@
-"""Visitors beside each other: what the report of benchmarks.load promises, in small."""
+"""Many visitors at once: what the report of benchmarks.load promises, on a small scale."""
 
 from __future__ import annotations
 
 import pytest
 
 from benchmarks.load import FLOOD, load
-from kikitori.page.app import MAX_AT_ONCE, MAX_WAITING
+from kikitori.page.app import MAX_WAITING
+from kikitori.page.tabs import MAX_AT_ONCE
 
 pytestmark = pytest.mark.slow
 
