@@ -1,7 +1,8 @@
-"""What can go wrong for a user, as codes with values and one English sentence each.
+"""Errors that a user can act on: a code, values, and one English sentence per code.
 
-A sentence names the value, the limit and the remedy, in words that fit the page, the shell and Python alike. The page
-looks sentences up by code in the visitor's language (kikitori/page/languages/). A caller's bug is a ValueError instead.
+A sentence names the value, the limit and the remedy, in words that fit the page, the shell and Python. The page looks
+up the sentence of a code in the visitor's language (kikitori/page/languages/). A caller's mistake in Python is a
+ValueError instead.
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ SENTENCES = {
     "no_times": "{name} has turns without times, and srt, vtt, tsv and rttm need them: choose txt or json",
     # Directions
     "unknown_direction": "there is no direction {name}: choose one of {choices}",
-    "no_source": "{direction} writes what was said: a source is shown with translations only",
-    "not_alignable": "words of {direction} have no times: the text is in another language than the speech",
+    "no_source": "{direction} does not translate, so it has no source text: turn the source option off",
+    "not_alignable": "{direction} translates, so its words cannot be aligned with the speech: turn word times off",
     # Checkpoints
     "unknown_device": "{device} is not a device: use cpu, cuda or cuda:0",
     "no_cuda": "torch finds no CUDA device for {device}: use the device cpu",
@@ -96,7 +97,7 @@ SENTENCES = {
 class SpeechError(Exception):
     """An error that a user can act on.
 
-    code: a key of SENTENCES. values: what stands in the sentence's places, as strings.
+    code: a key of SENTENCES. values: what fills the sentence's places, as strings.
     """
 
     def __init__(self, code: str, **values: object):
@@ -118,7 +119,7 @@ class OutputError(SpeechError):
 
     @classmethod
     def from_os_error(cls, path: os.PathLike[str] | str, error: OSError) -> OutputError:
-        """The error for a file that the system would not write."""
+        """Make the error for a file that the system refused to write."""
         is_full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         return cls("output_full" if is_full else "output_unwritable", path=path, why=error.strerror)
 

@@ -1,4 +1,4 @@
-"""Names, durations and times for people to read, and joined pieces of text."""
+"""Names, durations and times as people read them, and joining of texts."""
 
 from __future__ import annotations
 
@@ -8,20 +8,15 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    pass
-
-
-# Kana, kanji, and their punctuation: scripts that put no space between words.
+# Kana, kanji and their punctuation: scripts without spaces between words.
 _UNSPACED = re.compile(
     "[\u3000-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]"
 )
 
 
 def join_texts(texts: Iterable[str]) -> str:
-    """Join pieces of text: a space at a seam, none where Japanese stands on either side of it."""
+    """Join texts with a space between two of them, or with none if there is Japanese on either side."""
     joined = ""
     for text in filter(None, map(str.strip, texts)):
         seam = joined[-1:] + text[0]
@@ -30,14 +25,15 @@ def join_texts(texts: Iterable[str]) -> str:
 
 
 def display_name(path: str | os.PathLike[str]) -> str:
-    """A file's name without its folder, as `displayed` shows it."""
+    """Return a file's name without its folder, as `displayed` returns it."""
     return displayed(Path(path).name or str(Path(path)))
 
 
 def displayed(text: str) -> str:
-    """A name or a path on one line and in order: no line breaks, no escape sequences, nothing UTF-8 can't hold.
+    """Replace by U+FFFD what would disturb a line on a terminal or page.
 
-    Such characters become U+FFFD; so do those that make what follows run from right to left.
+    That is: line breaks, control characters, characters that UTF-8 can't hold, and those that change the direction of
+    writing.
     """
     return "".join("\N{REPLACEMENT CHARACTER}" if _disturbs(character) else character for character in text)
 
@@ -48,9 +44,9 @@ def _disturbs(character: str) -> bool:
 
 
 def format_duration(seconds: float) -> str:
-    """A duration (finite, >= 0) in at most two units: 0.05 s, 31 s, 2 min 5 s, 2 h 10 min.
+    """Write a duration (finite, >= 0) in at most two units: 0.05 s, 31 s, 2 min 5 s, 2 h 10 min.
 
-    Cut off rather than rounded, as a clock does: 59.9 s never reads 60 s or 1 min.
+    Rounded down, as on a clock: 59.9 s is 59 s, not 60 s or 1 min.
     """
     if seconds < 10:
         # The inner rounding undoes binary fractions: 0.29 * 100 is 28.999999999999996.
@@ -62,7 +58,7 @@ def format_duration(seconds: float) -> str:
 
 
 def format_time(seconds: float) -> str:
-    """A time in a recording as a clock shows it: 0:05, 12:30, 1:02:03."""
+    """Write a time in a recording as a clock shows it: 0:05, 12:30, 1:02:03."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

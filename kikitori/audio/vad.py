@@ -1,7 +1,7 @@
-"""Where somebody speaks: Silero's voice-activity detector, whose weights ship in its wheel, on many pieces at once.
+"""Voice activity: which parts of a recording are speech, by Silero's detector, whose weights are in its wheel.
 
-The detector hears 32 ms a step and carries a state from step to step. On one long recording that is a slow loop; here
-a stretch is cut into rows which go through it side by side, each beginning a little early to build its state up.
+The detector takes 32 ms per step and keeps a state between steps, so a long recording is a slow loop. Here a stretch is
+cut into rows that go through the detector in parallel. Each row begins a little early, to build up the state.
 """
 
 from __future__ import annotations
@@ -14,34 +14,42 @@ import numpy as np
 
 from kikitori.audio.checks import SAMPLE_RATE
 
+# What the detector takes per step at 16 kHz, 32 ms.
 STEP_SAMPLES = 512
-"""What the detector takes at once at 16 kHz."""
-ROW_STEPS = 625  # 20 s
+
+# 20 s.
+ROW_STEPS = 625
+
+# 0.5 s.
 WARM_UP_STEPS = 16
 
+# Speech begins at this probability. Silero's default is 0.5. A lower value takes some silence for speech, which costs
+# time; a higher one loses words.
 THRESHOLD = 0.4
-"""Silero's own is 0.5. A word that is taken for silence is lost, silence that is taken for speech only costs time."""
+
+# Speech ends below this probability. Silero's default is 0.15 below the other, which finds no pause between the turns
+# of a noisy line.
 SILENCE_THRESHOLD = 0.35
-"""Silero's own is 0.15 below the other, which leaves no pause between the turns of a noisy line."""
+
 MIN_SPEECH_MS = 100
 MIN_SILENCE_MS = 100
 
+# The detector is one object with a state.
 _ONE_AT_A_TIME = threading.Lock()
-"""The detector keeps its state between calls."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """A stretch of samples, `start` included, `end` not."""
+    """Samples from `start` up to, but not including, `end`."""
 
     start: int
     end: int
 
 
 def find_speech(waveform: np.ndarray) -> list[Span]:
-    """The stretches in which somebody speaks; in order, apart from each other.
+    """Return the stretches of speech, in order and without overlaps; without padding at their ends.
 
-    waveform: float32 mono 16 kHz, (samples,). The edges are where the detector puts them, without padding.
+    waveform: float32 array of shape (samples,), mono, 16 kHz.
     """
     from silero_vad import get_speech_timestamps_from_probs
 
@@ -58,7 +66,7 @@ def find_speech(waveform: np.ndarray) -> list[Span]:
 
 
 def speech_probabilities(waveform: np.ndarray) -> np.ndarray:
-    """Silero's probability of speech for every 512 samples of a waveform (samples,): (steps,) float32."""
+    """Return Silero's probability of speech for each 512 samples of a waveform: float32 of shape (steps,)."""
     import torch
 
     steps = -(-len(waveform) // STEP_SAMPLES)
@@ -73,7 +81,7 @@ def speech_probabilities(waveform: np.ndarray) -> np.ndarray:
 
 
 def _rows(waveform: np.ndarray, steps: int) -> np.ndarray:
-    """The waveform as rows of ROW_STEPS, each with the last steps of the row before in front."""
+    """Cut the waveform into rows of ROW_STEPS, each preceded by the last WARM_UP_STEPS of the row before."""
     row, warm_up = min(ROW_STEPS, steps) * STEP_SAMPLES, WARM_UP_STEPS * STEP_SAMPLES
     count = -(-steps * STEP_SAMPLES // row)
     padded = np.zeros(warm_up + count * row, np.float32)

@@ -1,4 +1,4 @@
-"""Real files in, waveforms or one clear sentence out."""
+"""A file becomes a waveform or one clear sentence."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from kikitori.errors import AudioError
 from kikitori.strings import format_duration
 from tests.support.sound_files import AV_CODECS, SOUNDFILE, encode, encode_silent_film, two_tones
 
-RATE = 48000  # one that every codec takes
+RATE = 48000  # every codec takes it
 CODEC_PADDING_SECONDS = 0.05
 SUFFIXES = [*SOUNDFILE, *AV_CODECS]
 
@@ -88,7 +88,7 @@ def test_every_format_keeps_the_sound(tmp_path, suffix, channels):
 
 
 @pytest.mark.parametrize("suffix", [".wav", ".flac", ".mkv", ".mov"])
-def test_uncompressed_sound_is_exact_but_for_its_word_length(tmp_path, suffix):
+def test_uncompressed_sound_is_exact_within_its_word_length(tmp_path, suffix):
     sound = two_tones(SAMPLE_RATE)
     waveform = load_audio(encode(tmp_path / f"clip{suffix}", sound, SAMPLE_RATE))
     step = 1 / 128 if suffix == ".mkv" else 1 / 32768  # .mkv is written with 8 bits
@@ -105,7 +105,7 @@ def test_samples_equal_librosa_load(tmp_path, rate):
     np.testing.assert_array_equal(load_audio(path), expected)
 
 
-def test_a_name_says_nothing_about_the_content(tmp_path):
+def test_the_suffix_of_a_name_does_not_matter(tmp_path):
     sound = two_tones(SAMPLE_RATE)
     expected = load_audio(encode(tmp_path / "clip.wav", sound, SAMPLE_RATE))
     for name in ("clip.raw", "clip.mp3", "clip", "clip.txt"):
@@ -121,7 +121,7 @@ def test_joined_files_are_read_to_the_end(tmp_path, suffix):
 
 
 @pytest.mark.parametrize("given", [0, 1, 3, 4, 5, 9, 10, 12])
-def test_the_second_decoder_goes_on_where_the_first_ended(given):
+def test_the_second_decoder_resumes_where_the_first_ended(given):
     blocks = [(np.arange(start, end)[:, np.newaxis], 8000) for start, end in ((0, 4), (4, 5), (5, 10))]
     kept = [sample for block, _ in _drop_samples(blocks, given) for sample in block[:, 0].tolist()]
     assert kept == list(range(given, 10))
@@ -198,14 +198,14 @@ def test_importing_the_module_loads_no_decoder():
         "x" * 300 + ".wav",
     ],
 )
-def test_what_is_no_local_file(path):
+def test_paths_that_are_not_local_files(path):
     error = refusal(path)
     assert Path(path).name in str(error) and "check the path" in str(error)
     assert isinstance(error.__cause__, OSError)
 
 
 @pytest.mark.parametrize("protocol", ["file:", "concat:", "subfile,,start,0,end,0,,:"])
-def test_ffmpeg_protocols_are_file_names_here(tmp_path, monkeypatch, protocol):
+def test_ffmpeg_protocols_are_taken_for_file_names(tmp_path, monkeypatch, protocol):
     encode(tmp_path / "clip.wav", two_tones(SAMPLE_RATE), SAMPLE_RATE)
     monkeypatch.chdir(tmp_path)
     assert "does not exist" in str(refusal(f"{protocol}clip.wav"))
@@ -219,7 +219,7 @@ PLAYLISTS = {
 
 
 @pytest.mark.parametrize("name", PLAYLISTS)
-def test_playlists_lead_nowhere(tmp_path, name):
+def test_playlists_open_no_other_file(tmp_path, name):
     secret = encode(tmp_path / "secret.mp3", two_tones(RATE), RATE)
     playlist = write(tmp_path / name, PLAYLISTS[name].format(secret).encode())
     assert f"{name} cannot be decoded" in str(refusal(playlist))
@@ -236,7 +236,7 @@ def test_a_named_pipe_is_refused_without_waiting_for_a_writer(tmp_path):
 
 @contextlib.contextmanager
 def ordinary_user():
-    """Root may read everything: step down for a while."""
+    """Run as another user than root, who may read everything."""
     if os.geteuid():
         yield
         return
@@ -282,7 +282,7 @@ def test_a_film_without_sound(tmp_path):
     assert str(error) == "film.mp4 has no audio track: choose a file with sound"
 
 
-def test_a_codec_that_nobody_knows(tmp_path):
+def test_an_unknown_codec(tmp_path):
     data = encode(tmp_path / "clip.mkv", two_tones(RATE), RATE).read_bytes()
     assert data.count(b"A_PCM") == 1
     path = write(tmp_path / "clip.mkv", data.replace(b"A_PCM", b"A_XYZ"))
@@ -308,7 +308,7 @@ def test_a_header_alone_yields_one_sentence(tmp_path, suffix):
 
 
 @pytest.mark.parametrize("suffix", [".flac", ".aac"])
-def test_damage_is_told_and_not_skipped(tmp_path, suffix):
+def test_damage_is_reported_with_its_time(tmp_path, suffix):
     path = encode(tmp_path / f"clip{suffix}", two_tones(RATE, 4.0), RATE)
     data = path.read_bytes()
     rest = b"" if suffix == ".flac" else b"\x55" * 700 + data[len(data) // 2 + 700 :]
@@ -320,7 +320,7 @@ def test_damage_is_told_and_not_skipped(tmp_path, suffix):
 
 
 @pytest.mark.parametrize("suffix", [".wav", ".aiff"])
-def test_less_than_the_header_promises_is_damage(tmp_path, suffix):
+def test_a_file_shorter_than_its_header_says_is_damaged(tmp_path, suffix):
     path = tmp_path / f"clip{suffix}"
     soundfile.write(path, two_tones(RATE, 4.0), RATE)
     data = path.read_bytes()
@@ -330,7 +330,7 @@ def test_less_than_the_header_promises_is_damage(tmp_path, suffix):
 
 @pytest.mark.parametrize("claimed", [0xFFFFFFFF, 0x7FFFF000])
 def test_a_wav_from_a_pipe_is_whole(tmp_path, claimed):
-    """Who writes to a pipe can't go back to the header when the length is known."""
+    """A program that writes to a pipe cannot correct the length in the header afterwards."""
     whole = encode(tmp_path / "whole.wav", two_tones(RATE), RATE)
     data = whole.read_bytes()
     size = data.index(b"data") + 4
@@ -343,7 +343,7 @@ def test_a_wav_from_a_pipe_is_whole(tmp_path, claimed):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("rate", [8000, SAMPLE_RATE])
-def test_samples_that_are_no_numbers(tmp_path, value, rate):
+def test_samples_that_are_not_finite_numbers(tmp_path, value, rate):
     sound = two_tones(rate)
     sound[1000] = value
     soundfile.write(tmp_path / "clip.wav", sound, rate, subtype="FLOAT")
@@ -382,7 +382,7 @@ def test_the_quietest_and_one_decibel_less():
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_the_limit_is_between_shorter_and_longer_files(tmp_path, suffix):
+def test_the_limit_separates_shorter_and_longer_files(tmp_path, suffix):
     path = encode(tmp_path / f"clip{suffix}", two_tones(RATE), RATE)
     assert len(load_audio(path, max_seconds=2 + CODEC_PADDING_SECONDS)) >= 31000
     message = str(refusal(path, max_seconds=1.5))
@@ -390,7 +390,7 @@ def test_the_limit_is_between_shorter_and_longer_files(tmp_path, suffix):
     assert "the limit is 1.5 s: cut it" in message
 
 
-def test_the_length_is_told_where_the_header_knows_it(tmp_path):
+def test_the_error_names_the_length_if_the_header_has_it(tmp_path):
     path = encode(tmp_path / "call.wav", np.zeros(1004000, np.float32), 8000)  # 125.5 s
     assert str(refusal(path, max_seconds=60)) == (
         "call.wav is 2 min 5 s long; the limit is 1 min: cut it into shorter recordings"
@@ -399,7 +399,7 @@ def test_the_length_is_told_where_the_header_knows_it(tmp_path):
 
 
 def count_decoding(monkeypatch) -> list[int]:
-    """Frames that soxr is given from now on, block by block."""
+    """Return a list that gets the number of frames of every block that soxr is given from now on."""
     import soxr
 
     sizes = []
@@ -441,7 +441,7 @@ def test_a_header_that_claims_less_than_there_is(tmp_path):
 
 
 @pytest.mark.parametrize("limit", [0, -1, float("nan")])
-def test_a_limit_that_is_none_is_the_callers_bug(tmp_path, limit):
+def test_a_limit_that_is_not_positive_is_the_callers_bug(tmp_path, limit):
     path = encode(tmp_path / "clip.wav", two_tones(SAMPLE_RATE), SAMPLE_RATE)
     with pytest.raises(ValueError, match="max_seconds must be positive"):
         load_audio(path, max_seconds=limit)
@@ -541,5 +541,5 @@ def test_an_empty_array():
         (360000, "100 h"),
     ],
 )
-def test_durations_are_written_for_people(seconds, words):
+def test_durations_in_at_most_two_units(seconds, words):
     assert format_duration(seconds) == words

@@ -1,4 +1,4 @@
-"""Whatever a stranger hands in ends in sound or in one sentence, and takes little memory."""
+"""Every hostile file ends in sound or in one sentence, and takes little memory."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from tests.support.recordings import one_recording
 
 MEBIBYTE = 1024  # KiB
 MUTATIONS = 40
-"""Of each container."""
+"""Per container."""
 
 
 @pytest.mark.slow
 def test_every_file_is_sound_or_one_sentence_in_bounded_memory(hostile):
-    """All of them in a process of its own, so that a crash of a decoder would be seen, as would its memory."""
+    """All files are read in one separate process, to notice a crash of a decoder and to measure its memory."""
     assert len(hostile) >= 300 and len({file.path for file in hostile}) == len(hostile)
     done = subprocess.run(
         [sys.executable, "-m", "tests.support.hostile_files"],
@@ -37,22 +37,23 @@ def test_every_file_is_sound_or_one_sentence_in_bounded_memory(hostile):
     )
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert (done.returncode, len(lines)) == (0, len(hostile)), (hostile[len(lines) :][:1], done.stderr[-3000:])
-    assert "Traceback" not in done.stderr  # PyAV prints those that it drops
+    assert "Traceback" not in done.stderr  # PyAV prints tracebacks of errors that it drops
     unexpected = [
-        (file, came)
-        for file, (came, _) in zip(hostile, lines, strict=True)
-        if not (came == file.outcome or file.outcome == EITHER or re.search(file.outcome, came))
+        (file, result)
+        for file, (result, _) in zip(hostile, lines, strict=True)
+        if not (result == file.outcome or file.outcome == EITHER or re.search(file.outcome, result))
     ]
     assert unexpected == []
-    for file, (came, _) in zip(hostile, lines, strict=True):
-        assert came == SOUND or (came.startswith(display_name(file.path) + " ") and len(came.splitlines()) == 1)
+    for file, (result, _) in zip(hostile, lines, strict=True):
+        one_line = len(result.splitlines()) == 1
+        assert result == SOUND or (result.startswith(display_name(file.path) + " ") and one_line)
     peaks = [peak for _, peak in lines]
     assert peaks[-1] - peaks[0] < 60 * MEBIBYTE
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_mutated_files_are_sound_or_one_sentence(tmp_path, suffix):
-    """Bytes of a real file replaced, cut out, doubled; always the same ones."""
+    """Bytes of a real file are replaced, removed or doubled, by a fixed seed."""
     data = clip(tmp_path / f"whole{suffix}").read_bytes()
     draw = random.Random(suffix)
     path = tmp_path / f"clip{suffix}"
@@ -65,8 +66,8 @@ def test_mutated_files_are_sound_or_one_sentence(tmp_path, suffix):
 
 
 @pytest.mark.slow
-def test_the_command_line_does_the_good_ones_and_names_the_others(hostile, tmp_path):
-    """One call, a file of each kind and every name: exit code 1, a line a bad file, texts for the others."""
+def test_the_command_line_transcribes_the_good_files_and_names_the_others(hostile, tmp_path):
+    """One command with a file of each kind and every name: exit code 1, one error per bad file, texts of the others."""
     good = [one_recording(direction).path for direction in ("pt", "en2ja")]
     chosen = [file for file in hostile if is_chosen(file)]
     paths = [good[0], *(file.path for file in chosen), good[1]]
@@ -76,7 +77,7 @@ def test_the_command_line_does_the_good_ones_and_names_the_others(hostile, tmp_p
     assert done.returncode == 1 and done.stdout == b"" and "Traceback" not in shown
     # A name of 255 bytes without a suffix leaves no room for one.
     bad = [file for file in chosen if file.outcome != SOUND or len(os.fsencode(file.path.stem)) > 251]
-    bad.sort(key=lambda file: opens(file.path))  # what can't be opened is told before the model is loaded
+    bad.sort(key=lambda file: opens(file.path))  # errors of files that can't be opened come before the model is loaded
     errors = [line.removeprefix("error: ") for line in shown.splitlines() if line.startswith("error: ")]
     assert len(errors) == len(bad) > 15
     assert all(error.startswith(display_name(file.path)) for error, file in zip(errors, bad, strict=True))
@@ -95,9 +96,9 @@ def opens(path: Path) -> bool:
 
 
 def is_chosen(file) -> bool:
-    """Cheap to decode, and one of its kind."""
+    """Whether a file is cheap to decode and the only one of its kind."""
     kind, name = file.path.parent.name, file.path.name
-    if "\0" in name or len(name) == 300:  # no command line takes the one, and the other repeats "xxx…"
+    if "\0" in name or len(name) == 300:  # not possible on a command line; the same beginning as another one
         return False
     return kind in ("names", "no_regular_files") or name in (
         *("empty.wav", "text.wav", "picture.wav", "film without sound.mp4", "nan FLOAT.wav", "1 Hz.wav", "hours.aac"),

@@ -1,7 +1,7 @@
-"""Files that a stranger may hand in: more than 500, the same ones every time, and what each has to end in.
+"""More than 500 hostile files, the same ones every time, each with its expected result.
 
-Run by itself it takes paths as a JSON list on standard input, reads each as a recording is read, and prints a line of
-JSON a file: SOUND or the error, and the most memory in KiB that the process had taken by then.
+As a program it takes paths as a JSON list on standard input, reads each file as a recording, and prints one line of
+JSON per file: SOUND or the error, and the peak memory of the process so far, in KiB.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ import soundfile
 from tests.support.sound_files import AV_CODECS, SOUNDFILE, encode, encode_silent_film, two_tones
 
 RATE = 48000
-"""One that every codec takes."""
+"""Every codec takes it."""
 MAX_SECONDS = 600.0
-"""The limit that they are read under: ten minutes keep the bombs short."""
+"""The limit for reading. Ten minutes keep decompression bombs short."""
 SUFFIXES = (*SOUNDFILE, *AV_CODECS, ".aiff", ".caf")
 
 SOUND = "sound"
-"""It is read, and can hold speech."""
+"""The file is read and can hold speech."""
 EITHER = "sound or refused"
-"""Whether there is sound to be had depends on where the damage is."""
+"""The result depends on where the damage is."""
 
 
 @dataclass(frozen=True)
 class HostileFile:
-    """A file and what it ends in: SOUND, EITHER, or a pattern that the error matches."""
+    """A file and its expected result: SOUND, EITHER, or a pattern that the error matches."""
 
     path: Path
     outcome: str
 
 
 def hostile_files(folder: Path) -> list[HostileFile]:
-    """Write all of them to an empty folder; a group has a folder of its own."""
+    """Write all files to an empty folder, each group to a folder of its own."""
     made = []
     for group in GROUPS:
         (folder / group.__name__).mkdir(parents=True)
@@ -57,7 +57,7 @@ Made = Iterator[tuple[Path, str]]
 
 
 def without_content(folder: Path) -> Made:
-    """Nothing at all, and files that end in their header."""
+    """Empty files, and files that end in their header."""
     for suffix in SUFFIXES:
         yield write(folder / f"empty{suffix}", b""), "is empty"
         whole = clip(folder / f"whole{suffix}").read_bytes()
@@ -87,7 +87,7 @@ def flipped_bytes(folder: Path) -> Made:
 
 
 def mutate(data: bytes, draw: random.Random, count: int) -> bytes:
-    """The data with `count` of its bytes replaced by other ones."""
+    """Return the data with `count` of its bytes replaced."""
     changed = bytearray(data)
     for _ in range(count):
         changed[draw.randrange(len(changed))] ^= draw.randrange(1, 256)
@@ -95,7 +95,7 @@ def mutate(data: bytes, draw: random.Random, count: int) -> bytes:
 
 
 def other_content(folder: Path) -> Made:
-    """What is no recording, under a recording's name."""
+    """Other content under a recording's name."""
     noise = random.Random(0).randbytes(20_000)
     contents = {
         "text": b"Bom dia. " * 500,
@@ -117,7 +117,7 @@ def other_content(folder: Path) -> Made:
         "large file pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
     }
     for name, content in contents.items():
-        # FFmpeg finds frames of MP3 in anything, if need be.
+        # FFmpeg may find frames of MP3 in random bytes.
         outcome = EITHER if content is noise else "cannot be decoded|has no audio track"
         for suffix in (".wav", ".mp3", ".mp4", ".flac"):
             yield write(folder / f"{name}{suffix}", content), outcome
@@ -129,7 +129,7 @@ def other_content(folder: Path) -> Made:
 
 
 def sample_formats(folder: Path) -> Made:
-    """Every way in which libsndfile and FFmpeg write samples, and values that are none."""
+    """All sample formats of libsndfile, and samples that are not ordinary numbers."""
     for container in ("WAV", "AIFF", "CAF", "AU", "W64", "RF64", "FLAC"):
         for subtype in soundfile.available_subtypes(container):
             path = folder / f"{container} {subtype}.wav"
@@ -137,8 +137,8 @@ def sample_formats(folder: Path) -> Made:
             try:
                 soundfile.write(path, sound, rate, subtype, format=container)
             except soundfile.LibsndfileError:
-                continue  # G.721 and its kin want another number of channels or another rate
-            yield path, EITHER if "DWVW" in subtype else SOUND  # which libsndfile writes and can't read
+                continue  # G.721 and similar formats need another number of channels or another rate
+            yield path, EITHER if "DWVW" in subtype else SOUND  # libsndfile writes DWVW and can't read it
     strange = {
         "nan": np.nan,
         "infinity": np.inf,
@@ -160,7 +160,7 @@ def sample_formats(folder: Path) -> Made:
 
 
 def rates(folder: Path) -> Made:
-    """1 Hz to 384 kHz, and what a header can claim beside that."""
+    """1 Hz to 384 kHz, and rates that only a header can claim."""
     for rate in (1, 2, 10, 100, 999, 2000, 3999):
         soundfile.write(folder / f"{rate} Hz.wav", two_tones(rate, 300), rate)
         yield folder / f"{rate} Hz.wav", "samples per second; "
@@ -175,7 +175,7 @@ def rates(folder: Path) -> Made:
 
 
 def channels(folder: Path) -> Made:
-    """1 to 16 channels, and as many as libsndfile takes."""
+    """1 to 16 channels, and up to the most that libsndfile takes."""
     tones = two_tones(16000)
     for count in (*range(1, 17), 255, 1024):
         soundfile.write(folder / f"{count} channels.wav", np.repeat(tones[:, None], count, axis=1), 16000)
@@ -183,7 +183,7 @@ def channels(folder: Path) -> Made:
     for count in range(1, 9):
         soundfile.write(folder / f"{count} channels.flac", np.repeat(tones[:, None], count, axis=1), 16000)
         yield folder / f"{count} channels.flac", SOUND
-    # Read as a call it has sound, for all else it is mixed.
+    # As a call it has sound. For the other directions its channels are mixed.
     soundfile.write(folder / "channels that cancel.wav", np.stack([tones, -tones], axis=1), 16000)
     yield folder / "channels that cancel.wav", "is silent"
     wave = bytearray((folder / "1 channels.wav").read_bytes())
@@ -193,7 +193,7 @@ def channels(folder: Path) -> Made:
 
 
 def signals(folder: Path) -> Made:
-    """Sound in which nobody speaks."""
+    """Sound without speech."""
     draw = np.random.default_rng(0)
     time = np.arange(5 * 16000)
     sounds = {
@@ -216,7 +216,7 @@ def signals(folder: Path) -> Made:
 
 
 def names(folder: Path) -> Made:
-    """Names that shells, pages and terminals stumble over; what is in the files is sound."""
+    """Names that are difficult for shells, pages and terminals. The files hold sound."""
     data = clip(folder / "clip.wav").read_bytes()
     strange = (
         *("with spaces.wav", " leading space.wav", "trailing space ", "-f", "--help.wav", "*.wav", "?.wav", "[ab].wav"),
@@ -249,13 +249,13 @@ def names(folder: Path) -> Made:
 
 
 def no_regular_files(folder: Path) -> Made:
-    """What a path can name beside a file with content."""
+    """Paths that do not lead to a regular file."""
     (folder / "folder.wav").mkdir()
     yield folder / "folder.wav", "is a folder"
     os.mkfifo(folder / "pipe.wav")
     yield folder / "pipe.wav", "is a device or a pipe"
     with socket.socket(socket.AF_UNIX) as bound:
-        bound.bind(os.path.relpath(folder / "socket.wav"))  # the whole path may be too long for one
+        bound.bind(os.path.relpath(folder / "socket.wav"))  # the absolute path may be too long for a socket
     yield folder / "socket.wav", "is a device or a pipe"
     links = {"loop.wav": "loop.wav", "dangling.wav": "nowhere", "null.wav": "/dev/null", "zeros.wav": "/dev/zero"}
     refusals = ("cannot be opened", "does not exist", "is a device or a pipe", "is a device or a pipe")
@@ -269,7 +269,7 @@ def no_regular_files(folder: Path) -> Made:
 
 
 def bombs(folder: Path) -> Made:
-    """Hours in a small file, and small files that ask for a lot of memory."""
+    """Small files that hold hours, or need a lot of memory if they are read naively."""
     frame = encode(folder / "frame.aac", np.zeros(8000 * 10, np.float32), 8000).read_bytes()
     yield write(folder / "hours.aac", frame * 1080), "is more than 10 min long"  # three hours
     mp3 = encode(folder / "frame.mp3", np.zeros(8000 * 10, np.float32), 8000).read_bytes()
@@ -277,7 +277,7 @@ def bombs(folder: Path) -> Made:
     soundfile.write(folder / "hour.flac", np.zeros(8000 * 3600, np.int16), 8000)
     yield folder / "hour.flac", "is 1 h long; the limit is 10 min"
     flac = bytearray((folder / "hour.flac").read_bytes())
-    flac[21], flac[22:26] = flac[21] & 0xF0, bytes(4)  # how many samples: unknown
+    flac[21], flac[22:26] = flac[21] & 0xF0, bytes(4)  # number of samples: unknown
     yield write(folder / "hour of unknown length.flac", flac), "is more than 10 min long"
     flac[21], flac[22:26] = flac[21] | 0x0F, b"\xff" * 4
     yield write(folder / "claims years.flac", flac), "long; the limit is 10 min"
@@ -285,7 +285,7 @@ def bombs(folder: Path) -> Made:
         sound = np.repeat(two_tones(1, 599)[:, None], channels, axis=1)
         soundfile.write(folder / f"599 samples, 599 seconds, {channels} channels.wav", sound, 1)
         yield folder / f"599 samples, 599 seconds, {channels} channels.wav", "has 1 samples per second"
-    # 20 MB of sound at 8 bits are 600 MB where every channel is kept at 16 kHz.
+    # 20 MB of 8-bit samples would be 600 MB with every channel at 16 kHz.
     soundfile.write(folder / "5 minutes of 16 channels.wav", np.full((4000 * 300, 16), 0.5), 4000, "PCM_U8")
     yield folder / "5 minutes of 16 channels.wav", SOUND
     soundfile.write(folder / "5 seconds of 1024 channels.wav", np.full((4000 * 5, 1024), 0.5), 4000, "PCM_U8")
@@ -308,13 +308,13 @@ GROUPS: tuple[Callable[[Path], Made], ...] = (
 
 
 def write(path: Path, data: bytes) -> Path:
-    """Write a file whole."""
+    """Write a file and return its path."""
     path.write_bytes(data)
     return path
 
 
 def clip(path: Path) -> Path:
-    """Two tones of half a second in any container."""
+    """Write two tones, half a second in all, in any container."""
     if path.suffix in (".aiff", ".caf"):
         soundfile.write(path, two_tones(RATE, 0.5), RATE)
         return path
@@ -333,17 +333,17 @@ def picture() -> bytes:
 
 
 def read(path: str) -> str:
-    """SOUND, or the sentence that refuses the file; as a call's channels are read, and as everything else is."""
+    """Return SOUND or the error, after reading the file with its channels, as a call, and mixed."""
     from kikitori.audio.channels import split_or_mix
     from kikitori.audio.files import check_stream, stream_audio
     from kikitori.errors import AudioError
     from kikitori.strings import display_name
 
-    def heard(mono: bool) -> Iterator[np.ndarray]:
+    def checked(mono: bool) -> Iterator[np.ndarray]:
         return check_stream(stream_audio(path, MAX_SECONDS, mono), display_name(path), MAX_SECONDS)
 
     try:
-        for blocks in (split_or_mix(heard(mono=False), None)[1], heard(mono=True)):
+        for blocks in (split_or_mix(checked(mono=False), None)[1], checked(mono=True)):
             for _ in blocks:
                 pass
     except AudioError as error:
@@ -352,10 +352,10 @@ def read(path: str) -> str:
 
 
 def main() -> None:
-    """Read the files that a list on standard input names."""
+    """Read the files of the list on standard input."""
     for path in json.load(sys.stdin):
-        came = read(path)
-        print(json.dumps([came, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]), flush=True)
+        result = read(path)
+        print(json.dumps([result, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Real sound for tests: a signal that is easy to recognise, in any container."""
+"""Sound files for tests: a signal that is easy to recognise, in any container."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import av
 import numpy as np
 import soundfile
 
-# libsndfile writes these; PyAV writes the suffixes in AAC_OR_OPUS and MATROSKA.
+# libsndfile writes these suffixes; PyAV writes those in AV_CODECS.
 SOUNDFILE = {
     ".wav": {"subtype": "PCM_16"},
     ".flac": {"subtype": "PCM_16"},
@@ -31,16 +31,16 @@ BLOCK_FRAMES = 4096
 
 
 def two_tones(rate: int, seconds: float = 2.0) -> np.ndarray:
-    """440 Hz, then 880 Hz from the middle on: float32 (samples,), peak 0.3."""
+    """Return 440 Hz, and 880 Hz from the middle on: float32 of shape (samples,), peak 0.3."""
     time = np.arange(round(rate * seconds)) / rate
     hertz = np.where(time < seconds / 2, 440, 880)
     return (0.3 * np.sin(2 * np.pi * hertz * time)).astype(np.float32)
 
 
 def encode(path: Path, waveform: np.ndarray, rate: int) -> Path:
-    """Write (samples,) or (samples, channels) in the codec that belongs to the suffix.
+    """Write a waveform of shape (samples,) or (samples, channels) in the codec of the suffix.
 
-    Opus (.opus, .webm) takes 8, 12, 16, 24 or 48 kHz. .mp4 and .mov get pictures too.
+    Opus (.opus, .webm) takes 8, 12, 16, 24 or 48 kHz. .mp4 and .mov also get a video track.
     """
     if path.suffix in SOUNDFILE:
         return _encode_with_soundfile(path, waveform, rate)
@@ -55,7 +55,7 @@ def encode(path: Path, waveform: np.ndarray, rate: int) -> Path:
 
 
 def encode_silent_film(path: Path) -> Path:
-    """Write a video without any audio track."""
+    """Write a video without an audio track."""
     with av.open(str(path), "w") as container:
         _mux(container, _picture_stream(container), _black_frames())
     return path
@@ -88,6 +88,6 @@ def _black_frames() -> list[av.VideoFrame]:
 
 
 def _mux(container, stream, frames: Iterable) -> None:
-    for frame in chain(frames, [None]):  # None empties the encoder
+    for frame in chain(frames, [None]):  # None flushes the encoder
         for packet in stream.encode(frame):
             container.mux(packet)
