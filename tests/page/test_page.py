@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 
 import numpy as np
 import pytest
@@ -31,6 +33,13 @@ from tests.support.browser import (
 from tests.support.recordings import RECORDINGS, example, microphone_recording, one_recording, recordings_in
 
 EXAMPLES = {"diarize": "call_appointment", "en2ja": "english_travel", "pt": "portuguese_daily"}
+
+
+VIEW_OF = """() => {
+    const visible = [...document.querySelectorAll('[role=tabpanel]')].find(panel => panel.offsetParent);
+    return speechPage.views.find(view => visible.contains(view.rows));
+}"""
+JSON_OF = f"key => ({VIEW_OF})().sheet[key]"
 
 
 @pytest.fixture
@@ -164,6 +173,59 @@ def test_a_long_recording_streams_and_stop_keeps_what_is_done(page, browser, ser
         assert words(panel) == done
 
 
+def test_a_file_that_is_refused_is_an_inline_message_and_the_page_stays(page):
+    """Copy and Save show the error. Text that Python would strip, and JavaScript's trim would not, can be saved."""
+    panel = transcribed(page, "pt", one_recording("pt").path)
+    panel.get_by_role("button", name="Edit").click()
+    panel.get_by_label("Text of this row").first.fill("\x85\x1f bom dia \x1f")
+    panel.get_by_role("button", name="Edit").click()
+    assert saved(page, panel, "txt")[1] == "bom dia\n"
+    page.evaluate(f"() => {{ ({VIEW_OF})().sheet.times = [] }}")
+    address = page.url
+    for button in ("Save TXT", "Copy"):
+        panel.get_by_role("button", name=button).click()
+        expect(panel.get_by_role("alert")).to_contain_text("can't be saved as a transcript")
+        assert page.url == address
+        assert page.evaluate("navigator.clipboard.readText()") != "undefined"
+        page.evaluate(f"() => {{ ({VIEW_OF})().problem.replaceChildren() }}")
+    page.route(re.compile("component_server"), lambda route: route.abort())
+    panel.get_by_role("button", name="Save TXT").click()
+    expect(panel.get_by_role("alert")).to_contain_text("The server did not answer")
+    assert page.url == address
+
+
+def asset_of_page(page, name: str) -> str:
+    """The address of a script that the page has loaded."""
+    loaded = page.evaluate("performance.getEntriesByType('resource').map(entry => entry.name)")
+    return next(address for address in loaded if f"/assets/{name}-" in address and address.endswith(".js"))
+
+
+@pytest.mark.parametrize("failures", [1, 9])
+def test_a_page_whose_scripts_were_not_all_loaded_loads_again_or_says_so(page, browser, server, failures):
+    """Without a script of a component, Gradio's loading screen covers the page for ever."""
+    asset = asset_of_page(page, "HTML")
+    failed = []
+
+    def fail(route):
+        if len(failed) < failures:
+            failed.append(route)
+            route.abort()
+        else:
+            route.continue_()
+
+    with contextlib.closing(browser.new_context()) as context:
+        visitor = context.new_page()
+        visitor.route(asset, fail)
+        visitor.goto(server)
+        if failures == 1:
+            expect(visitor.locator(".wrap.translucent")).to_have_count(0)
+            visitor.get_by_role("tab", name="Portuguese").click()
+            expect(shown_panel(visitor)).to_contain_text("Portuguese speech")
+        else:
+            expect(visitor.locator(".load-failed")).to_contain_text("could not be loaded")
+            assert len(failed) < 5
+
+
 def test_every_format_can_be_saved_and_is_the_one_of_the_command_line(page):
     panel = call_transcribed(page)
     transcript = saved_transcript(page, panel)
@@ -187,12 +249,6 @@ def test_rows_and_timeline_lead_the_player_and_the_row_that_is_said_is_marked(pa
     assert audio.evaluate("audio => audio.currentTime") == pytest.approx(duration / 2, rel=0.02)
     lanes = panel.locator(".timeline .bar").evaluate_all("bars => bars.map(bar => bar.getAttribute('y'))")
     assert [lane == lanes[0] for lane in lanes] == [speaker == speakers(panel)[0] for speaker in speakers(panel)]
-
-
-JSON_OF = """key => {
-    const visible = [...document.querySelectorAll('[role=tabpanel]')].find(panel => panel.offsetParent);
-    return speechPage.views.find(view => visible.contains(view.rows)).sheet[key];
-}"""
 
 
 def test_a_measured_word_leads_the_player_and_is_marked_while_it_is_said(page):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import httpx
@@ -13,7 +15,7 @@ from gradio_client.exceptions import AppError
 from playwright.sync_api import expect
 
 from benchmarks.load import request
-from benchmarks.served import served
+from benchmarks.served import ROOT, served
 from tests.support.browser import open_tab, run_button, upload, visit, words
 from tests.support.fault_injection_app import FAULTS
 from tests.support.recordings import one_recording
@@ -71,7 +73,11 @@ def test_a_load_balancer_is_told_that_it_answers(page):
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_one_visitors_sentence_and_one_line_of_log(page, name):
     (page.folder / "raise").write_text(name)
-    sentence = "not enough memory" if "memory" in name else "Something broke"
+    sentence = {
+        "memory": "not enough memory",
+        "host memory": "not enough memory",
+        "checkpoint": "This server can't load its checkpoint",
+    }.get(name, "Something broke")
     with pytest.raises(AppError, match=f"{sentence}.*: try again") as caught:
         page.text()
     assert "confidential" not in str(caught.value)
@@ -212,3 +218,13 @@ def test_a_stop_finishes_the_job_in_hand(page):
     assert page.lines()[-1]["ended"] == "done"
     assert '"event": "stopped", "unfinished": 0' in page.log.read_text()
     assert not Path(path).exists()
+
+
+def test_a_port_in_use_is_one_sentence():
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        command = [sys.executable, "app.py", "--checkpoint", "tiny", "--host", "127.0.0.1", "--port", str(port)]
+        ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
+    assert ended.returncode == 1
+    assert f"error: port {port} is in use" in ended.stderr and "--port" in ended.stderr
+    assert "Traceback" not in ended.stderr
