@@ -1,4 +1,4 @@
-"""Visitors beside each other: what the report of benchmarks.load promises, in small, and one job at a time a model."""
+"""Concurrent visitors: a small run of benchmarks.load, and one job at a time per model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.recordings import one_recording
 CLIENTS = 12
 
 
-def test_every_answer_belongs_to_its_question():
+def test_every_visitor_gets_the_answer_to_the_own_request():
     report = load(clients=CLIENTS, rounds=1, alone=2)
     assert report.complaints == [] and report.outcomes["wrong"] == 0
     assert (report.outcomes["cancelled"], report.outcomes["vanished"]) == (1, 1)
@@ -30,7 +30,7 @@ def test_every_answer_belongs_to_its_question():
 
 
 def test_two_jobs_never_generate_on_one_model_at_once(monkeypatch):
-    """Eight begin at the same moment; each waits inside for company that must not come."""
+    """Eight start at the same moment; none may enter while another is inside."""
     recording = one_recording("pt")
     model, sound = load_model("pt", checkpoint="tiny"), load_audio(recording.path)
     inside, company, start = threading.Semaphore(1), [], threading.Barrier(8)
