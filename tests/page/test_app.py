@@ -66,7 +66,7 @@ def test_on_zero_gpu_the_model_is_moved_after_loading(monkeypatch):
     assert {parameter.device.type for parameter in model.model.parameters()} == {"meta"}
 
 
-def test_a_draft_comes_with_the_progress_and_leaves_the_view(monkeypatch):
+def test_a_draft_comes_with_the_progress_and_does_not_change_the_view(monkeypatch):
     monkeypatch.setattr("kikitori.model.generate.STREAM_EVERY_TOKENS", 4)
     recording = one_recording("pt")
     (_, empty), (message, view), *_, (_, last) = jobs.read_recordings(
@@ -78,7 +78,7 @@ def test_a_draft_comes_with_the_progress_and_leaves_the_view(monkeypatch):
     assert [turn["text"] for turn in last["sheets"][0]["transcript"]["turns"]] == [recording.reference]
 
 
-def test_how_long_there_is_to_wait_follows_from_what_is_done():
+def test_the_time_left_is_estimated_from_the_work_done():
     assert jobs.progress(0.0, 60.0, 1.0) == {"done": 0.0, "total": 60.0, "left": None}
     assert jobs.progress(15.0, 60.0, 5.0) == {"done": 15.0, "total": 60.0, "left": 15.0}
     assert jobs.progress(15.0, None, 5.0) == {"done": 15.0, "total": None, "left": None}
@@ -98,19 +98,19 @@ def test_how_long_there_is_to_wait_follows_from_what_is_done():
         *(["srt", MADE.to_dict(), times] for times in (None, [], [1], [[1, 0.5]], [[0, "1"]], [[0, 1], [1, 2]])),
     ],
 )
-def test_what_the_view_would_not_ask_for_is_refused_in_a_sentence(request_):
+def test_a_request_that_the_page_would_not_send_is_one_error(request_):
     (error,) = asyncio.run(handlers.write_file(request_))["errors"]
     assert error["code"] == "not_a_transcript"
 
 
 @pytest.mark.parametrize("view", [None, {}, {"sheets": []}, {"sheets": [{}], "current": 7}, {"sheets": "x"}, "x", 3])
-def test_what_no_view_shows_is_answered_by_a_sentence(view):
+def test_comparing_something_that_is_not_a_view_is_one_error(view):
     (error,) = jobs.compare_shown(view, "Bom dia.")["errors"]
     assert error["text"] == "There is no transcript yet: transcribe a recording first"
 
 
 @pytest.mark.parametrize(("reference", "said"), [(50_001, 1), (1, 50_001)])
-def test_texts_that_would_take_long_to_compare_are_refused(reference, said):
+def test_texts_that_take_too_long_to_compare_are_refused(reference, said):
     transcript = replace(MADE, turns=(replace(MADE.turns[0], text="a" * said),))
     view = {"sheets": [{"transcript": transcript.to_dict(), "sound": "a.wav"}]}
     (error,) = jobs.compare_shown(view, "a" * reference)["errors"]
@@ -119,7 +119,7 @@ def test_texts_that_would_take_long_to_compare_are_refused(reference, said):
     )
 
 
-def test_an_hours_reading_is_compared_word_by_word():
+def test_an_hour_of_reading_is_compared_word_by_word():
     words = ["pão", "vinho"] * 5_000
     transcript = replace(MADE, turns=(replace(MADE.turns[0], text=" ".join(words)),))
     words[7] = "queijo"
@@ -129,19 +129,19 @@ def test_an_hours_reading_is_compared_word_by_word():
 
 
 def corrected_view(*texts: str) -> dict:
-    """A view of a call of three turns with these texts in it; emptied ones stay in the view."""
+    """A view of a call with three turns, corrected to these texts; emptied turns stay in the view."""
     record = CALL.to_dict()
     turns = [turn | {"text": text, "speaker": "Ana"} for turn, text in zip(record["turns"], texts, strict=True)]
     return {"sheets": [{"transcript": record | {"turns": turns}, "sound": "call.wav"}]}
 
 
-def test_rows_that_were_emptied_are_not_compared():
+def test_emptied_rows_are_not_compared():
     shown = jobs.compare_shown(corrected_view("um", "", "dois"), "um dois")
     assert shown["words"] == {"errors": 0, "length": 2}
 
 
-def test_a_translation_is_made_of_what_was_corrected():
-    """Times are measured anew, for the turns as the model wrote them; the words stay those of the visitor."""
+def test_a_translation_uses_the_corrected_call():
+    """Times are measured for the turns as the model wrote them; the words are those of the visitor."""
     call = jobs.read_view(corrected_view("um", "", "dois"))
     word = Word("três", 8.0, 9.0)
     times = [(1.0, 2.0, ()), (4.0, 5.0, ()), (8.0, 9.0, (word,))]
@@ -186,8 +186,8 @@ def test_no_component_that_takes_files_fetches_an_address(address):
             asyncio.run(taker.async_move_resource_to_block_cache(address))
 
 
-def test_a_programs_job_does_not_keep_everyone_waiting():
-    """Gradio gives all that share a queue the lowest limit among them."""
+def test_jobs_of_programs_and_visitors_share_one_limit():
+    """Gradio applies the lowest limit of all events that share a queue."""
     served = [fn for fn in tabs.build_page(CHECKPOINTS).fns.values() if fn.concurrency_id == "model"]
     assert served and {fn.concurrency_limit for fn in served} == {tabs.MAX_AT_ONCE}
 
@@ -237,7 +237,7 @@ def test_a_refused_recording_does_not_count_as_work(tmp_path):
 
 
 def long_steps(count: int):
-    """Updates of a call of so many windows, with one turn that each next window may change."""
+    """The updates of a call with this many windows; the last turn of each stays open until the next."""
     for number in range(count):
         start, end = 110.0 * number, 110.0 * number + 120
         turns = tuple(Turn(f"spk_{n % 2}", f"{number:04} {n:04} words", start, end, "window") for n in range(20))
@@ -246,7 +246,7 @@ def long_steps(count: int):
 
 
 def grow(count: int) -> list[dict]:
-    """The values that show a call of so many windows."""
+    """The values that are sent for a call with this many windows."""
     made = Transcription(long_steps(count), replace(MADE, turns=(), warnings=()))
     view = GrowingView(made, "call.wav")
     return [view.add(step) for step in made]

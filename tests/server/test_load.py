@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 CLIENTS = 12
 
 
-def test_every_answer_belongs_to_its_question():
+def test_every_answer_belongs_to_its_request():
     report = load(clients=CLIENTS, rounds=1, alone=2)
     assert report.complaints == [] and report.outcomes["wrong"] == 0
     assert (report.outcomes["cancelled"], report.outcomes["vanished"]) == (1, 1)

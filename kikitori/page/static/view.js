@@ -82,7 +82,7 @@ export class View {
     this.choice = make("div");
     this.timeline = make("div");
     this.tools = make("div", { class: "tools" });
-    this.problem = make("div", { role: "alert" });
+    this.problem = make("div");
     this.rows = make("div", { class: "rows", tabindex: 0, role: "region", "aria-label": say("turns") });
     this.about = make("p", { class: "about" });
     element.replaceChildren(
@@ -489,7 +489,7 @@ export class View {
     const file = await this.server.write_file([suffix, left, times.filter(isLeft)]).catch(noAnswer);
     if (typeof file?.text === "string") return file;
     const { errors } = file?.errors ? file : noAnswer();
-    this.problem.replaceChildren(make("div", { class: "error" }, ...errors.map(makeError)));
+    this.problem.replaceChildren(make("div", { class: "error", role: "alert" }, ...errors.map(makeError)));
     return null;
   }
 
