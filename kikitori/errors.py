@@ -48,7 +48,7 @@ SENTENCES = {
     # Checkpoints
     "unknown_device": "{device} is not a device: use cpu, cuda or cuda:0",
     "no_cuda": "torch finds no CUDA device for {device}: use the device cpu",
-    "revision_unused": "the revision {pin} names no checkpoint that is fetched from the hub: "
+    "revision_unused": "the revision {pin} does not apply to any checkpoint that is fetched from the hub: "
     "write REPOSITORY=REVISION for one of these: {choices}",
     "unnamed_checkpoint": "the checkpoint {choice} is given without the name of what it is for: write NAME={choice}, "
     "with one of the names {names}, or use the checkpoint tiny",
@@ -97,7 +97,7 @@ SENTENCES = {
 class SpeechError(Exception):
     """An error that a user can act on.
 
-    code: a key of SENTENCES. values: what fills the sentence's places, as strings.
+    code: a key of SENTENCES. values: what fills the sentence's placeholders, as strings.
     """
 
     def __init__(self, code: str, **values: object):

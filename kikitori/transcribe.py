@@ -19,7 +19,7 @@ from kikitori.transcript import Transcript
 from kikitori.update import Transcription
 
 MAX_SECONDS = 4 * 3600.0
-"""The longest recording that is taken, unless the caller says otherwise."""
+"""The longest recording that is accepted, unless the caller says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def load_model(
 
 
 def load_task(task: Task, checkpoints: Mapping[str, Checkpoint], device: str | None = None, dtype=None) -> Model:
-    """Load a task's checkpoint of those that `choose_checkpoints` returned. Raises CheckpointError."""
+    """Load the model of a task. checkpoints: by role, from `choose_checkpoints`. Raises CheckpointError."""
     from kikitori.engines.local import LocalEngine  # imports torch
     from kikitori.model.checkpoints import check_speaker_tokens
 
@@ -87,7 +87,7 @@ def transcribe(
         audio: a local file in any format that `load_audio` reads, or a mono waveform of floats, (samples,), in [-1, 1].
         name: what the transcript and the errors call the recording; by default the file's name.
         align: measure when each turn and word was said.
-        source: a model of the task that `get_source` returns, to show what was said with its translation.
+        source: for translations, the model that writes what was said (of the task that `get_source` returns).
         stereo: whether each channel of a call holds one speaker; None to detect it.
         max_seconds: refuse a longer recording.
         sample_rate: of a waveform, in Hz; files have their own.

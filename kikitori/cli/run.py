@@ -38,8 +38,8 @@ Warnings = list[tuple[str, str]]
 class Run:
     """One command: its options, its models, and what identifies its work for `--resume`.
 
-    job: all that decides the text of a window, apart from its sound. request: all that decides the output files, apart
-    from the texts of the windows and the recording. Both are ready for JSON.
+    job: what decides the decoded text (direction, weights, device); if it changes, journalled results can't be reused.
+    request: what else decides the output files (aligner, layout and so on). Both are JSON-serialisable.
     """
 
     options: argparse.Namespace

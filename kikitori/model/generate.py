@@ -25,7 +25,8 @@ from kikitori.result import DecodingResult, last
 from kikitori.text.confidence import LOW_CONFIDENCE_PROBABILITY
 from kikitori.text.faults import has_loop
 
-# Fast speech stays under 10 tokens per second in the languages served. A text that uses up this budget is a loop.
+# Fast speech stays under 10 tokens per second in the languages served. A text that uses up this budget is almost
+# certainly runaway output.
 BUDGET_TOKENS = 32
 BUDGET_TOKENS_PER_SECOND = 16
 STREAM_EVERY_TOKENS = 16  # tokens between two partial results

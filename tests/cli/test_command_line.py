@@ -182,8 +182,11 @@ def test_no_model_is_loaded_for_missing_files(run, tmp_path):
         (["a.wav", "--direction", "pt", "--resume"], "--resume needs the folder of the earlier output"),
         (["a.wav", "--direction", "pt", "-f", "all"], "say where with --output_dir"),
         (["a.wav", "--direction", "en2ja", "--source"], "--source has no effect in txt: use -f json, srt, vtt, all"),
-        (["a.wav", "--direction", "pt", "--source", "-f", "srt"], "error: pt writes what was said: a source is shown"),
-        (["a.wav", "--direction", "en2ja", "--align"], "error: words of en2ja have no times: the text is in another"),
+        (
+            ["a.wav", "--direction", "pt", "--source", "-f", "srt"],
+            "error: pt does not translate, so it has no source text",
+        ),
+        (["a.wav", "--direction", "en2ja", "--align"], "error: en2ja translates, so its words cannot be aligned"),
         (["a.wav", "--direction", "pt", "--stereo"], "--stereo has no effect on pt: leave it out"),
         (["a.wav", "--direction", "en2ja", "--no-stereo"], "--stereo has no effect on en2ja: leave it out"),
         (["a.wav", "--direction", "pt", "--max_line_width", "9"], "--max_line_width has no effect in txt: use -f srt"),

@@ -207,7 +207,7 @@ def test_revisions_of_the_environment_and_of_the_options_add_up(monkeypatch, cap
     assert [checkpoints[role].revision for role in ("base", "aligner", "pt")] == ["abc", "def", "ghi"]
     with pytest.raises(SystemExit):
         app.main(["--checkpoint", "tiny"])
-    assert "error: the revision Qwen/Qwen3-ASR-1.7B=abc names no checkpoint" in capsys.readouterr().err
+    assert "error: the revision Qwen/Qwen3-ASR-1.7B=abc does not apply to any checkpoint" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
