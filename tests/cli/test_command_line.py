@@ -184,7 +184,7 @@ def test_no_model_is_loaded_for_missing_files(run, tmp_path):
         (["a.wav", "--direction", "en2ja", "--source"], "--source has no effect in txt: use -f json, srt, vtt, all"),
         (
             ["a.wav", "--direction", "pt", "--source", "-f", "srt"],
-            "error: pt does not translate, so it has no source text",
+            "error: pt does not translate, so it has no source",
         ),
         (["a.wav", "--direction", "en2ja", "--align"], "error: en2ja translates, so its words cannot be aligned"),
         (["a.wav", "--direction", "pt", "--stereo"], "--stereo has no effect on pt: leave it out"),
