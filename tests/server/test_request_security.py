@@ -1,4 +1,4 @@
-"""Raw requests of a stranger: for files of others and of the server, and for Gradio routes that the page does not use."""
+"""Raw requests of a stranger: for files of others and of the server, and for Gradio routes that the page lacks."""
 
 from __future__ import annotations
 
