@@ -163,7 +163,7 @@ def rates(folder: Path) -> Made:
     """1 Hz to 384 kHz, and what a header can claim beside that."""
     for rate in (1, 2, 10, 100, 999, 2000, 3999):
         soundfile.write(folder / f"{rate} Hz.wav", two_tones(rate, 300), rate)
-        yield folder / f"{rate} Hz.wav", "samples a second; "
+        yield folder / f"{rate} Hz.wav", "samples per second; "
     spoken = (4000, 5512, 6000, 7350, 8000, 11025, 12000, 16000, 22050, 24000, 32000, 37800, 44056, 44100, 47250, 48000)
     for rate in (*spoken, 50000, 64000, 88200, 96000, 176400, 192000, 352800, 384000):
         soundfile.write(folder / f"{rate} Hz.wav", two_tones(rate), rate)
@@ -284,7 +284,7 @@ def bombs(folder: Path) -> Made:
     for channels in (1, 16):
         sound = np.repeat(two_tones(1, 599)[:, None], channels, axis=1)
         soundfile.write(folder / f"599 samples, 599 seconds, {channels} channels.wav", sound, 1)
-        yield folder / f"599 samples, 599 seconds, {channels} channels.wav", "has 1 samples a second"
+        yield folder / f"599 samples, 599 seconds, {channels} channels.wav", "has 1 samples per second"
     # 20 MB of sound at 8 bits are 600 MB where every channel is kept at 16 kHz.
     soundfile.write(folder / "5 minutes of 16 channels.wav", np.full((4000 * 300, 16), 0.5), 4000, "PCM_U8")
     yield folder / "5 minutes of 16 channels.wav", SOUND
