@@ -61,7 +61,8 @@ class Stop:
 
     def wait(self, demo: Any) -> None:
         """Serve until a signal comes; then finish running jobs, send their results and delete uploads."""
-        self._asked.wait()
+        while not self._asked.wait(1):  # on Windows a wait without a timeout ignores Ctrl-C
+            pass
         LOG.info("stopping")
         unfinished = JOBS.finish(STOP_SECONDS)
         # Not demo.close(): it ends the queue first, so that results not yet sent would be lost.

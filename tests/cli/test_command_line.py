@@ -420,7 +420,6 @@ def test_nothing_more_is_transcribed_when_standard_output_is_gone(tiny, two_clip
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=False, reason="print_output does not yet replace what the encoding lacks")
 def test_text_that_the_terminal_cannot_show_is_no_traceback():
     """Windows pipes are not UTF-8 by default, and have no Japanese."""
     command = ["inference.py", "examples/call_order.flac", "--direction", "diarize", "--checkpoint", "tiny"]

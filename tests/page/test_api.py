@@ -7,6 +7,7 @@ import base64
 import http.server
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import numpy as np
@@ -157,7 +158,8 @@ def call_tool(server: str, audio: str):
             tools = [tool.name for tool in (await session.list_tools()).tools]
             return tools, await session.call_tool("transcribe_portuguese", {"audio": audio, "align": False})
 
-    return asyncio.run(talk())
+    with ThreadPoolExecutor(1) as pool:  # this thread may have an event loop already, that of the browser
+        return pool.submit(asyncio.run, talk()).result()
 
 
 def test_the_endpoints_are_tools_of_an_mcp_server(server):

@@ -439,7 +439,7 @@ def test_the_page_speaks_the_language_of_the_browser(
 
 
 def test_the_page_says_which_checkpoint_answers(page):
-    expect(page.get_by_text("The tiny embedded model answers.")).to_be_visible()
+    expect(page.get_by_text("The embedded tiny model answers.")).to_be_visible()
     for direction in TABS:
         expect(open_tab(page, direction)).to_contain_text("tiny")
 

@@ -43,7 +43,8 @@ function rescueLoading() {
     sessionStorage.setItem(RELOADED, String(Date.now()));
     location.reload();
   } else if (!document.querySelector(".load-failed")) {
-    document.body.append(make("div", { class: "error load-failed", role: "alert" }, say("load_failed")));
+    const place = document.querySelector(".gradio-container") ?? document.body;
+    place.append(make("div", { class: "error load-failed", role: "alert" }, say("load_failed")));
   }
 }
 
