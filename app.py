@@ -1,4 +1,4 @@
-"""Open the web page: what a Space starts.
+"""Start the web page. A Space runs this file.
 
 python app.py --checkpoint tiny
 """

@@ -10,6 +10,7 @@ from kikitori.transcript import Transcript, TranscriptWarning, Turn, Word
 from kikitori.update import Draft, Transcription, Update
 
 __version__ = "0.1.0"
+"""The only place of the version: pyproject.toml and `kikitori --version` read it here."""
 
 __all__ = [
     "AudioError",

@@ -48,7 +48,7 @@ SENTENCES = {
     # Checkpoints
     "unknown_device": "{device} is not a device: use cpu, cuda or cuda:0",
     "no_cuda": "torch finds no CUDA device for {device}: use the device cpu",
-    "revision_unused": "the revision {pin} names no checkpoint that is fetched from the hub: "
+    "revision_unused": "the revision {pin} does not apply to any checkpoint that is fetched from the hub: "
     "write REPOSITORY=REVISION for one of these: {choices}",
     "unnamed_checkpoint": "the checkpoint {choice} is given without the name of what it is for: write NAME={choice}, "
     "with one of the names {names}, or use the checkpoint tiny",
@@ -76,6 +76,8 @@ SENTENCES = {
     "diarize use okadahiroaki/Qwen3asr_diarization_projembed, or the checkpoint tiny",
     # The page and its server
     "no_recording": "There is no recording yet: upload a file or record one first",
+    "not_a_transcript": "The page sent something that can't be saved as a transcript ({why}): reload the page and "
+    "transcribe the recording again",
     "no_transcript": "There is no transcript yet: transcribe a recording first",
     "not_this_call": "{name} is not the call that is uploaded: transcribe it again first",
     "no_reference": "There is no reference to compare with: paste the text that was read aloud",
@@ -95,7 +97,7 @@ SENTENCES = {
 class SpeechError(Exception):
     """An error that a user can act on.
 
-    code: a key of SENTENCES. values: what fills the sentence's places, as strings.
+    code: a key of SENTENCES. values: what fills the sentence's placeholders, as strings.
     """
 
     def __init__(self, code: str, **values: object):

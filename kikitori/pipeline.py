@@ -1,6 +1,6 @@
 """One recording to its turns: cut it into windows, decode each, check the text, join the turns.
 
-    blocks of sound -> windows -> decoding results -> readings (turns and warnings) -> updates
+    blocks of sound -> windows -> decoding results -> parsed windows (turns and warnings) -> updates
 
 Nothing here knows a model: an Engine decodes and aligns.
 """
@@ -31,7 +31,7 @@ from kikitori.update import Draft, Update
 MIN_RETRY_SECONDS = 4.0
 """A shorter window is not retried in halves."""
 MAX_RETRIES = 2
-"""How many times a window is halved."""
+"""How deep the halving goes: a window ends as four quarters at most."""
 
 WINDOWS_AT_ONCE = 16
 """The most windows that are handed to the engine together."""
@@ -62,7 +62,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Reading:
+class ParsedWindow:
     """What the engine made of one window. repaired: how many of the aligner's times had to be changed."""
 
     window: Window
@@ -76,26 +76,27 @@ def transcribe_blocks(blocks: Iterable[np.ndarray], job: Job) -> Iterator[Update
     """Transcribe a recording; yield a draft while windows are decoded, and an update for each window.
 
     blocks: float32 16 kHz, (samples, channels) each. The last update has the whole recording's length and warnings.
-    Raises what the blocks and the engine raise. If reading breaks off, all sound before that is transcribed first.
+    Raises what the blocks and the engine raise. If the file turns out to be damaged, all sound before the damage is
+    transcribed before the error is raised. A RefusedError, for example for silence, is raised immediately.
     """
     is_stereo, sound = split_or_mix(blocks, job.stereo if job.plan.has_speakers else False)
-    source = _CountedBlocks(sound)
+    counted = _CountedBlocks(sound)
     joiner = _choose_joiner(job, is_stereo)
     has_turns, repaired = False, 0
-    for group in in_groups(_cut(source, job.plan, is_stereo)):
+    for group in in_groups(_cut(counted, job.plan, is_stereo)):
         for results in job.stream([window.waveform for window in group]):
             yield Draft(_draft_texts(results))
-        readings: Iterable[Reading] = read_windows(group, results, job)
+        parsed_windows: Iterable[ParsedWindow] = parse_windows(group, results, job)
         if job.source:
-            readings = with_sources(list(readings), job.source)
-        for reading in readings:
-            update = joiner.add(reading)
+            parsed_windows = with_sources(list(parsed_windows), job.source)
+        for parsed in parsed_windows:
+            update = joiner.add(parsed)
             has_turns = has_turns or bool(update.turns or update.open_turns)
-            repaired += reading.repaired
+            repaired += parsed.repaired
             yield update
-    if source.error:
-        raise source.error
-    yield Update(joiner.open_turns, (), _final_warnings(has_turns, repaired), (), source.seconds)
+    if counted.error:
+        raise counted.error
+    yield Update(joiner.open_turns, (), _final_warnings(has_turns, repaired), (), counted.seconds)
 
 
 def in_groups(windows: Iterable[Window]) -> Iterator[list[Window]]:
@@ -111,27 +112,27 @@ def in_groups(windows: Iterable[Window]) -> Iterator[list[Window]]:
         yield group
 
 
-def read_windows(
+def parse_windows(
     windows: list[Window], results: list[DecodingResult], job: Job, retries: int = MAX_RETRIES
-) -> Iterator[Reading]:
+) -> Iterator[ParsedWindow]:
     """Parse the results; retry windows with a faulty text in halves, recursively. Faults that remain are warnings."""
     for window, result in zip(windows, results, strict=True):
         faults = find_faults(result, window.speech_seconds)
         may_retry = faults and retries and window.samples >= MIN_RETRY_SECONDS * SAMPLE_RATE
         if may_retry and (parts := halves(window, overlap=job.plan.has_speakers)):
             again = job.decode([part.waveform for part in parts])
-            yield from read_windows(list(parts), again, job, retries - 1)
+            yield from parse_windows(list(parts), again, job, retries - 1)
         else:
-            yield _read(window, result, faults, job)
+            yield _parse(window, result, faults, job)
 
 
-def with_sources(readings: list[Reading], source: Job) -> list[Reading]:
+def with_sources(parsed_windows: list[ParsedWindow], source: Job) -> list[ParsedWindow]:
     """Add what was said in each window to its first turn, which holds the translation."""
-    results = source.decode([reading.window.waveform for reading in readings])
+    results = source.decode([parsed.window.waveform for parsed in parsed_windows])
     texts = [join_texts(turn.text for turn in parse_turns(result.text)[0]) for result in results]
     return [
-        replace(reading, turns=tuple(replace(turn, source=text) for turn in reading.turns[:1]) + reading.turns[1:])
-        for reading, text in zip(readings, texts, strict=True)
+        replace(parsed, turns=tuple(replace(turn, source=text) for turn in parsed.turns[:1]) + parsed.turns[1:])
+        for parsed, text in zip(parsed_windows, texts, strict=True)
     ]
 
 
@@ -141,12 +142,12 @@ def _cut(sound: Iterable[np.ndarray], plan: Plan, is_stereo: bool) -> Iterator[W
     return cut_windows((block[:, 0] for block in sound), plan.window_seconds, plan.overlap_seconds)
 
 
-def _read(window: Window, result: DecodingResult, faults: tuple[str, ...], job: Job) -> Reading:
+def _parse(window: Window, result: DecodingResult, faults: tuple[str, ...], job: Job) -> ParsedWindow:
     turns, warnings = (parse_turns if job.plan.has_speakers else parse_plain)(result.text)
     turns = mark_low_confidence(turns, result.text, result.low_confidence)
     messages = {warning.kind: warning.message for warning in warnings} | {fault: FAULTS[fault] for fault in faults}
     turns, repaired = _with_times(turns, window, job)
-    return Reading(window, result.text, turns, _window_warnings(messages, window), repaired)
+    return ParsedWindow(window, result.text, turns, _window_warnings(messages, window), repaired)
 
 
 def _with_times(turns: tuple[Turn, ...], window: Window, job: Job) -> tuple[tuple[Turn, ...], int]:
@@ -159,7 +160,7 @@ def _with_times(turns: tuple[Turn, ...], window: Window, job: Job) -> tuple[tupl
 
 
 def _in_recording(turn: Turn, window: Window) -> Turn:
-    """Turn times that count from the window's start into times that count from the recording's."""
+    """Convert a turn's times from counting in the window to counting in the recording."""
     words = tuple(
         replace(
             word,
@@ -202,7 +203,7 @@ def _draft_texts(results: list[DecodingResult]) -> tuple[str, ...]:
 
 
 class _CountedBlocks:
-    """Blocks of a recording, counted. If reading breaks off they end, and `error` holds the reason.
+    """Blocks of a recording, counted. If the file can't be read on, they end, and `error` holds the reason.
 
     What came before is then transcribed as if the recording ended there, so that none of it is lost.
     """
@@ -234,7 +235,7 @@ class _Joiner(Protocol):
     @property
     def open_turns(self) -> tuple[Turn, ...]: ...
 
-    def add(self, reading: Reading) -> Update:
+    def add(self, parsed: ParsedWindow) -> Update:
         """Take a window's turns and return what is new."""
         ...
 
@@ -246,13 +247,13 @@ def _choose_joiner(job: Job, is_stereo: bool) -> _Joiner:
 
 
 def _update(
-    reading: Reading,
+    parsed: ParsedWindow,
     turns: tuple[Turn, ...],
     open_turns: tuple[Turn, ...] = (),
     warnings: tuple[TranscriptWarning, ...] = (),
 ) -> Update:
-    end = round(reading.window.end_seconds, 3)
-    return Update(turns, open_turns, reading.warnings + warnings, (reading.raw_text,), end)
+    end = round(parsed.window.end_seconds, 3)
+    return Update(turns, open_turns, parsed.warnings + warnings, (parsed.raw_text,), end)
 
 
 class _PlainJoiner:
@@ -260,8 +261,8 @@ class _PlainJoiner:
 
     open_turns: tuple[Turn, ...] = ()
 
-    def add(self, reading: Reading) -> Update:
-        return _update(reading, reading.turns)
+    def add(self, parsed: ParsedWindow) -> Update:
+        return _update(parsed, parsed.turns)
 
 
 class _ChannelJoiner:
@@ -272,12 +273,12 @@ class _ChannelJoiner:
     def __init__(self):
         self._labels: dict[int | None, str] = {}
 
-    def add(self, reading: Reading) -> Update:
-        channel = reading.window.channel
-        if reading.turns:
+    def add(self, parsed: ParsedWindow) -> Update:
+        channel = parsed.window.channel
+        if parsed.turns:
             self._labels.setdefault(channel, f"spk_{len(self._labels)}")
         label = self._labels.get(channel)
-        return _update(reading, merge_neighbours(replace(turn, speaker=label) for turn in reading.turns))
+        return _update(parsed, merge_neighbours(replace(turn, speaker=label) for turn in parsed.turns))
 
 
 class _LinkJoiner:
@@ -292,23 +293,23 @@ class _LinkJoiner:
     def open_turns(self) -> tuple[Turn, ...]:
         return self._linker.open_turns
 
-    def add(self, reading: Reading) -> Update:
-        overlap = self._linker.overlap(reading.turns, reading.window.overlap_seconds(self._before))
+    def add(self, parsed: ParsedWindow) -> Update:
+        overlap = self._linker.overlap(parsed.turns, parsed.window.overlap_seconds(self._before))
         link = self._linker.link(overlap)
         if link and link.confidence < MIN_CONFIDENCE:
-            link = max(link, self._bridge(reading) or link, key=lambda one: one.confidence)
+            link = max(link, self._bridge(parsed) or link, key=lambda one: one.confidence)
         settled = self._linker.add(overlap, link)
-        self._before = reading.window
-        return _update(reading, settled, self._linker.open_turns, _link_warnings(link, reading.window))
+        self._before = parsed.window
+        return _update(parsed, settled, self._linker.open_turns, _link_warnings(link, parsed.window))
 
-    def _bridge(self, reading: Reading) -> Link | None:
-        """Link by way of a third window over the seam, which overlaps more with both."""
-        third = bridge(self._before, reading.window)
+    def _bridge(self, parsed: ParsedWindow) -> Link | None:
+        """Link through a third window where the two meet: it overlaps each more than they do each other."""
+        third = bridge(self._before, parsed.window)
         (result,) = self._job.decode([third.waveform])
         turns, _ = parse_turns(result.text)
         first = self._linker.link(self._linker.overlap(turns, third.overlap_seconds(self._before)))
         onward = SpeakerLinker(turns)
-        second = onward.link(onward.overlap(reading.turns, reading.window.overlap_seconds(third)))
+        second = onward.link(onward.overlap(parsed.turns, parsed.window.overlap_seconds(third)))
         return chain(first, second) if first and second else None
 
 

@@ -1,4 +1,8 @@
-"""The four directions: what is spoken, what is written, by which checkpoint, in what windows."""
+"""The four directions that a user can choose (a Task in the code), and the checkpoints they need by role.
+
+A Task says what is spoken, what is written, by which checkpoint, in what windows. One more task, ENGLISH, only serves
+to show the source of a translation.
+"""
 
 from __future__ import annotations
 
@@ -86,10 +90,11 @@ TASKS = {
         # The card names no limit. Two minutes of a call usually hold both speakers, so that labels can be linked from
         # window to window. qwen-asr loses text past 3 to 4 minutes, and its aligner takes 3.
         Task("diarize", "Japanese call to a transcript with speakers", "diarize", "Japanese", 120, has_speakers=True),
-        # The translation card trained on 0.5 to 30 s, "best performance on audio segments under 30 seconds".
+        # The translation model was trained on clips of 0.5 to 30 s; its card reports "best performance on audio
+        # segments under 30 seconds".
         Task("en2ja", "English speech to Japanese text", "translation", "Japanese", 30, translates=True),
         Task("ja2en", "Japanese speech to English text", "translation", "English", 30, translates=True),
-        # The card filters by duration without naming the limit; Common Voice's clips are far shorter than this.
+        # The card says that clips were filtered by duration, but not at what limit; Common Voice's are far shorter.
         Task("pt", "Portuguese speech to cased, punctuated text", "pt", "Portuguese", 30),
     )
 }

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from kikitori.audio.files import check_stream, check_waveform, stream_audio
+from kikitori.audio.checks import check_stream, check_waveform
+from kikitori.audio.files import SAMPLE_RATE, stream_audio
+from kikitori.audio.resample import resample_waveform
 from kikitori.engines.engine import Engine
 from kikitori.pipeline import Job, transcribe_blocks
 from kikitori.strings import display_name
@@ -17,7 +19,7 @@ from kikitori.transcript import Transcript
 from kikitori.update import Transcription
 
 MAX_SECONDS = 4 * 3600.0
-"""The longest recording that is taken, unless the caller says otherwise."""
+"""The longest recording that is accepted, unless the caller says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def load_model(
 
 
 def load_task(task: Task, checkpoints: Mapping[str, Checkpoint], device: str | None = None, dtype=None) -> Model:
-    """Load a task's checkpoint of those that `choose_checkpoints` returned. Raises CheckpointError."""
+    """Load the model of a task. checkpoints: by role, from `choose_checkpoints`. Raises CheckpointError."""
     from kikitori.engines.local import LocalEngine  # imports torch
     from kikitori.model.checkpoints import check_speaker_tokens
 
@@ -76,24 +78,35 @@ def transcribe(
     source: Model | None = None,
     stereo: bool | None = None,
     max_seconds: float = MAX_SECONDS,
+    sample_rate: int = SAMPLE_RATE,
 ) -> Transcript:
     """Transcribe one recording of any length.
 
     Args:
         model: from `load_model`.
-        audio: a local file in any format that `load_audio` reads, or a float32 mono 16 kHz waveform, (samples,), in
-            [-1, 1].
+        audio: a local file in any format that `load_audio` reads, or a mono waveform of floats, (samples,), in [-1, 1].
         name: what the transcript and the errors call the recording; by default the file's name.
         align: measure when each turn and word was said.
-        source: a model of the task that `get_source` returns, to show what was said with its translation.
+        source: for translations, the model that writes what was said (of the task that `get_source` returns).
         stereo: whether each channel of a call holds one speaker; None to detect it.
         max_seconds: refuse a longer recording.
+        sample_rate: of a waveform, in Hz; files have their own.
 
     Raises:
         AudioError: the recording can't be read or transcribed.
         TaskError: `align` or `source` does not fit the model's task.
+        ValueError: the waveform is not a one-dimensional array of floats, or its rate not a positive number.
     """
-    return stream(model, audio, name=name, align=align, source=source, stereo=stereo, max_seconds=max_seconds).finish()
+    return stream(
+        model,
+        audio,
+        name=name,
+        align=align,
+        source=source,
+        stereo=stereo,
+        max_seconds=max_seconds,
+        sample_rate=sample_rate,
+    ).finish()
 
 
 def stream(
@@ -105,6 +118,7 @@ def stream(
     source: Model | None = None,
     stereo: bool | None = None,
     max_seconds: float = MAX_SECONDS,
+    sample_rate: int = SAMPLE_RATE,
 ) -> Transcription:
     """Transcribe window by window; arguments and errors are those of `transcribe`.
 
@@ -121,7 +135,8 @@ def stream(
         blocks = check_stream(stream_audio(audio, max_seconds, mono), name, max_seconds)
     else:
         name = name or "recording"
-        blocks = [check_waveform(audio, name, max_seconds)[:, np.newaxis]]
+        waveform = audio if sample_rate == SAMPLE_RATE else resample_waveform(audio, sample_rate, name)
+        blocks = [check_waveform(waveform, name, max_seconds)[:, np.newaxis]]
     job = Job(task, task.plan(model.checkpoint), model.engine, align, stereo, source and _as_source(source))
     blank = Transcript(name, (), task.name, task.language, model.checkpoint.name, 0.0, "")
     return Transcription(transcribe_blocks(blocks, job), blank)

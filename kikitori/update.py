@@ -36,6 +36,11 @@ class Update:
     duration_seconds: float = 0.0
 
 
+def partial_warning(seconds: float) -> TranscriptWarning:
+    """Return the warning that only the first seconds of a recording are transcribed."""
+    return TranscriptWarning("partial", f"only the first {format_duration(seconds)} are in this transcript")
+
+
 class Transcription:
     """A transcription at work: an iterator over its drafts and updates, and the transcript so far.
 
@@ -84,8 +89,7 @@ class Transcription:
         """What is transcribed so far; it carries a warning of the kind `partial` until all steps are done."""
         warnings = tuple(self._warnings)
         if not self.is_complete:
-            message = f"only the first {format_duration(self.duration_seconds)} are in this transcript"
-            warnings += (TranscriptWarning("partial", message),)
+            warnings += (partial_warning(self.duration_seconds),)
         return replace(
             self.blank,
             turns=(*self._turns, *self._open_turns),

@@ -1,4 +1,4 @@
-"""What tests share: the recordings with what was said in them, and one server on the tiny checkpoint."""
+"""What tests share: one server on the tiny checkpoint, hostile files, and a browser."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.served import served
-from tests.support.hostile_files import HostileFile, hostile_files
-from tests.support.recordings import microphone_recording
+# Before they are imported: otherwise their assertions fail without saying what they found.
+pytest.register_assert_rewrite("tests.support")
+
+from benchmarks.served import served  # noqa: E402
+from tests.support.hostile_files import HostileFile, hostile_files  # noqa: E402
+from tests.support.recordings import microphone_recording  # noqa: E402
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -36,7 +39,7 @@ def server() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def hostile(tmp_path_factory) -> list[HostileFile]:
-    """Whatever a stranger may hand in; who tests with them leaves them as they are."""
+    """Files that a stranger may upload. Read-only: tests must not modify them."""
     return hostile_files(tmp_path_factory.mktemp("hostile"))
 
 

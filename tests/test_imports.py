@@ -14,7 +14,7 @@ from benchmarks.served import ROOT
 
 HEAVY = ("torch", "qwen_asr", "transformers", "gradio", "librosa", "soundfile", "av", "soxr", "huggingface_hub")
 FLOORS = (
-    ("app", "inference"),
+    ("app", "inference", "kikitori.__main__"),
     ("kikitori.cli", "kikitori.page", "kikitori.server"),
     ("kikitori.transcribe",),
     ("kikitori.pipeline", "kikitori.translate_turns"),

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import soundfile
+import soxr
 import torch
 
 from kikitori import load_model, stream, transcribe
@@ -96,6 +97,28 @@ def test_a_waveform_serves_as_well_as_a_file(models):
     recording = one_recording("en2ja")
     transcript = transcribe(models["en2ja"], load_audio(recording.path), name="talk")
     assert (transcript.text, transcript.audio) == (recording.reference, "talk")
+
+
+@pytest.mark.parametrize("rate", [22050, 44100, 48000])
+def test_a_waveform_may_have_another_rate(models, rate):
+    recording = one_recording("pt")
+    waveform = soxr.resample(load_audio(recording.path), 16000, rate)
+    assert transcribe(models["pt"], waveform, sample_rate=rate).text == recording.reference
+
+
+@pytest.mark.parametrize(
+    ("waveform", "rate", "complaint"),
+    [
+        (np.zeros((2, 16000), np.float32), 16000, "average its channels first"),
+        (np.zeros(16000, np.int16), 44100, "divide"),
+        ((16000, np.zeros(16000)), 16000, "pass the array alone"),
+        (np.zeros(16000, np.float32), 0, "must be a positive number of Hz"),
+    ],
+    ids=["stereo", "integers", "tuple", "rate"],
+)
+def test_a_waveform_that_is_not_one_is_one_clear_error(models, waveform, rate, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        transcribe(models["pt"], waveform, sample_rate=rate)
 
 
 def test_a_checkpoint_is_loaded_once_for_all_directions(models):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 
 import pytest
 from packaging.requirements import Requirement
@@ -10,6 +11,12 @@ from packaging.utils import canonicalize_name
 
 from benchmarks.served import ROOT
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib  # which pytest brings for Python 3.10
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 LOCKED = dict(re.findall(r"^([a-z0-9._-]+)==(\S+) \\$", LOCK, re.MULTILINE))
 
@@ -56,3 +63,30 @@ def test_the_licences_are_those_of_the_locked_libraries():
     differing = {name for name in listed if LOCKED[name] != listed[name]}
     assert differing <= {"torch", "setuptools"}
     assert all("unknown" not in licence.lower() for _, _, licence in rows)
+
+
+def declared(key: str) -> set[str]:
+    """What pyproject.toml asks for under `dependencies` or an extra, without the extras that it includes."""
+    lists = PROJECT["optional-dependencies"] | {"dependencies": PROJECT["dependencies"]}
+    return {str(Requirement(line)) for line in lists[key] if not line.startswith("kikitori[")}
+
+
+@pytest.mark.parametrize(
+    ("file", "key"),
+    [
+        ("requirements.txt", "dependencies"),
+        ("requirements-evaluation.txt", "evaluation"),
+        ("requirements-training.txt", "training"),
+        ("requirements-dev.txt", "dev"),
+    ],
+)
+def test_the_package_asks_for_what_the_files_list(file, key):
+    assert declared(key) == set(map(str, requirements(file)))
+
+
+def test_an_extra_includes_the_extras_that_its_file_includes():
+    for extra in ("evaluation", "training", "dev"):
+        file = (ROOT / f"requirements-{extra}.txt").read_text(encoding="utf-8")
+        included = set(re.findall(r"^-r requirements-(\w+)\.txt$", file, re.MULTILINE))
+        lines = PROJECT["optional-dependencies"][extra]
+        assert included == {line[len("kikitori[") : -1] for line in lines if line.startswith("kikitori[")}

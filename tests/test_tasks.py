@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from kikitori.cli.run import main
 from kikitori.errors import CheckpointError
-from kikitori.tasks import CHECKPOINTS, TINY, TINY_ALIGNER, choose_checkpoints
+from kikitori.tasks import CHECKPOINTS, TINY, TINY_ALIGNER, Checkpoint, choose_checkpoints
+from tests.support.recordings import one_recording
 
 REPOSITORIES = {role: checkpoint.repo_id for role, checkpoint in CHECKPOINTS.items()}
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -63,3 +67,37 @@ def test_a_folder_without_a_role_is_an_error(tmp_path):
     with pytest.raises(CheckpointError) as caught:
         choose_checkpoints([str(tmp_path)])
     assert caught.value.code == "unnamed_checkpoint"
+
+
+def test_a_folder_serves_the_given_role_only(tmp_path):
+    assert choose_checkpoints([str(tmp_path)], role="translation") == CHECKPOINTS | {
+        "translation": Checkpoint(folder=tmp_path)
+    }
+
+
+@pytest.mark.parametrize("choice", [str(TINY.folder), f"pt={TINY.folder}", "pt=tiny"])
+def test_the_embedded_checkpoint_is_known_by_its_folder(choice):
+    """With its window, which is shorter than that of the real one."""
+    assert choose_checkpoints([choice], role="pt")["pt"] == TINY
+
+
+def test_a_home_folder_is_expanded():
+    assert choose_checkpoints(["pt=~/models"])["pt"].folder == (Path.home() / "models").resolve()
+
+
+def test_an_unknown_name_is_part_of_a_folders_name():
+    """`a=b` may be a folder."""
+    assert choose_checkpoints(["a=b"], role="pt")["pt"].folder == Path("a=b").resolve()
+
+
+@pytest.mark.parametrize(
+    ("pin", "fetched"),
+    [
+        ("abc", "yuriyvnv/Qwen3-ASR-1.7B-PT (revision abc)"),
+        ("yuriyvnv/Qwen3-ASR-1.7B-PT=abc", "yuriyvnv/Qwen3-ASR-1.7B-PT (revision abc)"),
+        ("Qwen/Qwen3-ForcedAligner-0.6B=abc", "yuriyvnv/Qwen3-ASR-1.7B-PT (revision main)"),
+    ],
+)
+def test_the_command_line_pins_revisions(capsys, pin, fetched):
+    assert main([str(one_recording("pt").path), "--direction", "pt", "--revision", pin]) == 1
+    assert f"error: {fetched}" in capsys.readouterr().err

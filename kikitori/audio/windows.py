@@ -24,10 +24,10 @@ STRETCH_SECONDS = 300.0
 # text.
 QUIET_SECONDS = 0.5
 
-# How far from the wanted cut, on each side, the quietest point of unbroken speech is searched; qwen-asr's value.
+# How far on either side of the wanted cut to look for the quietest point of unbroken speech; qwen-asr's value.
 CUT_SEARCH_SECONDS = 5.0
 
-# The quietest point is found by the loudness of a running window of this length; qwen-asr's value.
+# Loudness is a sliding average over this length; qwen-asr's value.
 LOUDNESS_SAMPLES = SAMPLE_RATE // 10
 
 
@@ -257,7 +257,7 @@ def _quiet_places(waveform: np.ndarray, seconds: float, search_seconds: float) -
 
 
 def _quietest(levels: np.ndarray) -> int:
-    """Return the lowest of the levels inside the quietest LOUDNESS_SAMPLES."""
+    """Return the index of the lowest level inside the quietest LOUDNESS_SAMPLES."""
     loudness = np.convolve(levels, np.ones(LOUDNESS_SAMPLES, np.float32), mode="valid")
     first = int(np.argmin(loudness))
     return first + int(np.argmin(levels[first : first + LOUDNESS_SAMPLES]))

@@ -1,4 +1,4 @@
-"""Deliver one recording's transcript: to the terminal as it comes, or to files once the recording is done."""
+"""Deliver one recording's transcript: print it window by window, or write files once the recording is done."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ TIMED_FORMATS = {"srt", "vtt", "tsv", "rttm"}
 
 
 class Delivery:
-    """Takes one recording's text to where the user wants it.
+    """Prints or writes one recording's transcript.
 
-    outputs: the files by format; None stands for standard output. written: the texts of written files, by format.
+    outputs: format -> file, or None for standard output. written: format -> text of the files written so far.
     """
 
     def __init__(self, options: argparse.Namespace, audio: Path):
@@ -38,17 +38,17 @@ class Delivery:
         self._printed = 0
 
     def check(self) -> None:
-        """Raise OutputError or AudioError now if an output could not be written after the work."""
+        """Raise OutputError, or AudioError for a name that is too long, if an output file could not be written."""
         for path in filter(None, self.outputs.values()):
             check_writable(path)
 
     def add(self, update: Update, transcript: Transcript) -> None:
-        """Print new turns if text goes to the terminal. transcript: names the recording."""
+        """Print the new turns, if text goes to standard output. transcript: one that names the recording."""
         if self._is_streamed:
             self._print(transcript, update.turns)
 
     def finish(self, transcript: Transcript) -> None:
-        """Print or write what is left."""
+        """Print what is not printed yet, or write the files."""
         if self._is_streamed:
             self._print(transcript, transcript.turns[self._printed :])
             return

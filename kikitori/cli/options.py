@@ -17,13 +17,14 @@ SUBTITLE_FORMATS = ("srt", "vtt", "all")
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Options are named as in whisper's command line; hyphens are accepted for underscores."""
+    """Build the parser. Options are named as in whisper's command line, and hyphens are accepted for underscores."""
     parser = argparse.ArgumentParser(
         prog="kikitori",
         usage=f"%(prog)s audio [audio ...] --direction {{{','.join(TASKS)}}} [options]\n       %(prog)s page [options]",
         description="Transcribe recordings: Japanese calls with speakers, English to Japanese and back, Portuguese. "
         "`kikitori page` opens the web page.",
-        epilog="Exit codes: 0 all done, 1 a file failed, 2 wrong usage, 3 a result is incomplete, 130 interrupted.",
+        epilog="Exit codes: 0 all done, 1 a recording failed, 2 wrong usage, 3 a transcript is incomplete, "
+        "130 interrupted.",
     )
     parser.add_argument("--version", action="version", version=f"kikitori {kikitori.__version__}")
     parser.add_argument("audio", nargs="+", help="recordings: wav, flac, ogg, mp3, m4a, mp4, webm and more")
@@ -39,22 +40,32 @@ def build_parser() -> argparse.ArgumentParser:
         "-f", "--output_format", "--output-format", choices=[*WRITERS, "all"], default="txt", help="default: txt"
     )
     parser.add_argument(
-        "-o", "--output_dir", "--output-dir", type=Path, help="write <name>.<format> there, not to standard output"
+        "-o",
+        "--output_dir",
+        "--output-dir",
+        type=Path,
+        help="write <name>.<format> into this folder, instead of standard output",
     )
     parser.add_argument(
         "--resume", action="store_true", help="continue an earlier run of the same command; needs --output_dir"
     )
     parser.add_argument("--align", action="store_true", help="diarize, pt: measure when each word was said")
     parser.add_argument(
-        "--source", action="store_true", help="en2ja, ja2en: add what was said, in json and below each subtitle"
+        "--source",
+        action="store_true",
+        help="en2ja, ja2en: add the words as they were spoken, in json and below each subtitle",
     )
     parser.add_argument(
         "--stereo",
         action=argparse.BooleanOptionalAction,
-        help="diarize: each channel holds one speaker (default: detected)",
+        help="diarize: each channel holds one speaker, or does not (default: detected)",
     )
     parser.add_argument(
-        "--max_seconds", "--max-seconds", type=_positive(float), default=MAX_SECONDS, help="refuse longer recordings"
+        "--max_seconds",
+        "--max-seconds",
+        type=_positive(float),
+        default=MAX_SECONDS,
+        help=f"refuse longer recordings (default: {MAX_SECONDS:g})",
     )
     parser.add_argument(
         "--max_line_width", "--max-line-width", type=_positive(int), help="srt, vtt: characters per line"
@@ -71,19 +82,19 @@ def add_checkpoint_options(parser: argparse.ArgumentParser, folder_help: str = "
         "--checkpoint",
         action="append",
         default=[],
-        help=f"`tiny` for the embedded checkpoints, {folder_help}or NAME=FOLDER with one of the names "
-        f"{', '.join(CHECKPOINTS)}; may be repeated (default: the hub's)",
+        help=f"`tiny` for the small embedded checkpoints, {folder_help}or NAME=FOLDER with one of the names "
+        f"{', '.join(CHECKPOINTS)}; may be repeated (default: those on the Hugging Face hub)",
     )
     parser.add_argument(
         "--revision",
         action="append",
         default=[],
-        help="REPOSITORY=REVISION: a branch, tag or commit of a hub checkpoint; may be repeated (default: main)",
+        help="REPOSITORY=REVISION: a branch, tag or commit of a checkpoint on the hub; may be repeated (default: main)",
     )
 
 
 def parse_options(argv: list[str]) -> argparse.Namespace:
-    """Parse the options. What can't be done with them ends the program, as argparse does for wrong usage."""
+    """Parse the options. Options that contradict each other end the program with exit code 2, as in argparse."""
     parser = build_parser()
     options = parser.parse_args(argv)
     for check in (_check_outputs, _check_formats, _check_task):

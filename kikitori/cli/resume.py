@@ -1,7 +1,8 @@
-"""Recordings whose output is written, noted while their call goes on, so that after a kill it leaves them out.
+"""Which recordings `--resume` may skip: those whose output is written and still up to date.
 
-A note says what was asked for, of which sound, and what the files hold. It is believed only where all of that is so
-still: outputs of another job, of a sound that has changed, or that were changed themselves, are written again.
+While a command runs, it keeps a record of each recording that it has finished in that recording's journal. The record
+holds what was requested and hashes of the recording and of its output files. A recording is skipped only if all of
+these are unchanged; otherwise its output is written again.
 """
 
 from __future__ import annotations
@@ -10,47 +11,48 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-SOUND = "sound"
-"""Among the suffixes of the files, what the recording itself holds."""
+RECORDING = "recording"
+"""The key of the recording's own hash among those of its output files, whose keys are formats."""
 
 
-def stamp(audio: Path) -> list[int] | None:
-    """A recording's bytes and time of change, a part of what is asked for; None where there is no such file.
+def size_and_time(audio: Path) -> list[int] | None:
+    """Return a recording's size in bytes and time of change in ns; None if there is no such file.
 
-    Taken before the recording is read, it tells one that is replaced in the meantime.
+    Taken before the recording is read, it shows whether the file was replaced while it was transcribed.
     """
     try:
         stat = audio.stat()
-    except (OSError, ValueError):  # whoever reads it says why
+    except (OSError, ValueError):  # reported by the function that reads the recording
         return None
     return [stat.st_size, stat.st_mtime_ns]
 
 
-def make_note(
-    asked: Mapping, audio: Path, texts: Mapping[str, str], warnings: Iterable[Sequence[str]]
+def make_record(
+    request: Mapping, audio: Path, texts: Mapping[str, str], warnings: Iterable[Sequence[str]]
 ) -> dict[str, object]:
-    """The note of a recording that is written, ready for JSON.
+    """Return the record of a finished recording, ready for JSON.
 
-    asked: all that decides what is written of a sound, ready for JSON. texts: what was written, by suffix. warnings:
-    kinds and messages, to be told again.
+    request: all that decides the output apart from the sound, ready for JSON. texts: format -> text that was written.
+    warnings: kinds and messages, which are printed again when the recording is skipped.
     """
     digests = {suffix: hashlib.sha256(text.encode()).hexdigest() for suffix, text in texts.items()}
-    return {"asked": asked, "digests": digests | {SOUND: _digest(audio)}, "warnings": [list(one) for one in warnings]}
+    digests[RECORDING] = _digest(audio)
+    return {"request": request, "digests": digests, "warnings": [list(warning) for warning in warnings]}
 
 
-def is_written(note: Mapping, asked: Mapping, audio: Path, outputs: Mapping[str, Path]) -> bool:
-    """Whether a note is of the same sound and wish, and all of the outputs, by suffix, are what it says."""
-    if note.get("asked") != asked:
+def is_up_to_date(record: Mapping, request: Mapping, audio: Path, outputs: Mapping[str, Path]) -> bool:
+    """Whether the request, the recording and all output files (format -> path) are what the record says."""
+    if record.get("request") != request:
         return False
-    found = {suffix: _digest(path) for suffix, path in {**outputs, SOUND: audio}.items()}
-    return all(digest is not None and digest == note["digests"].get(suffix) for suffix, digest in found.items())
+    found = {suffix: _digest(path) for suffix, path in {**outputs, RECORDING: audio}.items()}
+    return all(digest is not None and digest == record["digests"].get(suffix) for suffix, digest in found.items())
 
 
 def _digest(path: Path) -> str | None:
-    """SHA-256 of what a file holds; None where there is no file that can be read."""
+    """SHA-256 of a file's content; None if it can't be read."""
     digest = hashlib.sha256()
     try:
-        if not path.is_file():  # a pipe would keep its reader waiting
+        if not path.is_file():  # reading a named pipe would block
             return None
         with path.open("rb") as file:
             while block := file.read(1 << 20):

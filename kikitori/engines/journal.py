@@ -31,8 +31,8 @@ class Journal:
     """The file of one job: results of windows by the hash of their sound, and which output was written.
 
     path: created with the first record; its folder must exist. job: everything but the sound that decides a window's
-    text, ready for JSON; a journal of another job, or a damaged one, is replaced. resume: start with the results that
-    the file holds. Raises OutputError if the file can't be read.
+    text, JSON-serialisable; a journal of another job, or a damaged one, is replaced. resume: start with the results
+    that the file holds. Raises OutputError if the file can't be read.
     """
 
     def __init__(self, path: Path, job: dict, resume: bool):
@@ -42,7 +42,7 @@ class Journal:
         self._begun = found is not None
         self.results, self.written = found if found and resume else ({}, None)
         self.resumed = len(self.results)
-        """How many results it started with. `written`: the last note of written output, or None."""
+        """How many results were loaded from the file. `written` is the last note of written output, or None."""
 
     def add(self, results: Mapping[str, DecodingResult]) -> None:
         """Keep results by the hashes of their windows. Raises OutputError."""
@@ -50,7 +50,7 @@ class Journal:
         self._append([{"window": digest, **asdict(result)} for digest, result in results.items()])
 
     def note_written(self, note: dict) -> None:
-        """Keep that the output is written. note: ready for JSON. Raises OutputError."""
+        """Record that the output has been written. note: JSON-serialisable. Raises OutputError."""
         self._append([{"written": note}])
 
     def remove(self) -> None:

@@ -21,9 +21,10 @@ from kikitori.tasks import Checkpoint
 from kikitori.transcript import Turn
 
 GPU_START_SECONDS = 15.0
+"""For a worker that starts and moves the weights to the GPU."""
 GPU_SECONDS_PER_SECOND = 0.5
-"""Speech has up to 10 tokens per second, and the translation card reports 45.8 decoded per second. This is twice that
-time."""
+"""Speech has up to 10 tokens per second, and the translation card reports 45.8 decoded per second: 0.22 s per second
+of speech. This is about twice that, to be safe."""
 
 
 @dataclass(frozen=True)

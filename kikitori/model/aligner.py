@@ -36,6 +36,7 @@ STEP_SECONDS = 0.08  # the grid of the times: timestamp_segment_time, Qwen3-Forc
 MIN_WORD_SECONDS = 0.02  # the length of a word whose neighbours leave it no time: about two periods of a voice
 
 _LOCK = threading.Lock()  # the model keeps `rope_deltas` from one run to the next
+_WORDS_LOCK = threading.Lock()  # nagisa, which cuts Japanese, has one graph for all threads and raises when two use it
 
 
 def load_qwen_aligner(path: str, dtype: torch.dtype | None = None, device: str = "cpu") -> Qwen3ForcedAligner:
@@ -70,7 +71,8 @@ def align_turns(aligner: Qwen3ForcedAligner, waveform: np.ndarray, turns: Sequen
     if seconds > MAX_SECONDS:
         raise AudioError("too_long_to_align", length=format_duration(seconds), limit=format_duration(MAX_SECONDS))
     processor = aligner.aligner_processor
-    tokens = [processor.encode_timestamp(turn.text, language)[0] for turn in turns]
+    with _WORDS_LOCK:
+        tokens = [processor.encode_timestamp(turn.text, language)[0] for turn in turns]
     stamps = _stamps(aligner, waveform, [token for of_turn in tokens for token in of_turn])
     times = fit_times(_repaired(processor, stamps) / 1000, seconds)
     normalised = language.lower() == "japanese"

@@ -8,7 +8,6 @@ text is kept as the model wrote it, whereas `transcribe` removes repetitions sil
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -19,13 +18,15 @@ import torch.nn.functional as F
 from kikitori.audio.files import SAMPLE_RATE
 from kikitori.model import batching
 from kikitori.model.encoder import audio_tokens, encode, log_mel
+from kikitori.model.fair_lock import FairLock
 from kikitori.model.kv_cache import bucket
 from kikitori.model.recognizer import Recognizer
 from kikitori.result import DecodingResult, last
 from kikitori.text.confidence import LOW_CONFIDENCE_PROBABILITY
 from kikitori.text.faults import has_loop
 
-# Fast speech stays under 10 tokens per second in the languages served. A text that uses up this budget is a loop.
+# Fast speech stays under 10 tokens per second in the languages served. A text that uses up this budget is almost
+# certainly runaway output.
 BUDGET_TOKENS = 32
 BUDGET_TOKENS_PER_SECOND = 16
 STREAM_EVERY_TOKENS = 16  # tokens between two partial results
@@ -133,7 +134,7 @@ def _stream_rows(
     yield rows
 
 
-def _locked(lock: threading.Lock, steps: Iterator[None]) -> Iterator[None]:
+def _locked(lock: FairLock, steps: Iterator[None]) -> Iterator[None]:
     """Iterate over steps. The lock is held while a step is computed, never while the caller has control."""
     while True:
         with lock:

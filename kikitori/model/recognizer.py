@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ import torch
 from kikitori.model.cuda_graphs import GraphedStep
 from kikitori.model.decoder import Decoder
 from kikitori.model.encoder import mel_filters
+from kikitori.model.fair_lock import FairLock
 from kikitori.model.qwen import build_prompt, end_token_ids, load_qwen_model
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Recognizer:
         self.end_ids = frozenset(end_token_ids(self.tokenizer))
         self.sync_every_steps = SYNC_EVERY_STEPS_ON_CUDA if qwen.model.device.type == "cuda" else 1
         # Held while the model computes: memory is planned for one batch at a time.
-        self.lock = threading.Lock()
+        self.lock = FairLock()
 
     @cached_property
     def decoder(self) -> Decoder:

@@ -2,8 +2,9 @@
 
     turns -> timed turns (the turns of a window share its time) -> pieces (lines and their times) -> subtitles
 
-Sizes and times are those of Netflix's Timed Text Style Guide (General Requirements; English Template). The Japanese
-sizes are our own, larger than Netflix's, because all speech is shown and not a film's shortened lines.
+Times, and sizes for languages other than Japanese, are those of Netflix's Timed Text Style Guide (General Requirements;
+English Template). The Japanese sizes are our own, larger than Netflix's, because all speech is shown and not a film's
+shortened lines.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ MAX_MILLISECONDS = 7000
 MIN_MILLISECONDS = 833
 LINE_COUNT = 2
 
-# The penalty of each second beyond the longest time; one subtitle more costs 1. A cut in steady speech saves at most 7
-# seconds, 3.5 in all: enough for a subtitle that begins with a word, not for one that begins elsewhere.
+# The penalty per second beyond MAX_MILLISECONDS; one more subtitle costs 1. A cut saves at most 7 s x 0.5 = 3.5, which
+# justifies one between words, but not one inside text without spaces.
 OVERLONG_PENALTY = 0.5
 
 # The penalty of one line more. It is larger than all other penalties of a text, so no subtitle has more lines than it

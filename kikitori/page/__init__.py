@@ -1,1 +1,1 @@
-"""The web page, apart from its server."""
+"""The web page: its tabs, what their buttons do, its texts and its script."""

@@ -1,4 +1,4 @@
-"""A transcript against what should stand there: the rates, and where the words differ. Errors are counted by jiwer."""
+"""Compare a transcript with a reference text: error rates, and where the words differ. jiwer counts the errors."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from kikitori.errors import SpeechError
 from kikitori.text.error_counts import Errors
 
 MAX_CHARACTERS = 50_000
-"""Of each text, about an hour's reading. Twice as many take four times as long to compare, and four hours of dictation
-20 s of a processor, during which the server would answer nobody; these take about one at the most."""
+"""In each text; about an hour of reading aloud, compared in at most about 1 s. The time grows with the square of the
+length: four hours would take 20 s, during which the server would answer nobody."""
 
 
 def compare(reference: str, hypothesis: str) -> dict:
-    """Word and character errors, and the words in order as pieces that agree or not, for page.js.
+    """Count word and character errors, and split the words into pieces that agree or differ, for comparison.js.
 
-    reference: as it is meant to be written; white space alone is a SpeechError. hypothesis: may be empty. More than
-    MAX_CHARACTERS in either is a SpeechError.
+    reference: the correct text. hypothesis: the transcript; may be empty.
+    Raises SpeechError for an empty reference and for more than MAX_CHARACTERS in either text.
     """
     import jiwer
 

@@ -1,11 +1,13 @@
-"""What a click starts: recordings become messages and views for page.js, and transcripts for programs.
+"""The work behind the buttons and endpoints, without Gradio.
 
-A recording is checked before the GPU is asked for.
+For the page, recordings become messages and views for static/; for programs, transcripts. A recording is checked
+before a GPU is requested.
 """
 
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -16,22 +18,22 @@ from kikitori.engines.zero_gpu import ZeroGpuEngine
 from kikitori.errors import AudioError, SpeechError
 from kikitori.output.subtitles import timed_turns
 from kikitori.page.comparison import compare
-from kikitori.page.view import to_view
+from kikitori.page.view import GrowingView
 from kikitori.pipeline import Job
 from kikitori.server.job_log import logged_job
 from kikitori.tasks import CHECKPOINTS, Checkpoint, get_source, get_task
 from kikitori.transcribe import MAX_SECONDS, Model, stream
 from kikitori.transcript import Transcript, Turn
 from kikitori.translate_turns import translate_turns
-from kikitori.update import Draft, Transcription
+from kikitori.update import Transcription, Update
 
 DRAFT_EVERY_SECONDS = 0.2
-"""Nobody reads a faster draft, and showing it would slow the decoding."""
+"""Nobody can read a draft that changes faster, and showing it would slow decoding down."""
 
 
 @dataclass(frozen=True)
 class JobOptions:
-    """What a visitor asks for. align: when each word was said. source: also what was said."""
+    """A visitor's choices. align: measure when each word was said. source: show what was said with the translation."""
 
     direction: str
     checkpoints: Mapping[str, Checkpoint] = field(default_factory=lambda: CHECKPOINTS)
@@ -65,35 +67,44 @@ def run_job(options: JobOptions, audio: str | None) -> Transcript:
 
 
 def read_recordings(paths: list[str], options: JobOptions) -> Iterator[tuple[dict | None, dict | None]]:
-    """Transcribe recordings one after another; yield what the page shows: message and view (page.js).
+    """Transcribe recordings one after another; yield what the page shows: message and view (static/view.js).
 
-    The view is None while it does not change. Errors of recordings are shown at the end; the others are transcribed.
+    The view is None while it does not change. It holds only what is new until the last one, which holds everything.
+    Errors of recordings are shown at the end; the others are transcribed.
     """
     if not paths:
         yield error_message(AudioError("no_recording")), {"sheets": [], "running": False}
         return
     clock = Clock(paths)
     is_due = rate_limit(DRAFT_EVERY_SECONDS)
+    job_id = uuid.uuid4().hex
     sheets: list[dict] = []
     errors: list[SpeechError] = []
     yield clock.message(0.0), {"sheets": [], "running": True}
     for path in paths:
-        before = list(sheets)
+        view, seconds = None, 0.0
         try:
             with logged_job(get_task(options.direction).name) as job, closing(transcribe_upload(options, path)) as made:
+                view = GrowingView(made, path)
                 for step in made:
-                    job.sound_seconds = made.duration_seconds
-                    message = clock.message(made.duration_seconds)
-                    if isinstance(step, Draft):
-                        if is_due():
-                            yield message | {"draft": step.texts}, None
-                    else:
-                        sheets = [*before, to_view(made.transcript, path)]
-                        yield message, {"sheets": sheets, "running": True}
+                    job.sound_seconds = seconds = made.duration_seconds
+                    if isinstance(step, Update):
+                        yield clock.message(seconds), growing(job_id, len(sheets), view.add(step))
+                    elif is_due():
+                        yield clock.message(seconds) | {"draft": step.texts}, None
+                # It is complete now, which its last update could not say.
+                yield clock.message(seconds), growing(job_id, len(sheets), view.add(Update()))
         except SpeechError as error:
             errors.append(error)
-        clock.next_recording()
+        if view and not view.is_empty:
+            sheets.append(view.whole())
+        clock.next_recording(seconds)
     yield (error_message(*errors) if errors else None), {"sheets": sheets, "running": False}
+
+
+def growing(job_id: str, number: int, added: dict) -> dict:
+    """The view's value that adds to the sheet of this number. job_id: tells main.js which view has the rest."""
+    return {"job": job_id, "sheet": number, "append": added, "running": True}
 
 
 class Clock:
@@ -101,18 +112,20 @@ class Clock:
 
     def __init__(self, paths: list[str]):
         self._lengths = [known_seconds(path) for path in paths]
-        self._number, self._before = 0, 0.0
+        self._number, self._before, self._skipped = 0, 0.0, 0.0
         self._start = time.monotonic()
 
-    def next_recording(self) -> None:
-        """Count the recording as done, also if it was refused."""
-        self._before += self._lengths[self._number] or 0.0
+    def next_recording(self, seconds: float) -> None:
+        """Count the current recording as done. seconds: how much of it was transcribed; the rest was refused."""
+        length = self._lengths[self._number] or seconds
+        self._before += length
+        self._skipped += max(0.0, length - seconds)
         self._number += 1
 
     def message(self, seconds: float) -> dict:
-        """The message for page.js. seconds: of the current recording, done so far."""
+        """The message for static/view.js. seconds: of the current recording, done so far."""
         total = None if None in self._lengths else sum(self._lengths)
-        return progress(self._before + seconds, total, time.monotonic() - self._start)
+        return progress(self._before + seconds, total, time.monotonic() - self._start, self._skipped)
 
 
 def rate_limit(seconds: float) -> Callable[[], bool]:
@@ -129,19 +142,23 @@ def rate_limit(seconds: float) -> Callable[[], bool]:
     return is_due
 
 
-def progress(done: float, total: float | None, spent: float) -> dict:
-    """The message for page.js: seconds of sound done and in total, and seconds left; None if unknown."""
-    left = spent * (total - done) / done if total and done else None
+def progress(done: float, total: float | None, spent: float, skipped: float = 0.0) -> dict:
+    """The message for static/view.js: seconds of sound done and in total, and seconds left; None if unknown.
+
+    spent: seconds of work so far. skipped: seconds of sound among `done` that took no work.
+    """
+    worked = done - skipped
+    left = max(0.0, spent * (total - done) / worked) if total and worked > 0 else None
     return {"done": done, "total": total, "left": left}
 
 
 def error_message(*errors: SpeechError) -> dict:
-    """The message for page.js: errors in English, with what it takes to show them in the visitor's language."""
+    """The message for static/view.js: errors in English, with what it takes to show them in the visitor's language."""
     return {"errors": [{"text": str(error), "code": error.code, "values": error.values} for error in errors]}
 
 
 def compare_shown(view: dict | None, reference: str) -> dict:
-    """How the transcript that the view shows differs from a reference (kikitori/page/comparison.py), or an error."""
+    """Compare the transcript on the page with a reference; returns what `compare` returns, or an error message."""
     try:
         return compare(reference, read_view(view).transcript.text)
     except SpeechError as error:
@@ -150,9 +167,10 @@ def compare_shown(view: dict | None, reference: str) -> dict:
 
 @dataclass(frozen=True)
 class ViewedTranscript:
-    """What the view shows: a transcript, perhaps corrected, and what it says is its sound.
+    """What the page shows: a transcript, perhaps corrected by the visitor.
 
-    kept: of each turn that the model wrote, whether the visitor left words in it; the others are not in `transcript`.
+    sound: the path that the page names for its sound; not checked.
+    kept: for each turn of the model, whether the visitor left words in it. Emptied turns are not in `transcript`.
     """
 
     transcript: Transcript
@@ -161,7 +179,7 @@ class ViewedTranscript:
 
 
 def read_view(view: dict | None) -> ViewedTranscript:
-    """The sheet that the visitor sees. Raises SpeechError."""
+    """Read what static/view.js shows, which any client can make up. Raises SpeechError."""
     try:
         sheets = view["sheets"]
         chosen = sheets[view.get("current", len(sheets) - 1)]
@@ -175,24 +193,47 @@ def read_view(view: dict | None) -> ViewedTranscript:
 
 def translate_call(
     paths: list[str], view: dict | None, checkpoints: Mapping[str, Checkpoint]
-) -> Iterator[tuple[dict | None, dict]]:
-    """Message and view while the call that the view shows is translated into English; the result is one sheet more.
+) -> Iterator[tuple[dict | None, dict | None]]:
+    """Translate the call that the view shows into English; yield message and view, as `read_recordings`.
 
-    paths: the visitor's own files, of which the call has to be one: what the view says is never opened.
+    paths: the visitor's uploads. The call has to be one of them: a path that only the view names is never opened.
     """
     view = {"sheets": []} | (view or {})
-    start = time.monotonic()
     try:
         call = _shown_call(view, paths)
         with logged_job("ja2en") as job:
-            for made in call_in_english(call, checkpoints):
-                job.sound_seconds = made.duration_seconds
-                waiting = progress(made.duration_seconds, call.transcript.duration_seconds, time.monotonic() - start)
-                sheets = [*view["sheets"], *([to_view(made, call.sound)] if made.turns else [])]
-                yield waiting, {"sheets": sheets, "running": True, "current": len(sheets) - 1}
-        yield None, {"sheets": sheets, "running": False, "current": len(sheets) - 1}
+            yield None, view | {"running": True}
+            with closing(_translate(call, len(view["sheets"]), checkpoints)) as steps:
+                for message, made in steps:
+                    job.sound_seconds = message["done"]
+                    yield message, made if made and "append" in made else None
+        yield None, view | {"sheets": [*view["sheets"], made], "running": False, "current": len(view["sheets"])}
     except SpeechError as error:
         yield error_message(error), view | {"running": False}
+
+
+def _translate(
+    call: ViewedTranscript, number: int, checkpoints: Mapping[str, Checkpoint]
+) -> Iterator[tuple[dict, dict | None]]:
+    """Yield messages with what is added to the sheet of that number; at last the whole sheet."""
+    length = max(call.transcript.duration_seconds, 0.001)
+    start, job_id = time.monotonic(), uuid.uuid4().hex
+    timed, before = call.transcript, 0.0
+    if any(turn.timing != "aligned" for turn in timed.turns):
+        before = length / 2  # measuring times counts as half of the work
+        with closing(transcribe_upload(JobOptions("diarize", checkpoints, align=True), call.sound)) as aligned:
+            for _ in aligned:
+                yield progress(aligned.duration_seconds / 2, length, time.monotonic() - start), None
+            timed = with_corrections(aligned.transcript, call)
+    model = page_model("ja2en", checkpoints)
+    job = Job(model.task, model.task.plan(model.checkpoint), model.engine)
+    with closing(translate_turns(timed, stream_audio(call.sound, MAX_SECONDS), job)) as translated:
+        view = GrowingView(translated, call.sound)
+        for step in translated:
+            done = before + translated.duration_seconds * (length - before) / length
+            message = progress(done, length, time.monotonic() - start)
+            yield message, growing(job_id, number, view.add(step)) if isinstance(step, Update) else None
+        yield progress(length, length, time.monotonic() - start), view.whole()
 
 
 def _shown_call(view: dict, paths: list[str]) -> ViewedTranscript:
@@ -204,32 +245,19 @@ def _shown_call(view: dict, paths: list[str]) -> ViewedTranscript:
     return shown
 
 
-def call_in_english(call: ViewedTranscript, checkpoints: Mapping[str, Checkpoint]) -> Iterator[Transcript]:
-    """Translate a call; yield growing transcripts, without turns while the call's own turns are still being timed."""
-    timed = call.transcript
-    if any(turn.timing != "aligned" for turn in timed.turns):
-        with closing(transcribe_upload(JobOptions("diarize", checkpoints, align=True), call.sound)) as aligned:
-            for _ in aligned:
-                yield replace(timed, turns=(), duration_seconds=aligned.duration_seconds / 2)
-            timed = with_corrections(aligned.transcript, call)
-    model = page_model("ja2en", checkpoints)
-    job = Job(model.task, model.task.plan(model.checkpoint), model.engine)
-    with closing(translate_turns(timed, stream_audio(call.sound, MAX_SECONDS), job)) as translated:
-        for _ in translated:
-            yield translated.transcript
-    yield translated.transcript
-
-
 def with_corrections(aligned: Transcript, call: ViewedTranscript) -> Transcript:
-    """The call as the visitor corrected it, with the times of the aligned turns; estimated ones where those differ."""
-    if len(aligned.turns) != len(call.kept):  # the model wrote the call otherwise than the first time
+    """Give the visitor's corrected call the times of the aligned turns.
+
+    The times are estimated if the model wrote a different number of turns this time.
+    """
+    if len(aligned.turns) != len(call.kept):
         return replace(aligned, turns=timed_turns(call.transcript))
     pairs = zip(compress(aligned.turns, call.kept), call.transcript.turns, strict=True)
     return replace(aligned, turns=tuple(_corrected(turn, shown) for turn, shown in pairs))
 
 
 def _corrected(aligned: Turn, shown: Turn) -> Turn:
-    """An aligned turn under the shown one's speaker and with its words, which have no times where they are others."""
+    """The aligned turn with the speaker and text that the page shows. Corrected text has no word times."""
     if shown.text == aligned.text:
         return replace(aligned, speaker=shown.speaker)
     return replace(aligned, speaker=shown.speaker, text=shown.text, words=(), low_confidence=())

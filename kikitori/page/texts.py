@@ -1,7 +1,7 @@
-"""What the page says in English, Japanese and Portuguese (page/languages/); the browser's language chooses.
+"""The page's texts in English, Japanese and Portuguese (languages/); the browser's language chooses.
 
-`interface` is what Gradio's own components show, `view` what page.js does. `warnings` go by their kinds and `errors` by
-their templates (`SpeechError.template`); in English they are the sentences that Python writes.
+`interface` holds the texts of Gradio's components, `view` those of static/, `errors` and `warnings` the sentences by
+code and kind. The English ones of those two are the sentences that Python writes.
 """
 
 from __future__ import annotations
@@ -10,23 +10,22 @@ import json
 from pathlib import Path
 
 PREFIX = "speech_"
-"""Gradio reads a key that equals one of its own as that one."""
+"""Gradio would take a key that equals one of its own for that one."""
 TEXTS = {
     path.stem: json.loads(path.read_text(encoding="utf-8"))
     for path in sorted((Path(__file__).parent / "languages").glob("*.json"))
 }
 TASK_NAMES = {"en2ja": "English → 日本語", "ja2en": "日本語 → English"}
-"""Each language in itself: Gradio translates no choices."""
+"""Each language in its own name, because Gradio does not translate choices."""
 
 
 def translations() -> dict[str, dict[str, str]]:
-    """The keyword arguments of `gr.I18n`."""
+    """Return the keyword arguments of `gr.I18n`."""
     return {tag: {PREFIX + key: text for key, text in texts["interface"].items()} for tag, texts in TEXTS.items()}
 
 
-def view_texts_script() -> str:
-    """JavaScript that makes what the view says known to page.js."""
-    said = {
+def texts_of_view() -> dict[str, dict]:
+    """Return the texts that static/i18n.js shows, by language."""
+    return {
         tag: texts["view"] | {"warnings": texts["warnings"], "errors": texts["errors"]} for tag, texts in TEXTS.items()
     }
-    return f"window.speechTexts = {json.dumps(said, ensure_ascii=False)};"

@@ -1,48 +1,149 @@
-"""What the page's view of a transcript is given, and what it asks for: plain data, shown by page.js."""
+"""The values that static/view.js shows, and the files that it asks for."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
+from kikitori.errors import SpeechError
 from kikitori.output.subtitles import has_estimated_times, timed_turns
 from kikitori.output.writers import WRITERS
-from kikitori.transcript import Transcript
+from kikitori.transcript import Transcript, Turn
+from kikitori.update import Transcription, Update, partial_warning
+
+REPEAT_SECONDS = 2.0
+"""Gradio may show only the last of several values that arrive together, so each value repeats those of this time."""
 
 
 def to_view(transcript: Transcript, path: str) -> dict:
-    """One recording for the view: its transcript, when each turn is said (estimated or not), and its sound.
+    """Return a whole recording for static/view.js: its transcript, the time of each turn, and its sound.
 
     path: the sound's file in Gradio's cache, which the browser may fetch.
     """
-    timed = timed_turns(transcript)
     return {
-        "transcript": transcript.to_dict(),
+        "transcript": _record(transcript),
         "speakers": list(transcript.speakers),
-        "times": [[turn.start_seconds, turn.end_seconds] for turn in timed],
+        "times": _times(timed_turns(transcript)),
         "estimated": has_estimated_times(transcript),
         "sound": path,
     }
 
 
-def write_file(suffix: str, record: dict, times: list) -> dict[str, str]:
-    """A transcript that the view sends back, perhaps corrected, as a file: its name and its text.
+class GrowingView:
+    """A recording while it is transcribed: for each update, a value that holds only what is new.
 
-    times: when the view shows each turn, as in `sheet`: corrected texts of other lengths would be estimated anew. JSON
-    keeps the transcript's own. Raises ValueError for what the view would not send.
+    Such a value keeps the first `kept` turns, warnings and raw texts that static/view.js has, and replaces all others.
+    Its size depends on one window, or on those of REPEAT_SECONDS, and not on the length of the recording.
     """
-    if suffix not in WRITERS:
-        raise ValueError(f"there is no format {suffix!r}: choose one of {', '.join(WRITERS)}")
+
+    def __init__(self, transcription: Transcription, path: str):
+        self._transcription = transcription
+        self._path = path
+        self._turns: list[Turn] = []
+        self._warnings: list[dict] = []
+        self._raw_texts: list[str] = []
+        self._speakers: dict[str, None] = {}
+        self._is_estimated = False
+        self._recent: deque[tuple[float, dict[str, int]]] = deque()
+        self.is_empty = True
+        """Whether no update has come yet."""
+
+    def add(self, update: Update) -> dict:
+        """Return the value that shows an update."""
+        kept = self._kept()
+        blank = self._transcription.blank
+        self._turns += update.turns
+        self._warnings += map(asdict, (*(blank.warnings if self.is_empty else ()), *update.warnings))
+        self._raw_texts += update.raw_texts
+        self._speakers |= _speakers(update.turns)
+        new = (*self._turns[kept["turns"] :], *update.open_turns)
+        self._is_estimated = self._is_estimated or any(turn.timing == "window" for turn in new)
+        self.is_empty = False
+        seconds = self._transcription.duration_seconds
+        added = replace(blank, turns=new, warnings=(), duration_seconds=seconds)
+        return {
+            "kept": kept,
+            "transcript": _record(added) | {"warnings": self._warnings[kept["warnings"] :]},
+            "raw_texts": self._raw_texts[kept["raw_texts"] :],
+            "partial": [] if self._transcription.is_complete else [asdict(partial_warning(seconds))],
+            "speakers": list(self._speakers | _speakers(update.open_turns)),
+            "times": self._times_from(kept["turns"], update.open_turns),
+            "estimated": self._is_estimated,
+            "sound": self._path,
+        }
+
+    def whole(self) -> dict:
+        """Return all that is transcribed so far, as `to_view`."""
+        return to_view(self._transcription.transcript, self._path)
+
+    def _kept(self) -> dict[str, int]:
+        """How much of what static/view.js has will stay as it is, however few of the recent values it has shown.
+
+        The times of the last window's turns may change, because they share its time with the next window's.
+        """
+        now = time.monotonic()
+        while self._recent and self._recent[0][0] < now - REPEAT_SECONDS:
+            self._recent.popleft()
+        stays = {
+            "turns": self._window_start(len(self._turns)),
+            "warnings": len(self._warnings),
+            "raw_texts": len(self._raw_texts),
+        }
+        self._recent.append((now, stays))
+        return self._recent[0][1]
+
+    def _times_from(self, first: int, open_turns: Sequence[Turn]) -> list:
+        """The times of the turns from the first on. The window before them can end where theirs begins."""
+        before = self._window_start(first)
+        turns = (*self._turns[before:], *open_turns)
+        return _times(timed_turns(replace(self._transcription.blank, turns=turns))[first - before :])
+
+    def _window_start(self, end: int) -> int:
+        """The first of the turns that end before `end` and share the times of the last of them."""
+        start = end
+        while start and _span(self._turns[start - 1]) == _span(self._turns[end - 1]):
+            start -= 1
+        return start
+
+
+def _span(turn: Turn) -> tuple:
+    return turn.timing, turn.start_seconds, turn.end_seconds
+
+
+def _speakers(turns: Sequence[Turn]) -> dict[str, None]:
+    """The labels, in the order of their first words."""
+    return dict.fromkeys(turn.speaker for turn in turns if turn.speaker is not None)
+
+
+def _times(turns: Sequence[Turn]) -> list[list[float]]:
+    return [[turn.start_seconds, turn.end_seconds] for turn in turns]
+
+
+def _record(transcript: Transcript) -> dict:
+    """The transcript as JSON, without the joined text, which corrections would leave wrong."""
+    return {key: value for key, value in transcript.to_dict().items() if key != "text"}
+
+
+def write_file(suffix: str, record: dict, times: list) -> dict[str, str]:
+    """Write a transcript that static/view.js sends back, perhaps corrected. Return the file's name and text.
+
+    times: start and end of each turn as the page shows them. They were estimated from the uncorrected texts, so they
+    are not estimated again. JSON keeps the transcript's own times.
+    Raises SpeechError, also for a request that the page would not send.
+    """
     try:
         transcript = Transcript.from_dict(record)
-        shown = transcript if suffix == "json" else _as_shown(transcript, times)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"this is no transcript: {error!r}") from error
-    return {"name": f"{Path(transcript.audio).stem}.{suffix}", "text": WRITERS[suffix](shown)}
+        shown = transcript if suffix == "json" else _with_times(transcript, times)
+        return {"name": f"{Path(transcript.audio).stem}.{suffix}", "text": WRITERS[suffix](shown)}
+    except (KeyError, TypeError, AttributeError, OverflowError, ValueError) as error:
+        raise SpeechError("not_a_transcript", why=error) from error
 
 
-def _as_shown(transcript: Transcript, times: list) -> Transcript:
-    """The transcript with the times that the view shows for its turns; their timing still calls estimates so."""
+def _with_times(transcript: Transcript, times: list) -> Transcript:
+    """The transcript with these times; a turn's `timing` still says whether they are estimates."""
     pairs = zip(transcript.turns, times, strict=True)
     turns = tuple(replace(turn, start_seconds=start, end_seconds=end) for turn, (start, end) in pairs)
     return replace(transcript, turns=turns)

@@ -1,1 +1,1 @@
-"""What running a server takes: limits, health, logs, an orderly stop."""
+"""Server operations: limits, health, logs, orderly shutdown."""

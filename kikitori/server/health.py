@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-if TYPE_CHECKING:
-    pass
 from kikitori.server.shutdown import JOBS
 
 
 def health(demo: Any):
-    """The handler of /health, for a `gradio.Blocks`: 200 while recordings are taken, 503 before and after that."""
+    """Return the handler of /health for a `gradio.Blocks`: 200 while it accepts recordings, 503 before and after."""
 
     async def answer(_: Request) -> JSONResponse:
         if JOBS.stopping:

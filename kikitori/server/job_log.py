@@ -1,4 +1,4 @@
-"""One job per recording: counted, logged without anything that was said, and its faults kept to itself."""
+"""One job per recording: counted, logged without the recording's words, and isolated from other jobs' faults."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kikitori.server.shutdown import JOBS
 
 @dataclass
 class JobLine:
-    """What a job reports to its line in the log."""
+    """What a job reports for its line in the log. sound_seconds: how much is transcribed so far."""
 
     sound_seconds: float = 0.0
 
@@ -27,11 +27,11 @@ class JobLine:
 def logged_job(direction: str) -> Iterator[JobLine]:
     """Count a job while the block runs, and log how it ended.
 
-    Raises what the block raises if it is the recording's fault; StoppingError if the server is being stopped; and
-    ServerError for everything else, a checkpoint that can't be loaded included.
+    Raises StoppingError if the server is being stopped. An error about the recording passes through; all others,
+    also a checkpoint that can't be loaded, become a ServerError.
     """
     line = JobLine()
-    ended = {"ended": "stopped"}  # by the visitor: the generator around the block was closed
+    ended = {"ended": "stopped"}  # by the visitor, which closes the generator around the block
     clock = time.monotonic()
     try:
         with JOBS:
@@ -55,13 +55,13 @@ def logged_job(direction: str) -> Iterator[JobLine]:
 
 
 def _is_refusal(error: Exception) -> bool:
-    """Whether it is no fault of the server. Gradio's errors are ZeroGPU's refusals, shown as they are."""
+    """Whether the server is not at fault. Gradio's errors are refusals of ZeroGPU, which are shown as they are."""
     is_ours = isinstance(error, SpeechError) and not isinstance(error, CheckpointError)
     return is_ours or hasattr(error, "print_exception")
 
 
 def _where(error: Exception) -> str:
-    """The line that raised it. Messages may hold words or names, so they are not logged."""
+    """The line that raised the error. Its message may contain words or names, so it is not logged."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{Path(frame.filename).name}:{frame.lineno}"
 

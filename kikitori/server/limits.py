@@ -1,4 +1,4 @@
-"""What stands before Gradio's own routes: no request larger than the page's, none for what the page does not have."""
+"""ASGI middleware: request size limits, and a blocklist of Gradio routes that the page does not use."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 UPLOAD = "/gradio_api/upload"
 MAX_UPLOAD_BYTES = 1_000_000_000
-"""Of all files that are uploaded in one request."""
+"""Of all files in one upload request."""
 MAX_BODY_BYTES = 300_000_000
-"""Of any other request: a file of the size that may be uploaded, as a `data:` address."""
+"""Of any other request: room for the largest upload as a `data:` address."""
 CLOSED = (
-    "/gradio_api/process_recording",  # takes videos, and keeps them
+    "/gradio_api/process_recording",  # stores videos
     "/gradio_api/deep_link",  # writes what a visitor sees to a file
-    "/gradio_api/file=http",  # leads wherever the address says
+    "/gradio_api/file=http",  # redirects to any address
     "/gradio_api/file/http",
-    "/gradio_api/dev/",  # holds a connection for ever
+    "/gradio_api/dev/",  # keeps a connection open for ever
     "/monitoring",
 )
-"""Gradio's routes that nothing here asks for."""
+"""Starts of the paths that are answered with 404."""
 
 
 class Gate:
-    """ASGI middleware: 404 for CLOSED, 413 for what is too large."""
+    """Answers 404 for paths in CLOSED, and 413 for requests that are too large."""
 
     def __init__(self, app: ASGIApp):
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or refuse it."""
+        """Pass a request on or refuse it."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -45,7 +45,7 @@ class Gate:
         taken = 0
 
         async def receive_counted() -> Message:
-            """The length may not have been told."""
+            """Count the bytes: a request need not state its length."""
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))

@@ -5,28 +5,25 @@ from __future__ import annotations
 import json
 import logging
 import time
-from typing import TYPE_CHECKING, TextIO
-
-if TYPE_CHECKING:
-    pass
+from typing import TextIO
 
 LOG = logging.getLogger("page")
 
 
 class JsonLines(logging.Formatter):
-    """A record as one line of JSON: time (UTC), level, event, and the record's `fields`."""
+    """Formats a record as one line of JSON: time (UTC), level, event, and the record's `fields`."""
 
     converter = time.gmtime
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line."""
+        """Return the line."""
         moment = f"{self.formatTime(record, '%Y-%m-%dT%H:%M:%S')}.{int(record.msecs):03d}Z"
         line = {"time": moment, "level": record.levelname, "event": record.getMessage()}
         return json.dumps(line | getattr(record, "fields", {}))
 
 
 def log_to(stream: TextIO) -> None:
-    """Write the page's log there, and nowhere else."""
+    """Write the log to this stream only."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonLines())
     LOG.handlers, LOG.propagate = [handler], False

@@ -1,22 +1,18 @@
-"""How threads share glibc's heaps."""
+"""Memory use of a process with many threads."""
 
 from __future__ import annotations
 
 import ctypes
 import sys
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 M_ARENA_MAX = -8
-"""In glibc's malloc.h."""
+"""From glibc's malloc.h."""
 
 
 def share_heaps() -> None:
-    """Let all threads share two of glibc's heaps; call it before there are threads.
+    """Make all threads share two of glibc's heaps. Call it before other threads start.
 
-    With one for each of Gradio's, memory goes on growing with requests.
+    With a heap for each of Gradio's threads, memory would grow with the number of requests.
     """
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
         libc.mallopt(M_ARENA_MAX, 2)

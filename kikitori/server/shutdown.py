@@ -1,25 +1,22 @@
-"""An orderly stop: take no new jobs, finish the running ones."""
+"""Orderly shutdown: refuse new jobs, finish the running ones."""
 
 from __future__ import annotations
 
 import signal
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kikitori.errors import StoppingError
-
-if TYPE_CHECKING:
-    pass
 from kikitori.server.logging import LOG
 
 STOP_SECONDS = 60.0
-"""How long a stop waits for the jobs in hand."""
+"""How long a shutdown waits for running jobs."""
 FAREWELL_SECONDS = 5
-"""How long it then waits for their answers to be sent."""
+"""How long it then waits until their results are sent."""
 
 
 class Jobs:
-    """The recordings in hand, and whether more are taken."""
+    """Counts running jobs, and refuses new ones once the server is stopping."""
 
     def __init__(self):
         self.stopping = False
@@ -27,20 +24,20 @@ class Jobs:
         self._changed = threading.Condition()
 
     def __enter__(self) -> None:
-        """One more. Raises StoppingError."""
+        """Count a job as running. Raises StoppingError."""
         with self._changed:
             if self.stopping:
                 raise StoppingError("stopping")
             self._running += 1
 
     def __exit__(self, *_) -> None:
-        """One less."""
+        """Count a job as ended."""
         with self._changed:
             self._running -= 1
             self._changed.notify_all()
 
     def finish(self, seconds: float) -> int:
-        """Take no more, and wait for those in hand; how many are not done after so long."""
+        """Refuse new jobs and wait for the running ones. Returns how many still run after this many seconds."""
         with self._changed:
             self.stopping = True
             self._changed.wait_for(lambda: not self._running, seconds)
@@ -51,7 +48,7 @@ JOBS = Jobs()
 
 
 class Stop:
-    """What SIGTERM and Ctrl-C ask for; a second one ends the process at once."""
+    """Stops the server on SIGTERM or Ctrl-C. A second signal ends the process at once."""
 
     def __init__(self):
         self._asked = threading.Event()
@@ -63,11 +60,11 @@ class Stop:
         self._asked.set()
 
     def wait(self, demo: Any) -> None:
-        """Serve until the stop is asked for, finish the jobs in hand, send what they answer, delete uploads."""
+        """Serve until a signal comes; then finish running jobs, send their results and delete uploads."""
         self._asked.wait()
         LOG.info("stopping")
         unfinished = JOBS.finish(STOP_SECONDS)
-        # Not demo.close(), which ends the queue first: answers that are still on their way would be lost.
+        # Not demo.close(): it ends the queue first, so that results not yet sent would be lost.
         demo.server.config.timeout_graceful_shutdown = FAREWELL_SECONDS
         demo.server.should_exit = True
         demo.app.stop_event.set()

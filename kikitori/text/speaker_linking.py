@@ -1,7 +1,7 @@
 """Link the speaker labels of windows to the speaker labels of the recording.
 
 A checkpoint numbers speakers anew in every window. Windows of a call overlap, so the words of the overlap are written
-twice. Aligning the two texts shows which label of one window is which label of the next, and where to go over from one
+twice. Aligning the two texts shows which label of one window is which label of the next, and where to switch from one
 text to the other without losing or doubling a word.
 """
 
@@ -115,7 +115,8 @@ class SpeakerLinker:
     def _name(self, turns: tuple[Turn, ...], linked: dict[str, str]) -> tuple[dict[str, str], bool]:
         """The recording's label for each of a window's labels, and whether that is certain.
 
-        linked: the labels that are known. Any other label is the latest speaker who is left, or a new one.
+        linked: the labels that are known. Any other label gets the latest speaker who is not
+        matched yet, or a new label.
         """
         named, is_certain = dict(linked), True
         for label in sorted({turn.speaker for turn in turns if turn.speaker} - set(named)):
@@ -184,11 +185,11 @@ def align_overlap(before: str, after: str) -> list[tuple[int, int]]:
 
 
 def _seam(overlap: Overlap) -> tuple[int, int]:
-    """Where to go over to the new text: a pair of places.
+    """Where to switch to the new text: a pair of places.
 
-    The first character of a turn or a sentence if there is one, else the middle of the longest equal run. Of several
-    starts the one that drops the fewest characters, then a turn's, then the one nearest to the middle of the overlap:
-    a window knows the least context at its edges.
+    Candidates are the starts of turns and sentences. Prefer, in this order: the fewest dropped characters, a turn's
+    start over a sentence's, the place nearest to the middle of the overlap (a window knows the least context at its
+    edges). Without candidates, take the middle of the longest equal run.
     """
     pairs, before, after = overlap.pairs, overlap.before, overlap.after
     steady = [pair for pair, following in pairwise(pairs) if following == (pair[0] + 1, pair[1] + 1)]
@@ -207,7 +208,7 @@ def _seam(overlap: Overlap) -> tuple[int, int]:
 
 
 def _lost_at(pairs: Sequence[tuple[int, int]]) -> list[int]:
-    """For each pair: how many characters that only one window has are dropped by going over there."""
+    """For each pair: how many characters are lost by switching texts there."""
     gaps = [(two[0] - one[0], two[1] - one[1]) for one, two in pairwise(pairs)]
     only_before = [old - new if old - new >= MIN_LOST_CHARACTERS else 0 for old, new in gaps]
     only_after = [new - old if new - old >= MIN_LOST_CHARACTERS else 0 for old, new in gaps]

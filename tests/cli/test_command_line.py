@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
+import urllib.request
+from contextlib import closing
 from subprocess import CompletedProcess
 
 import numpy as np
 import pytest
 import soundfile
 
-import inference
-from benchmarks.served import ROOT
+import kikitori
+from benchmarks.served import ROOT, served
+from kikitori.cli import run as command_line
+from kikitori.errors import OutputError
+from kikitori.output import files
 from kikitori.output.writers import WRITERS, write_txt
-from kikitori.tasks import TASKS
+from kikitori.tasks import TASKS, TINY, TINY_ALIGNER
+from kikitori.transcribe import stream
 from kikitori.transcript import Transcript
-from tests.support.recordings import one_recording, who_said_what
+from kikitori.update import Draft, Transcription
+from tests.support.recordings import RECORDINGS, one_recording, recordings_in, who_said_what
 
 
 @pytest.fixture
 def run(capfd):
-    """The command line without the start of a process, which takes longer than all the rest."""
+    """Run the command line in this process; starting one takes longer than most tests."""
 
     def run(*arguments: object) -> CompletedProcess:
         words = list(map(str, arguments))
         try:
-            code = inference.main(words)
-        except SystemExit as ended:  # wrong usage
+            code = command_line.main(words)
+        except SystemExit as ended:  # wrong usage, --help, --version
             code = ended.code
         return CompletedProcess(words, code, *capfd.readouterr())
 
@@ -40,17 +49,29 @@ def tiny(run):
     return lambda direction, *arguments: run(*arguments, "--direction", direction, "--checkpoint", "tiny")
 
 
+@pytest.fixture
+def two_clips(tmp_path):
+    """Two short Portuguese recordings, a.flac and b.flac."""
+    paths = [recording.path for recording in recordings_in(RECORDINGS, "pt")[:2]]
+    return [shutil.copy(path, tmp_path / name) for path, name in zip(paths, ("a.flac", "b.flac"), strict=True)]
+
+
+def start(*command: object, **variables: str) -> CompletedProcess:
+    """Run a command in a process of its own."""
+    environment = os.environ | {"PYTHONUTF8": "1"} | variables
+    return subprocess.run([sys.executable, *map(str, command)], capture_output=True, env=environment, cwd=ROOT)
+
+
 @pytest.mark.slow
-def test_a_process_prints_and_exits_as_is_seen_here(tiny, tmp_path):
+def test_a_process_prints_and_exits_like_main_in_this_process(tiny, tmp_path):
     here = tiny("diarize", one_recording("diarize").path, tmp_path / "nowhere.mp3")
-    command, environment = [sys.executable, ROOT / "inference.py", *here.args], os.environ | {"PYTHONUTF8": "1"}
-    process = subprocess.run(command, capture_output=True, text=True, env=environment)
-    assert (process.returncode, process.stdout, process.stderr) == (1, here.stdout, here.stderr)
-    assert here.returncode == 1
+    process = start("inference.py", *here.args)
+    assert process.returncode == here.returncode == 1
+    assert (process.stdout.decode(), process.stderr.decode()) == (here.stdout, here.stderr)
 
 
 @pytest.mark.parametrize("direction", TASKS)
-def test_the_text_is_all_that_stands_on_stdout(tiny, direction):
+def test_stdout_holds_the_text_and_nothing_else(tiny, direction):
     recording = one_recording(direction)
     done = tiny(direction, recording.path)
     assert done.returncode == 0, done.stderr
@@ -61,6 +82,15 @@ def test_the_text_is_all_that_stands_on_stdout(tiny, direction):
         assert done.stdout == recording.reference + "\n"
     assert "1 of 1" in done.stderr and "tiny on cpu" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_loading_is_reported_before_it_begins(tiny, monkeypatch):
+    def never_ends(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command_line, "load_task", never_ends)
+    done = tiny("pt", one_recording("pt").path)
+    assert (done.returncode, done.stderr) == (130, "loading the checkpoint tiny\n")
 
 
 def test_json_is_the_transcript(tiny):
@@ -80,11 +110,12 @@ def test_a_bad_file_does_not_stop_the_good_ones(tiny, tmp_path):
     assert "error: notes.wav cannot be decoded as audio or video" in done.stderr
     assert "error: nowhere.mp3 does not exist" in done.stderr
     assert "Traceback" not in done.stderr
-    assert [file.name for file in (tmp_path / "out").iterdir()] == [f"{good.path.stem}.txt"]
-    assert (tmp_path / "out" / f"{good.path.stem}.txt").read_text(encoding="utf-8") == good.reference + "\n"
+    stem = good.path.stem
+    assert sorted(os.listdir(tmp_path / "out")) == [f"{stem}.pt.journal", f"{stem}.txt"]
+    assert (tmp_path / "out" / f"{stem}.txt").read_text(encoding="utf-8") == good.reference + "\n"
 
 
-def test_several_texts_are_told_apart_on_stdout(tiny):
+def test_texts_of_several_recordings_have_headers_on_stdout(tiny):
     first, second = (one_recording(direction).path for direction in ("en2ja", "pt"))
     done = tiny("en2ja", first, second)
     assert [line for line in done.stdout.splitlines() if line.startswith("==> ")] == [
@@ -121,17 +152,18 @@ def test_a_bad_recording_is_one_sentence_and_exit_code_1(tiny, tmp_path, content
     assert f"error: {complaint}" in done.stderr.splitlines()[-1]
 
 
-def test_a_checkpoint_folder_that_is_not_one_is_one_sentence(run, tmp_path):
+def test_a_folder_without_a_checkpoint_is_one_sentence(run, tmp_path):
     done = run(one_recording("pt").path, "--direction", "pt", "--checkpoint", tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.splitlines() == [
+        f"loading the checkpoint {tmp_path.name}",
         f"error: {tmp_path} is not a checkpoint folder (it has no config.json): "
-        "give the folder that holds config.json and *.safetensors, or use --checkpoint tiny"
+        "give the folder that holds config.json and *.safetensors, or use the checkpoint tiny",
     ]
 
 
-def test_no_model_is_loaded_for_files_that_are_not_there(run, tmp_path):
-    """With any, the folder that holds no checkpoint would be the complaint."""
+def test_no_model_is_loaded_for_missing_files(run, tmp_path):
+    """The folder that holds no checkpoint would be an error if it were loaded."""
     done = run(tmp_path / "a.wav", tmp_path, "--direction", "pt", "--checkpoint", tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.splitlines() == [
@@ -147,13 +179,47 @@ def test_no_model_is_loaded_for_files_that_are_not_there(run, tmp_path):
         (["a.wav", "--direction", "fr"], "invalid choice: 'fr'"),
         (["--direction", "pt"], "audio"),
         (["x/a.wav", "y/a.mp3", "--direction", "pt", "-o", "out"], "would both be written to a.txt"),
-        (["a.wav", "--direction", "en2ja", "--source"], "--source is not shown in txt: use -f json, srt, vtt, all"),
+        (["a.wav", "--direction", "pt", "--resume"], "--resume needs the folder of the earlier output"),
+        (["a.wav", "--direction", "pt", "-f", "all"], "say where with --output_dir"),
+        (["a.wav", "--direction", "en2ja", "--source"], "--source has no effect in txt: use -f json, srt, vtt, all"),
+        (
+            ["a.wav", "--direction", "pt", "--source", "-f", "srt"],
+            "error: pt does not translate, so it has no source",
+        ),
+        (["a.wav", "--direction", "en2ja", "--align"], "error: en2ja translates, so its words cannot be aligned"),
+        (["a.wav", "--direction", "pt", "--stereo"], "--stereo has no effect on pt: leave it out"),
+        (["a.wav", "--direction", "en2ja", "--no-stereo"], "--stereo has no effect on en2ja: leave it out"),
+        (["a.wav", "--direction", "pt", "--max_line_width", "9"], "--max_line_width has no effect in txt: use -f srt"),
+        (["a.wav", "--direction", "pt", "--max-line-count", "1", "-f", "json"], "--max_line_count has no effect in js"),
+        (["a.wav", "--direction", "pt", "--max_seconds", "0"], "0 is not positive"),
+        (["a.wav", "--direction", "pt", "--revision", "someone/else=v1"], "the revision someone/else=v1 names no"),
     ],
+    ids=" ".join,
 )
 def test_wrong_usage_is_exit_code_2(run, arguments, complaint):
     done = run(*arguments)
-    assert done.returncode == 2
+    assert (done.returncode, done.stdout) == (2, "")
     assert complaint in done.stderr
+
+
+def test_the_version_is_that_of_the_package(run):
+    assert (run("--version").stdout) == f"kikitori {kikitori.__version__}\n"
+
+
+def test_help_names_every_option_of_the_page_too(run):
+    done = run("page", "--help")
+    assert done.returncode == 0 and "usage: kikitori page" in done.stdout and "--port" in done.stdout
+
+
+def test_the_package_can_be_run(run):
+    process = start("-m", "kikitori", "--version")
+    assert (process.returncode, process.stdout.decode()) == (0, run("--version").stdout)
+
+
+@pytest.mark.slow
+def test_the_page_is_opened_by_the_command_line():
+    with served(program=("-m", "kikitori", "page")) as (_, address):
+        assert b"Speech to text" in urllib.request.urlopen(address, timeout=60).read()
 
 
 def test_an_incomplete_result_is_exit_code_3(tiny, monkeypatch):
@@ -168,22 +234,36 @@ def test_an_incomplete_result_is_exit_code_3(tiny, monkeypatch):
     assert recording.reference.startswith(done.stdout.strip()) and done.stdout.strip()
 
 
-@pytest.mark.parametrize("drafted", [True, False])
-def test_an_interrupt_is_exit_code_130_and_keeps_what_is_done(tiny, monkeypatch, tmp_path, drafted):
-    stream = inference.stream
-
+@pytest.mark.parametrize("to_file", [True, False])
+@pytest.mark.parametrize("during_draft", [True, False])
+def test_after_an_interrupt_the_finished_part_is_kept_with_a_warning(
+    tiny, monkeypatch, tmp_path, during_draft, to_file
+):
     def interrupted(*arguments, **options):
-        yield next(one for one in stream(*arguments, **options) if bool(one.draft) == drafted)
-        raise KeyboardInterrupt
+        transcription = stream(*arguments, **options)
+        return Transcription(steps_until_interrupt(transcription, during_draft), transcription.blank)
 
-    monkeypatch.setattr("kikitori.cli.run.stream", interrupted)
+    monkeypatch.setattr(command_line, "stream", interrupted)
     recording = one_recording("pt")
-    assert tiny("pt", recording.path, "-o", tmp_path).returncode == 130
-    written = [file.read_text(encoding="utf-8") for file in tmp_path.glob("*.txt")]
-    assert written == ([] if drafted else [recording.reference + "\n"])
+    done = tiny("pt", recording.path, *(["-o", tmp_path] if to_file else []))
+    assert done.returncode == 130
+    written = "".join(file.read_text(encoding="utf-8") for file in tmp_path.glob("*.txt")) + done.stdout
+    assert written == ("" if during_draft else recording.reference + "\n")
+    warning = f"warning: {recording.path.name}: only the first "
+    assert (warning in done.stderr) == (not during_draft)
+    assert ("with --resume continues from there" in done.stderr) == (to_file and not during_draft)
 
 
-def test_every_format_in_one_call(tiny, tmp_path):
+def steps_until_interrupt(transcription: Transcription, during_draft: bool):
+    """Raise KeyboardInterrupt after the first draft, or after the first update."""
+    with closing(transcription):
+        for step in transcription:
+            yield step
+            if isinstance(step, Draft) == during_draft:
+                raise KeyboardInterrupt
+
+
+def test_all_formats_are_written_at_once(tiny, tmp_path):
     recording = one_recording("diarize")
     done = tiny("diarize", recording.path, "-f", "all", "-o", tmp_path)
     assert done.returncode == 0, done.stderr
@@ -192,22 +272,24 @@ def test_every_format_in_one_call(tiny, tmp_path):
     turns = recording.turns
     for suffix in ("txt", "srt", "vtt", "tsv"):
         assert (tmp_path / f"{stem}.{suffix}").read_text(encoding="utf-8").count("[spk_") >= len(turns)
-    assert (tmp_path / f"{stem}.rttm").read_text().count("SPEAKER ") == len(turns)
+    assert (tmp_path / f"{stem}.rttm").read_text(encoding="utf-8").count("SPEAKER ") == len(turns)
     assert "times inside a window are estimated" in done.stderr
 
 
-def test_times_are_measured_where_they_are_asked_for(tiny):
-    recording = one_recording("diarize")
-    done = tiny("diarize", recording.path, "--align", "-f", "json")
+def test_times_are_measured_with_align(tiny):
+    assert_aligned(tiny("diarize", one_recording("diarize").path, "--align", "-f", "json"))
+
+
+def assert_aligned(done: CompletedProcess) -> None:
     assert done.returncode == 0, done.stderr
-    transcript = Transcript.from_dict(json.loads(done.stdout))
+    transcript, recording = Transcript.from_dict(json.loads(done.stdout)), one_recording("diarize")
     assert who_said_what(transcript.turns) == who_said_what(recording.turns)
     assert {turn.timing for turn in transcript.turns} == {"aligned"}
     starts = [turn.start_seconds for turn in transcript.turns]
     assert starts == sorted(set(starts))
 
 
-def test_what_was_said_stands_below_its_translation(tiny):
+def test_source_adds_the_spoken_words_below_their_translation(tiny):
     recording = one_recording("en2ja")
     done = tiny("en2ja", recording.path, "--source", "-f", "srt")
     assert done.returncode == 0, done.stderr
@@ -215,21 +297,39 @@ def test_what_was_said_stands_below_its_translation(tiny):
     assert "note: " in done.stderr and "--align" not in done.stderr  # which translations can't have
 
 
-def test_what_was_said_is_no_use_beside_itself(tiny):
-    done = tiny("pt", one_recording("pt").path, "--source", "-f", "srt")
-    assert done.returncode == 2 and done.stdout == ""
-    assert "error: pt writes what was said: a source is shown beside translations only" in done.stderr
+@pytest.fixture
+def folders(tmp_path):
+    """Copies of the embedded checkpoints, as a user without a network has the real ones."""
+    copies = {name: TINY.folder for name in ("translation", "diarize")} | {"aligner": TINY_ALIGNER.folder}
+    return {name: shutil.copytree(folder, tmp_path / f"my_{name}") for name, folder in copies.items()}
 
 
-def test_translations_cannot_be_aligned(tiny):
-    done = tiny("en2ja", one_recording("en2ja").path, "--align")
-    assert done.returncode == 2 and done.stdout == ""
-    assert "error: words can't be aligned for en2ja: the text is in another language than the speech" in done.stderr
+@pytest.mark.slow
+def test_a_folder_serves_the_direction_only(run, folders):
+    """Words spoken in Japanese are written by another checkpoint, which the hub has and this machine has not."""
+    recording = one_recording("ja2en")
+    alone = run(recording.path, "--direction", "ja2en", "--checkpoint", folders["translation"])
+    assert (alone.returncode, alone.stdout) == (0, recording.reference + "\n")
+    done = run(*alone.args, "--source", "-f", "json")
+    assert (done.returncode, done.stdout) == (1, "")
+    hub = "okadahiroaki/Qwen3asr_diarization_projembed"
+    assert done.stderr.splitlines()[:2] == [
+        "loading the checkpoint my_translation",
+        f"loading the checkpoint {hub} from the hub for --source (to load another: --checkpoint diarize=FOLDER)",
+    ]
+    assert f"error: {hub} (revision main) is not in this machine's Hugging Face cache" in done.stderr
 
 
-def test_all_formats_need_a_folder(tiny):
-    done = tiny("pt", one_recording("pt").path, "-f", "all")
-    assert done.returncode == 2 and "--output_dir" in done.stderr
+@pytest.mark.slow
+def test_folders_given_by_name_need_no_network(run, folders):
+    translation, diarize, aligner = (f"{name}={folders[name]}" for name in ("translation", "diarize", "aligner"))
+    recording = one_recording("ja2en")
+    arguments = ["--direction", "ja2en", "--checkpoint", translation, "--checkpoint", diarize, "--source", "-f", "srt"]
+    done = run(recording.path, *arguments)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[2:4] == [recording.reference, recording.said]
+    arguments = ["--direction", "diarize", "--checkpoint", diarize, "--checkpoint", aligner, "--align", "-f", "json"]
+    assert_aligned(run(one_recording("diarize").path, *arguments))
 
 
 def test_a_recording_past_the_limit_is_refused(tiny):
@@ -238,7 +338,7 @@ def test_a_recording_past_the_limit_is_refused(tiny):
     assert "the limit is 1 s: cut it into shorter recordings" in done.stderr
 
 
-def test_noise_gives_an_empty_transcript_that_says_so(tiny, tmp_path):
+def test_noise_gives_an_empty_transcript_with_a_warning(tiny, tmp_path):
     noise = np.random.default_rng(0).normal(0, 0.01, 5 * 16000).astype(np.float32)
     soundfile.write(tmp_path / "noise.wav", noise, 16000)
     done = tiny("pt", tmp_path / "noise.wav")
@@ -246,8 +346,8 @@ def test_noise_gives_an_empty_transcript_that_says_so(tiny, tmp_path):
     assert "warning: noise.wav: there is no speech in this recording, or the model found none" in done.stderr
 
 
-def test_what_was_done_before_the_damage_is_kept(tiny, tmp_path):
-    """A recording and half of another one: to a file, and to the terminal."""
+def test_the_part_before_damage_is_kept(tiny, tmp_path):
+    """A recording and half of another one: to a file, and to standard output."""
     recording = one_recording("pt")
     sound = np.tile(soundfile.read(recording.path, dtype="float32")[0], 2)
     soundfile.write(tmp_path / "twice.flac", sound, 16000)
@@ -258,3 +358,72 @@ def test_what_was_done_before_the_damage_is_kept(tiny, tmp_path):
     assert "error: twice.flac is damaged after" in done.stderr and "warning: twice.flac: only the first" in done.stderr
     assert (tmp_path / "out" / "twice.txt").read_text(encoding="utf-8").startswith(recording.reference)
     assert tiny("pt", tmp_path / "twice.flac").stdout.startswith(recording.reference)
+
+
+def test_a_folder_in_the_way_of_one_output_does_not_stop_the_others(tiny, two_clips, tmp_path):
+    out = tmp_path / "out"
+    (out / "a.json").mkdir(parents=True)
+    done = tiny("pt", *two_clips, "-f", "json", "-o", out)
+    assert done.returncode == 1
+    assert f"error: {out / 'a.json'} cannot be written (Is a directory): choose another folder" in done.stderr
+    assert sorted(os.listdir(out)) == ["a.json", "b.json", "b.pt.journal"]
+    (out / "a.json").rmdir()
+    resumed = tiny("pt", *two_clips, "-f", "json", "-o", out, "--resume")
+    assert resumed.returncode == 0
+    assert "note: b.flac: its output is up to date and left as it is" in resumed.stderr
+    assert resumed.stderr.count("written: ") == 1
+    assert sorted(os.listdir(out)) == ["a.json", "b.json"]
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, "(No space left on device): free some space, or choose another folder"),
+        (errno.EACCES, "(Permission denied): choose another folder"),
+        (errno.EROFS, "(Read-only file system): choose another folder"),
+    ],
+    ids=["full disk", "no permission", "read-only"],
+)
+def test_an_output_that_cannot_be_written_does_not_stop_the_others(
+    tiny, two_clips, tmp_path, monkeypatch, number, remedy
+):
+    out = tmp_path / "out"
+    write = files.write_atomically
+
+    def write_all_but_a(path, text):
+        if path.name == "a.txt":
+            raise OSError(number, os.strerror(number))
+        write(path, text)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "write_atomically", write_all_but_a)
+        done = tiny("pt", *two_clips, "-o", out)
+    assert done.returncode == 1
+    assert f"error: {out / 'a.txt'} cannot be written {remedy}" in done.stderr.splitlines()
+    assert sorted(os.listdir(out)) == ["a.pt.journal", "b.pt.journal", "b.txt"]
+    resumed = tiny("pt", *two_clips, "-o", out, "--resume")
+    assert resumed.returncode == 0
+    assert f"note: a.flac: windows taken from {out / 'a.pt.journal'}: 1" in resumed.stderr
+    assert "note: b.flac: its output is up to date and left as it is" in resumed.stderr
+    assert sorted(os.listdir(out)) == ["a.txt", "b.txt"]
+
+
+def test_nothing_more_is_transcribed_when_standard_output_is_gone(tiny, two_clips, monkeypatch):
+    def broken_pipe(_):
+        raise OutputError("stdout_unwritable", why="Broken pipe")
+
+    monkeypatch.setattr("kikitori.cli.delivery.print_output", broken_pipe)
+    done = tiny("pt", *two_clips)
+    assert done.returncode == 1
+    assert "1 of 2: " in done.stderr and "2 of 2: " not in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("error: standard output cannot be written (Broken pipe)")
+
+
+@pytest.mark.slow
+@pytest.mark.xfail(strict=False, reason="print_output does not yet replace what the encoding lacks")
+def test_text_that_the_terminal_cannot_show_is_no_traceback():
+    """Windows pipes are not UTF-8 by default, and have no Japanese."""
+    command = ["inference.py", "examples/call_order.flac", "--direction", "diarize", "--checkpoint", "tiny"]
+    process = start(*command, PYTHONUTF8="0", PYTHONIOENCODING="cp1252")
+    assert b"Traceback" not in process.stderr
+    assert process.returncode == 0 and process.stdout.count(b"[spk_") == 5

@@ -4,6 +4,7 @@ An aligner with random weights returns times in any order, which tests the repai
 assets/tiny_aligner.
 """
 
+import time
 import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 
@@ -191,6 +192,23 @@ def test_threads_get_the_same_times_as_a_single_one(untrained):
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda _: align_turns(untrained, NOISE, turns, "Japanese"), range(4)))
     assert found == [expected] * 4
+
+
+def test_one_thread_at_a_time_cuts_texts_into_words(untrained, monkeypatch):
+    processor = untrained.aligner_processor
+    encode, cutting, most = processor.encode_timestamp, [], []
+
+    def slow_encode(text, language):
+        cutting.append(text)
+        most.append(len(cutting))
+        time.sleep(0.05)
+        cutting.pop()
+        return encode(text, language)
+
+    monkeypatch.setattr(processor, "encode_timestamp", slow_encode)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: align_turns(untrained, NOISE, [Turn(None, "Bom dia")], "Portuguese"), range(4)))
+    assert most == [1] * 4
 
 
 # The trained tiny aligner

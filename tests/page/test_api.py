@@ -1,4 +1,4 @@
-"""The API as programs use it: gradio_client against a server that was started as users start it."""
+"""The API as programs use it: gradio_client and MCP, against a server that was started as users start it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_only_the_three_endpoints_are_shown(client):
     ],
     ids=["none", "empty", "text", "silence", "short"],
 )
-def test_a_bad_recording_is_one_sentence_and_the_server_goes_on(client, tmp_path, content, complaint):
+def test_a_bad_recording_is_one_sentence_and_the_next_one_is_transcribed(client, tmp_path, content, complaint):
     path = None if content is None else tmp_path / "clip.wav"
     if isinstance(content, bytes):
         path.write_bytes(content)
@@ -72,7 +72,7 @@ def test_a_recording_past_the_limit_is_refused_by_its_header(client, tmp_path):
         client.predict(**request("pt", path))
 
 
-def test_words_have_times_where_they_are_asked_for(client):
+def test_words_have_times_on_request(client):
     recording = one_recording("pt")
     transcript = client.predict(**request("pt", recording.path), align=True)
     assert transcript["text"] == recording.reference
@@ -81,7 +81,7 @@ def test_words_have_times_where_they_are_asked_for(client):
     assert "".join(word["text"] for word in turn["words"]) == recording.reference
 
 
-def test_what_was_said_comes_with_a_translation_where_it_is_asked_for(client):
+def test_a_translation_comes_with_its_source_on_request(client):
     recording = one_recording("ja2en")
     transcript = client.predict(**request("ja2en", recording.path), source=True)
     assert [(turn["text"], turn["source"]) for turn in transcript["turns"]] == [(recording.reference, recording.said)]
@@ -100,14 +100,14 @@ def test_another_tabs_direction_is_refused(client):
 
 @pytest.mark.parametrize("path", ["/etc/hostname", "http://127.0.0.1:9/a.wav", "file:///etc/hostname"])
 def test_a_path_or_address_in_the_request_is_neither_opened_nor_fetched(server, path):
-    """The raw request, because gradio_client uploads files first."""
+    """Sent as a raw request, because gradio_client uploads files first."""
     audio = {"path": path, "meta": {"_type": "gradio.FileData"}}
     endpoint = f"{server.rstrip('/')}/gradio_api/call/transcribe_portuguese"
     started = httpx.post(endpoint, json={"data": [audio, False]}, timeout=60)
     if started.status_code == 200:
         events = httpx.get(f"{endpoint}/{started.json()['event_id']}", timeout=60).text
         assert "event: error" in events and "event: complete" not in events
-        # What would follow from opening or fetching it: a word about what was found there.
+        # An opened or fetched file would be described in the error.
         assert "decoded" not in events and "refused" not in events
         assert "never fetched" in events or not path.startswith("http")
     else:
@@ -125,11 +125,11 @@ def test_a_path_or_address_in_the_request_is_neither_opened_nor_fetched(server, 
     ],
 )
 @pytest.mark.parametrize("endpoint", ["diarize", "translate"])
-def test_a_request_that_lacks_something_is_answered_by_a_sentence(server, endpoint, data, complaint):
+def test_an_incomplete_request_is_one_sentence(server, endpoint, data, complaint):
     assert complaint in raw_call(server, endpoint, data).split("event: error")[1]
 
 
-def test_what_a_request_leaves_out_is_as_on_the_page(server):
+def test_omitted_inputs_have_the_values_of_the_page(server):
     recording = one_recording("en2ja")
     with recording.path.open("rb") as file:
         (path,) = httpx.post(f"{server.rstrip('/')}/gradio_api/upload", files={"files": file}, timeout=60).json()
@@ -139,14 +139,14 @@ def test_what_a_request_leaves_out_is_as_on_the_page(server):
 
 
 def raw_call(server: str, endpoint: str, data: list) -> str:
-    """What comes back to a request as it is sent without gradio_client."""
+    """The raw events that answer a request."""
     address = f"{server.rstrip('/')}/gradio_api/call/{endpoint}"
     event = httpx.post(address, json={"data": data}, timeout=60).json()["event_id"]
     return httpx.get(f"{address}/{event}", timeout=60).text
 
 
 def call_tool(server: str, audio: str):
-    """What the MCP tool for Portuguese says to a recording, as its client sees it; and the tools' names."""
+    """The names of the MCP tools, and the result of the one for Portuguese."""
     from mcp import ClientSession
     from mcp.client.streamable_http import streamablehttp_client
 
@@ -170,7 +170,7 @@ def test_the_endpoints_are_tools_of_an_mcp_server(server):
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:{port}/a.wav", "file:///etc/hostname", "/etc/hostname"])
-def test_an_mcp_client_can_make_the_server_fetch_nothing(server, address):
+def test_an_mcp_client_cannot_make_the_server_fetch_anything(server, address):
     asked = []
 
     class Listener(http.server.BaseHTTPRequestHandler):

@@ -1,25 +1,31 @@
-"""What the page promises ZeroGPU, as far as a machine without one can tell."""
+"""The page's handlers and jobs, without a browser and without a server."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 import pickle
 from dataclasses import replace
 
 import gradio as gr
 import numpy as np
 import pytest
+import soundfile
 import torch
 
-import app
+from kikitori.engines import zero_gpu
+from kikitori.engines.engine import Prompt
 from kikitori.model.qwen import load_qwen_model
-from kikitori.page import jobs
+from kikitori.page import app, handlers, jobs, tabs
+from kikitori.page.view import GrowingView, to_view
 from kikitori.result import Alignment, DecodingResult
-from kikitori.tasks import TINY
+from kikitori.tasks import TINY, TINY_ALIGNER, choose_checkpoints
 from kikitori.transcript import Transcript, TranscriptWarning, Turn, Word
+from kikitori.update import Transcription, Update
 from tests.support.recordings import one_recording
 
+CHECKPOINTS = choose_checkpoints(["tiny"])
 MADE = Transcript(
     audio="a.wav",
     turns=(Turn("spk_0", "はい。", 0.5, 1.25, "aligned"),),
@@ -37,14 +43,16 @@ CALL = replace(
 )
 
 
-def test_the_gpu_is_asked_for_by_the_length_of_the_recording():
-    assert jobs.gpu_seconds("pt", None, [np.zeros(15 * 16000, np.float32)] * 2) == 30
-    assert jobs.gpu_seconds("diarize", None, np.zeros(120 * 16000, np.float32), MADE.turns) == 75
+def test_the_gpu_is_requested_for_the_length_of_the_sound():
+    windows = (np.zeros(15 * 16000, np.float32),) * 2
+    assert zero_gpu.gpu_seconds(zero_gpu.StreamRequest(TINY, TINY_ALIGNER, windows, Prompt("Portuguese"))) == 30
+    window = np.zeros(120 * 16000, np.float32)
+    assert zero_gpu.gpu_seconds(zero_gpu.AlignRequest(TINY, TINY_ALIGNER, window, MADE.turns, "Japanese")) == 75
 
 
-def test_the_duration_takes_what_the_gpu_function_takes():
-    asked, run = (inspect.signature(function).parameters for function in (jobs.gpu_seconds, jobs.run_model))
-    assert list(asked) == list(run)
+def test_the_gpu_function_and_its_duration_take_the_same_arguments():
+    asked, run = (inspect.signature(function) for function in (zero_gpu.gpu_seconds, zero_gpu.run_on_gpu))
+    assert list(asked.parameters) == list(run.parameters)
 
 
 def test_what_comes_back_from_a_gpu_worker_can_be_pickled():
@@ -58,19 +66,19 @@ def test_on_zero_gpu_the_model_is_moved_after_loading(monkeypatch):
     assert {parameter.device.type for parameter in model.model.parameters()} == {"meta"}
 
 
-def test_a_draft_comes_with_the_progress_and_leaves_the_view(monkeypatch):
+def test_a_draft_comes_with_the_progress_and_does_not_change_the_view(monkeypatch):
     monkeypatch.setattr("kikitori.model.generate.STREAM_EVERY_TOKENS", 4)
     recording = one_recording("pt")
     (_, empty), (message, view), *_, (_, last) = jobs.read_recordings(
-        [str(recording.path)], jobs.JobOptions("pt", "tiny")
+        [str(recording.path)], jobs.JobOptions("pt", CHECKPOINTS)
     )
     assert empty == {"sheets": [], "running": True}
     (draft,) = message["draft"]
     assert view is None and recording.reference.startswith(draft) and 0 < len(draft) < len(recording.reference)
-    assert last["sheets"][0]["transcript"]["text"] == recording.reference
+    assert [turn["text"] for turn in last["sheets"][0]["transcript"]["turns"]] == [recording.reference]
 
 
-def test_how_long_there_is_to_wait_follows_from_what_is_done():
+def test_the_time_left_is_estimated_from_the_work_done():
     assert jobs.progress(0.0, 60.0, 1.0) == {"done": 0.0, "total": 60.0, "left": None}
     assert jobs.progress(15.0, 60.0, 5.0) == {"done": 15.0, "total": 60.0, "left": 15.0}
     assert jobs.progress(15.0, None, 5.0) == {"done": 15.0, "total": None, "left": None}
@@ -85,21 +93,24 @@ def test_how_long_there_is_to_wait_follows_from_what_is_done():
         ["txt"],
         1,
         ["txt", {"turns": 3}, []],
+        ["txt", MADE.to_dict() | {"turns": [MADE.to_dict()["turns"][0] | {"text": "\x85はい。"}]}, [[0.5, 1.25]]],
+        ["srt", MADE.to_dict(), [[0.5, 1e306]]],
         *(["srt", MADE.to_dict(), times] for times in (None, [], [1], [[1, 0.5]], [[0, "1"]], [[0, 1], [1, 2]])),
     ],
 )
-def test_what_the_view_would_not_ask_for_is_refused_in_a_sentence(request_):
-    assert set(asyncio.run(app.write_file(request_))) == {"error"}
+def test_a_request_that_the_page_would_not_send_is_one_error(request_):
+    (error,) = asyncio.run(handlers.write_file(request_))["errors"]
+    assert error["code"] == "not_a_transcript"
 
 
 @pytest.mark.parametrize("view", [None, {}, {"sheets": []}, {"sheets": [{}], "current": 7}, {"sheets": "x"}, "x", 3])
-def test_what_no_view_shows_is_answered_by_a_sentence(view):
+def test_comparing_something_that_is_not_a_view_is_one_error(view):
     (error,) = jobs.compare_shown(view, "Bom dia.")["errors"]
     assert error["text"] == "There is no transcript yet: transcribe a recording first"
 
 
 @pytest.mark.parametrize(("reference", "said"), [(50_001, 1), (1, 50_001)])
-def test_texts_that_would_take_long_to_compare_are_refused(reference, said):
+def test_texts_that_take_too_long_to_compare_are_refused(reference, said):
     transcript = replace(MADE, turns=(replace(MADE.turns[0], text="a" * said),))
     view = {"sheets": [{"transcript": transcript.to_dict(), "sound": "a.wav"}]}
     (error,) = jobs.compare_shown(view, "a" * reference)["errors"]
@@ -108,7 +119,7 @@ def test_texts_that_would_take_long_to_compare_are_refused(reference, said):
     )
 
 
-def test_an_hours_reading_is_compared_word_by_word():
+def test_an_hour_of_reading_is_compared_word_by_word():
     words = ["pão", "vinho"] * 5_000
     transcript = replace(MADE, turns=(replace(MADE.turns[0], text=" ".join(words)),))
     words[7] = "queijo"
@@ -118,19 +129,19 @@ def test_an_hours_reading_is_compared_word_by_word():
 
 
 def corrected_view(*texts: str) -> dict:
-    """A view of a call of three turns with these texts in it; emptied ones stay in the view."""
+    """A view of a call with three turns, corrected to these texts; emptied turns stay in the view."""
     record = CALL.to_dict()
     turns = [turn | {"text": text, "speaker": "Ana"} for turn, text in zip(record["turns"], texts, strict=True)]
     return {"sheets": [{"transcript": record | {"turns": turns}, "sound": "call.wav"}]}
 
 
-def test_rows_that_were_emptied_are_not_compared():
+def test_emptied_rows_are_not_compared():
     shown = jobs.compare_shown(corrected_view("um", "", "dois"), "um dois")
     assert shown["words"] == {"errors": 0, "length": 2}
 
 
-def test_a_translation_is_made_of_what_was_corrected():
-    """Times are measured anew, for the turns as the model wrote them; the words stay those of the visitor."""
+def test_a_translation_uses_the_corrected_call():
+    """Times are measured for the turns as the model wrote them; the words are those of the visitor."""
     call = jobs.read_view(corrected_view("um", "", "dois"))
     word = Word("três", 8.0, 9.0)
     times = [(1.0, 2.0, ()), (4.0, 5.0, ()), (8.0, 9.0, (word,))]
@@ -154,13 +165,13 @@ def test_a_translation_is_made_of_what_was_corrected():
 
 
 def test_texts_are_compared_one_after_another():
-    (compared,) = [fn for fn in app.build_demo("tiny").fns.values() if fn.name == "compare_shown"]
+    (compared,) = [fn for fn in tabs.build_page(CHECKPOINTS).fns.values() if fn.name == "compare_shown"]
     assert compared.queue and compared.concurrency_limit == 1 and compared.concurrency_id != "model"
 
 
 def test_a_file_that_the_visitor_did_not_upload_is_not_opened():
     view = {"sheets": [{"transcript": MADE.to_dict(), "sound": "/etc/hostname"}], "current": 0}
-    ((message, shown),) = jobs.translate_call(["/tmp/gradio/a.wav"], view, "tiny")
+    ((message, shown),) = jobs.translate_call(["/tmp/gradio/a.wav"], view, CHECKPOINTS)
     (error,) = message["errors"]
     assert error["text"] == "a.wav is not the call that is uploaded: transcribe it again first"
     assert shown["sheets"] == view["sheets"] and not shown["running"]
@@ -168,32 +179,104 @@ def test_a_file_that_the_visitor_did_not_upload_is_not_opened():
 
 @pytest.mark.parametrize("address", ["https://example.com/a.wav", "HTTP://example.com/a.wav"])
 def test_no_component_that_takes_files_fetches_an_address(address):
-    takers = [block for block in app.build_demo("tiny").blocks.values() if isinstance(block, (gr.Audio, gr.File))]
-    assert len(takers) == 6
+    takers = [block for block in tabs.build_page(CHECKPOINTS).blocks.values() if isinstance(block, (gr.Audio, gr.File))]
+    assert takers
     for taker in takers:
         with pytest.raises(gr.Error, match="is an address, which is never fetched"):
             asyncio.run(taker.async_move_resource_to_block_cache(address))
 
 
-def test_a_programs_job_does_not_keep_everyone_waiting():
-    """Gradio gives all that share a queue the lowest limit among them."""
-    served = [fn for fn in app.build_demo("tiny").fns.values() if fn.concurrency_id == "model"]
-    assert len(served) == 10 and {fn.concurrency_limit for fn in served} == {app.MAX_AT_ONCE}
+def test_jobs_of_programs_and_visitors_share_one_limit():
+    """Gradio applies the lowest limit of all events that share a queue."""
+    served = [fn for fn in tabs.build_page(CHECKPOINTS).fns.values() if fn.concurrency_id == "model"]
+    assert served and {fn.concurrency_limit for fn in served} == {tabs.MAX_AT_ONCE}
 
 
-def test_the_environment_chooses_the_checkpoint(monkeypatch):
-    monkeypatch.setenv("SPEECH_CHECKPOINT", "tiny")
-    assert app.build_parser().parse_args([]).checkpoint == "tiny"
-    assert app.build_parser().parse_args(["--checkpoint", "elsewhere"]).checkpoint == "elsewhere"
-    monkeypatch.delenv("SPEECH_CHECKPOINT")
-    assert app.build_parser().parse_args([]).checkpoint is None
+def test_the_environment_chooses_the_checkpoint(monkeypatch, tmp_path):
+    (tmp_path / "config.json").touch()
+    monkeypatch.setenv("SPEECH_CHECKPOINT", f"tiny pt={tmp_path}")
+    _, checkpoints = app.parse_options([])
+    assert (checkpoints["base"], checkpoints["pt"].folder) == (TINY, tmp_path)
+    _, checkpoints = app.parse_options(["--checkpoint", f"base={tmp_path}"])
+    assert (checkpoints["base"].folder, checkpoints["pt"].folder) == (tmp_path, None)
 
 
-def test_the_environment_pins_beside_the_options(monkeypatch, capsys):
+def test_revisions_of_the_environment_and_of_the_options_add_up(monkeypatch, capsys):
     monkeypatch.setenv("SPEECH_REVISION", "Qwen/Qwen3-ASR-1.7B=abc  Qwen/Qwen3-ForcedAligner-0.6B=def\n")
-    pins = ["Qwen/Qwen3-ASR-1.7B=abc", "Qwen/Qwen3-ForcedAligner-0.6B=def"]
-    assert app.build_parser().parse_args([]).revision == pins
-    assert app.build_parser().parse_args(["--revision", "a/b=c"]).revision == [*pins, "a/b=c"]
+    _, checkpoints = app.parse_options(["--revision", "yuriyvnv/Qwen3-ASR-1.7B-PT=ghi"])
+    assert [checkpoints[role].revision for role in ("base", "aligner", "pt")] == ["abc", "def", "ghi"]
     with pytest.raises(SystemExit):
         app.main(["--checkpoint", "tiny"])
-    assert "error: --revision Qwen/Qwen3-ASR-1.7B=abc names no checkpoint" in capsys.readouterr().err
+    assert "error: the revision Qwen/Qwen3-ASR-1.7B=abc does not apply to any checkpoint" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("choice", "sentence"),
+    [
+        ("pt=/nope", "error: the checkpoint folder /nope does not exist: give the folder that holds config.json"),
+        ("/nope", "error: the checkpoint /nope is given without the name of what it is for: write NAME=/nope"),
+    ],
+)
+def test_a_checkpoint_that_cannot_be_used_ends_the_program_at_once(capsys, choice, sentence):
+    with pytest.raises(SystemExit) as caught:
+        app.main(["--checkpoint", choice])
+    assert caught.value.code == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_a_refused_recording_does_not_count_as_work(tmp_path):
+    """A silent recording of ten minutes and a good one of 5 s: the time left is about the good one."""
+    soundfile.write(tmp_path / "silent.wav", np.zeros(600 * 16000, np.float32), 16000)
+    good = str(one_recording("pt").path)
+    options = jobs.JobOptions("pt", CHECKPOINTS)
+    steps = list(jobs.read_recordings([str(tmp_path / "silent.wav"), good], options))
+    progress = [message for message, _ in steps if message and "done" in message]
+    assert progress[-1]["done"] == pytest.approx(progress[-1]["total"], abs=0.1)
+    assert progress[-1]["left"] == pytest.approx(0, abs=0.1)
+    assert all(one["left"] is None or one["left"] < 60 for one in progress)
+
+
+def long_steps(count: int):
+    """The updates of a call with this many windows; the last turn of each stays open until the next."""
+    for number in range(count):
+        start, end = 110.0 * number, 110.0 * number + 120
+        turns = tuple(Turn(f"spk_{n % 2}", f"{number:04} {n:04} words", start, end, "window") for n in range(20))
+        warnings = (TranscriptWarning("loop", "a sentence", start, end),)
+        yield Update(turns[:-1], turns[-1:], warnings, (f"{number:04} raw",), end)
+
+
+def grow(count: int) -> list[dict]:
+    """The values that are sent for a call with this many windows."""
+    made = Transcription(long_steps(count), replace(MADE, turns=(), warnings=()))
+    view = GrowingView(made, "call.wav")
+    return [view.add(step) for step in made]
+
+
+def test_the_last_window_of_a_long_call_is_sent_in_as_few_bytes_as_the_second(monkeypatch):
+    """The first has no neighbour whose times it changes."""
+    monkeypatch.setattr("kikitori.page.view.REPEAT_SECONDS", 0.0)
+    sizes = [len(json.dumps(value)) for value in grow(130)]  # four hours
+    assert sizes[-1] < 1.1 * sizes[1] < 5 * sizes[0]
+
+
+@pytest.mark.parametrize("repeated", [0.0, 60.0])
+@pytest.mark.parametrize("shown", [1, 3])
+def test_what_was_sent_adds_up_to_the_whole_view(monkeypatch, repeated, shown):
+    """Also if Gradio shows only some of the values, as long as those that it skips are repeated."""
+    monkeypatch.setattr("kikitori.page.view.REPEAT_SECONDS", repeated)
+    turns, times, warnings, raw_texts = [], [], [], []
+    values = grow(10)
+    for value in values[:: shown if repeated else 1] + values[-1:]:
+        kept = value["kept"]
+        turns[kept["turns"] :] = value["transcript"]["turns"]
+        times[kept["turns"] :] = value["times"]
+        warnings[kept["warnings"] :] = value["transcript"]["warnings"]
+        raw_texts[kept["raw_texts"] :] = value["raw_texts"]
+    made = Transcription(long_steps(10), replace(MADE, turns=(), warnings=()))
+    whole = to_view(made.finish(), "call.wav")
+    assert turns == whole["transcript"]["turns"]
+    assert times == whole["times"]
+    assert warnings == whole["transcript"]["warnings"]
+    assert "\n".join(raw_texts) == whole["transcript"]["raw_text"]
+    assert values[-1]["speakers"] == whole["speakers"]
+    assert values[-1]["transcript"]["duration_seconds"] == whole["transcript"]["duration_seconds"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 
 import numpy as np
 import pytest
@@ -33,6 +35,13 @@ from tests.support.recordings import RECORDINGS, example, microphone_recording, 
 pytestmark = pytest.mark.slow
 
 EXAMPLES = {"diarize": "call_appointment", "en2ja": "english_travel", "pt": "portuguese_daily"}
+
+
+VIEW_OF = """() => {
+    const visible = [...document.querySelectorAll('[role=tabpanel]')].find(panel => panel.offsetParent);
+    return speechPage.views.find(view => visible.contains(view.rows));
+}"""
+JSON_OF = f"key => ({VIEW_OF})().sheet[key]"
 
 
 @pytest.fixture
@@ -81,10 +90,10 @@ def test_an_example_brings_its_direction_along(page):
     assert words(panel) == [example("japanese_travel").text]
 
 
-def test_the_microphone_is_heard(page):
-    """The fake microphone plays a Portuguese recording once, then silence; one word may suffer on the way.
+def test_a_microphone_recording_is_transcribed(page):
+    """The fake microphone plays a Portuguese recording once, then silence; one word may be wrong.
 
-    The browser suppresses noise and sets the level, which the tiny checkpoint never met in its training.
+    The browser suppresses noise and sets the level; the tiny checkpoint was not trained on such sound.
     """
     recording = microphone_recording()
     panel = open_tab(page, "pt")
@@ -114,7 +123,7 @@ def test_an_unusable_recording_is_an_inline_message_and_a_good_one_clears_it(pag
     bad = tmp_path / "notes.wav"
     bad.write_text("this is no sound")
     panel.locator("input[type=file]").set_input_files(bad)
-    page.wait_for_timeout(1000)  # the upload shows nothing that could be waited for
+    page.wait_for_timeout(1000)  # nothing on the page says when the upload is done
     run_button(panel, "pt").click()
     panel.get_by_role("alert").wait_for()
     assert panel.get_by_role("alert").inner_text().startswith("notes.wav cannot be decoded as audio or video")
@@ -140,11 +149,11 @@ def test_the_text_can_be_copied_and_downloaded(page):
 
 
 def test_a_long_recording_streams_and_stop_keeps_what_is_done(page, browser, server, tmp_path):
-    """Another visitor's job, started before, goes on to its end."""
+    """Another visitor's job is not stopped."""
     once = np.concatenate([load_audio(recording.path) for recording in recordings_in(RECORDINGS, "pt")])
     soundfile.write(tmp_path / "talk.flac", np.tile(once, 40), 16000)
     panel = open_tab(page, "pt")
-    upload_several(panel, [tmp_path / "talk.flac"])  # where no waveform is drawn, which takes long
+    upload_several(panel, [tmp_path / "talk.flac"])  # draws no waveform, which would take long
     soundfile.write(tmp_path / "other.flac", np.tile(once, 15), 16000)
     with visit(browser, server) as other:
         other_panel = open_tab(other, "pt")
@@ -166,14 +175,67 @@ def test_a_long_recording_streams_and_stop_keeps_what_is_done(page, browser, ser
         assert words(panel) == done
 
 
-def test_every_format_can_be_saved_and_is_the_one_of_the_command_line(page):
+def test_a_file_that_is_refused_is_an_inline_message_and_the_page_stays(page):
+    """Copy and Save show the error. Text that Python would strip, and JavaScript's trim would not, can be saved."""
+    panel = transcribed(page, "pt", one_recording("pt").path)
+    panel.get_by_role("button", name="Edit").click()
+    panel.get_by_label("Text of this row").first.fill("\x85\x1f bom dia \x1f")
+    panel.get_by_role("button", name="Edit").click()
+    assert saved(page, panel, "txt")[1] == "bom dia\n"
+    page.evaluate(f"() => {{ ({VIEW_OF})().sheet.times = [] }}")
+    address = page.url
+    for button in ("Save TXT", "Copy"):
+        panel.get_by_role("button", name=button).click()
+        expect(panel.get_by_role("alert")).to_contain_text("can't be saved as a transcript")
+        assert page.url == address
+        assert page.evaluate("navigator.clipboard.readText()") != "undefined"
+        page.evaluate(f"() => {{ ({VIEW_OF})().problem.replaceChildren() }}")
+    page.route(re.compile("component_server"), lambda route: route.abort())
+    panel.get_by_role("button", name="Save TXT").click()
+    expect(panel.get_by_role("alert")).to_contain_text("The server did not answer")
+    assert page.url == address
+
+
+def asset_of_page(page, name: str) -> str:
+    """The address of a script that the page has loaded."""
+    loaded = page.evaluate("performance.getEntriesByType('resource').map(entry => entry.name)")
+    return next(address for address in loaded if f"/assets/{name}-" in address and address.endswith(".js"))
+
+
+@pytest.mark.parametrize("failures", [1, 9])
+def test_a_page_whose_scripts_were_not_all_loaded_loads_again_or_says_so(page, browser, server, failures):
+    """Without a script of a component, Gradio's loading screen covers the page for ever."""
+    asset = asset_of_page(page, "HTML")
+    failed = []
+
+    def fail(route):
+        if len(failed) < failures:
+            failed.append(route)
+            route.abort()
+        else:
+            route.continue_()
+
+    with contextlib.closing(browser.new_context()) as context:
+        visitor = context.new_page()
+        visitor.route(asset, fail)
+        visitor.goto(server)
+        if failures == 1:
+            expect(visitor.locator(".wrap.translucent")).to_have_count(0)
+            visitor.get_by_role("tab", name="Portuguese").click()
+            expect(shown_panel(visitor)).to_contain_text("Portuguese speech")
+        else:
+            expect(visitor.locator(".load-failed")).to_contain_text("could not be loaded")
+            assert len(failed) < 5
+
+
+def test_every_format_can_be_saved_and_equals_the_command_lines(page):
     panel = call_transcribed(page)
     transcript = saved_transcript(page, panel)
     for suffix, write in WRITERS.items():
         assert saved(page, panel, suffix) == (f"call_appointment.{suffix}", write(transcript))
 
 
-def test_rows_and_timeline_lead_the_player_and_the_row_that_is_said_is_marked(page):
+def test_rows_and_timeline_move_the_player_and_the_spoken_row_is_marked(page):
     panel = call_transcribed(page)
     audio = panel.locator(".transcript audio")
     expect(audio).to_be_visible()
@@ -191,16 +253,10 @@ def test_rows_and_timeline_lead_the_player_and_the_row_that_is_said_is_marked(pa
     assert [lane == lanes[0] for lane in lanes] == [speaker == speakers(panel)[0] for speaker in speakers(panel)]
 
 
-JSON_OF = """key => {
-    const visible = [...document.querySelectorAll('[role=tabpanel]')].find(panel => panel.offsetParent);
-    return speechPage.views.find(view => visible.contains(view.rows)).sheet[key];
-}"""
-
-
-def test_a_measured_word_leads_the_player_and_is_marked_while_it_is_said(page):
+def test_a_word_with_a_time_moves_the_player_and_is_marked_while_it_plays(page):
     panel = open_tab(page, "pt")
     upload(panel, one_recording("pt").path)
-    choose_option(panel, "Measure when each word is said")
+    choose_option(panel, "Measure the time of each word")
     run_to_the_end(panel, "pt")
     assert words(panel) == [one_recording("pt").reference]
     measured = page.evaluate(JSON_OF, "transcript")["turns"][0]["words"]
@@ -228,7 +284,7 @@ def test_a_speaker_can_be_renamed_and_every_file_follows(page):
     assert [turn.speaker for turn in saved_transcript(page, panel).turns] == renamed
 
 
-def test_two_speakers_can_be_made_one_and_a_row_corrected(page):
+def test_two_speakers_can_be_merged_and_a_row_corrected(page):
     panel = call_transcribed(page)
     text = words(panel)
     panel.get_by_role("button", name="Edit").click()
@@ -248,7 +304,7 @@ def test_two_speakers_can_be_made_one_and_a_row_corrected(page):
 
 
 def test_a_corrected_call_is_saved_with_the_times_that_the_page_shows(page):
-    """Estimates go by the length of the text, which a correction changes."""
+    """Times estimated from the corrected text would differ."""
     panel = call_transcribed(page)
     seen = page.evaluate(JSON_OF, "times")
     panel.get_by_role("button", name="Edit").click()
@@ -271,7 +327,7 @@ def test_a_corrected_call_is_saved_with_the_times_that_the_page_shows(page):
     assert panel.locator(".caption").inner_text() == ""
 
 
-def test_several_files_are_read_and_a_bad_one_is_named(page, tmp_path):
+def test_several_files_are_transcribed_and_a_bad_one_is_named(page, tmp_path):
     good = recordings_in(RECORDINGS, "pt")[:2]
     bad = tmp_path / "notes.wav"
     bad.write_text("this is no sound")
@@ -294,7 +350,7 @@ def test_a_reference_shows_the_differing_words(page):
     spoken = recording.reference.split()
     wrong = [*spoken[:1], "elefante", *spoken[2:]]
     panel.get_by_role("button", name="Compare with a reference").first.click()
-    panel.get_by_label("What was read aloud").fill(" ".join(wrong))
+    panel.get_by_label("The correct text").fill(" ".join(wrong))
     panel.get_by_role("button", name="Compare with a reference").last.click()
     expect(panel.locator(".rates")).to_contain_text(f"1 of {len(spoken)} words differ")
     assert panel.locator(".compared del").all_inner_texts() == ["elefante"]
@@ -306,7 +362,7 @@ def test_a_reference_shows_the_differing_words(page):
 
 
 def test_a_call_is_translated_with_one_click(page):
-    """Names and words are those that the visitor corrected, and the subtitles say who speaks."""
+    """It keeps the visitor's corrections, and the subtitles name the speaker."""
     panel = call_transcribed(page)
     panel.get_by_role("button", name="Edit").click()
     panel.get_by_label("Name of spk_0").fill("Reception")
@@ -332,11 +388,11 @@ def test_a_call_is_translated_with_one_click(page):
 
 
 @pytest.mark.parametrize("direction", ["en2ja", "ja2en"])
-def test_what_was_said_stands_beside_its_translation(page, direction):
+def test_a_translation_is_shown_with_its_source(page, direction):
     recording = one_recording(direction)
     panel = open_tab(page, direction)
     upload(panel, recording.path)
-    choose_option(panel, "Show what was said")
+    choose_option(panel, "Show the original text")
     run_to_the_end(panel, direction)
     assert words(panel) == [recording.reference]
     assert panel.locator(".turn .source").all_inner_texts() == [recording.said]
@@ -417,7 +473,7 @@ def test_what_a_model_writes_stays_text(page):
 
 
 def test_a_speakers_name_stays_text(page):
-    """The visitor's own, in rows, timeline, choices and player."""
+    """In rows, timeline, choices and player."""
     panel = call_transcribed(page)
     evil = "<img src=x onerror=window.hurt=1>"
     panel.get_by_role("button", name="Edit").click()
@@ -430,7 +486,7 @@ def test_a_speakers_name_stays_text(page):
 
 
 def tab_to(page, name: str) -> None:
-    """Press Tab until what is called so has the focus."""
+    """Press Tab until the element with this name has the focus."""
     for _ in range(150):
         page.keyboard.press("Tab")
         label = page.evaluate(
@@ -487,7 +543,7 @@ def test_on_a_phone_a_finished_call_is_read_from_its_start_and_long_names_fit(br
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_every_tab_fits_and_has_no_serious_barrier(browser, server, theme):
-    """By axe-core, with a result on each tab, at the width of a laptop and of a phone."""
+    """Checked by axe-core with a result on each tab, at the widths of a laptop and of a phone."""
     from axe_playwright_python.sync_playwright import Axe
 
     with visit(browser, f"{server}?__theme={theme}") as page:

@@ -1,4 +1,4 @@
-"""What the page says, in every language."""
+"""The page's texts, in every language."""
 
 from __future__ import annotations
 
@@ -8,29 +8,24 @@ from string import Formatter
 import pytest
 
 from benchmarks.served import ROOT
+from kikitori.errors import SENTENCES
+from kikitori.page.script import MODULES, STATIC, join_modules
 from kikitori.page.texts import TEXTS
 from kikitori.text.faults import FAULTS
 
 TRANSLATED = sorted(set(TEXTS) - {"en"})
-TOLD_TO_VISITORS = [ROOT / "speech" / "audio.py", *(ROOT / "page").glob("*.py")]
 
 
-def first_arguments(paths, names: set[str]) -> list[ast.expr]:
-    """With what the classes of these names are called in the files."""
-    calls = (
-        node for path in paths for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)
-    )
-    named = (call for call in calls if isinstance(call.func, ast.Name) and call.func.id in names and call.args)
-    return [call.args[0] for call in named]
+def places(sentence: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(sentence) if name}
 
 
-def written(arguments: list[ast.expr]) -> set[str]:
-    """Those that stand there as they are."""
-    return {argument.value for argument in arguments if isinstance(argument, ast.Constant)}
-
-
-def places(template: str) -> set[str]:
-    return {name for _, name, _, _ in Formatter().parse(template) if name}
+def warning_kinds() -> set[str]:
+    """The kinds in the code: the first arguments of TranscriptWarning, and the faults."""
+    trees = [ast.parse(path.read_text("utf-8")) for path in (ROOT / "kikitori").rglob("*.py")]
+    calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args]
+    made = [call.args[0] for call in calls if isinstance(call.func, ast.Name) and call.func.id == "TranscriptWarning"]
+    return {kind.value for kind in made if isinstance(kind, ast.Constant)} | FAULTS.keys()
 
 
 def test_there_are_three_languages():
@@ -39,26 +34,25 @@ def test_there_are_three_languages():
 
 @pytest.mark.parametrize("tag", TRANSLATED)
 @pytest.mark.parametrize("part", ["interface", "view"])
-def test_every_text_is_there_with_its_places(tag, part):
+def test_every_text_is_translated_with_its_places(tag, part):
     assert TEXTS[tag][part].keys() == TEXTS["en"][part].keys()
     for key, text in TEXTS["en"][part].items():
         assert places(TEXTS[tag][part][key]) == places(text), key
 
 
 @pytest.mark.parametrize("tag", TRANSLATED)
-def test_every_error_that_a_visitor_can_meet_is_translated(tag):
-    classes = {"AudioError", "RefusedError", "SpeechError", "FaultError", "StoppingError"}
-    arguments = first_arguments(TOLD_TO_VISITORS, classes)
-    told = written(arguments)
-    assert len(told) > 15
-    composed = [ast.unparse(argument) for argument in arguments if not isinstance(argument, ast.Constant)]
-    assert composed == []  # what is put together has no translation: its parts are values
-    assert TEXTS[tag]["errors"].keys() == told
-    for template, text in TEXTS[tag]["errors"].items():
-        assert places(text) == places(template), template
+def test_every_error_is_translated_with_its_places(tag):
+    assert TEXTS[tag]["errors"].keys() == SENTENCES.keys()
+    for code, sentence in SENTENCES.items():
+        assert places(TEXTS[tag]["errors"][code]) == places(sentence), code
 
 
 @pytest.mark.parametrize("tag", TRANSLATED)
 def test_every_warning_is_translated(tag):
-    kinds = written(first_arguments((ROOT / "speech").glob("*.py"), {"TranscriptWarning"}))
-    assert TEXTS[tag]["warnings"].keys() == kinds | FAULTS.keys()
+    assert TEXTS[tag]["warnings"].keys() == warning_kinds()
+
+
+def test_all_modules_of_the_script_are_joined():
+    assert sorted(MODULES) == sorted(path.name for path in STATIC.glob("*.js"))
+    lines = join_modules().splitlines()
+    assert [line for line in lines if line.startswith(("import ", "export "))] == []

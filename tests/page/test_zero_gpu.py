@@ -1,4 +1,4 @@
-"""The page on ZeroGPU, as far as a machine without a GPU can tell (tests/support/zero_gpu_app.py)."""
+"""The page on an imitated ZeroGPU Space (tests/support/zero_gpu_app.py)."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def long_recording(tmp_path_factory):
 
 
 def asked(folder, what: str) -> list[dict]:
-    """What the service was asked for."""
+    """The requests to the service for this path."""
     lines = (folder / "asked").read_text().splitlines()
     return [request for request in map(json.loads, lines) if request["what"] == what]
 
 
 def answers(server: str, direction: str = "pt") -> bool:
-    """Whether a program is given the words of a recording."""
+    """Whether the API transcribes a recording correctly."""
     recording = one_recording(direction)
     transcript = Client(server, verbose=False).predict(**request(direction, recording.path))
     return transcript["text"] == recording.text
@@ -60,7 +60,7 @@ def weights_in(folder) -> int:
         return len(weights.keys())
 
 
-def test_a_worker_is_handed_what_was_placed_when_the_page_started(server, folder):
+def test_a_worker_gets_all_weights_that_were_loaded_at_the_start(server, folder):
     assert answers(server)
     device_and_dtype = int((folder / "unpacked").read_text())
     assert device_and_dtype >= sum(weights_in(ROOT / "assets" / name) for name in ("tiny", "tiny_aligner"))
@@ -71,11 +71,11 @@ A_DRAFT_GROWS = """() => {
     window.drafted = [...document.querySelectorAll(".draft p")].map((paragraph) => paragraph.textContent);
     return before.length && before.length === window.drafted.length && before.join() !== window.drafted.join();
 }"""
-"""Other windows are more or fewer at once than those before them."""
+"""Compares two drafts of the same group of windows, that is with the same number of lines."""
 
 
 @pytest.mark.parametrize("direction", TASKS)
-def test_a_worker_answers_and_no_more_is_asked_for_than_the_clip_needs(server, folder, direction):
+def test_a_worker_answers_and_only_the_time_that_the_clip_needs_is_requested(server, folder, direction):
     before = len(asked(folder, "/release"))
     assert answers(server, direction)
     seconds = len(load_audio(one_recording(direction).path)) / 16000
@@ -84,7 +84,7 @@ def test_a_worker_answers_and_no_more_is_asked_for_than_the_clip_needs(server, f
     assert [one["fail"] for one in asked(folder, "/release")[before:]] == ["false"]
 
 
-def test_a_text_is_seen_while_a_worker_writes_it_and_stop_gives_the_gpu_back(server, folder, browser, long_recording):
+def test_a_draft_is_shown_while_a_worker_decodes_and_stop_returns_the_gpu(server, folder, browser, long_recording):
     before = len(jobs_in(folder / "log"))
     with visit(browser, server) as page:
         panel = open_tab(page, "pt")
@@ -93,14 +93,14 @@ def test_a_text_is_seen_while_a_worker_writes_it_and_stop_gives_the_gpu_back(ser
         page.wait_for_function(A_DRAFT_GROWS)
         panel.get_by_role("button", name="Stop", exact=True).click()
         run_button(panel, "pt").wait_for()
-        # While the page is open: who closes it is taken to have gone, and is stopped as well.
+        # While the page is open: closing it would stop the job, too.
         until(lambda: len(jobs_in(folder / "log")) > before)
         assert jobs_in(folder / "log")[-1]["ended"] == "stopped"
     until(lambda: len(asked(folder, "/schedule")) == len(asked(folder, "/release")))
     assert answers(server)
 
 
-def test_a_worker_that_dies_is_told_in_a_sentence_and_the_next_one_answers(server, folder, long_recording):
+def test_a_worker_that_dies_is_one_sentence_and_the_next_one_answers(server, folder, long_recording):
     (folder / "worker").unlink(missing_ok=True)
     job = Client(server, verbose=False).submit(**request("pt", long_recording))
     until((folder / "worker").exists)

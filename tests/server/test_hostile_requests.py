@@ -1,4 +1,4 @@
-"""Hostile files as strangers send them: through the API and the page. Each is a transcript or the named error."""
+"""Hostile files sent through the API and the page. Each becomes a transcript or the expected error."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ pytestmark = pytest.mark.slow
 PER_GROUP = 6
 GOOD = one_recording("pt")
 LONGER_LIMIT = ("hour", "hours", "claims years")
-"""Refused for their length where the limit is ten minutes; here it is four hours."""
+"""Too long for other tests, whose limit is ten minutes; here it is four hours."""
 
 
 @pytest.fixture(scope="module")
 def spread(hostile):
-    """Some of every kind that can be uploaded: from the first of a group to its last."""
+    """A few files of each kind that can be uploaded."""
     groups: dict[str, list] = {}
     for file in hostile:
         uploads = os.path.isfile(file.path) and not file.path.name.startswith(LONGER_LIMIT)
@@ -34,12 +34,12 @@ def spread(hostile):
     return [file for files in groups.values() for file in files[:: max(1, len(files) // PER_GROUP)]]
 
 
-def test_the_api_answers_each_and_goes_on(server, spread):
+def test_the_api_answers_each_and_stays_usable(server, spread):
     assert len(spread) > 60 and len({file.path.parent for file in spread}) > 9
 
     def outcome(file) -> str:
         try:
-            # Each its own: a client shared by threads loses an answer that comes before it has noted the question.
+            # One client per request: a shared one loses a result that arrives before it has noted the request.
             Client(server, verbose=False).predict(**request("pt", file.path))
         except AppError as error:
             return str(error)
@@ -58,12 +58,12 @@ def test_the_api_answers_each_and_goes_on(server, spread):
     assert good["text"] == GOOD.reference
 
 
-def test_the_page_says_what_is_wrong_with_each(browser, server, spread):
+def test_the_page_names_the_problem_of_each(browser, server, spread):
     chosen = [file for file in spread if file.outcome not in (SOUND, EITHER)][::6]
     assert len(chosen) > 3
     with visit(browser, server) as page:
         panel = open_tab(page, "pt")
-        # All of them in one go, and a good one: the others are told about, one line each.
+        # All at once with a good one: each bad one is one line of the message.
         upload_several(panel, [*(file.path for file in chosen), GOOD.path])
         run_button(panel, "pt").click()
         sentences = panel.get_by_role("alert").inner_text().splitlines()

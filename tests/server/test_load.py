@@ -1,18 +1,19 @@
-"""Visitors beside each other: what the report of benchmarks.load promises, in small."""
+"""Many visitors at once: what the report of benchmarks.load promises, on a small scale."""
 
 from __future__ import annotations
 
 import pytest
 
 from benchmarks.load import FLOOD, load
-from kikitori.page.app import MAX_AT_ONCE, MAX_WAITING
+from kikitori.page.app import MAX_WAITING
+from kikitori.page.tabs import MAX_AT_ONCE
 
 pytestmark = pytest.mark.slow
 
 CLIENTS = 12
 
 
-def test_every_answer_belongs_to_its_question():
+def test_every_answer_belongs_to_its_request():
     report = load(clients=CLIENTS, rounds=1, alone=2)
     assert report.complaints == [] and report.outcomes["wrong"] == 0
     assert (report.outcomes["cancelled"], report.outcomes["vanished"]) == (1, 1)

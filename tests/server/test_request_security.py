@@ -1,4 +1,4 @@
-"""What a stranger tries through raw requests: other people's files, the server's own, and the doors that Gradio has."""
+"""Raw requests of a stranger: for others' files, the server's files, and Gradio routes that the page does not use."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def test_an_upload_stays_in_its_folder(api, name):
     folder = Path(upload(api, "good.flac").json()[0]).parent
     answer = upload(api, name)
     if answer.status_code == 200:
-        assert Path(answer.json()[0]).parent == folder  # named after the content, which is the same
+        assert Path(answer.json()[0]).parent == folder  # named by the digest of the same content
     else:
         assert answer.status_code == 400
     assert not Path("/etc/evil").exists() and not (folder.parent.parent / "evil").exists()
 
 
 def outside(cached: Path) -> list[str]:
-    """Paths that are no upload, absolute, relative, and around an upload's own."""
+    """Paths that are not uploads: absolute ones, relative ones, and neighbours of an upload."""
     own = [ROOT / "app.py", ROOT / "assets" / "tiny" / "config.json", GOOD.path, cached.parent, cached.parent.parent]
     ways = ["app.py", "examples/call_order.flac", f"../{ROOT.name}/app.py", "//etc/hostname", "file:///etc/hostname"]
     return [
@@ -62,7 +62,7 @@ def outside(cached: Path) -> list[str]:
 
 def test_no_file_of_the_server_is_served(api):
     cached = Path(upload(api, GOOD.path.name, GOOD.path.read_bytes()).json()[0])
-    assert httpx.get(f"{api}/file={cached}").content == GOOD.path.read_bytes()  # who knows the digest had the file
+    assert httpx.get(f"{api}/file={cached}").content == GOOD.path.read_bytes()  # its digest is secret
     for path in outside(cached):
         for written in (path, quote(path, safe="")):
             assert httpx.get(f"{api}/file={written}").status_code in (403, 404), path
@@ -77,9 +77,7 @@ def test_no_file_of_the_server_is_transcribed(api):
         events = httpx.get(f"{endpoint}/{event}", timeout=60).text
         assert "event: error" in events and "event: complete" not in events and GOOD.reference not in events, path
         sentence = json.loads(events.split("data: ")[-1])["error"]
-        assert re.search(
-            "is none that an upload here has given: upload the file|is a folder: |does not exist: ", sentence
-        )
+        assert re.search("Unknown file path: upload the file first|is a folder: |does not exist: ", sentence)
 
 
 @pytest.mark.parametrize(
@@ -98,11 +96,11 @@ def test_no_file_of_the_server_is_transcribed(api):
         "/docs",
     ],
 )
-def test_doors_that_the_page_does_not_use_are_shut(server, path):
+def test_gradio_routes_that_the_page_does_not_use_are_closed(server, path):
     assert httpx.get(f"{server.rstrip('/')}{path}").status_code in (400, 403, 404, 405)
 
 
-def test_nobody_goes_past_the_queue(api):
+def test_no_request_bypasses_the_queue(api):
     for way in ("run", "api"):
         answer = httpx.post(f"{api}/{way}/transcribe_portuguese", json={"data": [None, False]})
         assert answer.status_code == 404 and "join the queue" in answer.json()["detail"]
@@ -111,7 +109,7 @@ def test_nobody_goes_past_the_queue(api):
 @pytest.mark.parametrize(
     ("path", "limit"), [("/upload", limits.MAX_UPLOAD_BYTES), ("/queue/join", limits.MAX_BODY_BYTES)]
 )
-def test_a_request_that_says_how_large_it_is_is_refused_before_it_is_sent(api, path, limit):
+def test_a_request_with_too_large_a_length_is_refused_before_its_body(api, path, limit):
     connection = http.client.HTTPConnection(urlsplit(api).netloc, timeout=60)
     connection.putrequest("POST", f"/gradio_api{path}")
     connection.putheader("Content-Type", "application/json")
@@ -124,7 +122,7 @@ def test_a_request_that_says_how_large_it_is_is_refused_before_it_is_sent(api, p
 
 
 @pytest.mark.parametrize(("sent", "status"), [(1000, 200), (1001, 413)])
-def test_a_request_that_does_not_is_counted(monkeypatch, sent, status):
+def test_a_request_without_a_length_is_counted(monkeypatch, sent, status):
     monkeypatch.setattr(limits, "MAX_BODY_BYTES", 1000)
 
     async def length(request: Request) -> JSONResponse:
@@ -136,7 +134,7 @@ def test_a_request_that_does_not_is_counted(monkeypatch, sent, status):
     assert answer.status_code == status
 
 
-def test_a_body_that_lies_about_its_length_is_refused(api):
+def test_a_request_with_a_wrong_length_is_refused(api):
     connection = http.client.HTTPConnection(urlsplit(api).netloc, timeout=60)
     connection.putrequest("POST", "/gradio_api/queue/join")
     connection.putheader("Content-Length", "many")

@@ -1,9 +1,11 @@
-"""What a server owes those who run it, on a real process: health, log, faults, an orderly stop, uploads deleted."""
+"""Server operations on a real process: health, log, faults, orderly shutdown, deletion of uploads."""
 
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import httpx
@@ -13,7 +15,7 @@ from gradio_client.exceptions import AppError
 from playwright.sync_api import expect
 
 from benchmarks.load import request
-from benchmarks.served import served
+from benchmarks.served import ROOT, served
 from tests.support.browser import open_tab, run_button, upload, visit, words
 from tests.support.fault_injection_app import FAULTS
 from tests.support.recordings import one_recording
@@ -25,7 +27,7 @@ GOOD = one_recording("pt")
 
 
 class Controlled:
-    """A page of its own, and the folder that it obeys."""
+    """A server with faults on demand, and the folder that controls it (tests/support/fault_injection_app.py)."""
 
     def __init__(self, folder: Path, process: subprocess.Popen, address: str):
         self.folder, self.process, self.address = folder, process, address
@@ -33,7 +35,7 @@ class Controlled:
         self.client = Client(address, verbose=False)
 
     def submit(self, path=GOOD.path):
-        """A job that has been asked for."""
+        """Submit a job."""
         return self.client.submit(**request("pt", path))
 
     def text(self, path=GOOD.path) -> str:
@@ -51,13 +53,13 @@ class Controlled:
         return answer.status_code, answer.json()["status"]
 
     def lines(self) -> list[dict]:
-        """What the log says of jobs."""
+        """The log's lines about jobs."""
         return jobs_in(self.log)
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """One that goes on through the tests of this file."""
+    """One server for all tests of this file."""
     folder = tmp_path_factory.mktemp("page")
     with served(log=folder / "log", program=("-m", "tests.support.fault_injection_app", str(folder))) as (
         process,
@@ -66,14 +68,18 @@ def page(tmp_path_factory):
         yield Controlled(folder, process, address)
 
 
-def test_a_load_balancer_is_told_that_it_answers(page):
+def test_health_is_ok_while_the_server_accepts_jobs(page):
     assert page.health() == (200, "ok")
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_is_one_visitors_sentence_and_one_line_of_log(page, name):
+def test_a_fault_is_one_sentence_for_the_visitor_and_one_line_in_the_log(page, name):
     (page.folder / "raise").write_text(name)
-    sentence = "not enough memory" if "memory" in name else "Something broke"
+    sentence = {
+        "memory": "not enough memory",
+        "host memory": "not enough memory",
+        "checkpoint": "This server can't load its checkpoint",
+    }.get(name, "Something broke")
     with pytest.raises(AppError, match=f"{sentence}.*: try again") as caught:
         page.text()
     assert "confidential" not in str(caught.value)
@@ -85,7 +91,7 @@ def test_a_fault_is_one_visitors_sentence_and_one_line_of_log(page, name):
 
 
 @pytest.mark.parametrize(("fault", "said"), [("driver", "Something broke"), ("gpu", "GPU task aborted")])
-def test_after_a_fault_the_page_takes_the_next_recording(page, browser, fault, said):
+def test_after_a_fault_the_page_transcribes_the_next_recording(page, browser, fault, said):
     with visit(browser, page.address) as seen:
         panel = open_tab(seen, "pt")
         upload(panel, GOOD.path)
@@ -96,7 +102,7 @@ def test_after_a_fault_the_page_takes_the_next_recording(page, browser, fault, s
         assert words(panel) == [GOOD.reference]
 
 
-def test_who_waits_is_told_where(page, browser):
+def test_a_waiting_visitor_sees_the_place_in_the_queue(page, browser):
     """Four are served and one waits; the page's visitor is the second in the queue."""
     page.hold()
     jobs = [page.submit() for _ in range(5)]
@@ -112,8 +118,8 @@ def test_who_waits_is_told_where(page, browser):
     assert [job.result(timeout=PATIENCE_SECONDS)["text"] for job in jobs] == [GOOD.reference] * 5
 
 
-def test_who_waits_can_stop_that(page, browser):
-    """By keyboard: the focus goes with the buttons, which change places."""
+def test_a_waiting_visitor_can_stop(page, browser):
+    """By keyboard: the focus moves between the buttons as they replace each other."""
     status = f"{page.address}/gradio_api/queue/status"
 
     def waiting() -> int:
@@ -138,7 +144,7 @@ def test_who_waits_can_stop_that(page, browser):
 
 
 def test_strangers_cannot_touch_a_job(page):
-    """While it runs others guess, and try what they have: a session and events of their own."""
+    """Strangers try guessed ids, and those of their own session and events, while the job runs."""
     api = f"{page.address}/gradio_api"
     page.hold()
     job = page.submit()
@@ -158,7 +164,7 @@ def test_strangers_cannot_touch_a_job(page):
 
 
 def raw(address: str) -> str:
-    """What comes before the server closes the stream of a session that it does not know."""
+    """What the server sends before it closes the stream of an unknown session."""
     with httpx.stream("GET", address, timeout=PATIENCE_SECONDS) as answer:
         try:
             return "".join(answer.iter_text())
@@ -177,7 +183,7 @@ def test_uploads_are_limited_and_deleted(page):
     (page.folder / "hours pass").unlink()
 
 
-def test_the_log_says_how_jobs_ended_and_not_what_was_said(page, tmp_path):
+def test_the_log_says_how_jobs_ended_and_contains_no_words_of_theirs(page, tmp_path):
     (tmp_path / "private talk.wav").write_bytes(b"hello")
     heard = page.submit().result(timeout=PATIENCE_SECONDS)
     with pytest.raises(AppError, match=r"private talk\.wav cannot be decoded"):
@@ -196,8 +202,18 @@ def test_the_log_says_how_jobs_ended_and_not_what_was_said(page, tmp_path):
     assert [secret for secret in secrets if secret in shown] == []
 
 
-def test_a_stop_finishes_the_job_in_hand(page):
-    """The last of these tests: the page of this file ends here."""
+def test_a_port_in_use_is_one_sentence():
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        command = [sys.executable, "app.py", "--checkpoint", "tiny", "--host", "127.0.0.1", "--port", str(port)]
+        ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
+    assert ended.returncode == 1
+    assert f"error: port {port} is in use" in ended.stderr and "--port" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_stop_finishes_the_running_job(page):
+    """Stops the server of this file, so it has to be the last test that uses it."""
     page.hold()
     job = page.submit()
     until((page.folder / "waiting").exists)

@@ -1,4 +1,4 @@
-"""A visitor of the page in a browser: opens it, turns to a tab, uploads, runs, and reads what is shown."""
+"""Steps of a visitor in a browser: open the page, open a tab, upload, run, and read the result."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ expect.set_options(timeout=1000 * PATIENCE_SECONDS)
 
 @contextlib.contextmanager
 def visit(browser: Browser, address: str, **options) -> Iterator[Page]:
-    """The page in a context of its own, of these options; none of its scripts may raise anything."""
+    """Open the page in a new browser context with these options. Fails if one of its scripts raises an error."""
     errors = []
     with contextlib.closing(browser.new_context(**options)) as context:
         page = context.new_page()
@@ -31,51 +31,56 @@ def visit(browser: Browser, address: str, **options) -> Iterator[Page]:
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(address)
         page.get_by_role("tab").first.wait_for()
-        yield page
+        try:
+            yield page
+        except Exception as error:
+            # A script's error is often the reason why something else never came.
+            assert errors == [], str(error)
+            raise
     assert errors == []
 
 
 def shown_panel(page: Page) -> Locator:
-    """The panel of the tab in front."""
+    """The panel of the open tab."""
     return page.locator("[role=tabpanel]:visible")
 
 
 def open_tab(page: Page, direction: str) -> Locator:
-    """The panel of a direction's tab, with that direction chosen."""
+    """Open the tab of a direction, choose the direction, and return the panel."""
     page.get_by_role("tab", name=TABS[direction]).click()
     panel = shown_panel(page)
-    expect(panel).to_contain_text(HINTS[direction])  # the tab before it is gone
+    expect(panel).to_contain_text(HINTS[direction])  # the earlier tab has disappeared
     if direction == "ja2en":
         panel.get_by_label("日本語 → English").check()
     return panel
 
 
 def upload(panel: Locator, path) -> None:
-    """A recording, as the page's only one."""
+    """Upload one recording."""
     panel.locator("input[type=file]").first.set_input_files(path)
     panel.locator("[data-testid*=waveform]").first.wait_for()
 
 
 def upload_several(panel: Locator, paths: list, label: str = "Several files") -> None:
-    """Recordings at once, in the place for them."""
+    """Upload several recordings at once."""
     panel.get_by_role("button", name=label).click()
     panel.locator("input[type=file]").last.set_input_files(paths)
     expect(panel.get_by_role("link").filter(has_text="⇣")).to_have_count(len(paths))
 
 
 def run_button(panel: Locator, direction: str) -> Locator:
-    """The button that starts the work; it is there while none is done."""
+    """The button that starts a job; it is visible while no job runs."""
     return panel.get_by_role("button", name=RUN[direction], exact=True)
 
 
 def choose_option(panel: Locator, label: str) -> None:
-    """Check one of the options."""
+    """Check an option."""
     panel.get_by_role("button", name="Options").click()
     panel.get_by_label(label).check()
 
 
 def words(panel: Locator) -> list[str]:
-    """The text of each row, when there are rows."""
+    """Wait for rows, and return the text of each."""
     panel.locator(".turn").first.wait_for()
     return panel.locator(".turn:not([hidden]) .words").all_inner_texts()
 
@@ -86,7 +91,7 @@ def speakers(panel: Locator) -> list[str]:
 
 
 def transcribed(page: Page, direction: str, path) -> Locator:
-    """The panel of a direction with the whole transcript of a recording in it."""
+    """Transcribe a recording, and return the panel that shows the transcript."""
     panel = open_tab(page, direction)
     upload(panel, path)
     run_to_the_end(panel, direction)
@@ -94,14 +99,14 @@ def transcribed(page: Page, direction: str, path) -> Locator:
 
 
 def run_to_the_end(panel: Locator, direction: str) -> None:
-    """Press the button, and wait until the work is done."""
+    """Press the button, and wait until the job is done."""
     run_button(panel, direction).click()
     panel.locator(".turn").first.wait_for()
     run_button(panel, direction).wait_for()
 
 
 def saved(page: Page, panel: Locator, suffix: str) -> tuple[str, str]:
-    """What the Save button of a format gives: name and text."""
+    """Save a format; returns the file's name and text."""
     with page.expect_download() as caught:
         panel.get_by_role("button", name=f"Save {suffix.upper()}").click()
     return caught.value.suggested_filename, caught.value.path().read_text(encoding="utf-8")

@@ -26,7 +26,7 @@ def main() -> int:
                 panel = open_tab(page, direction)
                 upload(panel, EXAMPLES / example)
                 if direction == "en2ja":
-                    choose_option(panel, "Show what was said")
+                    choose_option(panel, "Show the original text")
                 run_to_the_end(panel, direction)
                 page.mouse.move(0, 0)
                 page.wait_for_timeout(1500)  # the waveform is drawn in steps

@@ -1,4 +1,4 @@
-"""tests.support.server."""
+"""Waiting for a server, and reading its log."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 PATIENCE_SECONDS = 120
-"""For what a broken program would never do; a limit, not a measurement."""
+"""A limit for what a broken program would never do, not a measurement."""
 
 
 def until(happened: Callable[[], object]) -> None:
     """Wait until something is true."""
     end = time.monotonic() + PATIENCE_SECONDS
     while not happened():
-        assert time.monotonic() < end, "it never came"
+        assert time.monotonic() < end, f"it did not happen within {PATIENCE_SECONDS} s"
         time.sleep(0.02)
 
 
 def jobs_in(log: Path) -> list[dict]:
-    """What a page's log says of jobs that have ended."""
+    """The lines of a server's log about jobs that have ended."""
     lines = [json.loads(line) for line in log.read_text().splitlines() if line.startswith('{"time"')]
     return [line for line in lines if line["event"] == "job"]

@@ -1,8 +1,8 @@
-"""app.py on a ZeroGPU Space without a GPU: `python -m tests.support.zero_gpu_app FOLDER`, then app.py's options.
+"""The page as on a ZeroGPU Space, without a GPU: `python -m tests.support.zero_gpu_app FOLDER`, then its options.
 
-The library `spaces` runs as it does there: it packs what was placed on its imitation of CUDA, schedules each
-call, forks workers and hands back what they yield. Stood in for are the service that lends GPUs, which writes its
-requests into FOLDER/asked as JSON lines, and the way from the packed files to the GPU: weights come back to the CPU.
+The library `spaces` runs as it does there: it packs what was placed on its imitation of CUDA, schedules each request,
+forks workers and returns what they yield. Two parts are replaced: the service that lends GPUs, which here writes its
+requests to FOLDER/asked as JSON lines; and the loading of packed weights, which here stay on the CPU.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ FOLDER = Path(sys.argv[1])
 
 
 class Lender(BaseHTTPRequestHandler):
-    """Lends the same GPU to everybody, to each in a new worker."""
+    """Lends the same GPU to every request, each time in a new worker."""
 
     def do_POST(self) -> None:
         """Answer as the service does."""
@@ -36,20 +36,20 @@ class Lender(BaseHTTPRequestHandler):
         self.wfile.write(answer)
 
     def log_message(self, *_) -> None:
-        """Nothing."""
+        """Print nothing."""
 
 
 def lend() -> str:
-    """Start the service; its address."""
+    """Start the service and return its address."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Lender)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return f"http://127.0.0.1:{server.server_port}"
 
 
 def unpack(callback=None) -> None:
-    """What the worker does before its first task: the packed tensors take the places of their imitations.
+    """Replace the imitations of CUDA tensors by the packed ones, before the worker's first task.
 
-    It leaves its process id in FOLDER/worker, and how many there were in FOLDER/unpacked.
+    Writes the worker's process id to FOLDER/worker, and the number of tensors to FOLDER/unpacked.
     """
     import torch
     from spaces.zero.torch import patching
@@ -84,7 +84,7 @@ def main(options: list[str]) -> int:
         torch._C._cuda_init, torch.cuda._is_in_bad_fork = None, bool
     import spaces.zero.torch
 
-    import app
+    from kikitori.page import app
 
     spaces.zero.torch.init = lambda gpu: None
     spaces.zero.torch.move = unpack

@@ -1,0 +1,105 @@
+"""The functions that Gradio calls for the page's buttons and for programs. The work itself is in jobs.py."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+import gradio as gr
+
+from kikitori.errors import SpeechError
+from kikitori.page import view
+from kikitori.page.jobs import JobOptions, error_message, read_recordings, run_job, translate_call
+from kikitori.tasks import Checkpoint
+
+Checkpoints = Mapping[str, Checkpoint]
+"""Role -> checkpoint."""
+
+
+def page_handler(directions: tuple[str, ...], checkpoints: Checkpoints):
+    """Return the handler of a tab's run button. It yields the message, the view, and which buttons are visible.
+
+    It is a generator, so that what it has yielded stays on the page when the visitor stops it.
+    """
+
+    def run(audio: str | None, several: list[str] | None, *options):
+        for message, shown in read_recordings(own_files(audio, several), job_options(directions, checkpoints, options)):
+            yield message, *view_updates(shown)
+
+    return run
+
+
+def call_handler(checkpoints: Checkpoints):
+    """Return the handler of the button that translates a call; it yields what `page_handler`'s does."""
+
+    def run(audio: str | None, several: list[str] | None, shown: dict | None):
+        for message, made in translate_call(own_files(audio, several), shown, checkpoints):
+            yield message, *view_updates(made)
+
+    return run
+
+
+def api_handler(endpoint: str, directions: tuple[str, ...], checkpoints: Checkpoints):
+    """Return the handler of a tab's endpoint. It returns the Transcript as JSON, or raises what the client raises."""
+
+    def run(audio: str | None, *options) -> dict:
+        try:
+            transcript = run_job(job_options(directions, checkpoints, options), audio)
+        except SpeechError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+        return transcript.to_dict()
+
+    # Programs see a handler's parameters, so each kind of tab has its own.
+    def transcribe(audio: str | None, align: bool = False) -> dict:
+        return run(audio, align)
+
+    def translate(audio: str | None, direction: str = directions[0], source: bool = False) -> dict:
+        return run(audio, direction, source)
+
+    handler = translate if len(directions) > 1 else transcribe
+    handler.__name__ = endpoint  # MCP clients call it by this name
+    return handler
+
+
+def own_files(audio: str | None, several: list[str] | None) -> list[str]:
+    """Return the visitor's recordings, in order."""
+    return [path for path in (audio, *(several or [])) if path]
+
+
+def job_options(directions: tuple[str, ...], checkpoints: Checkpoints, options: tuple) -> JobOptions:
+    """Return the choices on a tab. options: direction and source if there are several directions, else align."""
+    if len(directions) > 1:
+        direction, source = options
+        # Programs send null for the default.
+        return JobOptions(direction or directions[0], checkpoints, source=source)
+    return JobOptions(directions[0], checkpoints, align=options[0])
+
+
+def stop_running(shown: dict | None) -> list:
+    """Return the updates after a stop: the view keeps what it shows, and the run button comes back."""
+    return [{"stopped": True}, shown and shown | {"running": False}, *button_updates(running=False)]
+
+
+def view_updates(value: dict | None) -> list:
+    """Return the updates of the view and of both buttons; None leaves them as they are."""
+    return [gr.skip()] * 3 if value is None else [value, *button_updates(value["running"])]
+
+
+def button_updates(running: bool) -> list:
+    """Return the updates of the run and the stop button."""
+    return [gr.update(visible=not running), gr.update(visible=running)]
+
+
+async def write_file(request: list) -> dict:
+    """Write a file for the page's Copy and Save buttons.
+
+    request: suffix, transcript, and the times of its turns. Returns name and text, or an error message.
+    """
+    try:
+        suffix, record, times = request
+    except (ValueError, TypeError) as error:
+        return error_message(SpeechError("not_a_transcript", why=error))
+    try:
+        return await asyncio.to_thread(view.write_file, suffix, record, times)
+    except SpeechError as error:
+        return error_message(error)

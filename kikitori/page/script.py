@@ -1,0 +1,30 @@
+"""The page's script: the ES modules in static/, joined at start-up.
+
+Gradio mounts its components as soon as the scripts in the page's head have run. It does not wait for
+`<script type="module">`, so the modules become one classic script.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from kikitori.page.texts import texts_of_view
+
+STATIC = Path(__file__).parent / "static"
+MODULES = ("dom.js", "i18n.js", "message.js", "comparison.js", "view.js", "gradio_fixes.js", "main.js")
+"""Each after those that it imports."""
+
+
+def join_modules() -> str:
+    """Return the modules as one script. They share one scope, so that imports and exports fall away."""
+    sources = [(STATIC / name).read_text(encoding="utf-8") for name in MODULES]
+    bodies = [re.sub(r"^import .*\n|^export ", "", source, flags=re.MULTILINE) for source in sources]
+    return "(() => {\n" + "\n".join(bodies) + "\n})();"
+
+
+def page_head() -> str:
+    """Return the script and its texts as part of the page's head."""
+    texts = json.dumps(texts_of_view(), ensure_ascii=False).replace("<", "\\u003c")
+    return f"<script>window.speechTexts = {texts};</script><script>{join_modules()}</script>"

@@ -1,0 +1,47 @@
+// @ts-check
+// Elements, times and addresses.
+
+/**
+ * Make an element. Strings become text nodes, never HTML: a model or a visitor wrote them.
+ * @param {string} tag
+ * @param {Record<string, any>} attributes `on…` adds a listener; false and null add nothing.
+ * @param {...(Node | string)} children
+ * @returns {any}
+ */
+export function make(tag, attributes = {}, ...children) {
+  const svg = ["svg", "rect", "line"].includes(tag);
+  const element = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value !== false && value != null) element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children);
+  return element;
+}
+
+/**
+ * A time as a clock shows it: 0:05, 12:30, 1:02:03.
+ * @param {number} seconds
+ */
+export function clock(seconds) {
+  const [hours, minutes, rest] = [seconds / 3600, (seconds / 60) % 60, seconds % 60].map(Math.floor);
+  const padded = (/** @type {number} */ number) => String(number).padStart(2, "0");
+  return hours ? `${hours}:${padded(minutes)}:${padded(rest)}` : `${minutes}:${padded(rest)}`;
+}
+
+/**
+ * The address of a file in Gradio's cache.
+ * @param {string} path
+ */
+export function fileAddress(path) {
+  const { root = "", api_prefix = "/gradio_api" } = /** @type {any} */ (window).gradio_config ?? {};
+  return `${root}${api_prefix}/file=${path.split("/").map(encodeURIComponent).join("/")}`;
+}
+
+/**
+ * Remove white space at both ends: what JavaScript's trim removes, and what Python's strip removes.
+ * @param {string} text
+ */
+export function strip(text) {
+  return text.replace(/^[\s\x1c-\x1f\x85]+|[\s\x1c-\x1f\x85]+$/g, "");
+}

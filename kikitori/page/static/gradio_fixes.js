@@ -1,0 +1,60 @@
+// @ts-check
+// What Gradio 6.17 does not do by itself.
+import { make } from "./dom.js";
+import { say } from "./i18n.js";
+
+const RELOADED = "speechPageReloaded";
+const RELOAD_AGAIN_AFTER_MS = 60_000;
+const LOADING_GOES_ON_MS = 5_000; // how long after an error the page may still become ready by itself
+const LOADING_SCREEN = ".wrap.translucent";
+const WHOLE_PAGE = { childList: true, subtree: true };
+
+/** Name what a screen reader could not name, and make reachable what a keyboard could not reach. */
+function fixAccessibility() {
+  for (const copy of document.querySelectorAll(".tab-container.visually-hidden")) {
+    /** @type {HTMLElement} */ (copy).inert = true;
+  }
+  for (const menu of document.querySelectorAll(".overflow-menu > button")) menu.setAttribute("aria-label", "…");
+  for (const wave of document.querySelectorAll("[data-testid*=waveform] div, #waveform div")) {
+    wave.shadowRoot?.querySelector("[part=scroll]")?.setAttribute("tabindex", "0");
+  }
+}
+
+/** @type {{ target?: any, panel?: any }} The element that last had the focus, and its tab. */
+let focused = {};
+
+/** The run and the stop button replace each other: move the focus from the one that disappears to the other. */
+function keepFocus() {
+  const { target, panel } = focused;
+  if (!target?.matches("button.places") || target.checkVisibility()) return;
+  if (![target, document.body].includes(document.activeElement)) return;
+  const shown = [...panel.querySelectorAll("button.places")].find((button) => button.checkVisibility());
+  shown?.focus({ preventScroll: true });
+}
+
+/**
+ * An error while the page loads, such as a script that could not be fetched, leaves Gradio's loading screen over the
+ * page for ever. Load the page again then; there is nothing yet that the visitor could lose. If that does not help,
+ * say so above the loading screen.
+ */
+function rescueLoading() {
+  if (!document.querySelector(LOADING_SCREEN)) return;
+  if (Date.now() - Number(sessionStorage.getItem(RELOADED)) > RELOAD_AGAIN_AFTER_MS) {
+    sessionStorage.setItem(RELOADED, String(Date.now()));
+    location.reload();
+  } else if (!document.querySelector(".load-failed")) {
+    document.body.append(make("div", { class: "error load-failed", role: "alert" }, say("load_failed")));
+  }
+}
+
+/** Start to watch the page. */
+export function watchPage() {
+  document.addEventListener("focusin", ({ target }) => {
+    focused = { target, panel: /** @type {Element} */ (target).closest("[role=tabpanel]") };
+  });
+  new MutationObserver(fixAccessibility).observe(document.documentElement, WHOLE_PAGE);
+  new MutationObserver(keepFocus).observe(document.documentElement, { ...WHOLE_PAGE, attributeFilter: ["class"] });
+  for (const event of ["error", "unhandledrejection"]) {
+    addEventListener(event, () => setTimeout(rescueLoading, LOADING_GOES_ON_MS));
+  }
+}

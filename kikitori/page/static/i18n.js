@@ -1,0 +1,36 @@
+// @ts-check
+// Texts in the language of the visitor's browser (kikitori/page/languages/).
+import { clock, make } from "./dom.js";
+
+const language = ["ja", "pt"].find((tag) => navigator.language.startsWith(tag)) ?? "en";
+const texts = /** @type {any} */ (window).speechTexts[language];
+
+/**
+ * A text of the part `view`, with values in its places {0}, {1} and so on.
+ * @param {string} key
+ * @param {...any} values
+ * @returns {string}
+ */
+export function say(key, ...values) {
+  return texts[key].replace(/\{(\d)\}/g, (/** @type {string} */ _, /** @type {number} */ number) => values[number]);
+}
+
+/**
+ * An error's sentence, in the visitor's language if it is there, else Python's English one.
+ * @param {{ text: string, code?: string, values?: Record<string, string> }} error
+ */
+export function makeError({ text, code = "", values = {} }) {
+  const known = texts.errors[code];
+  const place = (/** @type {string} */ _, /** @type {string} */ name) => values[name];
+  return make("div", { lang: known ? null : "en" }, known?.replace(/\{(\w+)\}/g, place) ?? text);
+}
+
+/**
+ * A warning's sentence with its time.
+ * @param {{ kind: string, message: string, start_seconds: number | null, end_seconds: number | null }} warning
+ */
+export function makeWarning({ kind, message, start_seconds: start, end_seconds: end }) {
+  const known = texts.warnings[kind];
+  const when = start == null ? "" : `${end != null && start < end ? `${clock(start)}–${clock(end)}` : clock(start)}: `;
+  return make("li", { class: "warning", lang: known ? null : "en" }, known ? when + known : message);
+}

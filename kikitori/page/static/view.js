@@ -1,0 +1,532 @@
+// @ts-check
+// The view of a transcript: player, timeline and rows; it can be corrected, copied and saved.
+import { clock, fileAddress, make, strip } from "./dom.js";
+import { makeError, makeWarning, say } from "./i18n.js";
+
+const FORMATS = ["txt", "srt", "vtt", "tsv", "json", "rttm"];
+const LANGUAGE_TAGS = /** @type {Record<string, string>} */ ({ Japanese: "ja", English: "en", Portuguese: "pt" });
+const LANE = 14; // height in pixels
+const COLOURS = 8;
+const SHORTEST_SECONDS = 0.001;
+const SEEK_ERROR_SECONDS = 0.001; // players land up to a microsecond before the place that they are sent to
+
+/**
+ * Letters of a turn from one place to another, with those that the model was unsure of marked.
+ * @param {string[]} letters
+ * @param {[number, number][]} lowConfidence
+ * @param {number} from
+ * @param {number} to
+ */
+function markLowConfidence(letters, lowConfidence, from, to) {
+  const parts = [];
+  let place = from;
+  for (const [start, end] of lowConfidence.filter(([start, end]) => start < to && end > from)) {
+    const [first, last] = [Math.max(start, from), Math.min(end, to)];
+    parts.push(letters.slice(place, first).join(""));
+    parts.push(make("mark", { title: say("doubt") }, letters.slice(first, last).join("")));
+    place = last;
+  }
+  return [...parts, letters.slice(place, to).join("")].filter((part) => part !== "");
+}
+
+/**
+ * The text of a turn. A click on a word whose time is known plays from there. Python counts characters, JavaScript
+ * UTF-16 units, so the text is split into characters first.
+ * @param {any} turn
+ * @param {(seconds: number) => void} seek
+ */
+function makeText({ text, words, low_confidence: lowConfidence }, seek) {
+  const letters = [...text];
+  if (!words.length) return markLowConfidence(letters, lowConfidence, 0, letters.length);
+  let place = 0;
+  return words.map((/** @type {any} */ word) => {
+    const from = place;
+    place += [...word.text].length;
+    const onclick = (/** @type {Event} */ event) => {
+      event.stopPropagation();
+      seek(word.start_seconds);
+    };
+    return make("span", { class: "word", onclick }, ...markLowConfidence(letters, lowConfidence, from, place));
+  });
+}
+
+/** @param {any} warning */
+const startOf = (warning) => warning.start_seconds ?? 0;
+
+export class View {
+  /**
+   * @param {HTMLElement} element
+   * @param {any} props of the Gradio component; `value` is what Python sent last, or what the visitor corrected.
+   * @param {any} server functions of the Gradio component.
+   */
+  constructor(element, props, server) {
+    this.props = props;
+    this.server = server;
+    /** @type {any[]} One per recording. */
+    this.sheets = [];
+    this.current = 0;
+    this.running = false;
+    this.editing = false;
+    /** @type {string | null} The job whose values add to the sheets. */
+    this.job = null;
+    this.audio = make("audio", {
+      controls: true,
+      preload: "metadata",
+      "aria-label": say("player"),
+      ontimeupdate: () => this.follow(),
+      onloadedmetadata: () => (this.player.hidden = false),
+      onerror: () => (this.player.hidden = true), // a format that this browser does not play
+    });
+    this.caption = make("p", { class: "caption" });
+    this.player = make("div", { class: "player", hidden: true }, this.audio, this.caption);
+    this.choice = make("div");
+    this.timeline = make("div");
+    this.tools = make("div", { class: "tools" });
+    this.problem = make("div");
+    this.rows = make("div", { class: "rows", tabindex: 0, role: "region", "aria-label": say("turns") });
+    this.about = make("p", { class: "about" });
+    element.replaceChildren(
+      this.choice, this.player, this.timeline, this.tools, this.problem, this.rows, this.about,
+    );
+    this.show();
+  }
+
+  get sheet() {
+    return this.sheets[Math.min(this.current, this.sheets.length - 1)];
+  }
+
+  /** All that is shown, as Python takes it. */
+  whole() {
+    const sheets = this.sheets.map(({ rawTexts, ...sheet }) => {
+      if (!rawTexts) return sheet;
+      return { ...sheet, transcript: { ...sheet.transcript, raw_text: rawTexts.join("\n") } };
+    });
+    return { sheets, running: this.running, current: this.current };
+  }
+
+  /** Show what Python sent: everything, or what is new. */
+  show() {
+    const value = this.props.value ?? {};
+    const ends = this.running && !value.running;
+    this.running = Boolean(value.running);
+    if (this.running) this.editing = false;
+    if (value.append) return this.append(value);
+    this.job = null;
+    this.sheets = value.sheets ?? [];
+    this.current = value.current ?? Math.max(0, this.sheets.length - 1);
+    this.render(ends);
+  }
+
+  /**
+   * Add to a sheet; the cost does not depend on what it holds.
+   * @param {any} value see GrowingView in kikitori/page/view.py
+   */
+  append({ job, sheet: number, append }) {
+    this.job = job;
+    const isNew = this.sheets.length <= number;
+    if (isNew) {
+      const transcript = { ...append.transcript, turns: [], warnings: [] };
+      this.sheets = [...this.sheets, { transcript, times: [], rawTexts: [], sound: append.sound }];
+    }
+    const { kept } = append;
+    const sheet = this.sheets[number];
+    const { turns, warnings } = sheet.transcript;
+    turns.splice(kept.turns, Infinity, ...append.transcript.turns);
+    warnings.splice(kept.warnings, Infinity, ...append.transcript.warnings, ...append.partial);
+    sheet.times.splice(kept.turns, Infinity, ...append.times);
+    sheet.rawTexts.splice(kept.raw_texts, Infinity, ...append.raw_texts);
+    sheet.transcript.duration_seconds = append.transcript.duration_seconds;
+    sheet.speakers = append.speakers;
+    sheet.estimated = append.estimated;
+    if (isNew || this.current !== number) {
+      this.current = number;
+      this.render();
+    } else {
+      this.update(kept);
+    }
+  }
+
+  /** @param {boolean} ends whether the job has just ended */
+  render(ends = false) {
+    const sheet = this.sheet;
+    const atEnd = this.isAtEnd();
+    const { scrollTop } = this.rows;
+    for (const part of [this.choice, this.timeline, this.tools, this.problem, this.rows, this.about]) {
+      part.replaceChildren();
+    }
+    /** @type {HTMLElement[]} One per turn. */
+    this.lines = [];
+    /** @type {HTMLElement[]} One per warning. */
+    this.notes = [];
+    /** @type {any} The row and the word that are being said. */
+    this.said = {};
+    if (!sheet) {
+      this.sound = null;
+      this.player.hidden = true;
+      this.audio.removeAttribute("src");
+      this.rows.append(make("p", { class: "empty" }, say("empty")));
+      return;
+    }
+    if (this.sound !== sheet.sound) {
+      this.sound = sheet.sound;
+      this.player.hidden = true;
+      this.audio.src = fileAddress(sheet.sound);
+    }
+    if (this.sheets.length > 1) this.choice.append(this.makeChoice());
+    this.timeline.style.minHeight = "";
+    this.timeline.append(this.makeTimeline());
+    this.list = make("ol", { class: "turns", lang: LANGUAGE_TAGS[sheet.transcript.language] });
+    this.rows.append(this.list);
+    this.showTools();
+    this.addRows(0);
+    // Whoever looks at the end stays there, and reads from the start when the job is done. Whoever has scrolled up is
+    // left there.
+    this.rows.scrollTop = atEnd && ends ? 0 : atEnd && this.running ? this.rows.scrollHeight : scrollTop;
+    this.showAbout();
+    this.follow();
+  }
+
+  /**
+   * Replace the rows after those that are kept.
+   * @param {any} kept
+   */
+  update(kept) {
+    const atEnd = this.isAtEnd();
+    for (const line of this.lines.splice(kept.turns)) line.remove();
+    for (const note of this.notes.splice(kept.warnings)) note.remove();
+    this.updateTimeline(kept.turns);
+    if (this.shownSpeakers !== this.sheet.speakers.join("\n")) this.showTools();
+    this.addRows(kept.turns);
+    if (atEnd) this.rows.scrollTop = this.rows.scrollHeight;
+    this.showAbout();
+    this.follow();
+  }
+
+  isAtEnd() {
+    return this.rows.scrollTop + this.rows.clientHeight > this.rows.scrollHeight - 8;
+  }
+
+  showAbout() {
+    const { duration_seconds, language, checkpoint } = this.sheet.transcript;
+    this.about.textContent = [clock(duration_seconds), language, checkpoint].join(" · ");
+  }
+
+  showTools() {
+    this.shownSpeakers = this.sheet.speakers.join("\n");
+    this.tools.replaceChildren(...this.makeTools(this.sheet));
+  }
+
+  makeChoice() {
+    const options = this.sheets.map(({ transcript }, number) =>
+      make("option", { value: number, selected: number === this.current }, `${transcript.audio} · ${transcript.language}`),
+    );
+    const onchange = (/** @type {any} */ event) => {
+      this.current = Number(event.target.value);
+      if (!this.running) this.props.value = this.whole();
+      this.render();
+    };
+    return make("label", { class: "choice" }, say("recording"), make("select", { onchange }, ...options));
+  }
+
+  /** @param {string | null} speaker */
+  colour(speaker) {
+    const number = this.sheet.speakers.indexOf(speaker);
+    return number < 0 ? "" : `speaker-${number % COLOURS}`;
+  }
+
+  /** A picture one second per unit wide, with a lane for each speaker. */
+  makeTimeline() {
+    this.playhead = make("line", { class: "playhead", y1: 0 });
+    /** @type {(HTMLElement | null)[]} One per turn; null for one whose text was deleted. */
+    this.bars = [];
+    const onclick = (/** @type {any} */ event) => {
+      const box = event.currentTarget.getBoundingClientRect();
+      this.seek(((event.clientX - box.left) / box.width) * this.sheet.transcript.duration_seconds);
+    };
+    const label = { role: "img", "aria-label": say("timeline"), class: "timeline" };
+    this.picture = make("svg", { preserveAspectRatio: "none", ...label, onclick }, this.playhead);
+    this.updateTimeline(0);
+    return this.picture;
+  }
+
+  /** @param {number} first the first turn whose bar is made anew */
+  updateTimeline(first) {
+    const { transcript, times, speakers } = this.sheet;
+    const lanes = speakers.length ? speakers : [null];
+    const height = lanes.length * LANE;
+    this.picture.setAttribute("viewBox", `0 0 ${Math.max(transcript.duration_seconds, SHORTEST_SECONDS)} ${height}`);
+    this.picture.style.height = `${height}px`;
+    this.playhead.setAttribute("y2", height);
+    for (const bar of this.bars.splice(first)) bar?.remove();
+    transcript.turns.slice(first).forEach((/** @type {any} */ turn, /** @type {number} */ number) => {
+      const [start, end] = times[first + number];
+      const lane = Math.max(0, lanes.indexOf(turn.speaker));
+      const place = { x: start, y: lane * LANE + 2, width: end - start, height: LANE - 4 };
+      const bar = turn.text === "" ? null : make("rect", { ...place, class: `bar ${this.colour(turn.speaker)}` });
+      this.bars.push(bar);
+      if (bar) this.playhead.before(bar);
+    });
+  }
+
+  /** @param {any} sheet */
+  makeTools({ speakers }) {
+    const names = make("span", { class: "speakers" }, ...speakers.map((/** @type {string} */ name) => this.makeName(name)));
+    const onclick = () => {
+      this.editing = !this.editing;
+      this.render();
+      this.tools.querySelector(".edit").focus();
+    };
+    const state = { "aria-pressed": String(this.editing), disabled: this.running };
+    const edit = make("button", { class: "edit", ...state, onclick }, say("edit"));
+    const copy = make("button", { onclick: (/** @type {any} */ event) => this.copy(event.target) }, say("copy"));
+    const saves = FORMATS.map((suffix) => {
+      const name = suffix.toUpperCase();
+      return make("button", { "aria-label": say("save", name), onclick: () => this.save(suffix) }, name);
+    });
+    return [names, make("span", { class: "buttons" }, edit, copy, ...saves)];
+  }
+
+  /** @param {string} speaker */
+  makeName(speaker) {
+    const css = `name ${this.colour(speaker)}`;
+    if (!this.editing) return make("span", { class: css }, speaker);
+    let name = speaker;
+    const onchange = (/** @type {any} */ event) => {
+      const wanted = strip(event.target.value) || name;
+      this.rename(name, wanted);
+      event.target.value = name = wanted;
+    };
+    const onkeydown = (/** @type {any} */ event) => event.key === "Enter" && event.target.blur();
+    const label = { "aria-label": say("rename", speaker), title: say("rename", speaker) };
+    return make("input", { class: css, value: speaker, size: 10, maxlength: 60, ...label, onchange, onkeydown });
+  }
+
+  /**
+   * Make the rows from the first on, and warnings that are not shown yet, each before the row where its time begins.
+   * @param {number} first
+   */
+  addRows(first) {
+    const { transcript, times } = this.sheet;
+    const told = (/** @type {any} */ warning) => warning.kind !== "partial" || !this.running;
+    const waiting = transcript.warnings.slice(this.notes.length).filter(told);
+    const notes = waiting.map(makeWarning);
+    this.notes.push(...notes);
+    const inOrder = waiting
+      .map((/** @type {any} */ warning, /** @type {number} */ number) => [startOf(warning), notes[number]])
+      .sort((/** @type {any} */ [one], /** @type {any} */ [two]) => one - two);
+    const warn = (/** @type {number} */ until) => {
+      while (inOrder.length && inOrder[0][0] <= until) this.list.append(inOrder.shift()[1]);
+    };
+    transcript.turns.slice(first).forEach((/** @type {any} */ turn, /** @type {number} */ number) => {
+      const [start] = times[first + number];
+      warn(start);
+      const row = this.makeRow(turn, first + number, start);
+      this.lines.push(row);
+      this.list.append(row);
+    });
+    warn(Infinity);
+  }
+
+  /**
+   * @param {any} turn
+   * @param {number} number
+   * @param {number} start
+   */
+  makeRow(turn, number, start) {
+    const about = (this.sheet.estimated ? "~" : "") + clock(start);
+    const hint = this.sheet.estimated ? say("estimated") : null;
+    const time = make("button", { class: "time", "aria-label": say("play", clock(start)), title: hint }, about);
+    const who = make("span", { class: "who" }, ...(turn.speaker == null ? [] : [this.makeSpeaker(turn, number)]), time);
+    const onclick = () => this.seek(start);
+    const hidden = !this.editing && turn.text === ""; // its text was deleted, and can still be brought back
+    const css = `turn ${this.colour(turn.speaker)}`;
+    return make("li", { class: css, hidden, onclick }, who, this.makeWords(turn, number));
+  }
+
+  /**
+   * @param {any} turn
+   * @param {number} number
+   */
+  makeSpeaker(turn, number) {
+    if (!this.editing) return make("span", { class: "speaker" }, turn.speaker);
+    const onchange = (/** @type {any} */ event) => this.correct(number, { speaker: event.target.value });
+    const onclick = (/** @type {Event} */ event) => event.stopPropagation();
+    return make("select", { "aria-label": say("speaker"), onchange, onclick }, ...this.makeOptions(turn));
+  }
+
+  /** @param {any} turn */
+  makeOptions(turn) {
+    return this.sheet.speakers.map((/** @type {string} */ name) =>
+      make("option", { selected: name === turn.speaker }, name),
+    );
+  }
+
+  /**
+   * @param {any} turn
+   * @param {number} number
+   */
+  makeWords(turn, number) {
+    if (!this.editing) {
+      const said = make("span", { class: "words" }, ...makeText(turn, (seconds) => this.seek(seconds)));
+      if (!turn.source) return said;
+      const lang = this.sheet.transcript.language === "Japanese" ? "en" : "ja";
+      return make("span", { class: "both" }, make("span", { class: "source", lang }, turn.source), said);
+    }
+    const onchange = (/** @type {any} */ event) => this.correct(number, { text: strip(event.target.value) });
+    const rows = Math.ceil(turn.text.length / 30);
+    const onclick = (/** @type {Event} */ event) => event.stopPropagation();
+    return make("textarea", { class: "words", rows, "aria-label": say("words"), onchange, onclick }, turn.text);
+  }
+
+  /**
+   * Change one turn.
+   * @param {number} number
+   * @param {any} change
+   */
+  correct(number, change) {
+    if ("text" in change) change = { ...change, words: [], low_confidence: [] };
+    const { turns } = this.sheet.transcript;
+    this.replace(turns.map((/** @type {any} */ turn, /** @type {number} */ at) => (at === number ? { ...turn, ...change } : turn)));
+  }
+
+  /**
+   * Give a speaker another name; an existing one merges the two.
+   * @param {string} speaker
+   * @param {string} name
+   */
+  rename(speaker, name) {
+    const speakers = this.sheet.speakers.map((/** @type {string} */ other) => (other === speaker ? name : other));
+    const { turns } = this.sheet.transcript;
+    const renamed = (/** @type {any} */ turn) => (turn.speaker === speaker ? { ...turn, speaker: name } : turn);
+    this.replace(turns.map(renamed), speakers);
+  }
+
+  /**
+   * Keep a correction. What the visitor may be about to click on stays in place.
+   * @param {any[]} turns
+   * @param {string[]} speakers
+   */
+  replace(turns, speakers = this.sheet.speakers) {
+    const transcript = { ...this.sheet.transcript, turns };
+    const changed = { ...this.sheet, speakers: [...new Set(speakers)], transcript };
+    this.sheets = this.sheets.map((sheet, number) => (number === this.current ? changed : sheet));
+    this.props.value = this.whole();
+    // Fewer lanes would move everything below them under a click.
+    this.timeline.style.minHeight = `${this.timeline.offsetHeight}px`;
+    this.updateTimeline(0);
+    turns.forEach((turn, number) => {
+      this.lines[number].className = `turn ${this.colour(turn.speaker)}`;
+      this.lines[number].querySelector("select")?.replaceChildren(...this.makeOptions(turn));
+    });
+    this.follow();
+  }
+
+  /** @param {number} seconds */
+  seek(seconds) {
+    if (this.player.hidden) return;
+    this.audio.currentTime = seconds;
+    this.follow();
+  }
+
+  /** Mark the row that is being said in the list, in the caption and on the timeline. */
+  follow() {
+    if (!this.sheet) return;
+    const now = this.audio.currentTime || 0;
+    for (const x of ["x1", "x2"]) this.playhead.setAttribute(x, now);
+    const isPlaying = !this.player.hidden && (now > 0 || !this.audio.paused);
+    const number = isPlaying ? this.turnAt(now + SEEK_ERROR_SECONDS) : -1;
+    const turn = this.sheet.transcript.turns[number];
+    this.mark(this.lines[number], turn, now + SEEK_ERROR_SECONDS);
+    this.caption.textContent = turn ? turn.text : "";
+    this.caption.lang = LANGUAGE_TAGS[this.sheet.transcript.language];
+    if (turn && !this.audio.paused) this.scrollTo(this.lines[number]);
+  }
+
+  /** @param {number} seconds */
+  turnAt(seconds) {
+    const { transcript, times } = this.sheet;
+    return times.findLastIndex(
+      (/** @type {[number, number]} */ [start, end], /** @type {number} */ number) =>
+        transcript.turns[number].text !== "" && start <= seconds && seconds < end,
+    );
+  }
+
+  /**
+   * Mark a row and its word, and unmark those before.
+   * @param {HTMLElement | undefined} line
+   * @param {any} turn
+   * @param {number} seconds
+   */
+  mark(line, turn, seconds) {
+    const spoken = turn?.words.findLastIndex((/** @type {any} */ word) => word.start_seconds <= seconds);
+    const word = line?.querySelectorAll(".word")[spoken];
+    if (this.said.line !== line) this.said.line?.removeAttribute("aria-current");
+    if (this.said.word !== word) this.said.word?.classList.remove("now");
+    line?.setAttribute("aria-current", "true");
+    word?.classList.add("now");
+    this.said = { line, word };
+  }
+
+  /** @param {HTMLElement} line */
+  scrollTo(line) {
+    const top = line.offsetTop - this.rows.offsetTop;
+    const bottom = top + line.offsetHeight;
+    const isHidden = top < this.rows.scrollTop || bottom > this.rows.scrollTop + this.rows.clientHeight;
+    if (isHidden) this.rows.scrollTop = top;
+  }
+
+  /**
+   * The transcript as a file, {name, text}, or null after an error, which is shown. Python writes it, so that it equals
+   * the command line's. Its times are those of the page.
+   * @param {string} suffix
+   */
+  async write(suffix) {
+    const { transcript, times } = this.whole().sheets[this.sheets.indexOf(this.sheet)];
+    const isLeft = (/** @type {any} */ _, /** @type {number} */ number) => transcript.turns[number].text !== "";
+    const left = { ...transcript, turns: transcript.turns.filter(isLeft) };
+    this.problem.replaceChildren();
+    const noAnswer = () => ({ errors: [{ text: say("no_answer") }] });
+    const file = await this.server.write_file([suffix, left, times.filter(isLeft)]).catch(noAnswer);
+    if (typeof file?.text === "string") return file;
+    const { errors } = file?.errors ? file : noAnswer();
+    this.problem.replaceChildren(make("div", { class: "error", role: "alert" }, ...errors.map(makeError)));
+    return null;
+  }
+
+  /** @param {any} button */
+  async copy(button) {
+    const file = this.write("txt");
+    if (navigator.clipboard) {
+      // The text is awaited inside the item: browsers let a page copy only at once after a click.
+      const blob = file.then((made) => {
+        if (!made) throw new Error("there is nothing to copy");
+        return new Blob([made.text], { type: "text/plain" });
+      });
+      blob.catch(() => {});
+      try {
+        await navigator.clipboard.write([new ClipboardItem({ "text/plain": blob })]);
+      } catch (error) {
+        if (await file) throw error;
+      }
+    } else if (await file) {
+      const area = make("textarea", {}, (await file).text); // pages without https have no clipboard object
+      document.body.append(area);
+      area.select();
+      document.execCommand("copy");
+      area.remove();
+    }
+    if (!(await file)) return;
+    button.textContent = say("copied");
+    setTimeout(() => (button.textContent = say("copy")), 2000);
+  }
+
+  /** @param {string} suffix */
+  async save(suffix) {
+    const file = await this.write(suffix);
+    if (!file) return;
+    const type = suffix === "json" ? "application/json" : "text/plain;charset=utf-8";
+    const link = make("a", { href: URL.createObjectURL(new Blob([file.text], { type })), download: file.name });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  }
+}

@@ -1,0 +1,269 @@
+"""The page's three tabs. Each shows the recording on the left and its text on the right, and has an endpoint.
+
+Gradio components appear here, in handlers.py and in gradio_guards.py only.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from kikitori.page.gradio_guards import Page, refuse_addresses  # isort: skip, sets what Gradio reads when imported
+import gradio as gr
+
+from kikitori.page.handlers import (
+    Checkpoints,
+    api_handler,
+    button_updates,
+    call_handler,
+    page_handler,
+    stop_running,
+    write_file,
+)
+from kikitori.page.jobs import compare_shown
+from kikitori.page.texts import PREFIX, TASK_NAMES, TEXTS, translations
+from kikitori.tasks import CHECKPOINTS, PACKAGE, TASKS, TINY
+
+EXAMPLES = PACKAGE / "examples" if (PACKAGE / "examples").is_dir() else PACKAGE.parent / "examples"
+"""Inside an installed package, or next to the package in a clone."""
+MAX_AT_ONCE = 4
+"""Jobs that run at the same time. Their windows take turns, so that a clip need not wait for a two-hour call."""
+KEEP_SECONDS = LOOK_EVERY_SECONDS = 3600
+"""How long an upload is kept at least, and how often old ones are looked for."""
+JOBS_SHARE = {"concurrency_id": "model", "concurrency_limit": MAX_AT_ONCE}
+"""Gradio applies the lowest limit of all events that share an id to each of them."""
+FILLED_BY_SCRIPT = {"value": None, "html_template": "<div></div>", "apply_default_css": False}
+"""Of components whose content static/ makes: Gradio must neither render nor style it."""
+INPUT_NOTE = (
+    "The recording is an uploaded file, or a `data:` address such as data:audio/flac;base64,…; no other is fetched."
+)
+I18N = gr.I18n(**translations())
+
+
+@dataclass(frozen=True)
+class Tab:
+    """What differs between the tabs.
+
+    key: of its texts in languages/. examples: file in examples/, its direction, and its name on the page.
+    """
+
+    key: str
+    directions: tuple[str, ...]
+    endpoint: str
+    examples: tuple[tuple[str, str, str], ...]
+
+    @property
+    def translates(self) -> bool:
+        """Whether there is a direction to choose."""
+        return len(self.directions) > 1
+
+
+TABS = (
+    Tab(
+        "diarize",
+        ("diarize",),
+        "diarize",
+        (
+            ("call_appointment.flac", "diarize", "病院 · hospital"),
+            ("call_order.flac", "diarize", "注文 · order"),
+        ),
+    ),
+    Tab(
+        "translate",
+        ("en2ja", "ja2en"),
+        "translate",
+        (
+            ("english_travel.flac", "en2ja", "English · travel"),
+            ("japanese_travel.flac", "ja2en", "日本語 · 旅行"),
+        ),
+    ),
+    Tab(
+        "portuguese",
+        ("pt",),
+        "transcribe_portuguese",
+        (
+            ("portuguese_daily.flac", "pt", "consulta · appointment"),
+            ("portuguese_shopping.flac", "pt", "na loja · shopping"),
+        ),
+    ),
+)
+
+
+def build_page(checkpoints: Checkpoints = CHECKPOINTS) -> gr.Blocks:
+    """Build the page. checkpoints: by role, from `choose_checkpoints`."""
+    with Page(title="Speech to text with Qwen3-ASR", delete_cache=(LOOK_EVERY_SECONDS, KEEP_SECONDS)) as page:
+        gr.Markdown(text("title"))
+        if TINY in checkpoints.values():
+            gr.Markdown(text("tiny"), elem_classes="note")
+        for tab in TABS:
+            # Children of a tab that is not rendered at once lose their examples.
+            with gr.Tab(text(f"{tab.key}_tab"), id=tab.endpoint, render_children=True):
+                build_tab(tab, checkpoints)
+    return page
+
+
+def build_tab(tab: Tab, checkpoints: Checkpoints) -> None:
+    """Build one tab and connect its buttons."""
+    with gr.Row(equal_height=False):
+        with gr.Column(min_width=300, scale=2):
+            source = build_source(tab, checkpoints)
+        with gr.Column(min_width=300, scale=3):
+            result = build_result(tab)
+    connect(tab, checkpoints, source, result)
+    add_endpoint(tab, checkpoints, [source.audio, *source.options])
+
+
+def text(key: str):
+    """A text of languages/ in the language of the visitor's browser."""
+    return I18N(PREFIX + key)
+
+
+@dataclass(frozen=True)
+class Source:
+    """The left side of a tab."""
+
+    audio: gr.Audio
+    several: gr.File
+    options: list[gr.components.Component]
+    run: gr.Button
+    stop: gr.Button
+    examples: gr.Examples
+
+
+@dataclass(frozen=True)
+class Result:
+    """The right side of a tab. translate: the button that translates a call. compared: the comparison."""
+
+    message: gr.HTML
+    view: gr.HTML
+    translate: gr.Button | None
+    compared: gr.HTML | None
+
+
+def build_source(tab: Tab, checkpoints: Checkpoints) -> Source:
+    """Build the left side: the recording, the options and the buttons."""
+    gr.Markdown(text(f"{tab.key}_hint"))
+    gr.Markdown(f"`{checkpoints[TASKS[tab.directions[0]].role].name}`")
+    audio = gr.Audio(sources=["upload", "microphone"], type="filepath", label=text("recording"), buttons=["download"])
+    with gr.Accordion(text("several"), open=False):
+        several = gr.File(file_count="multiple", file_types=["audio", "video"], height=140, label=text("several"))
+    options = build_options(tab)
+    name = text("translate" if tab.translates else "transcribe")
+    run = gr.Button(name, variant="primary", elem_classes="places")
+    stop = gr.Button(text("stop"), variant="stop", visible=False, elem_classes="places")
+    inputs = [audio, options[0]] if tab.translates else [audio]
+    examples = gr.Examples(
+        [[str(EXAMPLES / file), direction][: len(inputs)] for file, direction, _ in tab.examples],
+        inputs,
+        label=text("examples"),
+        example_labels=[label for _, _, label in tab.examples],
+        api_visibility="private",
+    )
+    return Source(refuse_addresses(audio), refuse_addresses(several), options, run, stop, examples)
+
+
+def build_options(tab: Tab) -> list[gr.components.Component]:
+    """Build the tab's options, in the order of `job_options`."""
+    direction = []
+    if tab.translates:
+        choices = [(TASK_NAMES[name], name) for name in tab.directions]
+        direction = [gr.Radio(choices, value=tab.directions[0], label=text("direction"))]
+    with gr.Accordion(text("options"), open=False):
+        return [*direction, gr.Checkbox(label=text("source" if tab.translates else "align"))]
+
+
+def build_result(tab: Tab) -> Result:
+    """Build the right side: the message and the transcript, and what can be done with it."""
+    message = gr.HTML(
+        js_on_load="speechPage.mountMessage(element, props, watch)", elem_classes="message", **FILLED_BY_SCRIPT
+    )
+    view = gr.HTML(
+        js_on_load="speechPage.mountView(element, props, server, watch)",
+        server_functions=[write_file],
+        elem_classes="transcript",
+        **FILLED_BY_SCRIPT,
+    )
+    compared = build_comparison(view) if tab.key == "portuguese" else None
+    translate = gr.Button(text("translate_call"), size="sm") if tab.key == "diarize" else None
+    return Result(message, view, translate, compared)
+
+
+def build_comparison(view: gr.HTML) -> gr.HTML:
+    """Build the comparison with a reference text, below the transcript; returns the component that shows it."""
+    with gr.Accordion(text("compare"), open=False):
+        reference = gr.Textbox(label=text("reference"), lines=3)
+        button = gr.Button(text("compare"), size="sm")
+        compared = gr.HTML(js_on_load="speechPage.mountComparison(element, props, watch)", **FILLED_BY_SCRIPT)
+    # One at a time: the errors are counted by C code that holds up all other threads.
+    button.click(
+        compare_shown,
+        [view, reference],
+        [compared],
+        js="(view, reference) => [speechPage.whole(view), reference]",
+        concurrency_limit=1,
+        show_progress="hidden",
+        api_visibility="private",
+    )
+    return compared
+
+
+def connect(tab: Tab, checkpoints: Checkpoints, source: Source, result: Result) -> None:
+    """Connect the buttons to their handlers."""
+    files = [source.audio, source.several]
+    outputs = [result.message, result.view, source.run, source.stop]
+    # The message shows the place in the queue.
+    event = {"api_visibility": "private", "show_progress": "minimal", "show_progress_on": [result.message]}
+    event |= JOBS_SHARE
+    triggers = [source.run.click, source.examples.load_input_event.then]  # an example is transcribed at once
+    for trigger in (*triggers, *([result.translate.click] if result.translate else [])):
+        show_start(trigger, source, result)
+    handler = page_handler(tab.directions, checkpoints)
+    jobs = [trigger(handler, [*files, *source.options], outputs, **event) for trigger in triggers]
+    if result.translate:
+        js = "(audio, several, view) => [audio, several, speechPage.whole(view)]"
+        jobs.append(result.translate.click(call_handler(checkpoints), [*files, result.view], outputs, js=js, **event))
+    source.stop.click(
+        stop_running,
+        [result.view],
+        outputs,
+        js="(view) => speechPage.whole(view)",
+        cancels=jobs,
+        queue=False,
+        api_visibility="private",
+    )
+    for job in jobs:  # what the queue or ZeroGPU refuses; Gradio shows why
+        buttons = json.dumps(button_updates(running=False))
+        in_browser(job.failure, outputs, f"speechPage.ended({buttons})", [result.message, result.view])
+    for chosen in (source.audio.upload, source.audio.stop_recording, source.several.upload):
+        in_browser(chosen, [result.message], "() => null")
+
+
+def show_start(trigger, source: Source, result: Result) -> None:
+    """Show at once that a job was started: no earlier message or comparison, and the stop button."""
+    values = [None, *button_updates(running=True)]
+    outputs = [result.message, source.run, source.stop]
+    if result.compared:
+        values.append(None)
+        outputs.append(result.compared)
+    in_browser(trigger, outputs, f"() => {json.dumps(values)}")
+
+
+def in_browser(trigger, outputs: list, js: str, inputs: tuple | list = ()) -> None:
+    """Set what components show without the server, so that it works for visitors who wait in the queue."""
+    trigger(None, inputs, outputs, js=js, queue=False, api_visibility="private")
+
+
+def add_endpoint(tab: Tab, checkpoints: Checkpoints, inputs: list) -> None:
+    """Add the endpoint for programs, on a button that nobody sees.
+
+    `gr.api` would take its inputs from type hints, without `refuse_addresses`.
+    """
+    record = gr.JSON(visible=False)
+    gr.Button(visible=False).click(
+        api_handler(tab.endpoint, tab.directions, checkpoints),
+        inputs,
+        [record],
+        api_name=tab.endpoint,
+        api_description=f"{TEXTS['en']['interface'][f'{tab.key}_hint']} Returns the Transcript as JSON. {INPUT_NOTE}",
+        **JOBS_SHARE,
+    )

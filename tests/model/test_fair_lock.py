@@ -1,0 +1,47 @@
+"""Jobs that share a model take turns."""
+
+from __future__ import annotations
+
+import threading
+
+from kikitori.model.fair_lock import FairLock
+from tests.support.server import until
+
+
+def test_a_thread_that_asks_again_waits_behind_those_who_asked_before():
+    lock, order = FairLock(), []
+
+    def wait(name: str) -> None:
+        with lock:
+            order.append(name)
+
+    threads = []
+    with lock:
+        for number, name in enumerate(("first", "second"), start=1):
+            threads.append(threading.Thread(target=wait, args=(name,)))
+            threads[-1].start()
+            until(lambda number=number: len(lock._waiting) == number)
+    with lock:
+        order.append("again")
+    for thread in threads:
+        thread.join()
+    assert order == ["first", "second", "again"]
+    assert not lock.locked()
+
+
+def test_only_one_thread_holds_it():
+    lock, holders, most = FairLock(), [], []
+
+    def work() -> None:
+        for _ in range(200):
+            with lock:
+                holders.append(1)
+                most.append(len(holders))
+                holders.pop()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(most) == 800 and max(most) == 1 and not lock.locked()
