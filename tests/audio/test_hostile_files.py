@@ -81,7 +81,8 @@ def test_the_command_line_transcribes_the_good_files_and_names_the_others(hostil
     errors = [line.removeprefix("error: ") for line in shown.splitlines() if line.startswith("error: ")]
     assert len(errors) == len(bad) > 15
     assert all(error.startswith(display_name(file.path)) for error, file in zip(errors, bad, strict=True))
-    written = {path.name for path in tmp_path.iterdir()}
+    # After exit code 1 the journals stay, for `--resume`.
+    written = {path.name for path in tmp_path.iterdir() if path.suffix != ".journal"}
     assert written == {f"{path.stem}.txt" for path in paths} - {f"{file.path.stem}.txt" for file in bad}
     text = (tmp_path / f"{good[0].stem}.txt").read_text(encoding="utf-8")
     assert text == one_recording("pt").reference + "\n"

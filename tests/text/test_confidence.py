@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from kikitori import load_model
 from kikitori.audio.files import load_audio
+from kikitori.model.generate import decode
 from kikitori.text.confidence import LOW_CONFIDENCE_PROBABILITY, mark_low_confidence
 from kikitori.text.speaker_linking import cut_turn
 from kikitori.text.tags import parse_turns
@@ -55,14 +56,15 @@ def test_low_confidence_stays_in_place_when_turns_are_cut_and_joined():
 
 def test_the_tiny_checkpoint_marks_its_unlikely_tokens():
     """On clips that end in the middle of a word, which it has to guess."""
-    model = load_model("pt", checkpoint="tiny")
+    recognizer = load_model("pt", checkpoint="tiny").engine.recognizer
     clips = [load_audio(recording.path) for recording in recordings_in(RECORDINGS, "pt")]
     found = 0
-    for decoded in model.decode([clip[: len(clip) * part // 10] for clip in clips for part in (4, 6, 8)]):
+    parts = [clip[: len(clip) * part // 10] for clip in clips for part in (4, 6, 8)]
+    for decoded in decode(recognizer, parts, "Portuguese"):
         words = decoded.ids[:-1] if decoded.ended_by == "end" else decoded.ids
         pairs = zip(words, decoded.log_probabilities, strict=False)
         unlikely = [token for token, log_probability in pairs if log_probability < math.log(LOW_CONFIDENCE_PROBABILITY)]
-        pieces = [model.recognizer.tokenizer.decode([token]).strip() for token in unlikely]
+        pieces = [recognizer.tokenizer.decode([token]).strip() for token in unlikely]
         assert [decoded.text[start:end].strip() for start, end in decoded.low_confidence] == pieces
         found += len(pieces)
     assert found > 0
