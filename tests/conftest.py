@@ -18,6 +18,8 @@ from tests.support.recordings import microphone_recording  # noqa: E402
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_OFFLINE"] = "1"
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"  # workers that share the cores would wait for each other's threads
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -79,13 +79,13 @@ def test_the_console_script_prints_the_version(run, installed):
 
 def test_the_installed_page_finds_its_files(run, installed):
     code = """
-from kikitori.page import app, texts
-from kikitori.tasks import TINY, TINY_ALIGNER
-print(app.STATIC, app.EXAMPLES, TINY.folder, TINY_ALIGNER.folder, *texts.TEXTS, sep="\\n")
-missing = [file for tab in app.TABS for file, _, _ in tab.examples if not (app.EXAMPLES / file).is_file()]
+from kikitori.page import script, tabs, texts
+from kikitori.tasks import CHECKPOINTS, TINY, TINY_ALIGNER
+print(script.STATIC, tabs.EXAMPLES, TINY.folder, TINY_ALIGNER.folder, *texts.TEXTS, sep="\\n")
+missing = [file for tab in tabs.TABS for file, _, _ in tab.examples if not (tabs.EXAMPLES / file).is_file()]
 assert missing == [], missing
-assert "mountView" in app.page_head()
-app.build_demo()
+assert "mountView" in script.page_head()
+tabs.build_page(dict.fromkeys(CHECKPOINTS, TINY))
 """
     folders, languages = (lines := run("-c", code).split())[:4], lines[4:]
     package = installed / "kikitori"

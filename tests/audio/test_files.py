@@ -95,6 +95,7 @@ def test_uncompressed_sound_is_exact_within_its_word_length(tmp_path, suffix):
     assert np.abs(waveform - sound).max() <= step
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [8000, 16000, 22050, 44100])
 def test_samples_equal_librosa_load(tmp_path, rate):
     # Longer than a block, and of a length at which soxr alone gives one sample less.
