@@ -192,7 +192,7 @@ def test_no_model_is_loaded_for_missing_files(run, tmp_path):
         (["a.wav", "--direction", "pt", "--max_line_width", "9"], "--max_line_width has no effect in txt: use -f srt"),
         (["a.wav", "--direction", "pt", "--max-line-count", "1", "-f", "json"], "--max_line_count has no effect in js"),
         (["a.wav", "--direction", "pt", "--max_seconds", "0"], "0 is not positive"),
-        (["a.wav", "--direction", "pt", "--revision", "someone/else=v1"], "the revision someone/else=v1 does not apply"),
+        (["a.wav", "--direction", "pt", "--revision", "someone/else=v1"], "the revision someone/else=v1 does not"),
     ],
     ids=" ".join,
 )
