@@ -232,6 +232,7 @@ def test_the_last_turns_are_shown_at_once_and_settled_turns_stay():
     assert len(settled) == 3
 
 
+@pytest.mark.slow
 def test_the_last_window_of_a_long_recording_costs_what_the_first_one_does():
     """An update holds what is new, however much came before: four hours of windows, all updates of one size."""
     engine = ScriptedEngine(lambda waveform: f"Janela de {len(waveform)}.")

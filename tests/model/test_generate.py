@@ -277,6 +277,7 @@ def test_a_clip_is_decoded_while_a_stream_is_half_read(recognizer):
     without_deadlock(work)
 
 
+@pytest.mark.slow
 def test_two_streams_take_turns_in_the_memory_of_one_graph(tiny, graphed):
     """With one, two and three rows: the first two have a graph each, the last two share one of four rows."""
     for groups in ((JAPANESE[:1], JAPANESE[1:2]), (JAPANESE[:2], JAPANESE[2:4]), (JAPANESE[:4], JAPANESE[4:7])):
@@ -284,6 +285,7 @@ def test_two_streams_take_turns_in_the_memory_of_one_graph(tiny, graphed):
         assert read_in_turns(*(stream_decode(tiny, group, "Japanese") for group in groups)) == expected
 
 
+@pytest.mark.slow
 def test_streams_in_several_threads_get_what_they_get_alone(tiny, graphed):
     groups = [JAPANESE[place : place + 2] for place in range(0, 8, 2)]
     expected = [decode(tiny, group, "Japanese") for group in groups]
