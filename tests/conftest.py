@@ -23,13 +23,14 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that use the browser or a page are marked as such."""
+    """Mark the tests that use the browser or a page, and put the longest file first: two processes end together."""
     for item in items:
         used = set(getattr(item, "fixturenames", ()))
         if "browser" in used:
             item.add_marker(pytest.mark.browser)
         if used & {"browser", "server"}:
             item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: item.path.name != "test_real_shape.py")
 
 
 @pytest.fixture(scope="session")
