@@ -60,12 +60,9 @@ def load_model(
 def load_task(task: Task, checkpoints: Mapping[str, Checkpoint], device: str | None = None, dtype=None) -> Model:
     """Load the model of a task. checkpoints: by role, from `choose_checkpoints`. Raises CheckpointError."""
     from kikitori.engines.local import LocalEngine  # imports torch
-    from kikitori.model.checkpoints import check_speaker_tokens
 
     checkpoint = checkpoints[task.role]
-    engine = LocalEngine(checkpoint, checkpoints["aligner"], device, dtype)
-    if task.has_speakers:
-        check_speaker_tokens(engine.recognizer.tokenizer, checkpoint.name)
+    engine = LocalEngine(checkpoint, checkpoints["aligner"], device, dtype, task.has_speakers)
     return Model(task, checkpoint, engine)
 
 

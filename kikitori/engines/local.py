@@ -9,7 +9,7 @@ import numpy as np
 
 from kikitori.engines.engine import Prompt
 from kikitori.model.aligner import align_turns, load_qwen_aligner
-from kikitori.model.checkpoints import choose_device, choose_dtype, load_once
+from kikitori.model.checkpoints import check_speaker_tokens, choose_device, choose_dtype, load_once
 from kikitori.model.generate import stream_decode
 from kikitori.model.recognizer import Recognizer, load_recognizer
 from kikitori.result import Alignment, DecodingResult
@@ -22,14 +22,24 @@ class LocalEngine:
 
     checkpoint: loaded at once; raises CheckpointError. aligner_checkpoint: loaded by `align` or `aligner`.
     device: a torch device, None for CUDA if there is one, else the CPU. dtype: a torch dtype, None for `choose_dtype`.
+    needs_speakers: refuse a checkpoint that can't mark speakers.
     """
 
-    def __init__(self, checkpoint: Checkpoint, aligner_checkpoint: Checkpoint, device: str | None = None, dtype=None):
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        aligner_checkpoint: Checkpoint,
+        device: str | None = None,
+        dtype=None,
+        needs_speakers: bool = False,
+    ):
         self.name = checkpoint.name
         self._aligner_checkpoint = aligner_checkpoint
         self._device = choose_device(device)
         self._dtype = dtype or choose_dtype(self._device)
         self.recognizer: Recognizer = load_once(checkpoint, self._device, self._dtype, load_recognizer)
+        if needs_speakers:
+            check_speaker_tokens(self.recognizer.tokenizer, checkpoint.name)
 
     @property
     def aligner(self) -> Any:

@@ -35,6 +35,7 @@ class StreamRequest:
     aligner_checkpoint: Checkpoint
     waveforms: tuple[np.ndarray, ...]
     prompt: Prompt
+    needs_speakers: bool = False
 
     @property
     def seconds(self) -> float:
@@ -43,7 +44,8 @@ class StreamRequest:
 
     def run(self) -> Iterator[list[DecodingResult]]:
         """Decode, where the GPU is."""
-        return LocalEngine(self.checkpoint, self.aligner_checkpoint).stream(self.waveforms, self.prompt)
+        engine = LocalEngine(self.checkpoint, self.aligner_checkpoint, needs_speakers=self.needs_speakers)
+        return engine.stream(self.waveforms, self.prompt)
 
 
 @dataclass(frozen=True)
@@ -80,13 +82,14 @@ def run_on_gpu(request: StreamRequest | AlignRequest) -> Iterator[list[DecodingR
 class ZeroGpuEngine:
     """Decodes and aligns through `run_on_gpu`; loads nothing by itself."""
 
-    def __init__(self, checkpoint: Checkpoint, aligner_checkpoint: Checkpoint):
+    def __init__(self, checkpoint: Checkpoint, aligner_checkpoint: Checkpoint, needs_speakers: bool = False):
         self.name = checkpoint.name
+        self._needs_speakers = needs_speakers
         self._checkpoints = checkpoint, aligner_checkpoint
 
     def stream(self, waveforms: Sequence[np.ndarray], prompt: Prompt) -> Iterator[list[DecodingResult]]:
         """Decode clips, as `Engine.stream`."""
-        return run_on_gpu(StreamRequest(*self._checkpoints, tuple(waveforms), prompt))
+        return run_on_gpu(StreamRequest(*self._checkpoints, tuple(waveforms), prompt, self._needs_speakers))
 
     def align(self, waveform: np.ndarray, turns: Sequence[Turn], language: str) -> Alignment:
         """Measure times, as `Engine.align`."""

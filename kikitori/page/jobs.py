@@ -45,7 +45,7 @@ def page_model(direction: str, checkpoints: Mapping[str, Checkpoint]) -> Model:
     """A model that computes on ZeroGPU's GPU, or on this process's device. Raises TaskError."""
     task = get_task(direction)
     checkpoint = checkpoints[task.role]
-    return Model(task, checkpoint, ZeroGpuEngine(checkpoint, checkpoints["aligner"]))
+    return Model(task, checkpoint, ZeroGpuEngine(checkpoint, checkpoints["aligner"], task.has_speakers))
 
 
 def transcribe_upload(options: JobOptions, audio: str | None) -> Transcription:

@@ -9,8 +9,10 @@ from kikitori.engines.engine import Prompt
 from kikitori.engines.journal import Journal, JournaledEngine
 from kikitori.engines.local import LocalEngine
 from kikitori.engines.zero_gpu import AlignRequest, StreamRequest, ZeroGpuEngine, gpu_seconds
+from kikitori.errors import CheckpointError
+from kikitori.page.jobs import page_model
 from kikitori.result import last
-from kikitori.tasks import TINY, TINY_ALIGNER
+from kikitori.tasks import TINY, TINY_ALIGNER, choose_checkpoints
 from kikitori.transcript import Turn
 from tests.support.recordings import RECORDINGS, recordings_in
 
@@ -102,3 +104,13 @@ def test_zero_gpu_is_asked_for_what_the_sound_needs():
     assert gpu_seconds(request) == pytest.approx(15 + seconds / 2)
     align = AlignRequest(TINY, TINY_ALIGNER, SOUNDS[0], (), "Portuguese")
     assert gpu_seconds(align) == pytest.approx(15 + len(SOUNDS[0]) / 32000)
+
+
+def test_an_engine_for_calls_refuses_a_checkpoint_without_speakers(monkeypatch):
+    def refuse(tokenizer, name):
+        raise CheckpointError("no_speaker_token", name=name, tag="<|spk_0|>")
+
+    monkeypatch.setattr("kikitori.engines.local.check_speaker_tokens", refuse)
+    with pytest.raises(CheckpointError, match="can't mark speakers"):
+        next(page_model("diarize", choose_checkpoints(["tiny"])).engine.stream(SOUNDS[:1], PORTUGUESE))
+    assert last(page_model("pt", choose_checkpoints(["tiny"])).engine.stream(SOUNDS[:1], PORTUGUESE))
