@@ -25,7 +25,7 @@ from kikitori.update import Update
 
 EXIT_DONE, EXIT_FAILED, EXIT_INCOMPLETE, EXIT_INTERRUPTED = 0, 1, 3, 130
 """argparse exits with 2 for wrong usage."""
-INCOMPLETE = {*FAULTS, "partial"}
+INCOMPLETE = {*FAULTS, "partial", "damaged"}
 """Kinds of warnings that mean that text may be missing or wrong."""
 HARMLESS = {"repaired_times"}
 """Kinds of warnings that leave the user nothing to do."""
@@ -153,6 +153,7 @@ def _request(
         "aligner": _weights(checkpoints["aligner"]) if options.align else None,
         "source": _weights(source.checkpoint) if source else None,
         "stereo": options.stereo,
+        "track": options.track,
         "max_seconds": options.max_seconds,
         "layout": [options.max_line_width, options.max_line_count],
     }
@@ -207,6 +208,7 @@ def _deliver(run: Run, model: Model, delivery: Delivery, warnings: Warnings) -> 
         align=options.align,
         source=run.source,
         stereo=options.stereo,
+        track=options.track,
         max_seconds=options.max_seconds,
     )
     try:

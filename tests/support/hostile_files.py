@@ -343,7 +343,7 @@ def read(path: str) -> str:
         return check_stream(stream_audio(path, MAX_SECONDS, mono), display_name(path), MAX_SECONDS)
 
     try:
-        for blocks in (split_or_mix(checked(mono=False), None)[1], checked(mono=True)):
+        for blocks in (split_or_mix(checked(mono=False), None, [])[1], checked(mono=True)):
             for _ in blocks:
                 pass
     except AudioError as error:

@@ -1,0 +1,58 @@
+"""Does a file end before its container says that it does?
+
+Only headers and sizes are read, never the sound. A file that does not say where it ends (one written to a pipe, a live
+stream) is not cut off; nor is one with something else behind its sound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import BinaryIO
+
+from kikitori.audio.containers import chunks, frames, matroska, ogg
+from kikitori.audio.containers.reader import Reader, TooManyPartsError
+
+__all__ = ["is_cut_off"]
+
+READERS: tuple[tuple[int, bytes, Callable[[Reader], bool]], ...] = (
+    (8, b"WAVE", chunks.is_wav_cut),
+    (8, b"AVI ", chunks.is_avi_cut),
+    (8, b"AIFF", chunks.is_aiff_cut),
+    (8, b"AIFC", chunks.is_aiff_cut),
+    (0, b"riff", chunks.is_w64_cut),
+    (0, b"caff", chunks.is_caf_cut),
+    (0, b".snd", chunks.is_au_cut),
+    (0, chunks.ASF_HEADER, chunks.is_asf_cut),
+    (4, b"ftyp", chunks.is_mp4_cut),
+    (4, b"moov", chunks.is_mp4_cut),
+    (4, b"mdat", chunks.is_mp4_cut),
+    (4, b"wide", chunks.is_mp4_cut),
+    (0, b"\x1a\x45\xdf\xa3", matroska.is_matroska_cut),
+    (0, b"OggS", ogg.is_ogg_cut),
+    (0, b"FLV\x01", frames.is_flv_cut),
+    (0, b"#!AMR", frames.is_amr_cut),
+    (0, b"\x00\x00\x01\xba", frames.is_program_stream_cut),
+)
+"""Where a container's mark is, the mark, and the function that reads the container."""
+
+
+def is_cut_off(file: BinaryIO) -> bool:
+    """Whether a file ends before its container says that it does. Moves the file's position.
+
+    file: open, unbuffered, seekable. FLAC is not looked at: its decoder reports the end itself.
+    """
+    reader = Reader(file)
+    try:
+        return _is_cut(reader)
+    except (TooManyPartsError, OSError):
+        return False
+
+
+def _is_cut(reader: Reader) -> bool:
+    head = reader.at(0, 16)
+    for offset, mark, is_cut in READERS:
+        if head[offset : offset + len(mark)] == mark:
+            return is_cut(reader)
+    if packet := frames.transport_packet_size(reader):
+        return reader.size % packet > 0
+    return frames.is_mpeg_audio_cut(reader)

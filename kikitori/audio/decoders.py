@@ -1,0 +1,151 @@
+"""An open file -> its sound at its own rate: by libsndfile what it can read, the rest by PyAV (FFmpeg in its wheel)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, BinaryIO
+
+from kikitori.audio.checks import check_length
+from kikitori.audio.frames import samples
+from kikitori.audio.mixing import Block
+from kikitori.audio.tracks import first_with_sound, other_tracks
+from kikitori.errors import AudioError, DamagedError
+from kikitori.transcript import TranscriptWarning
+
+if TYPE_CHECKING:
+    import av
+    import soundfile
+
+# How many samples, of all channels together, are read from libsndfile at once. Bounds memory for long files and for
+# files with a thousand channels.
+BLOCK_SAMPLES = 65536
+
+# libsndfile's SF_COUNT_MAX: the header does not give the length (FLAC from a pipe).
+UNKNOWN_FRAMES = 2**63 - 1
+
+# Length of an ID3v1 tag, which may follow the sound of an MP3.
+ID3V1_BYTES = 128
+
+# FFmpeg demuxers that read nothing but the file they are given. The others are disabled: a playlist (HLS, DASH, concat,
+# SDP) makes FFmpeg open further files and sockets, even when FFmpeg reads from an open file.
+CONTAINERS = "aac,aiff,amr,asf,avi,caf,flac,flv,matroska,mov,mp3,mpeg,mpegts,ogg,wav"
+
+
+def decode(
+    file: BinaryIO, name: str, max_seconds: float | None, track: int | None, warnings: list[TranscriptWarning]
+) -> Iterator[Block]:
+    """Yield a file's blocks: from libsndfile as far as it can read, then from PyAV.
+
+    file: open, unbuffered. track: the number of an audio track, from 1 on; None for the first with sound, with a
+    warning if there are others.
+
+    Raises:
+        AudioError: the file cannot be decoded, or has no such track.
+        DamagedError: decoding fails after the blocks that were yielded, or one of them was damaged.
+        RefusedError: the header gives more than max_seconds.
+    """
+    import soundfile
+
+    given = 0
+    try:
+        # A descriptor, because soundfile looks at the name of a file object and raises TypeError for "x.raw".
+        with soundfile.SoundFile(file.fileno(), closefd=False) as sound:
+            if sound.frames != UNKNOWN_FRAMES and track in (None, 1):  # unknown: libsndfile fails before the last block
+                check_length(name, sound.frames / sound.samplerate, max_seconds)
+                for block, rate in _sound_blocks(sound):
+                    yield block, rate
+                    given += len(block)
+                if given < sound.frames and sound.format == "FLAC":  # cut between two frames
+                    raise DamagedError(name, given / sound.samplerate)
+                if not _has_another_link(sound, file):
+                    return
+    except soundfile.SoundFileError:
+        pass  # PyAV tries next; the user reads its error
+    file.seek(0)
+    yield from _drop_samples(_pyav_blocks(file, name, max_seconds, track, warnings), given)
+
+
+def _drop_samples(blocks: Iterable[Block], count: int) -> Iterator[Block]:
+    """Leave out the first `count` samples."""
+    for block, rate in blocks:
+        if len(block) > count:
+            yield block[count:], rate
+        count = max(0, count - len(block))
+
+
+def _sound_blocks(sound: soundfile.SoundFile) -> Iterator[Block]:
+    frames = max(1, BLOCK_SAMPLES // sound.channels)
+    while len(block := sound.read(frames, dtype="float32", always_2d=True)):
+        yield block, sound.samplerate
+
+
+def _has_another_link(sound: soundfile.SoundFile, file: BinaryIO) -> bool:
+    """Whether more sound follows in a joined MP3 or a chained Ogg.
+
+    libsndfile stops silently after the first of the joined files; PyAV reads all of them.
+    """
+    unread = os.fstat(file.fileno()).st_size - file.tell()
+    return sound.format in ("MP3", "OGG") and unread > ID3V1_BYTES
+
+
+def _pyav_blocks(
+    file: BinaryIO, name: str, max_seconds: float | None, track: int | None, warnings: list[TranscriptWarning]
+) -> Iterator[Block]:
+    """Yield the blocks of one audio track of a container."""
+    with _open_container(file, name) as container:
+        count = len(container.streams.audio)
+        if not count:
+            raise AudioError("no_audio_track", name=name)
+        if track and track > count:
+            raise AudioError("no_such_track", name=name, track=track, count=count)
+        if track or count == 1:
+            yield from _frame_blocks(container, track or 1, name)
+            return
+        track = first_with_sound(container, max_seconds)
+        warnings.append(other_tracks(container, track))
+    file.seek(0)
+    with _open_container(file, name) as container:
+        yield from _frame_blocks(container, track, name)
+
+
+def _open_container(file: BinaryIO, name: str) -> av.container.InputContainer:
+    import av
+
+    # A title in another encoding than UTF-8 is no reason to fail. PyAV 19 reads it without being told, and lost the
+    # argument.
+    lenient = {"metadata_errors": "ignore"} if int(av.__version__.partition(".")[0]) < 19 else {}
+    try:
+        return av.open(file, options={"format_whitelist": CONTAINERS}, **lenient)
+    except (av.error.FFmpegError, OSError) as error:  # OSError: the disk fails
+        raise _undecodable(name) from error
+
+
+def _frame_blocks(container: av.container.InputContainer, track: int, name: str) -> Iterator[Block]:
+    """Yield the blocks of a track, those that FFmpeg found damaged but could decode included."""
+    import av
+
+    stream = container.streams.audio[track - 1]
+    if stream.codec_context is None:
+        raise _undecodable(name)
+    seconds, damaged_from = 0.0, None
+    try:
+        for packet in container.demux(stream):
+            if packet.is_corrupt and damaged_from is None:
+                damaged_from = seconds
+            for frame in packet.decode():
+                yield samples(frame), frame.sample_rate
+                seconds += frame.samples / frame.sample_rate
+    except (av.error.FFmpegError, OSError) as error:
+        if not seconds:
+            raise _undecodable(name) from error
+        raise DamagedError(name, seconds if damaged_from is None else damaged_from) from error
+    # FFmpeg takes any file named .flac for FLAC, and finds no frames and no rate in it.
+    if not seconds and not stream.codec_context.sample_rate:
+        raise _undecodable(name)
+    if seconds and damaged_from is not None:
+        raise DamagedError(name, damaged_from)
+
+
+def _undecodable(name: str) -> AudioError:
+    return AudioError("undecodable", name=name)
