@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
 from kikitori.audio.checks import check_length
+from kikitori.audio.containers import has_another_link
 from kikitori.audio.frames import samples
 from kikitori.audio.mixing import Block
 from kikitori.audio.tracks import first_with_sound, other_tracks
@@ -23,9 +23,6 @@ BLOCK_SAMPLES = 65536
 
 # libsndfile's SF_COUNT_MAX: the header does not give the length (FLAC from a pipe).
 UNKNOWN_FRAMES = 2**63 - 1
-
-# Length of an ID3v1 tag, which may follow the sound of an MP3.
-ID3V1_BYTES = 128
 
 # FFmpeg demuxers that read nothing but the file they are given. The others are disabled: a playlist (HLS, DASH, concat,
 # SDP) makes FFmpeg open further files and sockets, even when FFmpeg reads from an open file.
@@ -58,7 +55,9 @@ def decode(
                     given += len(block)
                 if given < sound.frames and sound.format == "FLAC":  # cut between two frames
                     raise DamagedError(name, given / sound.samplerate)
-                if not _has_another_link(sound, file):
+                # libsndfile stops silently after the first of joined files; PyAV reads all of them.
+                joined = sound.format in ("MP3", "OGG") and has_another_link(file, file.tell())
+                if given and not joined:
                     return
     except soundfile.SoundFileError:
         pass  # PyAV tries next; the user reads its error
@@ -78,15 +77,6 @@ def _sound_blocks(sound: soundfile.SoundFile) -> Iterator[Block]:
     frames = max(1, BLOCK_SAMPLES // sound.channels)
     while len(block := sound.read(frames, dtype="float32", always_2d=True)):
         yield block, sound.samplerate
-
-
-def _has_another_link(sound: soundfile.SoundFile, file: BinaryIO) -> bool:
-    """Whether more sound follows in a joined MP3 or a chained Ogg.
-
-    libsndfile stops silently after the first of the joined files; PyAV reads all of them.
-    """
-    unread = os.fstat(file.fileno()).st_size - file.tell()
-    return sound.format in ("MP3", "OGG") and unread > ID3V1_BYTES
 
 
 def _pyav_blocks(
@@ -122,29 +112,56 @@ def _open_container(file: BinaryIO, name: str) -> av.container.InputContainer:
 
 
 def _frame_blocks(container: av.container.InputContainer, track: int, name: str) -> Iterator[Block]:
-    """Yield the blocks of a track, those that FFmpeg found damaged but could decode included."""
+    """Yield the blocks of a track. What follows damage is yielded too; the error comes at the end."""
     import av
 
     stream = container.streams.audio[track - 1]
     if stream.codec_context is None:
         raise _undecodable(name)
-    seconds, damaged_from = 0.0, None
+    damage = _Damage(name, container.format.name)
     try:
         for packet in container.demux(stream):
-            if packet.is_corrupt and damaged_from is None:
-                damaged_from = seconds
-            for frame in packet.decode():
+            for frame in damage.decode(packet):
                 yield samples(frame), frame.sample_rate
-                seconds += frame.samples / frame.sample_rate
+                damage.seconds += frame.samples / frame.sample_rate
     except (av.error.FFmpegError, OSError) as error:
-        if not seconds:
+        if not damage.seconds:
             raise _undecodable(name) from error
-        raise DamagedError(name, seconds if damaged_from is None else damaged_from) from error
+        raise damage.error or DamagedError(name, damage.seconds) from error
     # FFmpeg takes any file named .flac for FLAC, and finds no frames and no rate in it.
-    if not seconds and not stream.codec_context.sample_rate:
+    if not damage.seconds and not stream.codec_context.sample_rate:
         raise _undecodable(name)
-    if seconds and damaged_from is not None:
-        raise DamagedError(name, damaged_from)
+    if damage.error:
+        raise damage.error
+
+
+class _Damage:
+    """Decodes packets, and keeps the first damage among them as `error`. seconds: how much was decoded before."""
+
+    def __init__(self, name: str, container_format: str):
+        self.seconds = 0.0
+        self.error: DamagedError | None = None
+        self._name = name
+        self._is_mp3 = container_format == "mp3"
+        self._corrupt: DamagedError | None = None
+
+    def decode(self, packet: av.Packet) -> list[av.AudioFrame]:
+        """Return a packet's frames, none if it can't be decoded. Raises FFmpegError if none could be so far."""
+        import av
+
+        if self._corrupt and packet.size:  # FFmpeg marks any short packet at the end, for which `is_cut_off` is better
+            self.error = self.error or self._corrupt
+        if packet.is_corrupt and self.seconds:
+            self._corrupt = DamagedError(self._name, self.seconds)
+        try:
+            return packet.decode()
+        except av.error.InvalidDataError as error:
+            if not self.seconds:
+                raise
+            if not self._is_mp3 and not self.error:  # FFmpeg takes tags between and behind MP3 frames for frames
+                self.error = DamagedError(self._name, self.seconds)
+                self.error.__cause__ = error
+            return []
 
 
 def _undecodable(name: str) -> AudioError:

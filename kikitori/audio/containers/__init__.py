@@ -12,7 +12,7 @@ from typing import BinaryIO
 from kikitori.audio.containers import chunks, frames, matroska, ogg
 from kikitori.audio.containers.reader import Reader, TooManyPartsError
 
-__all__ = ["is_cut_off"]
+__all__ = ["has_another_link", "is_cut_off"]
 
 READERS: tuple[tuple[int, bytes, Callable[[Reader], bool]], ...] = (
     (8, b"WAVE", chunks.is_wav_cut),
@@ -44,6 +44,15 @@ def is_cut_off(file: BinaryIO) -> bool:
     reader = Reader(file)
     try:
         return _is_cut(reader)
+    except (TooManyPartsError, OSError):
+        return False
+
+
+def has_another_link(file: BinaryIO, start: int) -> bool:
+    """Whether more sound of a joined MP3 or a chained Ogg begins in the rest of a file. Moves the file's position."""
+    reader = Reader(file)
+    try:
+        return reader.find(b"OggS", start, reader.size) is not None or frames.has_mpeg_frames(reader, start)
     except (TooManyPartsError, OSError):
         return False
 

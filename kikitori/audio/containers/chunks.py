@@ -11,8 +11,37 @@ from kikitori.audio.containers.reader import Reader
 STREAMED_BYTES = 2_000_000_000
 """A header that is written to a pipe claims about 2 or 4 GB, or nothing, because the length is not known yet."""
 
+AVI_CHUNKS = (b"LIST", b"idx1", b"JUNK")
+"""Beside those of a stream, which begin with its number, and their indexes (ix00, ix01, ...)."""
+
+MP4_BOXES = frozenset(
+    (
+        b"ftyp",
+        b"styp",
+        b"moov",
+        b"moof",
+        b"mdat",
+        b"mfra",
+        b"sidx",
+        b"free",
+        b"skip",
+        b"wide",
+        b"uuid",
+        b"meta",
+        b"udta",
+    )
+)
+"""Those that stand alone. Anything else behind them is not a part of the recording."""
+
 ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 ASF_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+ASF_OBJECTS = (
+    ASF_HEADER,
+    bytes.fromhex("3626b2758e66cf11a6d900aa0062ce6c"),  # the sound
+    bytes.fromhex("90080033b1e5cf1189f400a0c90349cb"),  # indexes
+    bytes.fromhex("d329e2d6da35d111903400a0c90349be"),
+    bytes.fromhex("f803b1fead12644c840f2a1d2f7ad48c"),
+)
 ASF_FLAGS_OFFSET = 88
 """In the file properties. The lowest bit says that the sizes are not valid, because the file was broadcast."""
 
@@ -82,7 +111,7 @@ def is_avi_cut(reader: Reader) -> bool:
         kind, size = head[:4], int.from_bytes(head[4:], "little")
         if kind == b"RIFF" or (kind == b"LIST" and (size == 0 or size >= STREAMED_BYTES)):
             position += 12
-        elif kind.isalnum() or len(head) < 8:
+        elif len(head) < 8 or kind in AVI_CHUNKS or kind[:2] == b"ix" or kind[:2].isdigit():
             if len(head) < 8 or position + 8 + size > reader.size:
                 return True
             position += 8 + size + size % 2
@@ -101,7 +130,7 @@ def is_mp4_cut(reader: Reader) -> bool:
             size, shortest = int.from_bytes(head[8:], "big"), 16
         if len(head) < shortest:
             return any(head)  # zeros are padding
-        if size < shortest:
+        if size < shortest or head[4:8] not in MP4_BOXES:
             return False
         position += size
     return position > reader.size
@@ -115,8 +144,9 @@ def is_asf_cut(reader: Reader) -> bool:
         return False
     position = 0
     while position < reader.size:
-        size = reader.number(position + 16, 8, "little")
-        if size < 24:
-            return reader.size - position < 24
+        head = reader.at(position, 24)
+        size = int.from_bytes(head[16:], "little")
+        if head[:16] not in ASF_OBJECTS or size < 24:
+            return len(head) < 24
         position += size
     return position > reader.size

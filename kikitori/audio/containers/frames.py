@@ -24,6 +24,9 @@ AMR_BYTES = (13, 14, 16, 18, 20, 21, 27, 32, 6, 1, 1, 1, 1, 1, 1, 1)
 AMR_WB_BYTES = (18, 24, 33, 37, 41, 47, 51, 59, 61, 6, 1, 1, 1, 1, 1, 1)
 """Frame lengths by mode, RFC 4867 section 5.3."""
 
+FLV_TAGS = (8, 9, 18)
+"""Sound, pictures, data."""
+
 MPEG_KBITS = {
     (True, 3): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
     (True, 2): (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
@@ -36,6 +39,11 @@ MPEG_KBITS = {
 MPEG_RATES = (44100, 48000, 32000)
 MPEG_RATE_DIVISOR = {3: 1, 2: 2, 0: 4}
 """By version: MPEG-1, MPEG-2, MPEG-2.5."""
+
+
+def has_mpeg_frames(reader: Reader, start: int) -> bool:
+    """Whether frames of MP3 follow somewhere in the rest of a file."""
+    return _find_frames(reader, start, reader.size, mpeg_length) is not None
 
 
 def is_mpeg_audio_cut(reader: Reader) -> bool:
@@ -145,7 +153,7 @@ def is_flv_cut(reader: Reader) -> bool:
     position = reader.number(5, 4) + 4
     first = reader.at(position, 4096)
     field = first.find(b"\0\x08filesize\0")
-    while position < reader.size:
+    while position < reader.size and reader.at(position, 1)[0] & 0x1F in FLV_TAGS:
         position += 11 + reader.number(position + 1, 3) + 4
     return position > reader.size or (field >= 0 and _double(first[field + 11 : field + 19]) > reader.size)
 

@@ -6,6 +6,12 @@ from kikitori.audio.containers.reader import Reader
 
 SEGMENT = 0x18538067
 CLUSTER = 0x1F43B675
+LIVE_PARTS = {0xE7, 0xA3, 0xA0, 0xA7, 0xAB, 0x5854}
+"""Of a cluster: its time, blocks, group of blocks, position, size of the one before, silent tracks."""
+PARTS = LIVE_PARTS | {
+    *(SEGMENT, CLUSTER, 0x1A45DFA3, 0x114D9B74, 0x1549A966, 0x1654AE6B),  # header, seek head, information, tracks
+    *(0x1C53BB6B, 0x1254C367, 0x1941A469, 0x1043A770, 0xEC, 0xBF),  # cues, tags, attachments, chapters, void, checksum
+}
 
 
 def is_matroska_cut(reader: Reader) -> bool:
@@ -16,11 +22,11 @@ def is_matroska_cut(reader: Reader) -> bool:
     position = 0
     while position < reader.size:
         kind, size, length = _element(reader.at(position, 12))
-        if kind is None:  # not an element: something else follows
-            return reader.size - position < 12 and length > reader.size - position
+        if kind is None:
+            return length > reader.size - position
+        if kind not in PARTS or (size is None and kind not in (SEGMENT, CLUSTER)):
+            return False  # not an element: something else follows
         position += length
-        if size is None and kind not in (SEGMENT, CLUSTER):
-            return False
         position += size or 0
     return position > reader.size
 
