@@ -44,25 +44,30 @@ def decode(
     """
     import soundfile
 
-    given = 0
+    given, rate, is_damaged = 0, 1.0, False
     try:
         # A descriptor, because soundfile looks at the name of a file object and raises TypeError for "x.raw".
         with soundfile.SoundFile(file.fileno(), closefd=False) as sound:
             if sound.frames != UNKNOWN_FRAMES and track in (None, 1):  # unknown: libsndfile fails before the last block
                 check_length(name, sound.frames / sound.samplerate, max_seconds)
+                is_damaged = is_flac = sound.format == "FLAC"  # unless it is read to its end
                 for block, rate in _sound_blocks(sound):
                     yield block, rate
                     given += len(block)
-                if given < sound.frames and sound.format == "FLAC":  # cut between two frames
-                    raise DamagedError(name, given / sound.samplerate)
-                # libsndfile stops silently after the first of joined files; PyAV reads all of them.
-                joined = sound.format in ("MP3", "OGG") and has_another_link(file, file.tell())
-                if given and not joined:
+                is_damaged = is_flac and given < sound.frames
+                if given and not is_damaged and not _has_another_link(sound, file):
                     return
-    except soundfile.SoundFileError:
-        pass  # PyAV tries next; the user reads its error
+    except soundfile.SoundFileError:  # PyAV tries next; the user reads its error
+        is_damaged = is_damaged or given > 0
     file.seek(0)
     yield from _drop_samples(_pyav_blocks(file, name, max_seconds, track, warnings), given)
+    if is_damaged:  # PyAV leaves out what it can't decode of a FLAC
+        raise DamagedError(name, given / rate)
+
+
+def _has_another_link(sound: soundfile.SoundFile, file: BinaryIO) -> bool:
+    """Whether a joined MP3 or a chained Ogg goes on, where libsndfile stops without a word. PyAV reads all of it."""
+    return sound.format in ("MP3", "OGG") and has_another_link(file, file.tell())
 
 
 def _drop_samples(blocks: Iterable[Block], count: int) -> Iterator[Block]:
@@ -149,7 +154,9 @@ class _Damage:
         """Return a packet's frames, none if it can't be decoded. Raises FFmpegError if none could be so far."""
         import av
 
-        if self._corrupt and packet.size:  # FFmpeg marks any short packet at the end, for which `is_cut_off` is better
+        if (
+            self._corrupt and packet.size
+        ):  # FFmpeg marks any short packet at the end, which `share_before_damage` judges
             self.error = self.error or self._corrupt
         if packet.is_corrupt and self.seconds:
             self._corrupt = DamagedError(self._name, self.seconds)

@@ -16,7 +16,7 @@ from typing import BinaryIO
 import numpy as np
 
 from kikitori.audio.checks import SAMPLE_RATE, check_stream, check_waveform
-from kikitori.audio.containers import is_cut_off
+from kikitori.audio.containers import share_before_damage
 from kikitori.audio.decoders import UNKNOWN_FRAMES, decode
 from kikitori.audio.mixing import Block, mix_down
 from kikitori.audio.resample import resample_blocks
@@ -144,8 +144,9 @@ class _UpToDamage:
         except AudioError as error:
             self.error = error
         else:
-            if seconds and (_size(self._file) < size or is_cut_off(self._file)):
-                self.error = DamagedError(self._name, seconds)
+            share = 1.0 if _size(self._file) < size else share_before_damage(self._file)
+            if seconds and share is not None:
+                self.error = DamagedError(self._name, share * seconds)
 
 
 def _size(file: BinaryIO) -> int:

@@ -12,7 +12,7 @@ from typing import BinaryIO
 from kikitori.audio.containers import chunks, frames, matroska, ogg
 from kikitori.audio.containers.reader import Reader, TooManyPartsError
 
-__all__ = ["has_another_link", "is_cut_off"]
+__all__ = ["has_another_link", "share_before_damage"]
 
 READERS: tuple[tuple[int, bytes, Callable[[Reader], bool]], ...] = (
     (8, b"WAVE", chunks.is_wav_cut),
@@ -36,16 +36,18 @@ READERS: tuple[tuple[int, bytes, Callable[[Reader], bool]], ...] = (
 """Where a container's mark is, the mark, and the function that reads the container."""
 
 
-def is_cut_off(file: BinaryIO) -> bool:
-    """Whether a file ends before its container says that it does. Moves the file's position.
+def share_before_damage(file: BinaryIO) -> float | None:
+    """How much of a file's sound comes before damage, 0 to 1: 1 if the file is cut off; None if no damage is found.
 
-    file: open, unbuffered, seekable. FLAC is not looked at: its decoder reports the end itself.
+    file: open, unbuffered, seekable; its position changes. FLAC is not looked at: its decoder reports damage itself.
     """
     reader = Reader(file)
     try:
-        return _is_cut(reader)
+        if reader.at(0, 4) == b"OggS" and (share := ogg.share_before_bad_page(reader)) is not None:
+            return share
+        return 1.0 if _is_cut(reader) else None
     except (TooManyPartsError, OSError):
-        return False
+        return None
 
 
 def has_another_link(file: BinaryIO, start: int) -> bool:
