@@ -57,8 +57,8 @@ def decode(
                 is_damaged = is_flac and given < sound.frames
                 if given and not is_damaged and not _has_another_link(sound, file):
                     return
-    except soundfile.SoundFileError:  # PyAV tries next; the user reads its error
-        is_damaged = is_damaged or given > 0
+    except soundfile.SoundFileError:
+        pass  # PyAV tries next; the user reads its error
     file.seek(0)
     yield from _drop_samples(_pyav_blocks(file, name, max_seconds, track, warnings), given)
     if is_damaged:  # PyAV leaves out what it can't decode of a FLAC
