@@ -24,8 +24,8 @@ INDEX_AT_END = {"M4A", "MOV", "3GP (AMR inside)"}
 WITHOUT_LENGTH = {"WAV from a pipe", "AIFF from a pipe", "AU from a pipe", "CAF from a pipe"}
 """Uncompressed sound that may end anywhere."""
 UNNOTICED = {"AMR": 1, "WMA, broadcast": 9} | dict.fromkeys(WITHOUT_LENGTH, 31)
-"""How many cuts are not noticed. AMR does not count its frames, and one cut falls between two of them; a broadcast
-starts no new packet after one that is not full.
+"""How many cuts are not noticed. AMR does not count its frames, and one cut falls between two of them. A broadcast does
+not know its sizes, so only a cut in a packet that holds sound is noticed.
 """
 
 
