@@ -45,14 +45,14 @@ def mix_down(blocks: Iterable[Block], warnings: list[TranscriptWarning]) -> Iter
 def _spans(blocks: Iterable[Block]) -> Iterator[list[Block]]:
     """Group blocks of two channels into spans; others stay alone. An error comes after what was read before it."""
     span: list[Block] = []
-    seconds = 0.0
+    samples = 0
     try:
         for block, rate in blocks:
-            if span and (block.shape[1] != 2 or seconds >= SPAN_SECONDS):
+            if span and (samples >= SPAN_SECONDS * rate or block.shape[1] != 2 or span[0][0].shape[1] != 2):
                 yield span
-                span, seconds = [], 0.0
+                span, samples = [], 0
             span.append((block, rate))
-            seconds += len(block) / rate if block.shape[1] == 2 else SPAN_SECONDS
+            samples += len(block)
     except Exception:
         if span:
             yield span
