@@ -20,6 +20,9 @@ CANCEL_POWER = 0.01
 keep half of it, and a single loud channel a quarter.
 """
 
+EVERY = 7
+"""Powers are measured on one of so many samples. That is enough, and no round fraction of a tone's period."""
+
 QUIET_POWER = 1e-6
 """Below it (-60 dBFS), a span decides nothing and is mixed like the one before."""
 
@@ -38,8 +41,16 @@ def mix_down(blocks: Iterable[Block], warnings: list[TranscriptWarning]) -> Iter
         if is_one_sided and not any(warning.kind == "opposite_channels" for warning in warnings):
             warnings.append(_warning(seconds))
         for block, rate in span:
-            yield block[:, :1] if is_one_sided or block.shape[1] == 1 else block.mean(axis=1, keepdims=True), rate
+            yield block[:, :1] if is_one_sided else _average(block), rate
             seconds += len(block) / rate
+
+
+def _average(block: np.ndarray) -> np.ndarray:
+    if block.shape[1] == 1:
+        return block
+    if block.shape[1] == 2:  # the same numbers as `mean`, twenty times as fast
+        return (block[:, :1] + block[:, 1:]) * np.float32(0.5)
+    return block.mean(axis=1, keepdims=True)
 
 
 def _spans(blocks: Iterable[Block]) -> Iterator[list[Block]]:
@@ -66,7 +77,8 @@ def _cancels(span: list[Block], otherwise: bool) -> bool:
     if span[0][0].shape[1] != 2:
         return False
     with np.errstate(all="ignore"):  # samples that are not finite are reported later
-        powers = sum(block.T @ block for block, _ in span) / sum(len(block) for block, _ in span)
+        sampled = np.concatenate([block[::EVERY] for block, _ in span])
+        powers = sampled.T @ sampled / len(sampled)
     loudest = powers.diagonal().max()
     return bool(powers.mean() < CANCEL_POWER * loudest) if loudest > QUIET_POWER else otherwise
 
