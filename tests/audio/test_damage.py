@@ -10,6 +10,7 @@ import pytest
 import soundfile
 
 from benchmarks.damage import FORMATS, Read, read, read_cut
+from benchmarks.served import ROOT
 from kikitori.audio.containers import reader, share_before_damage
 from kikitori.audio.files import SAMPLE_RATE, load_audio, stream_audio
 from kikitori.errors import DamagedError
@@ -187,3 +188,9 @@ def test_the_time_of_damage_is_the_end_of_a_cut_file(tmp_path):
     with pytest.raises(DamagedError, match=r"clip.wav is damaged after 3 s: export it again or cut it there") as caught:
         load_audio(path)
     assert caught.value.seconds == 3
+
+
+def test_the_documented_table_has_every_container():
+    rows = (ROOT / "docs" / "security.md").read_text(encoding="utf-8").splitlines()
+    named = [row.split(" | ")[0].removeprefix("| ") for row in rows if row.startswith("| ") and " | 31 | " in row]
+    assert named == list(FORMATS)
