@@ -113,6 +113,43 @@ def test_a_header_that_was_never_finished_promises_nothing(tmp_path, encoded, cl
         assert read_data(tmp_path, data).outcome == "whole"
 
 
+def between_frames(data: bytes, mark: bytes) -> bytes:
+    """What stands before a frame near the end, whose first bytes are given."""
+    return data[: data.rindex(mark, 0, len(data) * 9 // 10)]
+
+
+@pytest.mark.parametrize(("rate", "channels", "mark"), [(44100, 1, 0xFFFB), (44100, 2, 0xFFFB), (16000, 1, 0xFFF3)])
+def test_an_mp3_that_ends_between_two_frames_has_less_than_it_counts(tmp_path, rate, channels, mark):
+    """MPEG-1 in mono and stereo, and MPEG-2: the count is in another place each time."""
+    tones = np.repeat(two_tones(rate, 3.0)[:, None], channels, axis=1)
+    data = encode(tmp_path / "clip.mp3", tones, rate).read_bytes()
+    assert read_data(tmp_path, data).outcome == "whole"
+    assert read_data(tmp_path, between_frames(data, mark.to_bytes(2, "big"))).outcome == "damaged"
+
+
+def test_frames_are_counted_as_fraunhofers_header_says(tmp_path, encoded):
+    data = data_of("MP3 without a frame count", encoded)
+    start = data.index(b"\xff\xfb")
+    length = data.index(b"\xff\xfb", start + 4) - start
+    frames = (len(data) - start) // length
+    for counted, outcome in ((frames, "whole"), (frames + 9, "damaged")):
+        header = data[start : start + 4] + bytes(32) + b"VBRI" + bytes(10) + counted.to_bytes(4, "big")
+        counting = data[:start] + header.ljust(length, b"\0") + data[start:]
+        assert read_data(tmp_path, counting).outcome == outcome
+
+
+@pytest.mark.parametrize(("name", "mark"), [("FLAC", b"\xff\xf8"), ("Ogg Opus", b"OggS"), ("Ogg FLAC", b"OggS")])
+def test_a_file_that_ends_between_two_frames_or_pages_is_damaged(tmp_path, encoded, name, mark):
+    assert read_data(tmp_path, between_frames(data_of(name, encoded), mark)).outcome == "damaged"
+
+
+def test_an_flv_that_ends_between_two_tags_is_shorter_than_it_says(tmp_path, encoded):
+    for name, outcome in (("FLV", "damaged"), ("FLV, live", "whole")):
+        data = data_of(name, encoded)
+        last = int.from_bytes(data[-4:], "big") + 4
+        assert read_data(tmp_path, data[:-last]).outcome == outcome
+
+
 @pytest.mark.parametrize("name", ["FLAC", "Ogg Vorbis", "Ogg Opus", "Ogg FLAC"])
 def test_a_changed_byte_is_damage_where_the_format_has_checksums(tmp_path, encoded, name):
     data = bytearray(data_of(name, encoded))
