@@ -50,12 +50,12 @@ def decode(
         with soundfile.SoundFile(file.fileno(), closefd=False) as sound:
             if sound.frames != UNKNOWN_FRAMES and track in (None, 1):  # unknown: libsndfile fails before the last block
                 check_length(name, sound.frames / sound.samplerate, max_seconds)
-                is_damaged = is_flac = sound.format == "FLAC"  # unless it is read to its end
+                is_damaged = sound.format == "FLAC"  # unless it is read to its end
                 for block, rate in _sound_blocks(sound):
                     yield block, rate
                     given += len(block)
-                is_damaged = is_flac and given < sound.frames
-                if given and not is_damaged and not _has_another_link(sound, file):
+                is_damaged = False
+                if given and not _has_another_link(sound, file):
                     return
     except soundfile.SoundFileError:
         pass  # PyAV tries next; the user reads its error

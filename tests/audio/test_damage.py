@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from benchmarks.damage import FORMATS, Read, read, read_cut
+from benchmarks.damage import FORMATS, Read, by_ffmpeg, read, read_cut
 from benchmarks.served import ROOT
 from kikitori.audio.containers import reader, share_before_damage
 from kikitori.audio.files import SAMPLE_RATE, load_audio, stream_audio
@@ -77,7 +77,8 @@ LYRICS_TAG = b"LYRICSBEGIN" + b"LYR00005words" + b"000024LYRICS200"
         *(("MP3", b"", tag) for tag in (ID3V1_TAG, APE_TAG, APE_TAG + ID3V1_TAG, LYRICS_TAG + ID3V1_TAG, bytes(5000))),
         *(("MP3 without a frame count", b"", tag) for tag in (ID3V1_TAG, APE_TAG, ID3V2_TAG, b"\xff" * 5000)),
         *((name, ID3V2_TAG, ID3V1_TAG) for name in ("MP3", "MP3 (FFmpeg)", "AAC")),
-        *((name, b"", ID3V1_TAG) for name in ("Ogg Opus", "WebM", "WebM, live", "M4A, index first", "FLV", "WMA")),
+        *((name, b"", ID3V1_TAG) for name in ("Ogg Opus", "WebM", "WebM, live", "M4A, index first", "FLV")),
+        *((name, b"", b"x" * 999) for name in ("WMA", "WebM", "M4A, index first", "AVI")),
         *((name, b"", bytes(999)) for name in ("WAV", "AIFF", "CAF", "AVI", "MP4 in fragments", "MPEG-PS")),
     ],
 )
@@ -97,7 +98,7 @@ def test_joined_files_are_whole(tmp_path, encoded, name):
 
 
 def test_the_second_of_joined_files_may_be_the_one_that_is_cut(tmp_path, encoded):
-    for name in ("MP3", "Ogg Vorbis"):
+    for name in ("MP3", "MP3 (FFmpeg)", "Ogg Vorbis"):  # FFmpeg puts a tag before the second one
         data = data_of(name, encoded)
         result = read_data(tmp_path, data + data[: len(data) // 2 + 5])
         assert result.outcome == "damaged"
@@ -143,6 +144,21 @@ def test_a_file_that_ends_between_two_frames_or_pages_is_damaged(tmp_path, encod
     assert read_data(tmp_path, between_frames(data_of(name, encoded), mark)).outcome == "damaged"
 
 
+@pytest.mark.parametrize(("name", "mark"), [("MP3 without a frame count", b"\xff\xfb"), ("AAC", b"\xff\xf1")])
+@pytest.mark.parametrize("length", [1, 3])
+def test_a_file_that_ends_in_the_header_of_a_frame_is_damaged(tmp_path, encoded, name, mark, length):
+    whole = data_of(name, encoded)
+    data = between_frames(whole, mark)
+    assert read_data(tmp_path, data).outcome == "whole"
+    assert read_data(tmp_path, whole[: len(data) + length]).outcome == "damaged"
+
+
+def test_a_live_avi_that_ends_in_the_header_of_a_chunk_is_damaged(tmp_path):
+    data = between_frames(by_ffmpeg("avi", "libmp3lame", is_piped=True), b"00wb")
+    assert read_data(tmp_path, data).outcome == "whole"
+    assert read_data(tmp_path, data + b"00wb").outcome == "damaged"
+
+
 def test_an_flv_that_ends_between_two_tags_is_shorter_than_it_says(tmp_path, encoded):
     for name, outcome in (("FLV", "damaged"), ("FLV, live", "whole")):
         data = data_of(name, encoded)
@@ -162,6 +178,15 @@ def test_a_changed_byte_is_damage_where_the_format_has_checksums(tmp_path, encod
     assert read(path).seconds > 1.9  # what follows is read too
 
 
+def test_the_time_of_a_changed_byte_in_a_chained_ogg(tmp_path, encoded):
+    data = bytearray(data_of("Ogg Opus, chained", encoded))
+    data[len(data) * 4 // 5] ^= 0x55
+    (tmp_path / "file").write_bytes(data)
+    with pytest.raises(DamagedError) as caught:
+        load_audio(tmp_path / "file")
+    assert caught.value.seconds == pytest.approx(4, abs=0.1)
+
+
 def test_what_follows_a_damaged_packet_is_read_too(tmp_path, encoded):
     data = bytearray(data_of("MPEG-TS", encoded))
     middle = len(data) // 188 // 3
@@ -174,9 +199,13 @@ def test_what_follows_a_damaged_packet_is_read_too(tmp_path, encoded):
     assert read(tmp_path / "file").seconds == pytest.approx(3, abs=0.1)
 
 
-@pytest.mark.parametrize("suffix", [".wav", ".mp3", ".mkv"])
-def test_a_file_that_shrinks_while_it_is_read_is_damaged(tmp_path, suffix):
+@pytest.mark.parametrize(("suffix", "is_piped"), [(".wav", False), (".wav", True), (".mp3", False), (".mkv", False)])
+def test_a_file_that_shrinks_while_it_is_read_is_damaged(tmp_path, suffix, is_piped):
+    """is_piped: the header does not say how long the file is."""
     path = encode(tmp_path / f"clip{suffix}", two_tones(SAMPLE_RATE, 60.0), SAMPLE_RATE)
+    if is_piped:
+        data = path.read_bytes()
+        path.write_bytes(data[:40] + b"\xff" * 4 + data[44:])
     blocks = stream_audio(path)
     samples = len(next(blocks))
     with path.open("rb+") as file:

@@ -25,22 +25,24 @@ def is_ogg_cut(reader: Reader) -> bool:
 
 
 def share_before_bad_page(reader: Reader) -> float | None:
-    """How much of the sound comes before the first page whose checksum is wrong, 0 to 1; None if there is none.
+    """How much of the other pages' sound comes before the first page whose checksum is wrong; None if all are right.
 
     Decoders leave such a page out without a word.
     """
-    before = at_bad_page = reached = 0
-    is_damaged = False
+    at_bad_page: int | None = None
+    before = reached = lost = 0
     for position, head, length in _pages(reader):
-        if position + length <= reader.size and not is_damaged:
-            is_damaged = _checksum(reader.at(position, length)) != int.from_bytes(head[22:26], "little")
         granule = int.from_bytes(head[6:14], "little", signed=True)  # the time at the page's end; -1: none
-        if granule >= 0:
-            before += reached if granule < reached else 0  # the next stream of a chained file begins at 0
-            reached = granule
-        if not is_damaged:
-            at_bad_page = before + reached
-    return at_bad_page / max(1, before + reached) if is_damaged else None
+        if granule < 0:
+            granule = reached
+        if granule < reached:  # the next stream of a chained file begins at 0
+            before, reached = before + reached, 0
+        if at_bad_page is None and position + length <= reader.size and not _is_right(reader.at(position, length)):
+            at_bad_page, lost = before + reached, granule - reached
+        reached = granule
+    if at_bad_page is None:
+        return None
+    return min(1.0, at_bad_page / max(1, before + reached - lost))
 
 
 def _pages(reader: Reader) -> Iterator[tuple[int, bytes, int]]:
@@ -57,8 +59,8 @@ def _pages(reader: Reader) -> Iterator[tuple[int, bytes, int]]:
         position += length
 
 
-def _checksum(page: bytes) -> int:
-    """CRC-32 of the polynomial 0x04C11DB7 as Ogg uses it: highest bit first, without inversion."""
+def _is_right(page: bytes) -> bool:
+    """Compare a page's checksum: CRC-32 of the polynomial 0x04C11DB7, highest bit first, without inversion."""
     blank = page[:22] + bytes(4) + page[26:]
     reversed_sum = zlib.crc32(blank.translate(REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
-    return int(f"{reversed_sum:032b}"[::-1], 2)
+    return int(f"{reversed_sum:032b}"[::-1], 2) == int.from_bytes(page[22:26], "little")
