@@ -70,6 +70,10 @@ SENTENCES = {
     "weights_damaged": "{file} is damaged or cut off ({why}): fetch the checkpoint again, or use the checkpoint tiny",
     "weights_incomplete": "{folder} lacks {missing} of {count} weights, such as {example}: "
     "fetch the checkpoint again, or use the checkpoint tiny",
+    "weights_not_finite": "{folder} is broken: {tensor} holds NaN or infinity: fetch the checkpoint again, "
+    "or use the checkpoint tiny",
+    "output_not_finite": "the checkpoint computes numbers that are not finite (NaN or infinity), first in {layer}: "
+    "fetch the checkpoint again, or use the checkpoint tiny",
     "no_speaker_token": "{name} has no token {tag}, so it can't mark speakers: for the direction diarize use "
     "okadahiroaki/Qwen3asr_diarization_projembed, or the checkpoint tiny",
     "special_speaker_token": "{name} registers {tag} as a special token, which decoding would drop: for the direction "

@@ -23,6 +23,7 @@ from kikitori.strings import format_time, join_texts
 from kikitori.tasks import Plan, Task
 from kikitori.text.confidence import mark_low_confidence
 from kikitori.text.faults import FAULTS, find_faults
+from kikitori.text.scripts import has_other_script
 from kikitori.text.speaker_linking import MIN_CONFIDENCE, Link, SpeakerLinker, chain
 from kikitori.text.tags import parse_plain, parse_turns
 from kikitori.transcript import TranscriptWarning, Turn, merge_neighbours
@@ -32,6 +33,8 @@ MIN_RETRY_SECONDS = 4.0
 """A shorter window is not retried in halves."""
 MAX_RETRIES = 2
 """How deep the halving goes: a window ends as four quarters at most."""
+
+OTHER_SCRIPT = "the text is not in the letters of {language}: the recording may be in another language"
 
 WINDOWS_AT_ONCE = 16
 """The most windows that are handed to the engine together."""
@@ -145,6 +148,8 @@ def _cut(sound: Iterable[np.ndarray], plan: Plan, is_stereo: bool) -> Iterator[W
 def _parse(window: Window, result: DecodingResult, faults: tuple[str, ...], job: Job) -> ParsedWindow:
     turns, warnings = (parse_turns if job.plan.has_speakers else parse_plain)(result.text)
     turns = mark_low_confidence(turns, result.text, result.low_confidence)
+    if has_other_script(join_texts(turn.text for turn in turns), job.task.language):
+        warnings += (TranscriptWarning("other_script", OTHER_SCRIPT.format(language=job.task.language)),)
     messages = {warning.kind: warning.message for warning in warnings} | {fault: FAULTS[fault] for fault in faults}
     turns, repaired = _with_times(turns, window, job)
     return ParsedWindow(window, result.text, turns, _window_warnings(messages, window), repaired)

@@ -31,7 +31,8 @@ HALF = 0.75 * (len(CALL) + len(CALL)) / SAMPLE_RATE
 
 def started(engine, plan=PLAIN, sound=SOUND, blocks=None, **options) -> Transcription:
     blocks = blocks or [block[:, np.newaxis] for block in np.array_split(sound, 9)]
-    return Transcription(transcribe_blocks(blocks, Job(TASKS["pt"], plan, engine, **options)), BLANK)
+    task = TASKS["diarize" if plan.has_speakers else "pt"]
+    return Transcription(transcribe_blocks(blocks, Job(task, plan, engine, **options)), BLANK)
 
 
 def run(decode, plan=PLAIN, sound=SOUND, align=None, **options) -> Transcript:
@@ -55,6 +56,7 @@ def kinds(transcript: Transcript) -> list[str]:
         (DecodingResult("Bom dia, bom dia. " * 9, "end"), "loop"),
         (DecodingResult("Bom <|im_start|> dia.", "end"), "control_token"),
         (DecodingResult("system\nBom dia.", "end"), "echo"),
+        (DecodingResult("Bom d\ufffd.", "end"), "broken_character"),
         (DecodingResult("", "end"), "empty"),
     ],
 )
@@ -76,6 +78,13 @@ def test_a_faulty_window_is_retried_in_halves(bad, kind):
     assert len(spans) == 4 and spans == sorted(spans) and all(start < end for start, end in spans)
     assert all(f"{format_time(w.start_seconds)} to " in w.message for w in stubborn.warnings if w.kind == kind)
     assert stubborn.raw_text.split("\n") == [line for _ in spans for line in bad.text.split("\n")]
+
+
+def test_text_in_another_script_is_a_warning_and_is_not_retried():
+    calls = []
+    transcript = run(lambda waveform: calls.append(1) or DecodingResult("駅はどこですか。", "end"))
+    assert len(calls) == 1 and kinds(transcript) == ["other_script"]
+    assert "letters of Portuguese" in transcript.warnings[0].message
 
 
 def test_a_good_window_is_decoded_once():

@@ -25,7 +25,7 @@ from kikitori.update import Update
 
 EXIT_DONE, EXIT_FAILED, EXIT_INCOMPLETE, EXIT_INTERRUPTED = 0, 1, 3, 130
 """argparse exits with 2 for wrong usage."""
-INCOMPLETE = {*FAULTS, "partial"}
+INCOMPLETE = {*FAULTS, "other_script", "partial"}
 """Kinds of warnings that mean that text may be missing or wrong."""
 HARMLESS = {"repaired_times"}
 """Kinds of warnings that leave the user nothing to do."""
