@@ -9,10 +9,10 @@ from pathlib import Path
 
 from kikitori.cli.progress import say
 from kikitori.output.files import check_writable, print_output, write_output
-from kikitori.output.subtitles import has_estimated_times
 from kikitori.output.writers import WRITERS, Layout
 from kikitori.strings import display_name, displayed
 from kikitori.tasks import TASKS
+from kikitori.timing import is_estimated
 from kikitori.transcript import Transcript, Turn
 from kikitori.update import Update
 
@@ -52,7 +52,7 @@ class Delivery:
         if self._is_streamed:
             self._print(transcript, transcript.turns[self._printed :])
             return
-        if TIMED_FORMATS & set(self.outputs) and has_estimated_times(transcript):
+        if TIMED_FORMATS & set(self.outputs) and is_estimated(transcript.turns):
             remedy = "; --align measures them" if self._can_align else ""
             say(f"note: {display_name(self.audio)}: times inside a window are estimated from its text{remedy}")
         for suffix, path in self.outputs.items():
