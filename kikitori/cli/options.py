@@ -114,7 +114,7 @@ def add_checkpoint_options(parser: argparse.ArgumentParser, folder_help: str = "
 def parse_options(argv: list[str]) -> argparse.Namespace:
     """Parse the options. Options that contradict each other end the program with exit code 2, as in argparse."""
     parser = build_parser()
-    options = parser.parse_args(argv)
+    options = parser.parse_intermixed_args(argv)  # recordings may stand before and after options
     if not options.audio and options.files_from is None:
         parser.error("the following arguments are required: audio")
     if options.output_format == "all" and not options.output_dir:

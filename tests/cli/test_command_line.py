@@ -10,7 +10,10 @@ import subprocess
 import sys
 import urllib.request
 from contextlib import closing
+from itertools import count
+from pathlib import Path
 from subprocess import CompletedProcess
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,6 +23,7 @@ import kikitori
 from benchmarks.served import ROOT, served
 from kikitori.cli import models
 from kikitori.cli import run as command_line
+from kikitori.cli.report import make_report
 from kikitori.errors import OutputError
 from kikitori.output import files
 from kikitori.output.writers import WRITERS, write_txt
@@ -50,10 +54,14 @@ def tiny(run):
     return lambda direction, *arguments: run(*arguments, "--direction", direction, "--checkpoint", "tiny")
 
 
+CLIPS = recordings_in(RECORDINGS, "pt")[:2]
+CLIP_TEXTS = [clip.reference for clip in CLIPS]
+
+
 @pytest.fixture
 def two_clips(tmp_path):
     """Two short Portuguese recordings, a.flac and b.flac."""
-    paths = [recording.path for recording in recordings_in(RECORDINGS, "pt")[:2]]
+    paths = [clip.path for clip in CLIPS]
     return [shutil.copy(path, tmp_path / name) for path, name in zip(paths, ("a.flac", "b.flac"), strict=True)]
 
 
@@ -123,6 +131,107 @@ def test_texts_of_several_recordings_have_headers_on_stdout(tiny):
         f"==> {first} <==",
         f"==> {second} <==",
     ]
+
+
+def test_several_recordings_as_json_are_one_line_each(tiny, two_clips):
+    done = tiny("pt", *two_clips, "-f", "json")
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [record["path"] for record in records] == list(map(str, two_clips))
+    assert [Transcript.from_dict(record).text for record in records] == CLIP_TEXTS
+
+
+def test_recordings_of_the_same_name_keep_their_folders(tiny, two_clips, tmp_path, monkeypatch):
+    """Also when an interrupt has left the journal of one of them."""
+    for clip in two_clips:
+        clip.parent.joinpath(clip.stem).mkdir()
+        shutil.move(clip, clip.parent / clip.stem / "x.flac")
+    monkeypatch.chdir(tmp_path)
+    arguments = ["a/x.flac", "b/x.flac", "-o", "out"]
+    with monkeypatch.context() as patch:
+        patch.setattr(command_line, "stream", interrupted_at_the_second_recording())
+        assert tiny("pt", *arguments).returncode == 130
+    assert outputs(tmp_path / "out") == ["a/x.pt.journal", "a/x.txt", "b/x.pt.journal", "b/x.txt"]
+    assert (tmp_path / "out" / "b" / "x.txt").read_text("utf-8").splitlines()[1].startswith("[incomplete: ")
+    done = tiny("pt", *arguments, "--skip_existing")
+    assert done.returncode == 0 and "note: a/x.flac: skipped, because its output exists" in done.stderr.splitlines()
+    assert done.stderr.count("written: ") == 1
+    assert [(tmp_path / "out" / name / "x.txt").read_text("utf-8") for name in "ab"] == [f"{t}\n" for t in CLIP_TEXTS]
+
+
+def outputs(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def interrupted_at_the_second_recording():
+    """A `stream` that is interrupted after the first update of the second recording."""
+    calls = count()
+
+    def stream_and_interrupt(*arguments, **options):
+        transcription = stream(*arguments, **options)
+        if next(calls) == 0:
+            return transcription
+        return Transcription(steps_until_interrupt(transcription, during_draft=False), transcription.blank)
+
+    return stream_and_interrupt
+
+
+def test_no_model_is_loaded_if_all_outputs_exist(run, tmp_path):
+    (tmp_path / "a.txt").write_text("kept")
+    done = run(tmp_path / "a.wav", "--direction", "pt", "--checkpoint", tmp_path, "-o", tmp_path, "--skip-existing")
+    assert (done.returncode, (tmp_path / "a.txt").read_text()) == (0, "kept")
+    assert done.stderr == f"note: {tmp_path / 'a.wav'}: skipped, because its output exists\n"
+
+
+def test_a_recording_comes_through_standard_input(tiny, monkeypatch, tmp_path):
+    recording = one_recording("pt")
+    with recording.path.open("rb") as file:
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=file))
+        done = tiny("pt", "-", "-f", "json", "-o", tmp_path)
+    assert done.returncode == 0 and "1 of 1: stdin" in done.stderr.splitlines()
+    transcript = Transcript.from_dict(json.loads((tmp_path / "stdin.json").read_text("utf-8")))
+    assert (transcript.audio, transcript.text) == ("stdin", recording.reference)
+
+
+def test_progress_as_json_is_one_object_per_line(tiny, two_clips, monkeypatch, tmp_path):
+    monkeypatch.setattr(command_line, "stream", interrupted_at_the_second_recording())
+    (tmp_path / "c.wav").write_text("this is no sound")
+    done = tiny("pt", *two_clips, tmp_path / "c.wav", "--progress", "json")
+    assert done.returncode == 130
+    events = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [(one["recording"], one["state"]) for one in events if one["event"] == "end"] == [
+        (str(tmp_path / "c.wav"), "failed"),
+        (str(two_clips[0]), "done"),
+        (str(two_clips[1]), "interrupted"),
+    ]
+    *_, last = (one for one in events if one["event"] == "progress" and one["recording"] == str(two_clips[0]))
+    assert last["seconds"] == last["total_seconds"] == pytest.approx(soundfile.info(two_clips[0]).duration, abs=1e-3)
+    assert [one["number"] for one in events if one["event"] == "start"] == [1, 2]
+    levels = {one["level"] for one in events if one["event"] == "message"}
+    assert levels == {"info", "warning", "error"}
+
+
+def test_what_libraries_print_is_json_too(capfd):
+    with make_report("json"):
+        print("two\n\nlines", end="", file=sys.stderr)
+        print(" and more", file=sys.stderr)
+    written = [json.loads(line)["message"] for line in capfd.readouterr().err.splitlines()]
+    assert written == ["two", "lines and more"]
+
+
+@pytest.mark.parametrize(("direction", "unit"), [("pt", "words"), ("en2ja", "characters")])
+def test_what_the_model_is_unsure_of_is_one_line(tiny, monkeypatch, direction, unit):
+    recording = one_recording(direction)
+    monkeypatch.setattr("kikitori.model.generate.LOW_CONFIDENCE_PROBABILITY", 1.1)
+    done = tiny(direction, recording.path)
+    assert done.returncode == 0
+    assert done.stderr.splitlines()[-1] == f"note: {recording.path}: unsure of 100 % of the {unit}"
+
+
+def test_a_revision_pins_the_checkpoint(run):
+    """A revision that this machine's cache does not have can't be loaded, whatever else it has."""
+    done = run(one_recording("pt").path, "--direction", "pt", "--revision", "v1.2")
+    assert done.returncode == 1
+    assert "yuriyvnv/Qwen3-ASR-1.7B-PT (revision v1.2) is not in this machine's Hugging Face cache" in done.stderr
 
 
 def test_json_files_hold_what_txt_files_hold(tiny, tmp_path):
