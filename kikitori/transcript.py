@@ -226,7 +226,7 @@ class Transcript:
         return self._written_as("vtt", max_line_width, max_line_count)
 
     def to_tsv(self) -> str:
-        """Return a table with one row per turn: start and end in ms, and text.
+        """Return a table with one row per turn: start and end in ms, text, speaker, and share of unsure words.
 
         Raises SpeechError if a turn has no times.
         """

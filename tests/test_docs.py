@@ -85,6 +85,13 @@ def test_the_subtitle_example_prints_subtitles():
 
 
 @pytest.mark.slow
+def test_the_example_with_standard_input_prints_a_table():
+    command = block_with("inference.py - ").replace(".venv/bin/python", sys.executable)
+    header, row = run(["bash", "-c", command], cwd=ROOT).stdout.splitlines()
+    assert header.split("\t")[2] == "text" and row.split("\t")[2] == example("portuguese_shopping").text
+
+
+@pytest.mark.slow
 def test_the_example_with_many_files_writes_them(tmp_path):
     command = (
         block_with("-f json -o out").replace("-o out", f"-o {tmp_path}").replace(".venv/bin/python", sys.executable)

@@ -256,6 +256,26 @@ def test_a_notice_without_turns_and_a_hostile_message():
     assert WRITERS["vtt"](cut).count("-->") == 1 and WRITERS["vtt"](cut).count("[incomplete: a--&gt; b]") == 2
 
 
+def test_chromium_shows_the_speaker_and_no_tags(browser):
+    page = browser.new_page()
+    page.set_content("<video></video>")
+    text = WRITERS["vtt"](UNSURE)
+    page.evaluate(
+        """async (text) => {
+            const track = document.createElement("track");
+            track.src = URL.createObjectURL(new Blob([text], { type: "text/vtt" }));
+            document.querySelector("video").append(track);
+            track.track.mode = "showing";
+            await new Promise((loaded) => track.addEventListener("load", loaded));
+            document.body.append(track.track.cues[0].getCueAsHTML());
+        }""",
+        text,
+    )
+    assert page.locator("body").inner_text() == "[Ana]: bom dia, senhor"
+    assert page.locator("span[title=Ana] .unsure").all_inner_texts() == ["bo", "dia"]
+    page.close()
+
+
 def test_ffmpeg_shows_the_speaker_and_no_tags(tmp_path):
     (tmp_path / "a.vtt").write_text(WRITERS["vtt"](UNSURE), encoding="utf-8")
     with av.open(tmp_path / "a.vtt") as container:
