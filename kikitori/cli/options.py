@@ -114,7 +114,9 @@ def add_checkpoint_options(parser: argparse.ArgumentParser, folder_help: str = "
 def parse_options(argv: list[str]) -> argparse.Namespace:
     """Parse the options. Options that contradict each other end the program with exit code 2, as in argparse."""
     parser = build_parser()
-    options = parser.parse_intermixed_args(argv)  # recordings may stand before and after options
+    end = argv.index("--") if "--" in argv else len(argv)
+    options = parser.parse_intermixed_args(argv[:end])  # recordings may stand before and after options
+    options.audio += argv[end + 1 :]  # argparse would take -a.wav for an option
     if not options.audio and options.files_from is None:
         parser.error("the following arguments are required: audio")
     if options.output_format == "all" and not options.output_dir:

@@ -46,7 +46,7 @@ ESTIMATED_TIMES = "Times are estimates: the turns of a window share its time in 
 
 
 INCOMPLETE = ("partial", "damaged")
-"""Kinds of warnings that say after which time the transcript ends too early."""
+"""Kinds of warnings that mean that a part of the recording is missing from the transcript."""
 
 NOTICE_SECONDS = 3.0
 """How long the last subtitle says that the transcript is incomplete."""
@@ -166,14 +166,14 @@ def save(transcript: Transcript, path: Path) -> None:
 
 
 def _notices(transcript: Transcript) -> list[str]:
-    """What is said where the transcript ends, if it ends too early."""
+    """What is said at the end of the transcript if a part of the recording is missing."""
     return [
         f"[incomplete: {_one_line(warning.message)}]" for warning in transcript.warnings if warning.kind in INCOMPLETE
     ]
 
 
 def _subtitles(transcript: Transcript, layout: Layout) -> list[Subtitle]:
-    """The subtitles; after the last one, if the transcript ends too early, one that says so."""
+    """The subtitles; after the last one, if a part of the recording is missing, one that says so."""
     subtitles = make_subtitles(transcript, layout.max_line_width, layout.max_line_count)
     notices = tuple(_notices(transcript))
     if notices:

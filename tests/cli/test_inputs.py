@@ -50,6 +50,11 @@ def test_recursive_searches_subfolders_whose_places_are_kept(tree):
     assert (outputs, errors) == (["a", "b", "sub/a", "sub/c"], [])
 
 
+def test_options_may_stand_anywhere_and_end_with_two_hyphens():
+    options = parse_options(["a.wav", "--direction", "pt", "b.wav", "-f", "srt", "-", "--", "-c.wav", "--direction"])
+    assert (options.audio, options.output_format) == (["a.wav", "b.wav", "-", "-c.wav", "--direction"], "srt")
+
+
 def test_links_to_folders_are_not_followed(tree):
     (tree / "sub" / "loop").symlink_to(tree)
     assert len(find("--recursive", ".")[0]) == 4
