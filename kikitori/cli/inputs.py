@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -80,8 +80,7 @@ def check_recording(recording: Recording, max_seconds: float) -> None:
     """
     check_file(recording.path)
     try:
-        with closing(stream_audio(recording.path, max_seconds)) as blocks:
-            next(blocks, None)
+        next(iter(stream_audio(recording.path, max_seconds)), None)
     except AudioError as error:
         if error.code != "damaged":
             raise

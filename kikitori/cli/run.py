@@ -17,6 +17,7 @@ from kikitori.cli.report import Report, make_report
 from kikitori.cli.resume import has_finished, is_up_to_date, make_record, size_and_time
 from kikitori.engines.journal import Journal, JournaledEngine
 from kikitori.errors import AudioError, OutputError, SpeechError
+from kikitori.output.writers import MISSING_PARTS
 from kikitori.strings import display_name
 from kikitori.text.confidence import unsure_share
 from kikitori.text.faults import FAULTS
@@ -26,7 +27,7 @@ from kikitori.update import Update
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_CLOSED = 0, 1, 2, 3, 130, 141
 """130 and 141 are what shells report for a program that Ctrl-C or a closed pipe has ended."""
-INCOMPLETE = {*FAULTS, "partial"}
+INCOMPLETE = {*FAULTS, *MISSING_PARTS}
 """Kinds of warnings that mean that text may be missing or wrong."""
 HARMLESS = {"repaired_times", "unsure"}
 """Kinds of warnings that leave the user nothing to do."""

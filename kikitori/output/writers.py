@@ -45,7 +45,7 @@ DEFAULT_LAYOUT = Layout()
 ESTIMATED_TIMES = "Times are estimates: the turns of a window share its time in proportion to the length of their text"
 
 
-INCOMPLETE = ("partial", "damaged")
+MISSING_PARTS = ("partial", "damaged")
 """Kinds of warnings that mean that a part of the recording is missing from the transcript."""
 
 NOTICE_SECONDS = 3.0
@@ -168,7 +168,9 @@ def save(transcript: Transcript, path: Path) -> None:
 def _notices(transcript: Transcript) -> list[str]:
     """What is said at the end of the transcript if a part of the recording is missing."""
     return [
-        f"[incomplete: {_one_line(warning.message)}]" for warning in transcript.warnings if warning.kind in INCOMPLETE
+        f"[incomplete: {_one_line(warning.message)}]"
+        for warning in transcript.warnings
+        if warning.kind in MISSING_PARTS
     ]
 
 
