@@ -54,8 +54,8 @@ class Task:
     """One direction: what is spoken, what is written, and by which checkpoint.
 
     role: a key of CHECKPOINTS. language: the language of the *output*, because Qwen3-ASR is told what to write, not
-    what it hears (translation card, "How Translation Direction Works"). spoken: the language of the *speech*. window_seconds: the longest model input;
-    longer recordings are cut.
+    what it hears (translation card, "How Translation Direction Works"). spoken: the language of the *speech*; empty if
+    it is the same. window_seconds: the longest model input; longer recordings are cut.
     """
 
     name: str
@@ -129,6 +129,11 @@ def get_source(task: Task) -> Task:
     if task.name not in SOURCES:
         raise TaskError("no_source", direction=task.name)
     return SOURCES[task.name]
+
+
+def get_language_check(task: Task, checkpoints: Mapping[str, Checkpoint]) -> Task:
+    """Return the task whose model detects the spoken language: the same one if its checkpoint can, else the base's."""
+    return task if checkpoints[task.role] == checkpoints[ENGLISH.role] else ENGLISH
 
 
 def check_alignable(task: Task) -> None:
