@@ -50,7 +50,8 @@ def check_language(task: Task, engine: Engine, waveform: np.ndarray) -> Transcri
     fitting = [name for name, other in TASKS.items() if other.spoken == detected]
     remedy = f"choose the direction {' or '.join(fitting)}" if fitting else "no direction here takes it"
     message = f"the recording seems to be in {detected}, and {task.name} expects {task.spoken}: {remedy}"
-    return TranscriptWarning("other_language", message)
+    values = {"detected": detected, "expected": task.spoken, "directions": " ".join(fitting)}
+    return TranscriptWarning("other_language", message, values=values)
 
 
 def _named_language(result: DecodingResult) -> str | None:
