@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from kikitori.strings import format_duration, join_texts
@@ -103,12 +103,14 @@ class TranscriptWarning:
     kind: one word, for programs.
     message: one sentence, for people.
     start_seconds, end_seconds: the part of the recording that it is about; None for the whole recording.
+    values: what the message names, for programs and for translated messages.
     """
 
     kind: str
     message: str
     start_seconds: float | None = None
     end_seconds: float | None = None
+    values: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, repr=False)

@@ -177,7 +177,7 @@ def test_to_dict_has_every_field():
         ],
         "raw_text": CALL,
         "warnings": [
-            {"kind": "untagged", "message": "a sentence", "start_seconds": None, "end_seconds": None},
+            {"kind": "untagged", "message": "a sentence", "start_seconds": None, "end_seconds": None, "values": {}},
         ],
     }
 
