@@ -91,7 +91,7 @@ def run(options: argparse.Namespace) -> dict:
             "weights_sha256": hash_weights(checkpoint_folder(checkpoint)),
             # Texts can differ between devices and dtypes. GPUs of one machine count as the same device.
             "device": device.partition(":")[0],
-            "dtype": str(choose_dtype(device)).removeprefix("torch."),
+            "dtype": str(choose_dtype(device, checkpoint)).removeprefix("torch."),
         }
     )
     done = {result.name for result in folder.results()}

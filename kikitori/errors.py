@@ -18,6 +18,7 @@ SENTENCES = {
     # Recordings
     "file_missing": "{name} does not exist: check the path (only local files are read)",
     "file_is_folder": "{name} is a folder: name the recordings inside it",
+    "no_recordings": "{name} holds no recordings: choose another folder or list, or search its subfolders too",
     "file_is_pipe": "{name} is a device or a pipe: save the recording to a file first",
     "file_empty": "{name} is empty (0 bytes): record or copy it again",
     "file_forbidden": "{name} may not be read: change its permissions",
@@ -72,6 +73,10 @@ SENTENCES = {
     "weights_missing": "{file} is missing: fetch the checkpoint again, or use the checkpoint tiny",
     "weights_damaged": "{file} is damaged or cut off ({why}): fetch the checkpoint again, or use the checkpoint tiny",
     "weights_incomplete": "{folder} lacks {missing} of {count} weights, such as {example}: "
+    "fetch the checkpoint again, or use the checkpoint tiny",
+    "weights_not_finite": "{folder} is broken: {tensor} holds NaN or infinity: fetch the checkpoint again, "
+    "or use the checkpoint tiny",
+    "output_not_finite": "the checkpoint computes numbers that are not finite (NaN or infinity), first in {layer}: "
     "fetch the checkpoint again, or use the checkpoint tiny",
     "no_speaker_token": "{name} has no token {tag}, so it can't mark speakers: for the direction diarize use "
     "okadahiroaki/Qwen3asr_diarization_projembed, or the checkpoint tiny",

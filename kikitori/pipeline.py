@@ -17,12 +17,14 @@ from kikitori.audio.channels import split_or_mix
 from kikitori.audio.files import SAMPLE_RATE
 from kikitori.audio.windows import Window, bridge, cut_channels, cut_windows, halves
 from kikitori.engines.engine import Engine, Prompt
-from kikitori.errors import DamagedError, RefusedError
+from kikitori.errors import CheckpointError, DamagedError, RefusedError
+from kikitori.language_check import check_language
 from kikitori.result import DecodingResult, last
 from kikitori.strings import format_time, join_texts
 from kikitori.tasks import Plan, Task
 from kikitori.text.confidence import mark_low_confidence
 from kikitori.text.faults import FAULTS, find_faults
+from kikitori.text.scripts import has_other_script
 from kikitori.text.speaker_linking import MIN_CONFIDENCE, Link, SpeakerLinker, chain
 from kikitori.text.tags import parse_plain, parse_turns
 from kikitori.transcript import TranscriptWarning, Turn, merge_neighbours
@@ -32,6 +34,8 @@ MIN_RETRY_SECONDS = 4.0
 """A shorter window is not retried in halves."""
 MAX_RETRIES = 2
 """How deep the halving goes: a window ends as four quarters at most."""
+
+OTHER_SCRIPT = "the text is not in the letters of {language}: the recording may be in another language"
 
 WINDOWS_AT_ONCE = 16
 """The most windows that are handed to the engine together."""
@@ -43,6 +47,7 @@ class Job:
 
     align: measure when turns and words were said. stereo: each channel holds one speaker; None to detect it.
     source: the job of the task that writes what was said, to show it with a translation.
+    language_check: a model that can detect the spoken language, to warn of another one than the task's.
     """
 
     task: Task
@@ -51,6 +56,7 @@ class Job:
     align: bool = False
     stereo: bool | None = None
     source: Job | None = None
+    language_check: Engine | None = None
 
     def stream(self, waveforms: list[np.ndarray]) -> Iterator[list[DecodingResult]]:
         """Decode clips in the task's language, as `Engine.stream`."""
@@ -88,7 +94,9 @@ def transcribe_blocks(
     counted = _CountedBlocks(sound)
     joiner = _choose_joiner(job, is_stereo)
     has_turns, repaired = False, 0
-    for group in in_groups(_cut(counted, job.plan, is_stereo)):
+    for number, group in enumerate(in_groups(_cut(counted, job.plan, is_stereo))):
+        if number == 0:
+            yield from _language_warning(group[0], job)
         for results in job.stream([window.waveform for window in group]):
             yield Draft(_draft_texts(results))
         parsed_windows: Iterable[ParsedWindow] = parse_windows(group, results, job)
@@ -142,6 +150,18 @@ def with_sources(parsed_windows: list[ParsedWindow], source: Job) -> list[Parsed
     ]
 
 
+def _language_warning(window: Window, job: Job) -> Iterator[Update]:
+    """Yield a warning if the recording seems to be in another language than the task's."""
+    if job.language_check is None:
+        return
+    try:
+        warning = check_language(job.task, job.language_check, window.waveform)
+    except CheckpointError as error:  # a model that only checks must not keep the direction's own from working
+        warning = TranscriptWarning("language_not_checked", f"the language was not checked: {error}")
+    if warning:
+        yield Update(warnings=(warning,))
+
+
 def _cut(sound: Iterable[np.ndarray], plan: Plan, is_stereo: bool) -> Iterator[Window]:
     if is_stereo:
         return cut_channels(sound, plan.window_seconds)
@@ -151,6 +171,8 @@ def _cut(sound: Iterable[np.ndarray], plan: Plan, is_stereo: bool) -> Iterator[W
 def _parse(window: Window, result: DecodingResult, faults: tuple[str, ...], job: Job) -> ParsedWindow:
     turns, warnings = (parse_turns if job.plan.has_speakers else parse_plain)(result.text)
     turns = mark_low_confidence(turns, result.text, result.low_confidence)
+    if has_other_script(join_texts(turn.text for turn in turns), job.task.language):
+        warnings += (TranscriptWarning("other_script", OTHER_SCRIPT.format(language=job.task.language)),)
     messages = {warning.kind: warning.message for warning in warnings} | {fault: FAULTS[fault] for fault in faults}
     turns, repaired = _with_times(turns, window, job)
     return ParsedWindow(window, result.text, turns, _window_warnings(messages, window), repaired)

@@ -43,7 +43,7 @@ def load_model(
     Args:
         direction: `diarize`, `en2ja`, `ja2en` or `pt`.
         device: a torch device; None for CUDA if there is one, else the CPU.
-        dtype: a torch dtype; None for bfloat16 on CUDA and on processors that compute it natively, else float32.
+        dtype: a torch dtype; None for `choose_dtype`: bfloat16 on CUDA, on a CPU usually float32.
         checkpoint: None for the direction's own from the hub, `tiny` for the embedded one, or a folder.
         revision: a branch, tag or commit of the hub's checkpoint; None for `main`.
 
@@ -75,6 +75,7 @@ def transcribe(
     source: Model | None = None,
     stereo: bool | None = None,
     track: int | None = None,
+    language_check: Model | None = None,
     max_seconds: float = MAX_SECONDS,
     sample_rate: int = SAMPLE_RATE,
 ) -> Transcript:
@@ -88,6 +89,8 @@ def transcribe(
         source: for translations, the model that writes what was said (of the task that `get_source` returns).
         stereo: whether each channel of a call holds one speaker; None to detect it.
         track: the number of a file's audio track, from 1 on; None for the first with sound. A waveform has one.
+        language_check: a model that can detect the spoken language (of the base or the tiny checkpoint). If the
+            recording is in another language than the direction's, the first warning says so.
         max_seconds: refuse a longer recording.
         sample_rate: of a waveform, in Hz; files have their own.
 
@@ -106,6 +109,7 @@ def transcribe(
         source=source,
         stereo=stereo,
         track=track,
+        language_check=language_check,
         max_seconds=max_seconds,
         sample_rate=sample_rate,
     ).finish()
@@ -120,6 +124,7 @@ def stream(
     source: Model | None = None,
     stereo: bool | None = None,
     track: int | None = None,
+    language_check: Model | None = None,
     max_seconds: float = MAX_SECONDS,
     sample_rate: int = SAMPLE_RATE,
 ) -> Transcription:
@@ -141,7 +146,15 @@ def stream(
         name = name or "recording"
         waveform = audio if sample_rate == SAMPLE_RATE else resample_waveform(audio, sample_rate, name)
         blocks, reading = [check_waveform(waveform, name, max_seconds)[:, np.newaxis]], []
-    job = Job(task, task.plan(model.checkpoint), model.engine, align, stereo, source and _as_source(source))
+    job = Job(
+        task,
+        task.plan(model.checkpoint),
+        model.engine,
+        align,
+        stereo,
+        source and _as_source(source),
+        language_check and language_check.engine,
+    )
     blank = Transcript(name, (), task.name, task.language, model.checkpoint.name, 0.0, "")
     return Transcription(transcribe_blocks(blocks, job, reading), blank)
 

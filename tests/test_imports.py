@@ -18,9 +18,11 @@ FLOORS = (
     ("kikitori.cli", "kikitori.page", "kikitori.server"),
     ("kikitori.transcribe",),
     ("kikitori.pipeline", "kikitori.translate_turns"),
+    ("kikitori.language_check",),
     ("kikitori.engines",),
     ("kikitori.model", "kikitori.audio", "kikitori.text", "kikitori.output"),
     ("kikitori.result", "kikitori.tasks", "kikitori.update"),
+    ("kikitori.timing",),
     ("kikitori.transcript",),
     ("kikitori.errors", "kikitori.strings"),
 )

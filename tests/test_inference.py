@@ -19,7 +19,7 @@ from kikitori.model import checkpoints
 from kikitori.model.generate import decode, token_budget
 from kikitori.model.qwen import end_token_ids
 from kikitori.strings import join_texts
-from kikitori.tasks import TASKS, TINY, Checkpoint
+from kikitori.tasks import CHECKPOINTS, TASKS, TINY, Checkpoint
 from kikitori.transcript import Transcript
 from kikitori.update import Draft, Update
 from tests.support.engines import ScriptedEngine
@@ -47,7 +47,7 @@ def test_the_transcript_is_what_was_spoken(models, recording):
     assert who_said_what(transcript.turns) == who_said_what(recording.turns)
     assert set(transcript.speakers) <= ({"spk_0", "spk_1"} if direction.has_speakers else set())
     for turn in transcript.turns:
-        assert turn.timing == "window" and 0 <= turn.start_seconds < turn.end_seconds <= transcript.duration_seconds
+        assert turn.timing == "estimated" and 0 <= turn.start_seconds < turn.end_seconds <= transcript.duration_seconds
     assert Transcript.from_dict(transcript.to_dict()) == transcript
 
 
@@ -125,10 +125,14 @@ def test_a_checkpoint_is_loaded_once_for_all_directions(models):
     assert len({id(model.engine.recognizer) for model in models.values()}) == 1
 
 
-def test_on_a_cpu_the_dtype_is_what_the_processor_computes(models):
-    native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    assert models["pt"].engine.recognizer.qwen.model.dtype == (torch.bfloat16 if native else torch.float32)
-    assert checkpoints.choose_dtype("cuda:0") == torch.bfloat16
+def test_the_dtype_follows_the_device_and_the_size_of_the_weights(models, monkeypatch):
+    assert models["pt"].engine.recognizer.qwen.model.dtype == torch.float32
+    assert checkpoints.choose_dtype("cuda:0", TINY) == torch.bfloat16
+    for native, dtype in ((True, torch.bfloat16), (False, torch.float32)):
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda native=native: native)
+        monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+        assert checkpoints.choose_dtype("cpu", CHECKPOINTS["pt"]) == dtype
+        assert checkpoints.choose_dtype("cpu", TINY) == torch.float32
 
 
 def test_a_text_that_does_not_end_is_retried_in_halves_and_warned_of(models):

@@ -14,6 +14,7 @@ from kikitori.pipeline import Job, transcribe_blocks
 from kikitori.result import Alignment, DecodingResult, last
 from kikitori.strings import format_time
 from kikitori.tasks import TASKS, Plan
+from kikitori.timing import estimate_times
 from kikitori.transcript import Transcript, TranscriptWarning, Word
 from kikitori.update import Transcription, Update
 from tests.support.engines import ScriptedEngine
@@ -31,7 +32,8 @@ HALF = 0.75 * (len(CALL) + len(CALL)) / SAMPLE_RATE
 
 def started(engine, plan=PLAIN, sound=SOUND, blocks=None, **options) -> Transcription:
     blocks = blocks or [block[:, np.newaxis] for block in np.array_split(sound, 9)]
-    return Transcription(transcribe_blocks(blocks, Job(TASKS["pt"], plan, engine, **options)), BLANK)
+    task = TASKS["diarize" if plan.has_speakers else "pt"]
+    return Transcription(transcribe_blocks(blocks, Job(task, plan, engine, **options)), BLANK)
 
 
 def run(decode, plan=PLAIN, sound=SOUND, align=None, **options) -> Transcript:
@@ -55,6 +57,7 @@ def kinds(transcript: Transcript) -> list[str]:
         (DecodingResult("Bom dia, bom dia. " * 9, "end"), "loop"),
         (DecodingResult("Bom <|im_start|> dia.", "end"), "control_token"),
         (DecodingResult("system\nBom dia.", "end"), "echo"),
+        (DecodingResult("Bom d\ufffd.", "end"), "broken_character"),
         (DecodingResult("", "end"), "empty"),
     ],
 )
@@ -78,12 +81,19 @@ def test_a_faulty_window_is_retried_in_halves(bad, kind):
     assert stubborn.raw_text.split("\n") == [line for _ in spans for line in bad.text.split("\n")]
 
 
+def test_text_in_another_script_is_a_warning_and_is_not_retried():
+    calls = []
+    transcript = run(lambda waveform: calls.append(1) or DecodingResult("駅はどこですか。", "end"))
+    assert len(calls) == 1 and kinds(transcript) == ["other_script"]
+    assert "letters of Portuguese" in transcript.warnings[0].message
+
+
 def test_a_good_window_is_decoded_once():
     engine = ScriptedEngine(lambda waveform: "Bom dia.")
     transcript = started(engine).finish()
     assert engine.batches == [1]
     (turn,) = transcript.turns
-    assert turn.timing == "window"
+    assert turn.timing == "estimated"
     assert turn.start_seconds == pytest.approx(0.3, abs=0.4)
     assert turn.end_seconds == pytest.approx(len(SOUND) / SAMPLE_RATE, abs=0.7)
 
@@ -255,7 +265,7 @@ def test_the_last_turns_are_shown_at_once_and_settled_turns_stay():
         if isinstance(step, Update):
             settled += step.turns
             shown.append([turn.text for turn in transcription.transcript.turns])
-            assert [*transcription.transcript.turns] == [*settled, *step.open_turns]
+            assert transcription.transcript.turns == estimate_times((*settled, *step.open_turns))
     assert shown[0] == ["いろはにほへと。", "ちりぬるを。"]
     assert shown[-1] == ["いろはにほへと。", "ちりぬるを。", "わかよたれそ。"]
     assert len(settled) == 3

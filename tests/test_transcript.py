@@ -177,7 +177,7 @@ def test_to_dict_has_every_field():
         ],
         "raw_text": CALL,
         "warnings": [
-            {"kind": "untagged", "message": "a sentence", "start_seconds": None, "end_seconds": None},
+            {"kind": "untagged", "message": "a sentence", "start_seconds": None, "end_seconds": None, "values": {}},
         ],
     }
 
@@ -188,7 +188,7 @@ TIMES = st.one_of(
     st.just((None, None, None)),
     st.tuples(
         *2 * [st.floats(0, 1e6, allow_subnormal=False)],
-        st.sampled_from(["aligned", "window"]),
+        st.sampled_from(["aligned", "estimated", "window"]),
     ).map(lambda times: (*sorted(times[:2]), times[2])),
 )
 TURNS = st.builds(

@@ -36,7 +36,7 @@ class LocalEngine:
         self.name = checkpoint.name
         self._aligner_checkpoint = aligner_checkpoint
         self._device = choose_device(device)
-        self._dtype = dtype or choose_dtype(self._device)
+        self._dtype = dtype or choose_dtype(self._device, checkpoint)
         self.recognizer: Recognizer = load_once(checkpoint, self._device, self._dtype, load_recognizer)
         if needs_speakers:
             check_speaker_tokens(self.recognizer.tokenizer, checkpoint.name)

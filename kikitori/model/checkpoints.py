@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Loaded = TypeVar("Loaded")
 
+SMALL_WEIGHTS_BYTES = 32 << 20
+
 # What `load_once` keeps, by checkpoint, device and dtype.
 _LOADED: dict[tuple, Any] = {}
 _LOCKS: dict[tuple, threading.Lock] = {}
@@ -43,12 +45,26 @@ def choose_device(device: str | None = None) -> str:
     return device
 
 
-def choose_dtype(device: str) -> torch.dtype:
-    """Return bfloat16, the checkpoints' own dtype, on CUDA and on CPUs that compute it natively; else float32."""
+def choose_dtype(device: str, checkpoint: Checkpoint) -> torch.dtype:
+    """Return the dtype to compute in: bfloat16, the checkpoints' own, or float32.
+
+    On CUDA it is bfloat16. On a CPU it is float32, unless the CPU computes bfloat16 natively and the weights are too
+    large for its cache, so that reading them takes most of the time.
+    """
     import torch
 
+    if device.startswith("cuda"):
+        return torch.bfloat16
     native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return torch.bfloat16 if device.startswith("cuda") or native else torch.float32
+    return torch.bfloat16 if native and not _is_small(checkpoint) else torch.float32
+
+
+def _is_small(checkpoint: Checkpoint) -> bool:
+    """Whether a checkpoint's weights fit into a processor's cache, as the embedded ones do."""
+    if checkpoint.folder is None:
+        return False
+    files = checkpoint.folder.glob("*.safetensors")
+    return sum(file.stat().st_size for file in files if file.is_file()) <= SMALL_WEIGHTS_BYTES
 
 
 def load_once(

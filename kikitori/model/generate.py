@@ -19,7 +19,9 @@ from kikitori.audio.files import SAMPLE_RATE
 from kikitori.model import batching
 from kikitori.model.encoder import audio_tokens, encode, log_mel
 from kikitori.model.fair_lock import FairLock
+from kikitori.model.finite import not_finite
 from kikitori.model.kv_cache import bucket
+from kikitori.model.qwen import build_prompt
 from kikitori.model.recognizer import Recognizer
 from kikitori.result import DecodingResult, last
 from kikitori.text.confidence import LOW_CONFIDENCE_PROBABILITY
@@ -196,6 +198,7 @@ def _decode_batch(
         for ids, inverse_probabilities in _fetch(chosen):
             for row, token, inverse_probability in zip(active, ids, inverse_probabilities, strict=True):
                 row.add(token, -math.log(inverse_probability), recognizer, is_loop)
+        _check_finite(recognizer, waveforms, rows, language)
         unfinished = [place for place, row in enumerate(active) if not row.ended_by]
         if not unfinished:
             break
@@ -207,6 +210,14 @@ def _decode_batch(
             yield
         batch.step()
     yield
+
+
+def _check_finite(recognizer: Recognizer, waveforms: list[np.ndarray], rows: list[_Row], language: str | None) -> None:
+    """Raise CheckpointError if the model computes NaN or infinity. All later tokens of such a row are NaN too."""
+    for waveform, row in zip(waveforms, rows, strict=True):
+        if math.isnan(row.log_probabilities[-1]):
+            finite = [token for token, number in zip(row.ids, row.log_probabilities, strict=True) if number == number]
+            raise not_finite(recognizer.qwen, build_prompt(recognizer.qwen, language), waveform, finite)
 
 
 class _Batch:

@@ -34,9 +34,11 @@ def load_on_device(
     """Load one of qwen_asr's classes from a folder onto a device, on ZeroGPU too; a dtype of None is float32.
 
     Only safetensors files are read, and no code that comes with a checkpoint is run. Raises CheckpointError for another
-    type of model, and for a checkpoint that lacks some of the model's weights.
+    type of model, and for weights that are missing or not finite.
     """
     import torch
+
+    from kikitori.model.finite import check_finite_weights
 
     # On ZeroGPU there is no device at start-up; `.to("cuda")` marks weights that are moved to it later.
     on_zero_gpu = bool(os.environ.get("SPACES_ZERO_GPU"))
@@ -50,6 +52,7 @@ def load_on_device(
     if loaded.model.config.model_type != MODEL_TYPE:
         raise CheckpointError("wrong_model_type", folder=path, type=loaded.model.config.model_type, expected=MODEL_TYPE)
     check_all_loaded(loaded.model, Path(path))
+    check_finite_weights(loaded.model, Path(path))
     if on_zero_gpu:
         loaded.model.to(device)
     return loaded

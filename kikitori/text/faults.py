@@ -8,11 +8,15 @@ from itertools import pairwise
 from kikitori.result import DecodingResult
 from kikitori.text.tags import CONTROL_TOKENS
 
+BROKEN_CHARACTER = "\ufffd"
+"""What a tokenizer writes for bytes that are no character."""
+
 FAULTS = {
     "budget": "the model did not finish: the end of the text may be missing",
     "loop": "the model repeats itself: some of the text was probably not spoken, and some of the speech may be missing",
     "control_token": "the model wrote control tokens among the words: they are removed, and words may be missing",
     "echo": "the model copied its instructions into the text",
+    "broken_character": "the model wrote half of a character, shown as \ufffd: a word there is wrong",
     "empty": "there is speech, but the model wrote nothing",
 }
 """Kind of fault -> its meaning for the reader, without the time."""
@@ -48,6 +52,7 @@ def find_faults(decoded: DecodingResult, speech_seconds: float) -> tuple[str, ..
         "loop": decoded.ended_by == "loop" or has_loop(text),
         "control_token": bool(_CONTROL.search(text)),
         "echo": bool(_PROMPT.search(text)),
+        "broken_character": BROKEN_CHARACTER in text,
         "empty": speech_seconds >= MIN_SPEECH_SECONDS and not _TAG_OR_SPACE.sub("", text),
     }
     return tuple(kind for kind in FAULTS if found[kind])

@@ -161,11 +161,11 @@ def test_a_folder_with_another_run_is_refused(tmp_path, capsys):
 
 def test_a_run_with_another_dtype_or_device_is_another_run(tmp_path, capsys, monkeypatch):
     options = [*options_for(EXAMPLES, tmp_path), "--device", "cpu", "--limit", 1]
-    monkeypatch.setattr(run, "choose_dtype", lambda device: torch.float32)
+    monkeypatch.setattr(run, "choose_dtype", lambda device, checkpoint: torch.float32)
     evaluate(capsys, *options)
     settings = RunFolder(tmp_path).settings()
     assert (settings["device"], settings["dtype"]) == ("cpu", "float32")
-    monkeypatch.setattr(run, "choose_dtype", lambda device: torch.bfloat16)
+    monkeypatch.setattr(run, "choose_dtype", lambda device, checkpoint: torch.bfloat16)
     code, _, errors = evaluate(capsys, *options)
     assert code == 1
     assert "holds a run with dtype 'float32', not 'bfloat16': choose another --output_dir" in errors

@@ -55,6 +55,7 @@ def test_ordinary_repetitions_are_no_loops(text):
         ("Bom <|im_start|> dia.", True, 3.0, ("control_token",)),
         ("language Portuguese<asr_text>Bom dia.", True, 3.0, ("control_token", "echo")),
         ("system\nBom dia.", True, 3.0, ("echo",)),
+        ("São 10 \ufffd horas.", True, 3.0, ("broken_character",)),
         ("", True, 3.0, ("empty",)),
         ("<|spk_0|> ", True, 3.0, ("empty",)),
         ("", True, 0.5, ()),
@@ -70,4 +71,4 @@ def test_a_text_that_decoding_stopped_as_a_loop_has_that_fault():
 
 
 def test_every_fault_has_a_sentence():
-    assert set(FAULTS) == {"budget", "loop", "control_token", "echo", "empty"}
+    assert set(FAULTS) == {"budget", "loop", "control_token", "echo", "broken_character", "empty"}

@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from evaluation.options import OptionParser
 from kikitori.model.generate import decode
@@ -177,8 +178,9 @@ def main(argv: list[str] | None = None) -> int:
     parser = OptionParser(prog="python -m training.tiny.measure", description=__doc__.splitlines()[0])
     parser.add_argument("--checkpoint", default=str(ROOT / "assets" / "tiny"))
     parser.add_argument("--clips", type=int, default=CLIPS, help="number of clips per row")
+    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32", help="default: %(default)s")
     options = parser.parse_args(argv)
-    model = load_recognizer(options.checkpoint)
+    model = load_recognizer(options.checkpoint, getattr(torch, options.dtype))
     print("| task | clips | error rate | exact | turns with the right speaker |\n| --- | --- | --- | --- | --- |")
     for row in ROWS:
         print(measure_row(model, row, options.clips), flush=True)

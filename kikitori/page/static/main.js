@@ -3,13 +3,14 @@
 import { showComparison } from "./comparison.js";
 import { watchPage } from "./gradio_fixes.js";
 import { showMessage } from "./message.js";
+import { movedInputs } from "./offers.js";
 import { View } from "./view.js";
 
 /** @type {View[]} */
 const views = [];
 
 /**
- * A handler's input: the whole of what a view shows, of which the component's value may hold only the newest part.
+ * Return all that a view shows. The component's value may hold only the newest part of it.
  * @param {any} value
  */
 function whole(value) {
@@ -26,6 +27,7 @@ const mount = (show) => (/** @type {any} */ element, /** @type {any} */ props, /
 /** @type {any} */ (window).speechPage = {
   views,
   whole,
+  moved: movedInputs,
   mountMessage: mount(showMessage),
   mountComparison: mount(showComparison),
   mountView(/** @type {any} */ element, /** @type {any} */ props, /** @type {any} */ server, /** @type {any} */ watch) {
