@@ -16,6 +16,7 @@ from kikitori.cli.options import add_checkpoint_options
 from kikitori.errors import CheckpointError
 from kikitori.model.checkpoints import checkpoint_folder
 from kikitori.page.script import STATIC, page_head
+from kikitori.page.sessions import KnownSessions
 from kikitori.server.health import health
 from kikitori.server.limits import Gate
 from kikitori.server.logging import log_to
@@ -28,6 +29,8 @@ ON_ZERO_GPU = bool(os.environ.get("SPACES_ZERO_GPU"))
 CHECKPOINT_VARIABLE = "SPEECH_CHECKPOINT"
 REVISION_VARIABLE = "SPEECH_REVISION"
 MAX_UPLOAD = "200mb"
+SESSIONS = 200
+"""Whose state Gradio keeps, 90 kB each. The page has none, so an older session loses nothing."""
 MAX_WAITING = 64
 """Jobs in the queue; ZeroGPU's own default is 1."""
 
@@ -87,6 +90,7 @@ def main(argv: list[str] | None = None) -> int:
 def launch(page: gr.Blocks, options: argparse.Namespace) -> None:
     """Start the server in a thread of its own. Raises OSError if it can't listen."""
     page.launch(
+        state_session_capacity=SESSIONS,
         server_name=options.host,
         server_port=options.port,
         max_file_size=MAX_UPLOAD,
@@ -96,6 +100,9 @@ def launch(page: gr.Blocks, options: argparse.Namespace) -> None:
         i18n=I18N,
         mcp_server=True,
         enable_monitoring=False,
-        app_kwargs={"middleware": [Middleware(Gate)], "routes": [Route("/health", health(page))]},
+        app_kwargs={
+            "middleware": [Middleware(Gate), Middleware(KnownSessions, page)],
+            "routes": [Route("/health", health(page))],
+        },
         prevent_thread_lock=True,
     )

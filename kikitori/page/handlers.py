@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import closing
+from itertools import takewhile
 
 import gradio as gr
 
 from kikitori.errors import SpeechError
 from kikitori.page import view
 from kikitori.page.jobs import JobOptions, error_message, read_recordings, run_job, translate_call
+from kikitori.page.sessions import is_wanted
+from kikitori.result import last
 from kikitori.tasks import Checkpoint
 
 Checkpoints = Mapping[str, Checkpoint]
@@ -40,14 +44,18 @@ def call_handler(checkpoints: Checkpoints):
 
 
 def api_handler(endpoint: str, directions: tuple[str, ...], checkpoints: Checkpoints):
-    """Return the handler of a tab's endpoint. It returns the Transcript as JSON, or raises what the client raises."""
+    """Return the handler of a tab's endpoint. It returns the Transcript as JSON, or raises what the client raises.
+
+    It stops when the client has disconnected.
+    """
 
     def run(audio: str | None, *options) -> dict:
         try:
-            transcript = run_job(job_options(directions, checkpoints, options), audio)
+            with closing(run_job(job_options(directions, checkpoints, options), audio)) as steps:
+                done = last(takewhile(lambda _: is_wanted(), steps))
         except SpeechError as error:
             raise gr.Error(str(error), print_exception=False) from error
-        return transcript.to_dict()
+        return done.transcript.to_dict()
 
     # Programs see a handler's parameters, so each kind of tab has its own.
     def transcribe(audio: str | None, align: bool = False) -> dict:

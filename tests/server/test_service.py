@@ -172,6 +172,32 @@ def raw(address: str) -> str:
             return str(error)
 
 
+@pytest.mark.parametrize("way", ["call", "queue"])
+def test_the_job_of_a_program_that_disconnects_stops(page, way):
+    api = f"{page.address}/gradio_api"
+    (path,) = httpx.post(f"{api}/upload", files={"files": (GOOD.path.name, GOOD.path.read_bytes())}).json()
+    data = [{"path": path, "meta": {"_type": "gradio.FileData"}}, False]
+    if way == "call":
+        endpoint = f"{api}/call/transcribe_portuguese"
+        page.hold()
+        stream = f"{endpoint}/{httpx.post(endpoint, json={'data': data}).json()['event_id']}"
+    else:
+        handlers = httpx.get(f"{page.address}/config").json()["dependencies"]
+        number = next(one["id"] for one in handlers if one["api_name"] == "transcribe_portuguese")
+        page.hold()
+        body = {"data": data, "fn_index": number, "session_hash": "leaving"}
+        httpx.post(f"{api}/queue/join", json=body)
+        stream = f"{api}/queue/data?session_hash=leaving"
+    with httpx.stream("GET", stream):
+        until((page.folder / "waiting").exists)
+    until(lambda: httpx.get(stream).status_code == 404)  # the server has noticed
+    count = len(page.lines())
+    page.release()
+    until(lambda: len(page.lines()) > count)
+    assert (page.lines()[-1]["ended"], page.lines()[-1]["sound_seconds"]) == ("stopped", 0.0)
+    assert page.text() == GOOD.reference
+
+
 def test_uploads_are_limited_and_deleted(page):
     api = f"{page.address}/gradio_api"
     refused = httpx.post(f"{api}/upload", files={"files": ("a.wav", bytes((1 << 20) + 1))})
@@ -200,6 +226,7 @@ def test_the_log_says_how_jobs_ended_and_contains_no_words_of_theirs(page, tmp_p
     shown = page.log.read_text()
     secrets = [*(word for word in heard["text"].split() if len(word) > 4), GOOD.path.name, "private", "confidential"]
     assert [secret for secret in secrets if secret in shown] == []
+    assert all(line.startswith("{") for line in shown[shown.index("{") :].splitlines())
 
 
 def test_a_port_in_use_is_one_sentence():
