@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kikitori.server.body_size import MAX_DEPTH, MAX_ELEMENTS, MAX_TRANSCRIPT_BYTES
 from kikitori.server.json_size import JsonSize
-from kikitori.server.limits import MAX_DEPTH, MAX_ELEMENTS, MAX_TRANSCRIPT_BYTES
 from kikitori.transcript import Transcript, Turn, Word
 
 STRINGS = st.text(st.sampled_from('a"\\[]{},:é')) | st.text()

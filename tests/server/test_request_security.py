@@ -17,7 +17,8 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from benchmarks.served import ROOT
-from kikitori.server import limits
+from kikitori.server import body_size
+from kikitori.server.limits import Gate
 from tests.support.recordings import one_recording
 
 pytestmark = pytest.mark.slow
@@ -101,6 +102,15 @@ def test_gradio_routes_that_the_page_does_not_use_are_closed(server, path):
     assert httpx.get(f"{server.rstrip('/')}{path}").status_code in (400, 403, 404, 405)
 
 
+@pytest.mark.parametrize("header", ["X-Forwarded-Host", "X-Gradio-Server", "Forwarded", "Host"])
+@pytest.mark.parametrize("path", ["/logout", "/", "/config", "/gradio_api/info", "/gradio_api/mcp/", "/login"])
+def test_a_stranger_does_not_choose_the_address_of_the_server(server, path, header):
+    value = {"X-Gradio-Server": "http://evil.example", "Forwarded": "host=evil.example"}.get(header, "evil.example")
+    for headers in ({header: value, "X-Forwarded-Proto": "https"}, {}):
+        answer = httpx.get(f"{server.rstrip('/')}{path}", headers=headers, timeout=60)
+        assert "evil" not in answer.text + str(answer.headers)
+
+
 def test_no_request_bypasses_the_queue(api):
     for way in ("run", "api"):
         answer = httpx.post(f"{api}/{way}/transcribe_portuguese", json={"data": [None, False]})
@@ -110,11 +120,11 @@ def test_no_request_bypasses_the_queue(api):
 @pytest.mark.parametrize(
     ("path", "limit"),
     [
-        ("/upload", limits.MAX_UPLOAD_BYTES),
-        ("/mcp/", limits.MAX_RECORDING_BYTES),
-        ("/queue/join", limits.MAX_TRANSCRIPT_BYTES),
-        ("/component_server", limits.MAX_TRANSCRIPT_BYTES),
-        ("/call/diarize", limits.MAX_OTHER_BYTES),
+        ("/upload", body_size.MAX_UPLOAD_BYTES),
+        ("/mcp/", body_size.MAX_RECORDING_BYTES),
+        ("/queue/join", body_size.MAX_TRANSCRIPT_BYTES),
+        ("/component_server", body_size.MAX_TRANSCRIPT_BYTES),
+        ("/call/diarize", body_size.MAX_OTHER_BYTES),
     ],
 )
 def test_a_request_with_too_large_a_length_is_refused_before_its_body(api, path, limit):
@@ -131,12 +141,12 @@ def test_a_request_with_too_large_a_length_is_refused_before_its_body(api, path,
 
 @pytest.mark.parametrize(("sent", "status"), [(1000, 200), (1001, 413)])
 def test_a_request_without_a_length_is_counted(monkeypatch, sent, status):
-    monkeypatch.setattr(limits, "MAX_OTHER_BYTES", 1000)
+    monkeypatch.setattr(body_size, "MAX_OTHER_BYTES", 1000)
 
     async def length(request: Request) -> JSONResponse:
         return JSONResponse(len(await request.body()))
 
-    app = limits.Gate(Starlette(routes=[Route("/", length, methods=["POST"])]))
+    app = Gate(Starlette(routes=[Route("/", length, methods=["POST"])]), None)
     answer = TestClient(app).post("/", content=(b"x" for _ in range(sent)))
     assert "content-length" not in answer.request.headers
     assert answer.status_code == status
@@ -146,14 +156,14 @@ def test_a_request_without_a_length_is_counted(monkeypatch, sent, status):
 @pytest.mark.parametrize(
     ("data", "status", "sentence"),
     [
-        (b"[]," * limits.MAX_ELEMENTS + b"[]", 413, "The request has more than 500,000 elements"),
-        (b"[" * (limits.MAX_DEPTH + 1), 413, "The request is nested more than 50 levels deep"),
+        (b"[]," * body_size.MAX_ELEMENTS + b"[]", 413, "The request has more than 500,000 elements"),
+        (b"[" * (body_size.MAX_DEPTH + 1), 413, "The request is nested more than 50 levels deep"),
         ('{"data":[]}'.encode("utf-16"), 400, "The request is not JSON in UTF-8"),
     ],
     ids=["many", "deep", "utf-16"],
 )
 def test_json_that_would_take_much_memory_is_refused_before_it_is_parsed(api, path, data, status, sentence):
-    if path in ("/call/diarize", "/cancel") and len(data) > limits.MAX_OTHER_BYTES:
+    if path in ("/call/diarize", "/cancel") and len(data) > body_size.MAX_OTHER_BYTES:
         sentence = "The request is larger than 1 MB"
     answer = httpx.post(f"{api}{path}", content=data, headers={"Content-Type": "application/json"}, timeout=60)
     # component_server answers every error in its body with 400
