@@ -20,7 +20,7 @@ from kikitori.page.sessions import KnownSessions
 from kikitori.server.health import health
 from kikitori.server.limits import Gate
 from kikitori.server.logging import log_to
-from kikitori.server.memory import share_heaps
+from kikitori.server.memory import freeze_heap, share_heaps
 from kikitori.server.proxy import LOCAL_NAMES, SPACE_PROXIES, OwnAddress, ProxyHeaders
 from kikitori.server.shutdown import Stop
 from kikitori.server.visitors import Visitors
@@ -101,6 +101,7 @@ def main(argv: list[str] | None = None) -> int:
         place = f"port {options.port}" if options.port else "every port from 7860 on"
         print(f"error: {place} is in use ({error}): choose another with --port", file=sys.stderr)
         return 1
+    freeze_heap()
     stop.wait(page)
     return 0
 

@@ -18,6 +18,8 @@ from kikitori.tasks import Checkpoint
 
 Checkpoints = Mapping[str, Checkpoint]
 """Role -> checkpoint."""
+WRITING = asyncio.Semaphore(2)
+"""Files that are written at the same time: they slow down transcription."""
 
 
 def page_handler(directions: tuple[str, ...], checkpoints: Checkpoints):
@@ -108,6 +110,7 @@ async def write_file(request: list) -> dict:
     except (ValueError, TypeError) as error:
         return error_message(SpeechError("not_a_transcript", why=error))
     try:
-        return await asyncio.to_thread(view.write_file, suffix, record, times)
+        async with WRITING:
+            return await asyncio.to_thread(view.write_file, suffix, record, times)
     except SpeechError as error:
         return error_message(error)

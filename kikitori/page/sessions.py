@@ -26,6 +26,9 @@ def forget_requests(blocks: Any) -> None:
     push, process_events = queue.push, queue.process_events
 
     async def push_own(body, request, username):
+        takes = len(blocks.fns[body.fn_index].inputs) if body.fn_index in blocks.fns else 0
+        if len(body.data) > takes:
+            return False, f"This request has {len(body.data):,} values, and at most {takes} are taken", "error"
         if request.scope["path"].startswith(CALL):
             body.session_hash = None  # the event's own id
         return await push(body, request, username)

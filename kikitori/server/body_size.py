@@ -9,14 +9,14 @@ from kikitori.server.json_size import JsonSize
 UPLOAD = "/gradio_api/upload"
 MAX_UPLOAD_BYTES = 1_000_000_000
 """Of all files in one upload request."""
-MAX_RECORDING_BYTES = 64_000_000
-"""Of an MCP request, whose recording is a `data:` address: it is held in memory several times."""
+MAX_MCP_BYTES = 4 * 2**20
+"""Of an MCP request, whose recording is a `data:` address. The library `mcp` takes no more."""
 MAX_TRANSCRIPT_BYTES = 32_000_000
 """Of a request that contains a transcript: that of four hours has 10 MB if every word has its time."""
 MAX_OTHER_BYTES = 1_000_000
 BYTES_BY_ROUTE = {
     UPLOAD: MAX_UPLOAD_BYTES,
-    "/gradio_api/mcp": MAX_RECORDING_BYTES,
+    "/gradio_api/mcp": MAX_MCP_BYTES,
     "/gradio_api/queue/join": MAX_TRANSCRIPT_BYTES,
     "/gradio_api/component_server": MAX_TRANSCRIPT_BYTES,
 }
@@ -26,6 +26,8 @@ MAX_ELEMENTS = 500_000
 MAX_DEPTH = 50
 HEAVY_ELEMENTS = 20_000
 """JSON with more is parsed one request at a time."""
+LARGE_BYTES = 1_000_000
+"""After JSON with more, free memory is given back to the system."""
 
 
 class BodySize:
@@ -41,6 +43,11 @@ class BodySize:
     def is_heavy(self) -> bool:
         """Whether parsing it takes long."""
         return self._json is not None and self._json.elements > HEAVY_ELEMENTS
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it took much memory."""
+        return self._json is not None and self._bytes > LARGE_BYTES
 
     def check_bytes(self, count: int) -> None:
         """Refuse so many bytes if they are too many."""

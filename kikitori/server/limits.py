@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kikitori.server.body_size import BodySize
+from kikitori.server.memory import trim_heaps
 from kikitori.server.visitors import BYTES, ELEMENTS, REQUESTS, Visitors, address_of
 
 CLOSED = (
@@ -73,6 +74,8 @@ class Gate:
                 await send(message)
 
             await self.app(scope, receive_counted, send_and_release)
+        if body.is_large:
+            await asyncio.to_thread(trim_heaps)
 
 
 class Account:

@@ -119,6 +119,15 @@ def test_texts_that_take_too_long_to_compare_are_refused(reference, said):
     )
 
 
+def test_a_transcript_that_takes_too_long_to_write_is_refused():
+    transcript = replace(MADE, turns=(replace(MADE.turns[0], text="あ" * 300_000, source="a" * 100_001),))
+    (error,) = asyncio.run(handlers.write_file(["srt", transcript.to_dict(), [[0.5, 1.25]]]))["errors"]
+    assert error["text"] == (
+        "The transcript has 400,001 characters; the page saves at most 400,000: cut the recording into shorter ones, "
+        "or use the command line"
+    )
+
+
 def test_an_hour_of_reading_is_compared_word_by_word():
     words = ["pão", "vinho"] * 5_000
     transcript = replace(MADE, turns=(replace(MADE.turns[0], text=" ".join(words)),))
