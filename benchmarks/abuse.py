@@ -109,9 +109,7 @@ def attacks(view: int, compare: int) -> list[Attack]:
         Attack("JSON in UTF-16", 10, "/call/diarize", '{"data":[]}'.encode("utf-16"), 400),
         Attack("4 MB of a recording in an MCP request", 10, "/mcp/", json.dumps(mcp).encode(), 200),
         Attack("60 MB in an MCP request", 10, "/mcp/", json.dumps(mcp | {"id": "A" * 60_000_000}).encode(), 413),
-        Attack(
-            "subtitles of 50,000 kana", 20, "/component_server", json_with(write, **server), 200
-        ),
+        Attack("subtitles of 50,000 kana", 20, "/component_server", json_with(write, **server), 200),
         Attack("a comparison of 50,000 kana", 10, "/queue/join", json_with(compared, **joined), 200),
         Attack("results that nobody fetches", 20, "/call/diarize", b'{"data": []}', 200),
         Attack("an unknown session", 20, "/queue/data?session_hash=unknown", None, 404),

@@ -15,6 +15,7 @@ import gradio as gr
 from kikitori.cli.options import add_checkpoint_options
 from kikitori.errors import CheckpointError
 from kikitori.model.checkpoints import checkpoint_folder
+from kikitori.model.weights import check_weights
 from kikitori.page.script import STATIC, page_head
 from kikitori.page.sessions import KnownSessions
 from kikitori.server.health import health
@@ -68,7 +69,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def parse_options(argv: list[str] | None) -> tuple[argparse.Namespace, dict[str, Checkpoint]]:
-    """Parse the options and choose the checkpoints. Ends the program if one can't be chosen or has no folder."""
+    """Parse the options and choose the checkpoints. Ends the program if one can't be chosen, is missing or damaged."""
     parser = build_parser()
     options = parser.parse_args(argv)
     choices = options.checkpoint or os.environ.get(CHECKPOINT_VARIABLE, "").split()
@@ -77,7 +78,7 @@ def parse_options(argv: list[str] | None) -> tuple[argparse.Namespace, dict[str,
         checkpoints = choose_checkpoints(choices, revisions)
         for checkpoint in checkpoints.values():
             if checkpoint.folder:
-                checkpoint_folder(checkpoint)
+                check_weights(checkpoint_folder(checkpoint))
         return options, checkpoints
     except CheckpointError as error:
         parser.error(str(error))

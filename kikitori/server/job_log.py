@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from kikitori.errors import CheckpointError, ServerError, SpeechError
+from kikitori.server.health import BROKEN
 from kikitori.server.logging import LOG, place_of
 from kikitori.server.shutdown import JOBS
 
@@ -35,10 +36,13 @@ def logged_job(direction: str) -> Iterator[JobLine]:
         with JOBS:
             yield line
             ended = {"ended": "done"}
+            BROKEN.discard(direction)
     except Exception as error:
         if _is_refusal(error):
             ended = {"ended": "refused", "error": type(error).__name__}
             raise
+        if isinstance(error, CheckpointError):
+            BROKEN.add(direction)
         ended = {"ended": "failed", "error": type(error).__name__, "where": place_of(error)}
         raise _server_error(error) from error
     finally:

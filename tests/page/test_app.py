@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import json
 import pickle
+import shutil
 from dataclasses import replace
 
 import gradio as gr
@@ -203,6 +204,7 @@ def test_jobs_of_programs_and_visitors_share_one_limit():
 
 def test_the_environment_chooses_the_checkpoint(monkeypatch, tmp_path):
     (tmp_path / "config.json").touch()
+    shutil.copy(TINY.folder / "model.safetensors", tmp_path)
     monkeypatch.setenv("SPEECH_CHECKPOINT", f"tiny pt={tmp_path}")
     _, checkpoints = app.parse_options([])
     assert (checkpoints["base"], checkpoints["pt"].folder) == (TINY, tmp_path)
@@ -229,6 +231,27 @@ def test_revisions_of_the_environment_and_of_the_options_add_up(monkeypatch, cap
 def test_a_checkpoint_that_cannot_be_used_ends_the_program_at_once(capsys, choice, sentence):
     with pytest.raises(SystemExit) as caught:
         app.main(["--checkpoint", choice])
+    assert caught.value.code == 2
+    assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("files", "sentence"),
+    [
+        ({}, "holds no *.safetensors file"),
+        ({"model.safetensors": slice(-100)}, "model.safetensors is damaged or cut off"),
+        ({"model.safetensors": slice(100, None)}, "model.safetensors is damaged or cut off"),
+        ({"model.bin": slice(100)}, "which could run any code when it is read"),
+    ],
+    ids=["missing", "cut off", "damaged", "pickled"],
+)
+def test_weights_that_cannot_be_read_end_the_program_at_once(capsys, tmp_path, files, sentence):
+    weights = (TINY.folder / "model.safetensors").read_bytes()
+    for name, kept in files.items():
+        (tmp_path / name).write_bytes(weights[kept])
+    (tmp_path / "config.json").touch()
+    with pytest.raises(SystemExit) as caught:
+        app.main(["--checkpoint", "tiny", f"--checkpoint=diarize={tmp_path}"])
     assert caught.value.code == 2
     assert sentence in capsys.readouterr().err
 

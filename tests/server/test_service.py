@@ -83,7 +83,9 @@ def test_a_fault_is_one_sentence_for_the_visitor_and_one_line_in_the_log(page, n
     with pytest.raises(AppError, match=f"{sentence}.*: try again") as caught:
         page.text()
     assert "confidential" not in str(caught.value)
+    assert page.health() == ((503, "checkpoint") if name == "checkpoint" else (200, "ok"))
     assert page.text() == GOOD.reference
+    assert page.health() == (200, "ok")
     failed, after = page.lines()[-2:]
     assert (failed["ended"], failed["error"], failed["level"]) == ("failed", type(FAULTS[name]).__name__, "ERROR")
     assert failed["where"].startswith("fault_injection_app.py:")
