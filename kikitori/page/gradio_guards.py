@@ -12,7 +12,7 @@ import gradio as gr
 from gradio.exceptions import InvalidPathError
 from pydantic import ValidationError
 
-from kikitori.page.sessions import forget_requests
+from kikitori.page.sessions import guard_queue
 from kikitori.server.logging import LOG
 
 UNKNOWN_PATH = "Unknown file path: upload the file first, and send the path that the upload returns"
@@ -50,9 +50,9 @@ class Page(gr.Blocks):
             raise gr.Error(BROKEN, print_exception=False) from error
 
     def queue(self, *arguments, **options) -> Page:
-        """Enable the queue, which then forgets the requests that have ended."""
+        """Enable the queue, with the guards of sessions.py."""
         super().queue(*arguments, **options)
-        forget_requests(self)
+        guard_queue(self)
         return self
 
 

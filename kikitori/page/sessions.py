@@ -1,4 +1,4 @@
-"""What Gradio keeps of requests: not the data of those that have ended, and nothing of a session that nobody reads."""
+"""What Gradio's queue takes and keeps: no request that it can't use, and nothing of one that has run."""
 
 from __future__ import annotations
 
@@ -10,14 +10,19 @@ from gradio.context import LocalContext
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from kikitori.server.body_size import MAX_ELEMENTS
+from kikitori.server.limits import ELEMENTS_KEY
+
 CALL = "/gradio_api/call/"
 STREAM = "/gradio_api/queue/data"
+MAX_WAITING_ELEMENTS = 4 * MAX_ELEMENTS
+"""Of JSON in all requests that wait in the queue."""
 KEEP_RESULT_SECONDS = 3600
 """How long a result waits for a program to fetch it."""
 
 
-def forget_requests(blocks: Any) -> None:
-    """Make the queue of a `gradio.Blocks` drop the data of a request once it has run, and later the rest of it.
+def guard_queue(blocks: Any) -> None:
+    """Make the queue of a `gradio.Blocks` refuse what it can't use, and forget requests that have run.
 
     Gradio keeps the body and the parsed data of every request until the server ends. It also lets a program name
     another session for an endpoint's result than the event that it asks for, so that it never arrives.
@@ -25,12 +30,13 @@ def forget_requests(blocks: Any) -> None:
     queue = blocks._queue
     push, process_events = queue.push, queue.process_events
 
-    async def push_own(body, request, username):
-        takes = len(blocks.fns[body.fn_index].inputs) if body.fn_index in blocks.fns else 0
-        if len(body.data) > takes:
-            return False, f"This request has {len(body.data):,} values, and at most {takes} are taken", "error"
+    async def push_usable(body, request, username):
+        if reason := _refusal(blocks, body, request):
+            return False, *reason
         if request.scope["path"].startswith(CALL):
             body.session_hash = None  # the event's own id
+        for copy in ("_body", "_json"):  # of what `body` holds
+            vars(request).pop(copy, None)
         return await push(body, request, username)
 
     async def process_and_forget(events, batch, begin_time):
@@ -41,7 +47,20 @@ def forget_requests(blocks: Any) -> None:
                 event.data = event.request = None
                 asyncio.get_running_loop().call_later(KEEP_RESULT_SECONDS, _forget, blocks, event)
 
-    queue.push, queue.process_events = push_own, process_and_forget
+    queue.push, queue.process_events = push_usable, process_and_forget
+
+
+def _refusal(blocks: Any, body: Any, request: Any) -> tuple[str, str] | None:
+    """Why a request is not queued, and Gradio's name for that; None if it is."""
+    fn = blocks.fns.get(body.fn_index)
+    takes = len(fn.inputs) if fn else 0
+    if fn is None or len(body.data) > takes:
+        return f"This request has {len(body.data):,} values, and at most {takes} are taken", "error"
+    waiting = [event for one in blocks._queue.event_queue_per_concurrency_id.values() for event in one.queue]
+    elements = sum(event.request.scope.get(ELEMENTS_KEY, 0) for event in waiting)
+    if elements and elements + request.scope.get(ELEMENTS_KEY, 0) > MAX_WAITING_ELEMENTS:
+        return "Queue is full: the requests in it are too large. Try again in a minute", "queue_full"
+    return None
 
 
 def _forget(blocks: Any, event: Any) -> None:
@@ -50,6 +69,7 @@ def _forget(blocks: Any, event: Any) -> None:
     queue.event_ids_to_events.pop(event._id, None)
     queue.event_analytics.pop(event._id, None)
     app.iterators_to_reset.discard(event._id)
+    queue._asyncio_tasks = [task for task in queue._asyncio_tasks if not task.done()]
     waiting = queue.pending_event_ids_session.get(event.session_hash, set())
     waiting.discard(event._id)
     if not waiting:

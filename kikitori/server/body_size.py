@@ -21,7 +21,7 @@ BYTES_BY_ROUTE = {
     "/gradio_api/component_server": MAX_TRANSCRIPT_BYTES,
 }
 """Start of a path -> its limit. All other paths have MAX_OTHER_BYTES."""
-MAX_ELEMENTS = 500_000
+MAX_ELEMENTS = 400_000
 """Of JSON: a transcript of four hours with the times of its words has about 300,000."""
 MAX_DEPTH = 50
 HEAVY_ELEMENTS = 20_000

@@ -24,6 +24,8 @@ CLOSED = (
     "/monitoring",
 )
 """Starts of the paths that are answered with 404."""
+ELEMENTS_KEY = "kikitori.elements"
+"""Where a request's scope says how many elements its JSON has."""
 UNCOUNTED = ("/assets/", "/static/", "/svelte/", "/health")
 """Starts of the paths that no address is charged for: small files, of which a page loads many."""
 
@@ -63,7 +65,9 @@ class Gate:
             async def receive_counted() -> Message:
                 message = await receive()
                 chunk = message.get("body", b"")
-                await account.charge(ELEMENTS, body.add(chunk))
+                added = body.add(chunk)
+                scope[ELEMENTS_KEY] = scope.get(ELEMENTS_KEY, 0) + added
+                await account.charge(ELEMENTS, added)
                 await account.charge(BYTES, len(chunk))
                 if body.is_heavy and message["type"] == "http.request" and not message.get("more_body"):
                     await turn.enter_async_context(self._heavy)

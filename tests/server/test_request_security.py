@@ -156,7 +156,7 @@ def test_a_request_without_a_length_is_counted(monkeypatch, sent, status):
 @pytest.mark.parametrize(
     ("data", "status", "sentence"),
     [
-        (b"[]," * body_size.MAX_ELEMENTS + b"[]", 413, "The request has more than 500,000 elements"),
+        (b"[]," * body_size.MAX_ELEMENTS + b"[]", 413, "The request has more than 400,000 elements"),
         (b"[" * (body_size.MAX_DEPTH + 1), 413, "The request is nested more than 50 levels deep"),
         ('{"data":[]}'.encode("utf-16"), 400, "The request is not JSON in UTF-8"),
     ],
@@ -177,6 +177,13 @@ def test_json_that_would_take_much_memory_is_refused_before_it_is_parsed(api, pa
 def test_an_unknown_session_gets_an_answer(api, path):
     answer = httpx.get(f"{api}{path}", follow_redirects=True)
     assert answer.status_code == 404 and answer.json()["detail"].startswith("There is no such session")
+
+
+@pytest.mark.parametrize("body", [{"fn_index": 0, "data": [None] * 9}, {"fn_index": 10**9, "data": []}])
+def test_a_request_that_no_handler_can_use_gets_an_answer(api, body):
+    answer = httpx.post(f"{api}/queue/join", json=body | {"session_hash": "stranger"}, timeout=60)
+    assert answer.status_code == 400
+    assert answer.json()["detail"].startswith(f"This request has {len(body['data'])} values, and at most ")
 
 
 def test_a_result_comes_whatever_session_a_program_names(api):

@@ -16,6 +16,7 @@ from playwright.sync_api import expect
 
 from benchmarks.load import request
 from benchmarks.served import ROOT, served
+from kikitori.server.body_size import MAX_ELEMENTS
 from tests.support.browser import open_tab, run_button, upload, visit, words
 from tests.support.fault_injection_app import FAULTS
 from tests.support.recordings import one_recording
@@ -172,6 +173,31 @@ def raw(address: str) -> str:
             return "".join(answer.iter_text())
         except httpx.RemoteProtocolError as error:
             return str(error)
+
+
+def test_large_requests_cannot_fill_the_queue(page):
+    """Four jobs run and one waits. The lists that wait in it are counted with their commas."""
+    api = f"{page.address}/gradio_api"
+    (path,) = httpx.post(f"{api}/upload", files={"files": (GOOD.path.name, GOOD.path.read_bytes())}).json()
+    recording = {"data": [{"path": path, "meta": {"_type": "gradio.FileData"}}, False]}
+    handlers = httpx.get(f"{page.address}/config").json()["dependencies"]
+    number = next(one["id"] for one in handlers if one["js"] and "several, view" in str(one["js"]))
+    large = {"fn_index": number, "session_hash": "stranger", "data": [None, None, [[]] * (MAX_ELEMENTS // 3 - 100)]}
+
+    def post(path: str, body: dict) -> httpx.Response:
+        return httpx.post(f"{api}{path}", json=body, timeout=PATIENCE_SECONDS)
+
+    page.hold()
+    events = [post("/call/transcribe_portuguese", recording).json()["event_id"] for _ in range(5)]
+    until(lambda: httpx.get(f"{api}/queue/status").json()["queue_size"] == 1)
+    answers = [post("/queue/join", large) for _ in range(9)]
+    small = post("/call/transcribe_portuguese", {"data": [None, False]})
+    page.release()
+    assert [answer.status_code for answer in answers] == [200] * 6 + [503] * 3
+    assert answers[-1].json()["detail"].startswith("Queue is full: the requests in it are too large")
+    assert small.status_code == 200
+    for event in events:
+        assert GOOD.reference in raw(f"{api}/call/transcribe_portuguese/{event}")
 
 
 @pytest.mark.parametrize("way", ["call", "queue"])
