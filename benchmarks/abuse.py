@@ -1,8 +1,8 @@
 """Hostile requests to the page: `python -m benchmarks.abuse` starts it with the tiny checkpoint and prints a table.
 
-200 requests try to take memory or time, or to hold up other visitors. Meanwhile /health is asked all the time. At the
-end, memory must be within 5 % of what it was, /health must have answered within 1 s throughout, and a recording is
-transcribed. A second page, which limits what one address may ask for, is then asked for more than that.
+200 requests try to take memory or time, or to hold up other visitors. Meanwhile /health is asked all the time, and must
+answer within 1 s. At the end, memory must be within 5 % of what it was after four requests of each kind at once, and a
+recording is transcribed. A second page, which limits what one address may ask for, is then asked for more than that.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
@@ -30,7 +30,7 @@ from kikitori.server.visitors import MAX_OPEN, REQUESTS
 MAX_GROWTH = 0.05
 MAX_HEALTH_SECONDS = 1.0
 AT_ONCE = 4
-SETTLE_SECONDS = 3.0
+SETTLE_SECONDS = 1.0
 JSON = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
 LARGEST = b"[%s[]]" % (b"[]," * (MAX_ELEMENTS // 2 - 100))
 """The JSON with the most lists that is accepted."""
@@ -41,7 +41,7 @@ LONG |= {"raw_text": "", "warnings": [], "turns": [UNSPACED]}
 
 @dataclass(frozen=True)
 class Attack:
-    """A hostile request, sent `count` times. status: of the expected answer."""
+    """A hostile request, sent `count` times. status: of the expected answer; 503, a full queue, is one too."""
 
     name: str
     count: int
@@ -70,7 +70,7 @@ class Outcome:
     @property
     def passes(self) -> bool:
         """Whether it was answered as expected, and nobody had to wait."""
-        return not self.answers.keys() - {self.attack.status, 0} and self.seconds < MAX_HEALTH_SECONDS
+        return not self.answers.keys() - {self.attack.status, 503, 0} and self.seconds < MAX_HEALTH_SECONDS
 
     def line(self) -> str:
         """A row of the table."""
@@ -175,11 +175,12 @@ def attack_without_limits() -> Iterator[tuple[str, bool]]:
     with tempfile.TemporaryDirectory() as folder, served(log=Path(folder) / "log") as (process, address):
         is_right(address)
         hostile = attacks(*find_targets(address))
-        for attack in hostile:  # loads what is loaded once
-            attack.send(f"{address}/gradio_api")
-        wait_until_idle(address)
+        start = mebibytes(memory_of(process.pid, "VmRSS"))
+        for attack in hostile:  # reaches the memory that so many requests at once take
+            run(replace(attack, count=AT_ONCE), address, process.pid)
         before, lines = memory_of(process.pid, "VmRSS"), count_lines(Path(folder) / "log")
-        yield f"memory before: {mebibytes(before)}\n\n| attack | answers | longest /health | memory | |", True
+        yield f"memory after one recording: {start}; after {AT_ONCE} requests of each kind: {mebibytes(before)}\n", True
+        yield "| attack | answers | longest /health | memory | |", True
         yield "| --- | --- | --- | --- | --- |", True
         for attack in hostile:
             outcome = run(attack, address, process.pid)

@@ -10,8 +10,9 @@ from gradio.context import LocalContext
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from kikitori.server.body_size import MAX_ELEMENTS
+from kikitori.server.body_size import HEAVY_ELEMENTS, MAX_ELEMENTS
 from kikitori.server.limits import ELEMENTS_KEY
+from kikitori.server.memory import trim_heaps
 
 CALL = "/gradio_api/call/"
 STREAM = "/gradio_api/queue/data"
@@ -43,9 +44,12 @@ def guard_queue(blocks: Any) -> None:
         try:
             await process_events(events, batch, begin_time)
         finally:
+            elements = sum(event.request.scope.get(ELEMENTS_KEY, 0) for event in events)
             for event in events:
                 event.data = event.request = None
                 asyncio.get_running_loop().call_later(KEEP_RESULT_SECONDS, _forget, blocks, event)
+            if elements > HEAVY_ELEMENTS:
+                await asyncio.to_thread(trim_heaps)
 
     queue.push, queue.process_events = push_usable, process_and_forget
 
