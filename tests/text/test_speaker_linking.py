@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kikitori.text.speaker_linking import MIN_CONFIDENCE, SpeakerLinker, align_overlap, cut_turn
+from kikitori.text.speaker_linking import (
+    GUESSED_CONFIDENCE,
+    MIN_CONFIDENCE,
+    Link,
+    SpeakerLinker,
+    _lost_at,
+    _seam,
+    align_overlap,
+    chain,
+    cut_turn,
+)
 from kikitori.text.tags import parse_turns
 from kikitori.transcript import Turn, Word, merge_neighbours
 
@@ -201,3 +211,86 @@ def test_the_pairing_with_the_most_votes_in_all_is_taken():
     after = (Turn("spk_0", "あいうえおかきくけこ。さしすせそた。"), Turn("spk_1", "なにぬねのは。"))
     _, link = add(linker, after, 60.0)
     assert link.labels == {"spk_0": "spk_1", "spk_1": "spk_0"}
+
+
+# Where one text goes over into the next
+
+
+def seam(before: tuple[Turn, ...], after: tuple[Turn, ...]) -> tuple[str, str]:
+    """The characters that are kept of the first text, and those of the second."""
+    linker = SpeakerLinker(before)
+    i, j = _seam(linker.overlap(after, 60.0))
+    return "".join(turn.text for turn in before)[:i], "".join(turn.text for turn in after)[j:]
+
+
+def test_the_seam_lies_at_the_sentence_nearest_to_the_middle():
+    heard = (Turn("spk_0", "いろは。にほへと。ちりぬるを。"),)
+    assert seam(heard, heard) == ("いろは。にほへと。", "ちりぬるを。")
+
+
+def test_the_first_window_alone_may_know_that_a_turn_or_a_sentence_begins():
+    said = (Turn("spk_0", "いろはに"), Turn("spk_1", "ほへとちりぬる"))
+    assert seam(said, (Turn("spk_0", "いろはにほへとちりぬる"),)) == ("いろはに", "ほへとちりぬる")
+    sentences, without = (Turn("spk_0", "いろは。にほへと"),), (Turn("spk_0", "いろはにほへと"),)
+    assert seam(sentences, without) == ("いろは。", "にほへと")
+    assert seam(without, sentences) == ("いろは", "にほへと")
+
+
+def test_without_turns_and_sentences_the_seam_lies_in_the_middle_of_the_longest_equal_run():
+    said, heard = (Turn("spk_0", "いろXにほへとち"),), (Turn("spk_0", "いろYにほへとち"),)
+    assert seam(said, heard) == ("いろXにほ", "へとち")
+
+
+def test_the_seam_keeps_what_only_one_window_heard():
+    """Three characters are words, two another spelling: those that differ by two may be lost, those by three not."""
+    said = (Turn("spk_0", "あいう。えおかきくけ。こさし"),)
+    heard = (Turn("spk_0", "あいう。えおけ。こさし"),)
+    assert seam(said, heard) == ("あいう。えおかきくけ。", "こさし")
+    assert seam(heard, said) == ("あいう。", "えおかきくけ。こさし")
+
+
+def test_characters_are_lost_on_the_side_of_the_seam_where_only_the_other_text_has_them():
+    pairs = [(0, 0), (1, 1), (5, 2), (6, 8), (9, 9), (10, 12)]
+    # After the first pair: none differ, three only before, five only after, two before and two after (too few).
+    assert _lost_at(pairs) == [3, 3, 0, 5, 5, 5]
+
+
+def test_an_overlap_takes_as_many_characters_of_both_texts_as_can_be_said_in_it():
+    linker = SpeakerLinker((Turn("spk_0", "あ" * 100),))
+    overlap = linker.overlap((Turn("spk_0", "い" * 100),), 2.0)
+    assert (len(overlap.before), len(overlap.after), overlap.pairs) == (28, 28, ())
+    overlap = linker.overlap((Turn("spk_0", "い" * 100),), 0.0)
+    assert (overlap.before, overlap.after) == ((), ())
+
+
+# How sure a link is
+
+
+def confidence(before: tuple[Turn, ...], after: tuple[Turn, ...], known: tuple[Turn, ...] = ()) -> float:
+    linker = SpeakerLinker()
+    for turns in (known, before):
+        linker.add(linker.overlap(turns, 0.0), None)
+    return linker.link(linker.overlap(after, 60.0)).confidence
+
+
+def test_a_links_confidence_is_the_share_of_characters_with_equal_words_and_speakers():
+    said = (Turn("spk_0", "いろはに"), Turn("spk_1", "ほへとち"))
+    assert confidence(said, said) == 1.0
+    assert confidence(said, (Turn("spk_0", "いろはに"), Turn("spk_1", "ほXYZ"))) == 5 / 8
+    # One character of the eight is another speaker's in the second text.
+    assert confidence(said, (Turn("spk_0", "いろはにほ"), Turn("spk_1", "へとち"))) == 7 / 8
+    # What was said before the overlap is not compared.
+    assert confidence((Turn("spk_0", "むかしむかし"), *said), said) == 1.0
+
+
+def test_a_label_that_could_be_one_of_two_speakers_is_a_guess():
+    known = (Turn("spk_0", "あああああ"), Turn("spk_1", "いいいいい"), Turn("spk_2", "うううう"))
+    heard = (Turn("spk_0", "うううう"), Turn("spk_1", "えええ"))
+    assert confidence(known, heard) == GUESSED_CONFIDENCE
+    assert confidence(known[1:], heard) == 1.0  # only one is left
+
+
+def test_two_links_in_a_row_are_as_sure_as_the_weaker_one():
+    first, second = Link(0.9, {"spk_0": "spk_2"}), Link(0.6, {"spk_1": "spk_0", "spk_0": "spk_5"})
+    assert chain(first, second) == Link(0.6, {"spk_1": "spk_2"})
+    assert chain(Link(0.4, {}), second).confidence == 0.4
