@@ -53,7 +53,7 @@ class Run:
 
 
 class Runs:
-    """Finished runs. Keeps track of which ones appear in a row of a card."""
+    """Finished runs, and which of them a card already shows."""
 
     def __init__(self, runs: Sequence[Run]):
         self._runs = runs

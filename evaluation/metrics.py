@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kikitori.text.error_counts import Errors
+from kikitori.text.error_counts import ErrorCounts
 
 RESAMPLES = 1000
 """Number of bootstrap samples; sacrebleu's default."""
@@ -32,21 +32,21 @@ class Figure:
     """The counts behind the figure, or the library's signature."""
 
 
-def word_errors(reference: str, hypothesis: str) -> Errors:
+def word_errors(reference: str, hypothesis: str) -> ErrorCounts:
     """Count word errors with jiwer. Words are separated by white space."""
     import jiwer
 
-    return Errors.of(jiwer.process_words(reference, hypothesis))
+    return ErrorCounts.of(jiwer.process_words(reference, hypothesis))
 
 
-def character_errors(reference: str, hypothesis: str) -> Errors:
+def character_errors(reference: str, hypothesis: str) -> ErrorCounts:
     """Count character errors with jiwer. Spaces count as characters."""
     import jiwer
 
-    return Errors.of(jiwer.process_characters(reference, hypothesis))
+    return ErrorCounts.of(jiwer.process_characters(reference, hypothesis))
 
 
-def speaker_errors(reference: Mapping[str, str], hypothesis: Mapping[str, str]) -> tuple[Errors, Errors]:
+def speaker_errors(reference: Mapping[str, str], hypothesis: Mapping[str, str]) -> tuple[ErrorCounts, ErrorCounts]:
     """Count the concatenated minimum-permutation errors of a call with meeteval: of its characters and its speakers.
 
     reference, hypothesis: speaker -> all words of that speaker, in order. The labels need not agree: speakers are
@@ -59,13 +59,13 @@ def speaker_errors(reference: Mapping[str, str], hypothesis: Mapping[str, str]) 
 
     sides = [{label: list("".join(text.split())) for label, text in side.items()} for side in (reference, hypothesis)]
     found = cp_word_error_rate(*sides, reference_sort=False, hypothesis_sort=False)
-    characters = Errors(found.insertions, found.deletions, found.substitutions, found.length)
-    return characters, Errors(found.falarm_speaker, found.missed_speaker, 0, found.scored_speaker)
+    characters = ErrorCounts(found.insertions, found.deletions, found.substitutions, found.length)
+    return characters, ErrorCounts(found.falarm_speaker, found.missed_speaker, 0, found.scored_speaker)
 
 
-def error_rate(name: str, errors: Sequence[Errors]) -> Figure:
+def error_rate(name: str, errors: Sequence[ErrorCounts]) -> Figure:
     """The error rate of a test set. errors: one per utterance. Raises ValueError if all references are empty."""
-    summed = sum(errors, Errors(0, 0, 0, 0))
+    summed = sum(errors, ErrorCounts(0, 0, 0, 0))
     if not summed.length:
         raise ValueError(f"{name} needs references that are not empty")
     low, high = _bootstrap(np.array([[counts.total, counts.length] for counts in errors]))

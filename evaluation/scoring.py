@@ -11,7 +11,7 @@ from evaluation.metrics import Figure, bleu, character_errors, chrf, error_rate,
 from evaluation.normalisation import NORMALISERS
 from kikitori.strings import join_texts
 from kikitori.tasks import Task
-from kikitori.text.error_counts import Errors
+from kikitori.text.error_counts import ErrorCounts
 
 BLEU_TOKENS = {"English": "13a", "Japanese": "ja-mecab"}
 
@@ -47,7 +47,7 @@ def by_speaker(segments: Iterable[Segment]) -> dict[str, str]:
     return {speaker: "".join(texts) for speaker, texts in spoken.items()}
 
 
-def count_errors(task: Task, pair: Pair) -> dict[str, Errors]:
+def count_errors(task: Task, pair: Pair) -> dict[str, ErrorCounts]:
     """Return the name of each error rate -> the error counts of one recording; empty for translation.
 
     Portuguese: WER and CER, as on its card. Calls: cpCER, CER and speaker count errors; only the last if the reference
@@ -71,7 +71,7 @@ def score(task: Task, pairs: Sequence[Pair]) -> tuple[Figure, ...]:
         return ()
     if task.translates:
         return _translation_scores(task.language, pairs)
-    errors: dict[str, list[Errors]] = defaultdict(list)
+    errors: dict[str, list[ErrorCounts]] = defaultdict(list)
     for pair in pairs:
         for name, counted in count_errors(task, pair).items():
             errors[name].append(counted)

@@ -16,6 +16,7 @@ SENTENCES = {
     # Recordings
     "file_missing": "{name} does not exist: check the path (only local files are read)",
     "file_is_folder": "{name} is a folder: name the recordings inside it",
+    "no_recordings": "{name} holds no recordings: choose another folder or list, or search its subfolders too",
     "file_is_pipe": "{name} is a device or a pipe: save the recording to a file first",
     "file_empty": "{name} is empty (0 bytes): record or copy it again",
     "file_forbidden": "{name} may not be read: change its permissions",

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from kikitori.strings import format_duration, join_texts
 
-# Where a turn's times come from: a forced aligner, or only the model input that held the turn.
-TIMINGS = ("aligned", "window")
+# Where a turn's times come from, best first: a forced aligner, an estimate, or only the model input that held the turn.
+TIMINGS = ("aligned", "estimated", "window")
 
 # The latest time in a recording, about 116 days. Anything later is an error, and would not fit into subtitle formats.
 MAX_TIME_SECONDS = 1e7
@@ -45,8 +45,9 @@ class Turn:
     text: not empty, without white space at its ends.
     start_seconds, end_seconds: from the start of the recording, 0 <= start <= end <= MAX_TIME_SECONDS; both are None if
         no time was measured.
-    timing: `aligned` if the times are those of the turn, `window` if they are those of the voiced part of the model
-        input that held the turn, None if there are no times.
+    timing: `aligned` if the turn's own times were measured; `estimated` if they were derived from its window's time and
+        the length of its text; `window` if they are those of the voiced part of the model input that held the turn,
+        as in an Update; None if there are no times.
     words: words with times, in order, if they were aligned; they join to the text.
     low_confidence: ranges of the text that the model was unsure of, as (start, end) of characters, in order.
     source: if the text is a translation and its source was asked for, the text in the spoken language; otherwise "".
@@ -225,7 +226,7 @@ class Transcript:
         return self._written_as("vtt", max_line_width, max_line_count)
 
     def to_tsv(self) -> str:
-        """Return a table with one row per turn: start and end in ms, and text.
+        """Return a table with one row per turn: start and end in ms, text, speaker, and share of unsure words.
 
         Raises SpeechError if a turn has no times.
         """
@@ -286,15 +287,14 @@ def _merge(first: Turn, second: Turn) -> Turn:
     )
     if first.start_seconds is None or second.start_seconds is None:
         return merged
-    is_aligned = first.timing == second.timing == "aligned"
     words: tuple[Word, ...] = ()
-    if is_aligned and first.words and second.words:
+    if first.words and second.words:
         space = text[len(first.text) : offset]
         words = (*first.words, replace(second.words[0], text=space + second.words[0].text), *second.words[1:])
     return replace(
         merged,
         start_seconds=first.start_seconds,
         end_seconds=max(first.end_seconds, second.end_seconds),
-        timing="aligned" if is_aligned else "window",
+        timing=max(first.timing, second.timing, key=TIMINGS.index),
         words=words,
     )

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from kikitori.strings import format_duration
+from kikitori.timing import estimate_times
 from kikitori.transcript import Transcript, TranscriptWarning, Turn
 
 
@@ -23,7 +24,8 @@ class Draft:
 class Update:
     """What one window adds.
 
-    turns: new turns that stay as they are; they follow those of earlier updates.
+    turns: new turns that stay as they are; they follow those of earlier updates. If their times are not measured, they
+        are those of the window: only the turns after them decide how its time is divided.
     open_turns: the turns after them, which the next window may still change. They replace earlier open turns.
     warnings, raw_texts: new ones.
     duration_seconds: how much of the recording is transcribed so far.
@@ -86,13 +88,16 @@ class Transcription:
 
     @property
     def transcript(self) -> Transcript:
-        """What is transcribed so far; it carries a warning of the kind `partial` until all steps are done."""
+        """What is transcribed so far, with a warning of the kind `partial` until all steps are done.
+
+        Turns whose times were not measured have estimated ones.
+        """
         warnings = tuple(self._warnings)
         if not self.is_complete:
             warnings += (partial_warning(self.duration_seconds),)
         return replace(
             self.blank,
-            turns=(*self._turns, *self._open_turns),
+            turns=estimate_times((*self._turns, *self._open_turns)),
             warnings=warnings,
             raw_text="\n".join(self._raw_texts),
             duration_seconds=self.duration_seconds,

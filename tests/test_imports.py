@@ -21,6 +21,7 @@ FLOORS = (
     ("kikitori.engines",),
     ("kikitori.model", "kikitori.audio", "kikitori.text", "kikitori.output"),
     ("kikitori.result", "kikitori.tasks", "kikitori.update"),
+    ("kikitori.timing",),
     ("kikitori.transcript",),
     ("kikitori.errors", "kikitori.strings"),
 )

@@ -47,7 +47,7 @@ def test_the_transcript_is_what_was_spoken(models, recording):
     assert who_said_what(transcript.turns) == who_said_what(recording.turns)
     assert set(transcript.speakers) <= ({"spk_0", "spk_1"} if direction.has_speakers else set())
     for turn in transcript.turns:
-        assert turn.timing == "window" and 0 <= turn.start_seconds < turn.end_seconds <= transcript.duration_seconds
+        assert turn.timing == "estimated" and 0 <= turn.start_seconds < turn.end_seconds <= transcript.duration_seconds
     assert Transcript.from_dict(transcript.to_dict()) == transcript
 
 

@@ -80,7 +80,7 @@ def test_readers_read_what_every_writer_writes(transcript):
     assert written["vtt"].count(" --> ") == len(read)
     assert written["txt"].count("\n") == len(transcript.turns)
     rows = [row.split("\t") for row in written["tsv"].split("\n")[:-1]]
-    assert len(rows) == 1 + len(transcript.turns) and {len(row) for row in rows} == {3}
+    assert len(rows) == 1 + len(transcript.turns) and {len(row) for row in rows} == {5}
     assert all(len(line.split()) == 10 for line in written["rttm"].split("\n")[:-1])
 
 

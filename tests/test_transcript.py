@@ -188,7 +188,7 @@ TIMES = st.one_of(
     st.just((None, None, None)),
     st.tuples(
         *2 * [st.floats(0, 1e6, allow_subnormal=False)],
-        st.sampled_from(["aligned", "window"]),
+        st.sampled_from(["aligned", "estimated", "window"]),
     ).map(lambda times: (*sorted(times[:2]), times[2])),
 )
 TURNS = st.builds(

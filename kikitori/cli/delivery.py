@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from kikitori.cli.progress import say
+from kikitori.cli.inputs import Recording
+from kikitori.cli.report import Report
+from kikitori.engines.journal import journal_path
 from kikitori.output.files import check_writable, print_output, write_output
-from kikitori.output.subtitles import has_estimated_times
 from kikitori.output.writers import WRITERS, Layout
-from kikitori.strings import display_name, displayed
+from kikitori.strings import displayed
 from kikitori.tasks import TASKS
+from kikitori.timing import is_estimated
 from kikitori.transcript import Transcript, Turn
 from kikitori.update import Update
 
@@ -22,18 +25,24 @@ TIMED_FORMATS = {"srt", "vtt", "tsv", "rttm"}
 class Delivery:
     """Prints or writes one recording's transcript.
 
-    outputs: format -> file, or None for standard output. written: format -> text of the files written so far.
+    is_alone: whether it is the only recording of the command. outputs: format -> file, or None for standard output.
+    journal_path: of the recording's journal. written: format -> text of the files written so far.
     """
 
-    def __init__(self, options: argparse.Namespace, audio: Path):
-        self.audio = audio
+    def __init__(self, options: argparse.Namespace, recording: Recording, is_alone: bool, report: Report):
+        self.recording = recording
         self.written: dict[str, str] = {}
         formats = list(WRITERS) if options.output_format == "all" else [options.output_format]
-        folder = options.output_dir
-        self.outputs = {suffix: folder / f"{audio.stem}.{suffix}" if folder else None for suffix in formats}
+        path = options.output_dir and options.output_dir / recording.output
+        self.outputs: dict[str, Path | None] = {
+            suffix: path and path.with_name(f"{path.name}.{suffix}") for suffix in formats
+        }
+        self.journal_path = path and journal_path(path.parent, path.name, options.direction)
+        self._report = report
         self._layout = Layout(options.max_line_width, options.max_line_count)
-        self._is_streamed = folder is None and options.output_format == "txt"
-        self._has_header = self._is_streamed and len(options.audio) > 1
+        self._is_alone = is_alone
+        self._is_streamed = path is None and options.output_format == "txt"
+        self._has_header = self._is_streamed and not is_alone
         self._can_align = not TASKS[options.direction].translates
         self._printed = 0
 
@@ -52,21 +61,29 @@ class Delivery:
         if self._is_streamed:
             self._print(transcript, transcript.turns[self._printed :])
             return
-        if TIMED_FORMATS & set(self.outputs) and has_estimated_times(transcript):
+        if TIMED_FORMATS & set(self.outputs) and is_estimated(transcript.turns):
             remedy = "; --align measures them" if self._can_align else ""
-            say(f"note: {display_name(self.audio)}: times inside a window are estimated from its text{remedy}")
+            message = f"times inside a window are estimated from its text{remedy}"
+            self._report.say(message, "note", self.recording.shown)
         for suffix, path in self.outputs.items():
-            text = WRITERS[suffix](transcript, self._layout)
             if path is None:
-                print_output(text)
-            else:
-                write_output(path, text)
-                self.written[suffix] = text
-                say(f"written: {path}")
+                print_output(self._printable(transcript, suffix))
+                continue
+            text = WRITERS[suffix](transcript, self._layout)
+            write_output(path, text)
+            self.written[suffix] = text
+            self._report.say(f"written: {path}")
+
+    def _printable(self, transcript: Transcript, suffix: str) -> str:
+        """The whole output; of several recordings as JSON one line, which also has the path as it was typed."""
+        if suffix != "json" or self._is_alone:
+            return WRITERS[suffix](transcript, self._layout)
+        record = {"path": displayed(self.recording.shown), **transcript.to_dict()}
+        return json.dumps(record, ensure_ascii=False) + "\n"
 
     def _print(self, transcript: Transcript, turns: Sequence[Turn]) -> None:
         if self._has_header:
-            print_output(f"==> {displayed(str(self.audio))} <==\n")  # as head and tail mark their files
+            print_output(f"==> {displayed(self.recording.shown)} <==\n")  # as head and tail mark their files
             self._has_header = False
         print_output(WRITERS["txt"](replace(transcript, turns=tuple(turns))))
         self._printed += len(turns)

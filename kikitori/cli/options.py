@@ -7,13 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import kikitori
+from kikitori.cli.effects import check_effects
 from kikitori.errors import SpeechError
 from kikitori.output.writers import WRITERS
-from kikitori.tasks import CHECKPOINTS, TASKS, check_alignable, choose_checkpoints, get_source
+from kikitori.tasks import CHECKPOINTS, TASKS, choose_checkpoints
 from kikitori.transcribe import MAX_SECONDS
-
-SOURCE_FORMATS = ("json", "srt", "vtt", "all")
-SUBTITLE_FORMATS = ("srt", "vtt", "all")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -24,10 +22,18 @@ def build_parser() -> argparse.ArgumentParser:
         description="Transcribe recordings: Japanese calls with speakers, English to Japanese and back, Portuguese. "
         "`kikitori page` opens the web page.",
         epilog="Exit codes: 0 all done, 1 a recording failed, 2 wrong usage, 3 a transcript is incomplete, "
-        "130 interrupted.",
+        "130 interrupted, 141 standard output was closed.",
     )
     parser.add_argument("--version", action="version", version=f"kikitori {kikitori.__version__}")
-    parser.add_argument("audio", nargs="+", help="recordings: wav, flac, ogg, mp3, m4a, mp4, webm and more")
+    parser.add_argument(
+        "audio",
+        nargs="*",
+        help="recordings: wav, flac, ogg, mp3, m4a, mp4, webm and more; folders of them; - for standard input",
+    )
+    parser.add_argument(
+        "--files_from", "--files-from", metavar="LIST", help="a file with one path per line; - for standard input"
+    )
+    parser.add_argument("--recursive", action="store_true", help="search the subfolders of folders too")
     parser.add_argument(
         "--direction",
         required=True,
@@ -48,6 +54,12 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--resume", action="store_true", help="continue an earlier run of the same command; needs --output_dir"
+    )
+    parser.add_argument(
+        "--skip_existing",
+        "--skip-existing",
+        action="store_true",
+        help="leave out recordings whose output files all exist; needs --output_dir",
     )
     parser.add_argument("--align", action="store_true", help="diarize, pt: measure when each word was said")
     parser.add_argument(
@@ -73,6 +85,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--max_line_count", "--max-line-count", type=_positive(int), help="srt, vtt: lines per subtitle"
     )
+    parser.add_argument(
+        "--progress",
+        choices=["bar", "json"],
+        default="bar",
+        help="on standard error: lines and a bar for people (default), or one JSON object per line for programs",
+    )
     return parser
 
 
@@ -96,48 +114,19 @@ def add_checkpoint_options(parser: argparse.ArgumentParser, folder_help: str = "
 def parse_options(argv: list[str]) -> argparse.Namespace:
     """Parse the options. Options that contradict each other end the program with exit code 2, as in argparse."""
     parser = build_parser()
-    options = parser.parse_args(argv)
-    for check in (_check_outputs, _check_formats, _check_task):
-        try:
-            check(options)
-        except (SpeechError, argparse.ArgumentTypeError) as error:
-            parser.error(str(error))
-    return options
-
-
-def _check_outputs(options: argparse.Namespace) -> None:
-    stems = [Path(audio).stem for audio in options.audio]
-    if options.output_dir and len(set(stems)) < len(stems):
-        twice = next(stem for stem in stems if stems.count(stem) > 1)
-        name = f"{twice}.{options.output_format}"
-        raise argparse.ArgumentTypeError(f"two recordings would both be written to {name}: rename one")
+    end = argv.index("--") if "--" in argv else len(argv)
+    options = parser.parse_intermixed_args(argv[:end])  # recordings may stand before and after options
+    options.audio += argv[end + 1 :]  # argparse would take -a.wav for an option
+    if not options.audio and options.files_from is None:
+        parser.error("the following arguments are required: audio")
     if options.output_format == "all" and not options.output_dir:
-        raise argparse.ArgumentTypeError("-f all writes one file per format: say where with --output_dir")
-    if options.resume and not options.output_dir:
-        raise argparse.ArgumentTypeError("--resume needs the folder of the earlier output: give it with --output_dir")
-
-
-def _check_formats(options: argparse.Namespace) -> None:
-    for option, formats in (
-        ("source", SOURCE_FORMATS),
-        ("max_line_width", SUBTITLE_FORMATS),
-        ("max_line_count", SUBTITLE_FORMATS),
-    ):
-        if getattr(options, option) and options.output_format not in formats:
-            raise argparse.ArgumentTypeError(
-                f"--{option} has no effect in {options.output_format}: use -f {', '.join(formats)}, or leave it out"
-            )
-
-
-def _check_task(options: argparse.Namespace) -> None:
-    task = TASKS[options.direction]
-    if options.align:
-        check_alignable(task)
-    if options.source:
-        get_source(task)
-    if options.stereo is not None and not task.has_speakers:
-        raise argparse.ArgumentTypeError(f"--stereo has no effect on {task.name}: leave it out")
-    choose_checkpoints(options.checkpoint, options.revision, task.role)
+        parser.error("-f all writes one file per format: say where with --output_dir")
+    try:
+        check_effects(options, parser)
+        choose_checkpoints(options.checkpoint, options.revision, TASKS[options.direction].role)
+    except (SpeechError, argparse.ArgumentTypeError) as error:
+        parser.error(str(error))
+    return options
 
 
 def _positive(kind: type) -> Callable[[str], float]:

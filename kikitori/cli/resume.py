@@ -11,6 +11,8 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from kikitori.output.jsonl import read_records
+
 RECORDING = "recording"
 """The key of the recording's own hash among those of its output files, whose keys are formats."""
 
@@ -46,6 +48,15 @@ def is_up_to_date(record: Mapping, request: Mapping, audio: Path, outputs: Mappi
         return False
     found = {suffix: _digest(path) for suffix, path in {**outputs, RECORDING: audio}.items()}
     return all(digest is not None and digest == record["digests"].get(suffix) for suffix, digest in found.items())
+
+
+def has_finished(journal: Path) -> bool:
+    """Whether the output beside a journal is whole: there is no journal, or it ends with the record of the output."""
+    try:
+        records = list(read_records(journal))
+    except (OSError, ValueError):
+        return False
+    return not records or "written" in records[-1]
 
 
 def _digest(path: Path) -> str | None:

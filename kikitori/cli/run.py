@@ -4,49 +4,38 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from kikitori.audio.files import check_file
 from kikitori.cli.delivery import Delivery
+from kikitori.cli.inputs import Recording, check_recording, find_recordings, sentence
+from kikitori.cli.models import Run, load_run
 from kikitori.cli.options import parse_options
-from kikitori.cli.progress import Bar, say
-from kikitori.cli.resume import is_up_to_date, make_record, size_and_time
-from kikitori.engines.journal import Journal, JournaledEngine, journal_path
+from kikitori.cli.report import Report, make_report
+from kikitori.cli.resume import has_finished, is_up_to_date, make_record, size_and_time
+from kikitori.engines.journal import Journal, JournaledEngine
 from kikitori.errors import AudioError, OutputError, SpeechError
+from kikitori.output.writers import MISSING_PARTS
 from kikitori.strings import display_name
-from kikitori.tasks import TASKS, Checkpoint, Task, choose_checkpoints, get_source
+from kikitori.text.confidence import unsure_share
 from kikitori.text.faults import FAULTS
-from kikitori.transcribe import Model, load_task, stream
+from kikitori.transcribe import Model, stream
 from kikitori.transcript import Transcript
 from kikitori.update import Update
 
-EXIT_DONE, EXIT_FAILED, EXIT_INCOMPLETE, EXIT_INTERRUPTED = 0, 1, 3, 130
-"""argparse exits with 2 for wrong usage."""
-INCOMPLETE = {*FAULTS, "other_script", "partial"}
+EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_CLOSED = 0, 1, 2, 3, 130, 141
+"""130 and 141 are what shells report for a program that Ctrl-C or a closed pipe has ended."""
+INCOMPLETE = {*FAULTS, "other_script", *MISSING_PARTS}
 """Kinds of warnings that mean that text may be missing or wrong."""
-HARMLESS = {"repaired_times"}
+HARMLESS = {"repaired_times", "unsure"}
 """Kinds of warnings that leave the user nothing to do."""
+SINGLE_FORMATS = ("srt", "vtt", "tsv", "rttm")
+"""A file of these formats holds one recording."""
 
 Warnings = list[tuple[str, str]]
 """Kinds and messages."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """One command: its options, its models, and what identifies its work for `--resume`.
-
-    job: what decides the decoded text (direction, weights, device); if it changes, journalled results can't be reused.
-    request: what else decides the output files (aligner, layout and so on). Both are JSON-serialisable.
-    """
-
-    options: argparse.Namespace
-    model: Model
-    source: Model | None
-    job: dict
-    request: dict
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -57,35 +46,67 @@ def main(argv: list[str] | None = None) -> int:
 
         return serve_page(argv[1:])
     options = parse_options(argv)
+    with make_report(options.progress) as report:
+        try:
+            return _run(options, report)
+        except KeyboardInterrupt:
+            return EXIT_INTERRUPTED
+        except BrokenPipeError:  # as with `| head`; whoever closed the pipe wants no more lines
+            return EXIT_CLOSED
+        except SpeechError as error:
+            report.say(str(error), "error")
+            return EXIT_FAILED
+
+
+def _run(options: argparse.Namespace, report: Report) -> int:
+    with ExitStack() as stack:
+        recordings, errors = find_recordings(options, stack)
+        for error in errors:
+            report.say(error, "error")
+        if len(recordings) > 1 and not options.output_dir and options.output_format in SINGLE_FORMATS:
+            message = f"a file of {options.output_format} holds one recording: write several with --output_dir"
+            report.say(message, "error")
+            return EXIT_USAGE
+        deliveries = [Delivery(options, recording, len(recordings) == 1, report) for recording in recordings]
+        if options.skip_existing:
+            deliveries = [delivery for delivery in deliveries if not _is_skipped(delivery, report)]
+        ready = [delivery for delivery in deliveries if _is_ready(options, delivery, report)]
+        has_failed = bool(errors) or len(ready) < len(deliveries)
+        if not ready:
+            return EXIT_FAILED if has_failed else EXIT_DONE
+        return _transcribe_all(load_run(options, report), ready, has_failed)
+
+
+def _is_skipped(delivery: Delivery, report: Report) -> bool:
+    """Whether `--skip_existing` leaves the recording out; a part that an interrupt has left is not its output."""
+    is_written = all(path.is_file() for path in delivery.outputs.values()) and has_finished(delivery.journal_path)
+    if is_written:
+        report.say("skipped, because its output exists", "note", delivery.recording.shown)
+        report.end(delivery.recording, "skipped")
+    return is_written
+
+
+def _is_ready(options: argparse.Namespace, delivery: Delivery, report: Report) -> bool:
+    """Check what can be checked before a model is loaded. If the recording can't be transcribed, say why."""
     try:
-        return _run(options)
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
-    except SpeechError as error:
-        say(f"error: {error}")
-        return EXIT_FAILED
+        check_recording(delivery.recording, options.max_seconds)
+        delivery.check()
+    except (AudioError, OutputError) as error:
+        report.say(sentence(error, delivery.recording.shown), "error")
+        report.end(delivery.recording, "failed")
+        return False
+    return True
 
 
-def _run(options: argparse.Namespace) -> int:
-    deliveries = [delivery for audio in options.audio if (delivery := _prepare(options, Path(audio)))]
-    if not deliveries:
-        return EXIT_FAILED
-    run = _load(options)
-    has_failed, is_incomplete = len(deliveries) < len(options.audio), False
+def _transcribe_all(run: Run, deliveries: list[Delivery], has_failed: bool) -> int:
+    """Transcribe and return the exit code. has_failed: whether a recording has failed before."""
+    is_incomplete = False
     journals: list[Path] = []
     for number, delivery in enumerate(deliveries, start=1):
-        say(f"{number} of {len(deliveries)}: {delivery.audio}")
-        warnings: Warnings = []
-        try:
-            _transcribe(run, delivery, journals, warnings)
-        except (AudioError, OutputError) as error:
-            if error.code == "stdout_unwritable":  # and so for all that follow
-                raise
-            say(f"error: {error}")
-            has_failed = True
-        finally:  # an interrupted recording has a warning too
-            _say_warnings(delivery.audio, warnings)
-        is_incomplete = is_incomplete or any(kind in INCOMPLETE for kind, _ in warnings)
+        run.report.start(delivery.recording, number, len(deliveries))
+        state = _attempt(run, delivery, journals)
+        has_failed = has_failed or state == "failed"
+        is_incomplete = is_incomplete or state == "incomplete"
     if has_failed:
         return EXIT_FAILED  # the journals stay, so that --resume does only what failed
     for path in journals:
@@ -93,76 +114,31 @@ def _run(options: argparse.Namespace) -> int:
     return EXIT_INCOMPLETE if is_incomplete else EXIT_DONE
 
 
-def _say_warnings(audio: Path, warnings: Warnings) -> None:
-    for kind, message in warnings:
-        say(f"{'note' if kind in HARMLESS else 'warning'}: {display_name(audio)}: {message}")
-
-
-def _prepare(options: argparse.Namespace, audio: Path) -> Delivery | None:
-    """Check what can be checked before a model is loaded. If a recording can't be done, say why and return None."""
-    delivery = Delivery(options, audio)
+def _attempt(run: Run, delivery: Delivery, journals: list[Path]) -> str:
+    """Transcribe one recording and say its warnings, also if it breaks off. Returns done, incomplete or failed."""
+    warnings: Warnings = []
+    state = "done"
     try:
-        check_file(audio)
-        delivery.check()
+        _transcribe(run, delivery, journals, warnings)
+    except KeyboardInterrupt:
+        state = "interrupted"
     except (AudioError, OutputError) as error:
-        say(f"error: {error}")
-        return None
-    return delivery
+        if error.code == "stdout_unwritable":  # and so for all that follow
+            raise
+        run.report.say(sentence(error, delivery.recording.shown), "error")
+        state = "failed"
+    if state == "done" and any(kind in INCOMPLETE for kind, _ in warnings):
+        state = "incomplete"
+    _say_warnings(run.report, delivery.recording, warnings)
+    run.report.end(delivery.recording, state)
+    if state == "interrupted":
+        raise KeyboardInterrupt
+    return state
 
 
-def _load(options: argparse.Namespace) -> Run:
-    """Load the models that the options ask for. Raises CheckpointError."""
-    task = TASKS[options.direction]
-    checkpoints = choose_checkpoints(options.checkpoint, options.revision, task.role)
-    _say_loading(checkpoints, task.role)
-    model = load_task(task, checkpoints, options.device)
-    source = _load_source(options, checkpoints, get_source(task)) if options.source else None
-    if options.align:
-        _say_loading(checkpoints, "aligner", "--align")
-        _ = model.engine.aligner  # loaded now, so that an error comes before the first window is transcribed
-    say(f"{task.label}, by {model.checkpoint.name} on {model.engine.device_and_dtype}")
-    if options.output_dir is None:
-        return Run(options, model, source, {}, {})
-    job = {
-        "direction": task.name,
-        "weights": _weights(model.checkpoint),
-        "device_and_dtype": model.engine.device_and_dtype,
-    }
-    return Run(options, model, source, job, _request(options, checkpoints, model, source))
-
-
-def _load_source(options: argparse.Namespace, checkpoints: Mapping[str, Checkpoint], task: Task) -> Model:
-    _say_loading(checkpoints, task.role, "--source")
-    return load_task(task, checkpoints, options.device)
-
-
-def _say_loading(checkpoints: Mapping[str, Checkpoint], role: str, option: str = "") -> None:
-    """Say which checkpoint is loaded now. option: the one that needs it, in addition to the direction's."""
-    checkpoint = checkpoints[role]
-    where = "" if checkpoint.folder else " from the hub"
-    purpose = f" for {option}" if option else ""
-    instead = f" (to load another: --checkpoint {role}=FOLDER)" if option and where else ""
-    say(f"loading the checkpoint {checkpoint.name}{where}{purpose}{instead}")
-
-
-def _request(
-    options: argparse.Namespace, checkpoints: Mapping[str, Checkpoint], model: Model, source: Model | None
-) -> dict:
-    return {
-        "checkpoint": model.checkpoint.name,
-        "aligner": _weights(checkpoints["aligner"]) if options.align else None,
-        "source": _weights(source.checkpoint) if source else None,
-        "stereo": options.stereo,
-        "max_seconds": options.max_seconds,
-        "layout": [options.max_line_width, options.max_line_count],
-    }
-
-
-def _weights(checkpoint: Checkpoint) -> list[list]:
-    from kikitori.model.checkpoints import checkpoint_folder
-    from kikitori.model.weights import identify_weights
-
-    return identify_weights(checkpoint_folder(checkpoint))
+def _say_warnings(report: Report, recording: Recording, warnings: Warnings) -> None:
+    for kind, message in warnings:
+        report.say(message, "note" if kind in HARMLESS else "warning", recording.shown)
 
 
 def _transcribe(run: Run, delivery: Delivery, journals: list[Path], warnings: Warnings) -> None:
@@ -171,31 +147,29 @@ def _transcribe(run: Run, delivery: Delivery, journals: list[Path], warnings: Wa
     journals: the journal's path is added once the output is written. warnings: those of the transcript are added, also
     if the recording breaks off. Raises AudioError or OutputError.
     """
-    if run.options.output_dir is None:
+    if delivery.journal_path is None:
         _deliver(run, run.model, delivery, warnings)
         return
-    audio = delivery.audio
-    with _journal(run, audio) as journal:
-        name = display_name(audio)
-        request = run.request | {"audio": name, "size_and_time": size_and_time(audio)}
-        if journal.written and is_up_to_date(journal.written, request, audio, delivery.outputs):
-            say(f"note: {name}: its output is up to date and left as it is")
+    recording = delivery.recording
+    with _journal(run, delivery.journal_path) as journal:
+        identity = {"audio": display_name(recording.path), "size_and_time": size_and_time(recording.path)}
+        request = run.request | identity
+        if journal.written and is_up_to_date(journal.written, request, recording.path, delivery.outputs):
+            run.report.say("its output is up to date and left as it is", "note", recording.shown)
             warnings += map(tuple, journal.written["warnings"])
         else:
-            _say_what_is_resumed(run, journal, name)
+            if run.options.resume:
+                run.report.say(_what_is_resumed(journal), "note", recording.shown)
             journaled = replace(run.model, engine=JournaledEngine(run.model.engine, journal))
             _deliver(run, journaled, delivery, warnings)
-            journal.note_written(make_record(request, audio, delivery.written, warnings))
+            journal.note_written(make_record(request, recording.path, delivery.written, warnings))
         journals.append(journal.path)
 
 
-def _say_what_is_resumed(run: Run, journal: Journal, name: str) -> None:
-    if not run.options.resume:
-        return
+def _what_is_resumed(journal: Journal) -> str:
     if journal.resumed:
-        say(f"note: {name}: windows taken from {journal.path}: {journal.resumed}")
-    else:
-        say(f"note: {name}: starts anew: {journal.path} is missing, or was written by another checkpoint or device")
+        return f"windows taken from {journal.path}: {journal.resumed}"
+    return f"starts anew: {journal.path} is missing, or was written by another checkpoint or device"
 
 
 def _deliver(run: Run, model: Model, delivery: Delivery, warnings: Warnings) -> None:
@@ -203,18 +177,18 @@ def _deliver(run: Run, model: Model, delivery: Delivery, warnings: Warnings) -> 
     options = run.options
     transcription = stream(
         model,
-        delivery.audio,
+        delivery.recording.path,
         align=options.align,
         source=run.source,
         stereo=options.stereo,
         max_seconds=options.max_seconds,
     )
     try:
-        with closing(transcription), Bar(delivery.audio) as bar:
+        with closing(transcription), run.report.progress(delivery.recording) as advance:
             for step in transcription:
                 if isinstance(step, Update):
                     delivery.add(step, transcription.blank)
-                    bar.update(transcription.duration_seconds)
+                    advance(transcription.duration_seconds)
     finally:
         transcript = transcription.transcript
         if transcript.turns or transcription.is_complete:
@@ -223,17 +197,21 @@ def _deliver(run: Run, model: Model, delivery: Delivery, warnings: Warnings) -> 
 
 
 def _kinds_and_messages(transcript: Transcript) -> Warnings:
-    return [(warning.kind, warning.message) for warning in transcript.warnings]
+    messages = [(warning.kind, warning.message) for warning in transcript.warnings]
+    percent = round(100 * unsure_share(transcript.turns, transcript.language))
+    unit = "characters" if transcript.language == "Japanese" else "words"
+    return messages + ([("unsure", f"unsure of {percent} % of the {unit}")] if percent else [])
 
 
 @contextmanager
-def _journal(run: Run, audio: Path) -> Iterator[Journal]:
+def _journal(run: Run, path: Path) -> Iterator[Journal]:
     """The recording's journal, next to its output. If the work fails, say what is kept."""
-    path = journal_path(run.options.output_dir, audio.stem, run.options.direction)
     journal = Journal(path, run.job, run.options.resume)
     try:
         yield journal
     except BaseException:
         if path.exists():
-            say(f"note: what is done is kept in {path}; the same command with --resume continues from there")
+            run.report.say(
+                f"what is done is kept in {path}; the same command with --resume continues from there", "note"
+            )
         raise

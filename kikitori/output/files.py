@@ -66,7 +66,8 @@ def write_output(path: Path, text: str) -> None:
 def print_output(text: str) -> None:
     """Write to standard output. Characters that its encoding does not have are written as `?`.
 
-    Raises OutputError if the disk is full or the reading end of a pipe is closed.
+    Raises OutputError if it can't be written, such as to a full disk, and BrokenPipeError if the program that reads the
+    pipe has ended.
     """
     try:
         print(text, end="", flush=True)
@@ -76,4 +77,6 @@ def print_output(text: str) -> None:
     except OSError as error:
         # Python flushes the buffer once more when it ends; without this the error would come again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise
         raise OutputError("stdout_unwritable", why=error.strerror) from error

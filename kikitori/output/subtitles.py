@@ -10,14 +10,16 @@ shortened lines.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, groupby, pairwise
+from itertools import accumulate, pairwise
 from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 from kikitori.errors import SpeechError
 from kikitori.output.line_breaks import Ruler, columns_of, find_breaks
+from kikitori.text.confidence import letter_ranges, to_flags
+from kikitori.timing import estimate_times
 from kikitori.transcript import Transcript, Turn
 
 MAX_MILLISECONDS = 7000
@@ -32,6 +34,8 @@ OVERLONG_PENALTY = 0.5
 # needs.
 LINE_PENALTY = 1e6
 
+Ranges = tuple[tuple[int, int], ...]
+
 
 @dataclass(frozen=True)
 class Subtitle:
@@ -39,6 +43,7 @@ class Subtitle:
 
     start_seconds, end_seconds: from the start of the recording, whole milliseconds, 0 <= start < end.
     lines: at least one, each stripped and not empty.
+    low_confidence: for each line, the ranges of it that the model was unsure of, as (start, end) of characters.
     source: lines in the spoken language, if the lines are a translation and its source is shown; otherwise empty.
     """
 
@@ -46,6 +51,7 @@ class Subtitle:
     end_seconds: float
     speaker: str | None
     lines: tuple[str, ...]
+    low_confidence: tuple[Ranges, ...]
     source: tuple[str, ...] = ()
 
 
@@ -68,45 +74,15 @@ class _Piece(NamedTuple):
     end: int
     speaker: str | None
     lines: tuple[str, ...]
+    low_confidence: tuple[Ranges, ...]
     source: tuple[str, ...] = ()
 
 
-def has_estimated_times(transcript: Transcript) -> bool:
-    """Whether turns have only the time of a model input, so that `timed_turns` estimates their own."""
-    return any(turn.timing == "window" for turn in transcript.turns)
-
-
 def timed_turns(transcript: Transcript) -> tuple[Turn, ...]:
-    """Return the turns, each with times of its own; those of turns with the timing `window` are estimates.
-
-    The turns of one window divide its time in proportion to their characters. If two neighbouring windows overlap, the
-    border is the middle of the overlap. Aligned turns stay unchanged.
-
-    Raises SpeechError if a turn has no times.
-    """
+    """Return the turns, each with times of its own (`estimate_times`). Raises SpeechError if a turn has no times."""
     if any(turn.timing is None for turn in transcript.turns):
         raise SpeechError("no_times", name=transcript.audio)
-    by_times = groupby(transcript.turns, attrgetter("timing", "start_seconds", "end_seconds"))
-    groups = [list(group) for _, group in by_times]
-    starts = [group[0].start_seconds for group in groups]
-    ends = [group[0].end_seconds for group in groups]
-    for number, (group, following) in enumerate(pairwise(groups)):
-        overlap_start = max(starts[number], starts[number + 1])
-        overlap_end = min(ends[number], ends[number + 1])
-        if group[0].timing == following[0].timing == "window" and overlap_start < overlap_end:
-            ends[number] = starts[number + 1] = (overlap_start + overlap_end) / 2
-    timed: list[Turn] = []
-    for group, start, end in zip(groups, starts, ends, strict=True):
-        timed += group if group[0].timing == "aligned" else _divide_time(group, start, end)
-    return tuple(timed)
-
-
-def _divide_time(turns: list[Turn], start: float, end: float) -> Iterator[Turn]:
-    """Divide a time among turns in proportion to their characters."""
-    characters = list(accumulate((len(turn.text) for turn in turns), initial=0))
-    times = [min(start + (end - start) * before / characters[-1], end) for before in characters[:-1]]
-    for turn, (turn_start, turn_end) in zip(turns, pairwise([*times, end]), strict=True):
-        yield replace(turn, start_seconds=turn_start, end_seconds=turn_end)
+    return estimate_times(transcript.turns)
 
 
 def make_subtitles(
@@ -141,10 +117,7 @@ def make_subtitles(
     pieces.sort(key=attrgetter("start"))
     columns_per_second = style.characters_per_second * style.columns_per_character
     times = _screen_times(pieces, columns_per_second, round(transcript.duration_seconds * 1000))
-    return [
-        Subtitle(start / 1000, end / 1000, piece.speaker, piece.lines, piece.source)
-        for piece, (start, end) in zip(pieces, times, strict=True)
-    ]
+    return [Subtitle(start / 1000, end / 1000, *piece[2:]) for piece, (start, end) in zip(pieces, times, strict=True)]
 
 
 def _cut_with_source(turn: Turn, columns: int, line_count: int, source_columns: int) -> list[_Piece]:
@@ -193,6 +166,7 @@ class _TurnCutter:
         self._line_count = line_count
         self._ruler = Ruler(turn.text)
         self._starts, self._ends = _character_times(turn)
+        self._is_unsure = to_flags(turn.low_confidence, len(turn.text))
         word_ends = set(accumulate(len(word.text) for word in turn.words)) or None
         self._break_penalties = find_breaks(turn.text, word_ends, self._ruler, columns)
 
@@ -233,9 +207,16 @@ class _TurnCutter:
         return LINE_PENALTY + self._break_penalties[end] + (self._ruler.width(start, end) / self._columns) ** 2
 
     def _to_piece(self, start: int, end: int, lines: list[tuple[int, int]]) -> _Piece:
-        texts = tuple(" ".join(self._turn.text[first:last].split()) for first, last in lines)
+        texts, unsure = zip(*(self._line(*line) for line in lines), strict=True)
         spoken = self._starts[start], self._ends[self._ruler.end(end) - 1]
-        return _Piece(round(spoken[0] * 1000), round(spoken[1] * 1000), self._turn.speaker, texts)
+        return _Piece(round(spoken[0] * 1000), round(spoken[1] * 1000), self._turn.speaker, texts, unsure)
+
+    def _line(self, start: int, end: int) -> tuple[str, Ranges]:
+        """The text of a line, with single spaces, and the ranges of it that the model was unsure of."""
+        text = self._turn.text[start:end]
+        letters = (flag for flag, letter in zip(self._is_unsure[start:end], text, strict=True) if not letter.isspace())
+        line = " ".join(text.split())
+        return line, letter_ranges(line, letters)
 
 
 def _character_times(turn: Turn) -> tuple[list[float], list[float]]:

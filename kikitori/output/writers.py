@@ -1,8 +1,9 @@
 """Transcripts as files: one writer per format.
 
-Names, times and marks are those of whisper's writers (openai/whisper, utils.py). Every writer takes a transcript and a
-layout, which only srt and vtt use, and returns the text of the whole file. srt, vtt, tsv and rttm raise SpeechError if
-a turn has no times.
+Names and times are those of whisper's writers (openai/whisper, utils.py). Every writer takes a transcript and a layout,
+which only srt and vtt use, and returns the text of the whole file. srt, vtt, tsv and rttm raise SpeechError if a turn
+has no times. txt, srt and vtt end with a line that says so if the transcript is incomplete; tables have no place for
+it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kikitori.output.files import write_output
-from kikitori.output.subtitles import Subtitle, has_estimated_times, make_subtitles, timed_turns
+from kikitori.output.subtitles import Ranges, Subtitle, make_subtitles, timed_turns
+from kikitori.text.confidence import unsure_share
+from kikitori.timing import is_estimated
 from kikitori.transcript import Transcript, Turn
 
 
@@ -42,9 +45,16 @@ DEFAULT_LAYOUT = Layout()
 ESTIMATED_TIMES = "Times are estimates: the turns of a window share its time in proportion to the length of their text"
 
 
+MISSING_PARTS = ("partial", "damaged")
+"""Kinds of warnings that mean that a part of the recording is missing from the transcript."""
+
+NOTICE_SECONDS = 3.0
+"""How long the last subtitle says that the transcript is incomplete."""
+
+
 def write_txt(transcript: Transcript, layout: Layout = DEFAULT_LAYOUT) -> str:
     """Write one line per turn; a turn with a speaker begins with `[spk_0]: `."""
-    return "".join(f"{_line(turn)}\n" for turn in transcript.turns)
+    return "".join(f"{line}\n" for line in [*map(_line, transcript.turns), *_notices(transcript)])
 
 
 def write_srt(transcript: Transcript, layout: Layout = DEFAULT_LAYOUT) -> str:
@@ -56,7 +66,7 @@ def write_srt(transcript: Transcript, layout: Layout = DEFAULT_LAYOUT) -> str:
 
     with hours, minutes, seconds and milliseconds. There is no escape, so `-->` in the text is written as `->`.
     """
-    subtitles = enumerate(make_subtitles(transcript, layout.max_line_width, layout.max_line_count), start=1)
+    subtitles = enumerate(_subtitles(transcript, layout), start=1)
     return "".join(
         f"{number}\n{_srt_time(subtitle.start_seconds)} --> {_srt_time(subtitle.end_seconds)}\n"
         f"{re.sub('-{2,}>', '->', _subtitle_text(subtitle))}\n\n"
@@ -68,27 +78,39 @@ def write_vtt(transcript: Transcript, layout: Layout = DEFAULT_LAYOUT) -> str:
     """Write WebVTT (https://www.w3.org/TR/webvtt1/, section 4), which begins with a line `WEBVTT`. A cue is
 
         00:01.000 --> 00:04.000
-        text, one line or more
+        <v spk_0><c.speaker>[spk_0]: </c>text, <c.unsure>one</c> line or more</v>
 
-    followed by an empty line; hours may precede the minutes. In the text `&`, `<` and `>` are escaped. A comment begins
-    with `NOTE`; one says if the times are estimates.
+    followed by an empty line; hours may precede the minutes. In names and text `&`, `<` and `>` are escaped. Players do
+    not show the name in a voice tag, `<v>`, so the text repeats it. Words that the model was unsure of have the class
+    `unsure`. Comments begin with `NOTE`; they say if the times are estimates and if the transcript is incomplete.
     """
-    # The speaker is part of the text. Players do not show the name of a voice tag, `<v spk_0>`.
-    note = f"NOTE {ESTIMATED_TIMES}\n\n" if has_estimated_times(transcript) else ""
-    return f"WEBVTT\n\n{note}" + "".join(
-        f"{_vtt_time(subtitle.start_seconds)} --> {_vtt_time(subtitle.end_seconds)}\n"
-        f"{html.escape(_subtitle_text(subtitle), quote=False)}\n\n"
-        for subtitle in make_subtitles(transcript, layout.max_line_width, layout.max_line_count)
+    notes = [ESTIMATED_TIMES] if is_estimated(transcript.turns) else []
+    return "WEBVTT\n\n" + "".join(
+        [f"NOTE {_escape(note)}\n\n" for note in (*notes, *_notices(transcript))]
+        + [
+            f"{_vtt_time(subtitle.start_seconds)} --> {_vtt_time(subtitle.end_seconds)}\n{_cue_text(subtitle)}\n\n"
+            for subtitle in _subtitles(transcript, layout)
+        ]
     )
 
 
 def write_tsv(transcript: Transcript, layout: Layout = DEFAULT_LAYOUT) -> str:
-    """Write one row per turn under the heads `start`, `end` (whole milliseconds) and `text`; fields are not quoted."""
+    """Write one row per turn; fields are not quoted. The first three columns are whisper's:
+
+    `start` and `end` in whole milliseconds, `text`, `speaker` (empty if there is none), and `unsure`: the share of its
+    words, in Japanese of its characters, that the model was unsure of, such as 0.14.
+    """
     rows = [
-        (str(_milliseconds(turn.start_seconds)), str(_milliseconds(turn.end_seconds)), _line(turn).replace("\t", " "))
+        (
+            str(_milliseconds(turn.start_seconds)),
+            str(_milliseconds(turn.end_seconds)),
+            _one_line(turn.text).replace("\t", " "),
+            " ".join((turn.speaker or "").split()),
+            f"{unsure_share([turn], transcript.language):.2f}",
+        )
         for turn in timed_turns(transcript)
     ]
-    return "".join("\t".join(row) + "\n" for row in [("start", "end", "text"), *rows])
+    return "".join("\t".join(row) + "\n" for row in [("start", "end", "text", "speaker", "unsure"), *rows])
 
 
 def write_json(transcript: Transcript, layout: Layout = DEFAULT_LAYOUT) -> str:
@@ -143,12 +165,56 @@ def save(transcript: Transcript, path: Path) -> None:
     write_output(path, WRITERS[suffix](transcript))
 
 
+def _notices(transcript: Transcript) -> list[str]:
+    """What is said at the end of the transcript if a part of the recording is missing."""
+    return [
+        f"[incomplete: {_one_line(warning.message)}]"
+        for warning in transcript.warnings
+        if warning.kind in MISSING_PARTS
+    ]
+
+
+def _subtitles(transcript: Transcript, layout: Layout) -> list[Subtitle]:
+    """The subtitles; after the last one, if a part of the recording is missing, one that says so."""
+    subtitles = make_subtitles(transcript, layout.max_line_width, layout.max_line_count)
+    notices = tuple(_notices(transcript))
+    if notices:
+        start = max([transcript.duration_seconds, *(subtitle.end_seconds for subtitle in subtitles)])
+        subtitles.append(Subtitle(start, start + NOTICE_SECONDS, None, notices, ((),) * len(notices)))
+    return subtitles
+
+
 def _line(turn: Turn) -> str:
-    return _label(turn.speaker) + " ".join(filter(None, map(str.strip, turn.text.splitlines())))
+    return _label(turn.speaker) + _one_line(turn.text)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(filter(None, map(str.strip, text.splitlines())))
 
 
 def _subtitle_text(subtitle: Subtitle) -> str:
     return _label(subtitle.speaker) + "\n".join((*subtitle.lines, *subtitle.source))
+
+
+def _cue_text(subtitle: Subtitle) -> str:
+    marked = map(_with_unsure_marks, subtitle.lines, subtitle.low_confidence)
+    text = "\n".join((*marked, *map(_escape, subtitle.source)))
+    if subtitle.speaker is None:
+        return text
+    label = _escape(_label(subtitle.speaker))
+    return f"<v {_escape(' '.join(subtitle.speaker.split()))}><c.speaker>{label}</c>{text}</v>"
+
+
+def _with_unsure_marks(line: str, ranges: Ranges) -> str:
+    marked, place = "", 0
+    for start, end in ranges:
+        marked += f"{_escape(line[place:start])}<c.unsure>{_escape(line[start:end])}</c>"
+        place = end
+    return marked + _escape(line[place:])
+
+
+def _escape(text: str) -> str:
+    return html.escape(text, quote=False)
 
 
 def _label(speaker: str | None) -> str:

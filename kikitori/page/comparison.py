@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kikitori.errors import SpeechError
-from kikitori.text.error_counts import Errors
+from kikitori.text.error_counts import ErrorCounts
 
 MAX_CHARACTERS = 50_000
 """In each text; about an hour of reading aloud, compared in at most about 1 s. The time grows with the square of the
@@ -37,5 +37,5 @@ def compare(reference: str, hypothesis: str) -> dict:
         }
         for chunk in words.alignments[0]
     ]
-    counts = {"words": Errors.of(words), "characters": Errors.of(characters)}
+    counts = {"words": ErrorCounts.of(words), "characters": ErrorCounts.of(characters)}
     return {name: {"errors": one.total, "length": one.length} for name, one in counts.items()} | {"pieces": pieces}

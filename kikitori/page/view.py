@@ -9,8 +9,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from kikitori.errors import SpeechError
-from kikitori.output.subtitles import has_estimated_times, timed_turns
+from kikitori.output.subtitles import timed_turns
 from kikitori.output.writers import WRITERS
+from kikitori.timing import is_estimated
 from kikitori.transcript import Transcript, Turn
 from kikitori.update import Transcription, Update, partial_warning
 
@@ -27,7 +28,7 @@ def to_view(transcript: Transcript, path: str) -> dict:
         "transcript": _record(transcript),
         "speakers": list(transcript.speakers),
         "times": _times(timed_turns(transcript)),
-        "estimated": has_estimated_times(transcript),
+        "estimated": is_estimated(transcript.turns),
         "sound": path,
     }
 
@@ -59,8 +60,8 @@ class GrowingView:
         self._warnings += map(asdict, (*(blank.warnings if self.is_empty else ()), *update.warnings))
         self._raw_texts += update.raw_texts
         self._speakers |= _speakers(update.turns)
-        new = (*self._turns[kept["turns"] :], *update.open_turns)
-        self._is_estimated = self._is_estimated or any(turn.timing == "window" for turn in new)
+        new = self._timed_from(kept["turns"], update.open_turns)
+        self._is_estimated = self._is_estimated or is_estimated(new)
         self.is_empty = False
         seconds = self._transcription.duration_seconds
         added = replace(blank, turns=new, warnings=(), duration_seconds=seconds)
@@ -70,7 +71,7 @@ class GrowingView:
             "raw_texts": self._raw_texts[kept["raw_texts"] :],
             "partial": [] if self._transcription.is_complete else [asdict(partial_warning(seconds))],
             "speakers": list(self._speakers | _speakers(update.open_turns)),
-            "times": self._times_from(kept["turns"], update.open_turns),
+            "times": _times(new),
             "estimated": self._is_estimated,
             "sound": self._path,
         }
@@ -95,11 +96,12 @@ class GrowingView:
         self._recent.append((now, stays))
         return self._recent[0][1]
 
-    def _times_from(self, first: int, open_turns: Sequence[Turn]) -> list:
-        """The times of the turns from the first on. The window before them can end where theirs begins."""
+    def _timed_from(self, first: int, open_turns: Sequence[Turn]) -> tuple[Turn, ...]:
+        """The turns from the first on, with their times. The window before them can end where theirs begins."""
         before = self._window_start(first)
-        turns = (*self._turns[before:], *open_turns)
-        return _times(timed_turns(replace(self._transcription.blank, turns=turns))[first - before :])
+        return timed_turns(replace(self._transcription.blank, turns=(*self._turns[before:], *open_turns)))[
+            first - before :
+        ]
 
     def _window_start(self, end: int) -> int:
         """The first of the turns that end before `end` and share the times of the last of them."""
@@ -131,19 +133,22 @@ def write_file(suffix: str, record: dict, times: list) -> dict[str, str]:
     """Write a transcript that static/view.js sends back, perhaps corrected. Return the file's name and text.
 
     times: start and end of each turn as the page shows them. They were estimated from the uncorrected texts, so they
-    are not estimated again. JSON keeps the transcript's own times.
+    are not estimated again.
     Raises SpeechError, also for a request that the page would not send.
     """
     try:
-        transcript = Transcript.from_dict(record)
-        shown = transcript if suffix == "json" else _with_times(transcript, times)
-        return {"name": f"{Path(transcript.audio).stem}.{suffix}", "text": WRITERS[suffix](shown)}
+        transcript = _with_times(Transcript.from_dict(record), times)
+        return {"name": f"{Path(transcript.audio).stem}.{suffix}", "text": WRITERS[suffix](transcript)}
     except (KeyError, TypeError, AttributeError, OverflowError, ValueError) as error:
         raise SpeechError("not_a_transcript", why=error) from error
 
 
 def _with_times(transcript: Transcript, times: list) -> Transcript:
-    """The transcript with these times; a turn's `timing` still says whether they are estimates."""
+    """The transcript with these times, marked as estimated where they were not measured."""
     pairs = zip(transcript.turns, times, strict=True)
-    turns = tuple(replace(turn, start_seconds=start, end_seconds=end) for turn, (start, end) in pairs)
-    return replace(transcript, turns=turns)
+    return replace(transcript, turns=tuple(_with_time(turn, start, end) for turn, (start, end) in pairs))
+
+
+def _with_time(turn: Turn, start: float, end: float) -> Turn:
+    timing = "estimated" if turn.timing == "window" else turn.timing
+    return replace(turn, start_seconds=start, end_seconds=end, timing=timing)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import groupby
@@ -26,33 +27,47 @@ def mark_low_confidence(
     flags = _letter_flags(raw_text, low_confidence)
     marked = []
     for turn in turns:
-        # White space is never marked, and has no flag in raw_text: joining texts can add and remove it.
-        turn_flags = [False if letter.isspace() else next(flags) for letter in turn.text]
-        marked.append(replace(turn, low_confidence=_ranges(turn_flags)))
+        marked.append(replace(turn, low_confidence=letter_ranges(turn.text, flags)))
     return tuple(marked)
 
 
-def _letter_flags(raw_text: str, low_confidence: Iterable[tuple[int, int]]) -> Iterator[bool]:
-    """Yield whether the model was unsure of a letter, for each letter of raw_text outside tokens and white space."""
-    is_unsure = [False] * len(raw_text)
-    for start, end in low_confidence:
-        is_unsure[start:end] = [True] * (end - start)
-    is_token = [False] * len(raw_text)
-    for token in TOKEN.finditer(raw_text):
-        start, end = token.span()
-        is_token[start:end] = [True] * (end - start)
-    for place, letter in enumerate(raw_text):
-        if not (is_token[place] or letter.isspace()):
-            yield is_unsure[place]
+def unsure_share(turns: Iterable[Turn], language: str) -> float:
+    """Return the share, 0 to 1, of words that the model was unsure of; in Japanese, of characters."""
+    unit = r"\S" if language == "Japanese" else r"\S+"
+    flags = []
+    for turn in turns:
+        is_unsure = to_flags(turn.low_confidence, len(turn.text))
+        flags += [any(is_unsure[slice(*found.span())]) for found in re.finditer(unit, turn.text)]
+    return sum(flags) / max(1, len(flags))
 
 
-def _ranges(flags: list[bool]) -> tuple[tuple[int, int], ...]:
-    """Return the (start, end) of every run of True."""
+def to_flags(ranges: Iterable[tuple[int, int]], length: int) -> list[bool]:
+    """Return whether each of `length` characters is in one of the ranges, (start, end) each."""
+    flags = [False] * length
+    for start, end in ranges:
+        flags[start:end] = [True] * (end - start)
+    return flags
+
+
+def letter_ranges(text: str, flags: Iterator[bool]) -> tuple[tuple[int, int], ...]:
+    """Return the (start, end) of every run of flagged characters.
+
+    flags: one per character that is not white space. White space is never flagged: joining texts can add and remove it.
+    """
     ranges = []
     place = 0
-    for flag, run in groupby(flags):
+    for flag, run in groupby(False if letter.isspace() else next(flags) for letter in text):
         end = place + len(list(run))
         if flag:
             ranges.append((place, end))
         place = end
     return tuple(ranges)
+
+
+def _letter_flags(raw_text: str, low_confidence: Iterable[tuple[int, int]]) -> Iterator[bool]:
+    """Yield whether the model was unsure of a letter, for each letter of raw_text outside tokens and white space."""
+    is_unsure = to_flags(low_confidence, len(raw_text))
+    is_token = to_flags((token.span() for token in TOKEN.finditer(raw_text)), len(raw_text))
+    for place, letter in enumerate(raw_text):
+        if not (is_token[place] or letter.isspace()):
+            yield is_unsure[place]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Errors:
+class ErrorCounts:
     """Differences between a hypothesis and a reference of `length` words, characters or speakers."""
 
     insertions: int
@@ -15,7 +15,7 @@ class Errors:
     length: int
 
     @classmethod
-    def of(cls, output) -> Errors:
+    def of(cls, output) -> ErrorCounts:
         """Take the counts from what `jiwer.process_words` or `jiwer.process_characters` returns."""
         length = output.hits + output.substitutions + output.deletions
         return cls(output.insertions, output.deletions, output.substitutions, length)
@@ -25,9 +25,9 @@ class Errors:
         """Insertions, deletions and substitutions together."""
         return self.insertions + self.deletions + self.substitutions
 
-    def __add__(self, other: Errors) -> Errors:
+    def __add__(self, other: ErrorCounts) -> ErrorCounts:
         """Add the counts of two pairs of texts."""
-        return Errors(
+        return ErrorCounts(
             self.insertions + other.insertions,
             self.deletions + other.deletions,
             self.substitutions + other.substitutions,

@@ -10,7 +10,10 @@ import subprocess
 import sys
 import urllib.request
 from contextlib import closing
+from itertools import count
+from pathlib import Path
 from subprocess import CompletedProcess
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,7 +21,9 @@ import soundfile
 
 import kikitori
 from benchmarks.served import ROOT, served
+from kikitori.cli import models
 from kikitori.cli import run as command_line
+from kikitori.cli.report import make_report
 from kikitori.errors import OutputError
 from kikitori.output import files
 from kikitori.output.writers import WRITERS, write_txt
@@ -49,10 +54,14 @@ def tiny(run):
     return lambda direction, *arguments: run(*arguments, "--direction", direction, "--checkpoint", "tiny")
 
 
+CLIPS = recordings_in(RECORDINGS, "pt")[:2]
+CLIP_TEXTS = [clip.reference for clip in CLIPS]
+
+
 @pytest.fixture
 def two_clips(tmp_path):
     """Two short Portuguese recordings, a.flac and b.flac."""
-    paths = [recording.path for recording in recordings_in(RECORDINGS, "pt")[:2]]
+    paths = [clip.path for clip in CLIPS]
     return [shutil.copy(path, tmp_path / name) for path, name in zip(paths, ("a.flac", "b.flac"), strict=True)]
 
 
@@ -88,7 +97,7 @@ def test_loading_is_reported_before_it_begins(tiny, monkeypatch):
     def never_ends(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command_line, "load_task", never_ends)
+    monkeypatch.setattr(models, "load_task", never_ends)
     done = tiny("pt", one_recording("pt").path)
     assert (done.returncode, done.stderr) == (130, "loading the checkpoint tiny\n")
 
@@ -107,8 +116,8 @@ def test_a_bad_file_does_not_stop_the_good_ones(tiny, tmp_path):
     done = tiny("pt", bad, good.path, tmp_path / "nowhere.mp3", "--output-dir", tmp_path / "out", "-f", "txt")
     assert done.returncode == 1
     assert done.stdout == ""
-    assert "error: notes.wav cannot be decoded as audio or video" in done.stderr
-    assert "error: nowhere.mp3 does not exist" in done.stderr
+    assert f"error: {bad} cannot be decoded as audio or video" in done.stderr
+    assert f"error: {tmp_path / 'nowhere.mp3'} does not exist" in done.stderr
     assert "Traceback" not in done.stderr
     stem = good.path.stem
     assert sorted(os.listdir(tmp_path / "out")) == [f"{stem}.pt.journal", f"{stem}.txt"]
@@ -124,6 +133,107 @@ def test_texts_of_several_recordings_have_headers_on_stdout(tiny):
     ]
 
 
+def test_several_recordings_as_json_are_one_line_each(tiny, two_clips):
+    done = tiny("pt", *two_clips, "-f", "json")
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [record["path"] for record in records] == list(map(str, two_clips))
+    assert [Transcript.from_dict(record).text for record in records] == CLIP_TEXTS
+
+
+def test_recordings_of_the_same_name_keep_their_folders(tiny, two_clips, tmp_path, monkeypatch):
+    """Also when an interrupt has left the journal of one of them."""
+    for clip in two_clips:
+        clip.parent.joinpath(clip.stem).mkdir()
+        shutil.move(clip, clip.parent / clip.stem / "x.flac")
+    monkeypatch.chdir(tmp_path)
+    arguments = ["a/x.flac", "b/x.flac", "-o", "out"]
+    with monkeypatch.context() as patch:
+        patch.setattr(command_line, "stream", interrupted_at_the_second_recording())
+        assert tiny("pt", *arguments).returncode == 130
+    assert outputs(tmp_path / "out") == ["a/x.pt.journal", "a/x.txt", "b/x.pt.journal", "b/x.txt"]
+    assert (tmp_path / "out" / "b" / "x.txt").read_text("utf-8").splitlines()[1].startswith("[incomplete: ")
+    done = tiny("pt", *arguments, "--skip_existing")
+    assert done.returncode == 0 and "note: a/x.flac: skipped, because its output exists" in done.stderr.splitlines()
+    assert done.stderr.count("written: ") == 1
+    assert [(tmp_path / "out" / name / "x.txt").read_text("utf-8") for name in "ab"] == [f"{t}\n" for t in CLIP_TEXTS]
+
+
+def outputs(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def interrupted_at_the_second_recording():
+    """A `stream` that is interrupted after the first update of the second recording."""
+    calls = count()
+
+    def stream_and_interrupt(*arguments, **options):
+        transcription = stream(*arguments, **options)
+        if next(calls) == 0:
+            return transcription
+        return Transcription(steps_until_interrupt(transcription, during_draft=False), transcription.blank)
+
+    return stream_and_interrupt
+
+
+def test_no_model_is_loaded_if_all_outputs_exist(run, tmp_path):
+    (tmp_path / "a.txt").write_text("kept")
+    done = run(tmp_path / "a.wav", "--direction", "pt", "--checkpoint", tmp_path, "-o", tmp_path, "--skip-existing")
+    assert (done.returncode, (tmp_path / "a.txt").read_text()) == (0, "kept")
+    assert done.stderr == f"note: {tmp_path / 'a.wav'}: skipped, because its output exists\n"
+
+
+def test_a_recording_comes_through_standard_input(tiny, monkeypatch, tmp_path):
+    recording = one_recording("pt")
+    with recording.path.open("rb") as file:
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=file))
+        done = tiny("pt", "-", "-f", "json", "-o", tmp_path)
+    assert done.returncode == 0 and "1 of 1: stdin" in done.stderr.splitlines()
+    transcript = Transcript.from_dict(json.loads((tmp_path / "stdin.json").read_text("utf-8")))
+    assert (transcript.audio, transcript.text) == ("stdin", recording.reference)
+
+
+def test_progress_as_json_is_one_object_per_line(tiny, two_clips, monkeypatch, tmp_path):
+    monkeypatch.setattr(command_line, "stream", interrupted_at_the_second_recording())
+    (tmp_path / "c.wav").write_text("this is no sound")
+    done = tiny("pt", *two_clips, tmp_path / "c.wav", "--progress", "json")
+    assert done.returncode == 130
+    events = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [(one["recording"], one["state"]) for one in events if one["event"] == "end"] == [
+        (str(tmp_path / "c.wav"), "failed"),
+        (str(two_clips[0]), "done"),
+        (str(two_clips[1]), "interrupted"),
+    ]
+    *_, last = (one for one in events if one["event"] == "progress" and one["recording"] == str(two_clips[0]))
+    assert last["seconds"] == last["total_seconds"] == pytest.approx(soundfile.info(two_clips[0]).duration, abs=1e-3)
+    assert [one["number"] for one in events if one["event"] == "start"] == [1, 2]
+    levels = {one["level"] for one in events if one["event"] == "message"}
+    assert levels == {"info", "warning", "error"}
+
+
+def test_what_libraries_print_is_json_too(capfd):
+    with make_report("json"):
+        print("two\n\nlines", end="", file=sys.stderr)
+        print(" and more", file=sys.stderr)
+    written = [json.loads(line)["message"] for line in capfd.readouterr().err.splitlines()]
+    assert written == ["two", "lines and more"]
+
+
+@pytest.mark.parametrize(("direction", "unit"), [("pt", "words"), ("en2ja", "characters")])
+def test_what_the_model_is_unsure_of_is_one_line(tiny, monkeypatch, direction, unit):
+    recording = one_recording(direction)
+    monkeypatch.setattr("kikitori.model.generate.LOW_CONFIDENCE_PROBABILITY", 1.1)
+    done = tiny(direction, recording.path)
+    assert done.returncode == 0
+    assert done.stderr.splitlines()[-1] == f"note: {recording.path}: unsure of 100 % of the {unit}"
+
+
+def test_a_revision_pins_the_checkpoint(run):
+    """A revision that this machine's cache does not have can't be loaded, whatever else it has."""
+    done = run(one_recording("pt").path, "--direction", "pt", "--revision", "v1.2")
+    assert done.returncode == 1
+    assert "yuriyvnv/Qwen3-ASR-1.7B-PT (revision v1.2) is not in this machine's Hugging Face cache" in done.stderr
+
+
 def test_json_files_hold_what_txt_files_hold(tiny, tmp_path):
     recording = one_recording("diarize")
     assert tiny("diarize", recording.path, "--output_dir", tmp_path, "--output_format", "json").returncode == 0
@@ -134,10 +244,10 @@ def test_json_files_hold_what_txt_files_hold(tiny, tmp_path):
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        (b"", "clip.wav is empty (0 bytes): record or copy it again"),
-        (b"hello", "clip.wav cannot be decoded as audio or video: save it as WAV, FLAC, MP3, M4A or WebM"),
-        (np.zeros(16000, np.float32), "clip.wav is silent: its peak is digital zero"),
-        (np.full(800, 0.1, np.float32), "clip.wav is 0.05 s long; the shortest that can be transcribed is 0.1 s"),
+        (b"", "is empty (0 bytes): record or copy it again"),
+        (b"hello", "cannot be decoded as audio or video: save it as WAV, FLAC, MP3, M4A or WebM"),
+        (np.zeros(16000, np.float32), "is silent: its peak is digital zero"),
+        (np.full(800, 0.1, np.float32), "is 0.05 s long; the shortest that can be transcribed is 0.1 s"),
     ],
     ids=["empty", "text", "silence", "short"],
 )
@@ -149,7 +259,7 @@ def test_a_bad_recording_is_one_sentence_and_exit_code_1(tiny, tmp_path, content
         soundfile.write(path, content, 16000)
     done = tiny("pt", path)
     assert (done.returncode, done.stdout) == (1, "")
-    assert f"error: {complaint}" in done.stderr.splitlines()[-1]
+    assert f"error: {path} {complaint}" in done.stderr.splitlines()[-1]
 
 
 def test_a_folder_without_a_checkpoint_is_one_sentence(run, tmp_path):
@@ -162,14 +272,23 @@ def test_a_folder_without_a_checkpoint_is_one_sentence(run, tmp_path):
     ]
 
 
-def test_no_model_is_loaded_for_missing_files(run, tmp_path):
-    """The folder that holds no checkpoint would be an error if it were loaded."""
-    done = run(tmp_path / "a.wav", tmp_path, "--direction", "pt", "--checkpoint", tmp_path)
+def test_no_model_is_loaded_for_recordings_that_cannot_be_used(run, tmp_path, monkeypatch):
+    """The folder that holds no checkpoint would be an error if it were loaded. Paths are shown as they were typed."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "b.wav").write_text("this is no sound")
+    options = ["--direction", "pt", "--checkpoint", tmp_path, "--max_seconds", "1"]
+    done = run("./a.wav", "../c/a.wav", "empty", "b.wav", one_recording("pt").path, *options)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.splitlines() == [
-        "error: a.wav does not exist: check the path (only local files are read)",
-        f"error: {tmp_path.name} is a folder: name the recordings inside it",
+    missing = "does not exist: check the path (only local files are read)"
+    assert done.stderr.splitlines()[:-1] == [
+        "error: empty holds no recordings: choose another folder or list, or search its subfolders too",
+        f"error: ./a.wav {missing}",
+        f"error: ../c/a.wav {missing}",
+        "error: b.wav cannot be decoded as audio or video: save it as WAV, FLAC, MP3, M4A or WebM",
     ]
+    assert done.stderr.splitlines()[-1].startswith(f"error: {one_recording('pt').path} is ")
+    assert done.stderr.endswith("the limit is 1 s: cut it into shorter recordings\n")
 
 
 @pytest.mark.parametrize(
@@ -178,17 +297,29 @@ def test_no_model_is_loaded_for_missing_files(run, tmp_path):
         (["a.wav"], "--direction"),
         (["a.wav", "--direction", "fr"], "invalid choice: 'fr'"),
         (["--direction", "pt"], "audio"),
-        (["x/a.wav", "y/a.mp3", "--direction", "pt", "-o", "out"], "would both be written to a.txt"),
-        (["a.wav", "--direction", "pt", "--resume"], "--resume needs the folder of the earlier output"),
+        (["a.wav", "--direction", "pt", "--resume"], "--resume has no effect without --output_dir: name the folder"),
+        (["a.wav", "--direction", "pt", "--skip-existing"], "--skip_existing has no effect without --output_dir"),
+        (["a.wav", "--direction", "pt", "--recursive"], "--recursive has no effect without a folder: name the folder"),
+        (["a.wav", "b.wav", "--direction", "pt", "-f", "srt"], "a file of srt holds one recording: write several with"),
         (["a.wav", "--direction", "pt", "-f", "all"], "say where with --output_dir"),
-        (["a.wav", "--direction", "en2ja", "--source"], "--source has no effect in txt: use -f json, srt, vtt, all"),
+        (["a.wav", "--direction", "en2ja", "--source"], "--source has no effect in txt: use -f json, srt, vtt or all"),
         (
             ["a.wav", "--direction", "pt", "--source", "-f", "srt"],
-            "error: pt does not translate, so it has no source",
+            "--source has no effect on pt: use --direction en2ja or ja2en, or leave it out",
         ),
-        (["a.wav", "--direction", "en2ja", "--align"], "error: en2ja translates, so its words cannot be aligned"),
-        (["a.wav", "--direction", "pt", "--stereo"], "--stereo has no effect on pt: leave it out"),
-        (["a.wav", "--direction", "en2ja", "--no-stereo"], "--stereo has no effect on en2ja: leave it out"),
+        (["a.wav", "--direction", "en2ja", "--align"], "--align has no effect on en2ja: use --direction diarize or pt"),
+        (
+            ["a.wav", "--direction", "pt", "--align"],
+            "--align has no effect in txt: use -f srt, vtt, tsv, json, rttm",
+        ),
+        (
+            ["a.wav", "--direction", "pt", "--stereo"],
+            "--stereo has no effect on pt: use --direction diarize, or",
+        ),
+        (
+            ["a.wav", "--direction", "en2ja", "--no-stereo"],
+            "--stereo has no effect on en2ja: use --dir",
+        ),
         (["a.wav", "--direction", "pt", "--max_line_width", "9"], "--max_line_width has no effect in txt: use -f srt"),
         (["a.wav", "--direction", "pt", "--max-line-count", "1", "-f", "json"], "--max_line_count has no effect in js"),
         (["a.wav", "--direction", "pt", "--max_seconds", "0"], "0 is not positive"),
@@ -227,9 +358,7 @@ def test_an_incomplete_result_is_exit_code_3(tiny, monkeypatch):
     recording = one_recording("pt")
     done = tiny("pt", recording.path)
     assert done.returncode == 3
-    warnings = [
-        line for line in done.stderr.splitlines() if line.startswith(f"warning: {recording.path.name}: 0:00 to")
-    ]
+    warnings = [line for line in done.stderr.splitlines() if line.startswith(f"warning: {recording.path}: 0:00 to")]
     assert len(warnings) == 1 and "the model did not finish" in warnings[0]
     assert recording.reference.startswith(done.stdout.strip()) and done.stdout.strip()
 
@@ -248,9 +377,9 @@ def test_after_an_interrupt_the_finished_part_is_kept_with_a_warning(
     done = tiny("pt", recording.path, *(["-o", tmp_path] if to_file else []))
     assert done.returncode == 130
     written = "".join(file.read_text(encoding="utf-8") for file in tmp_path.glob("*.txt")) + done.stdout
-    assert written == ("" if during_draft else recording.reference + "\n")
-    warning = f"warning: {recording.path.name}: only the first "
-    assert (warning in done.stderr) == (not during_draft)
+    notice = "only the first 2.43 s are in this transcript"
+    assert written == ("" if during_draft else f"{recording.reference}\n[incomplete: {notice}]\n")
+    assert (f"warning: {recording.path}: {notice}\n" in done.stderr) == (not during_draft)
     assert ("with --resume continues from there" in done.stderr) == (to_file and not during_draft)
 
 
@@ -271,7 +400,7 @@ def test_all_formats_are_written_at_once(tiny, tmp_path):
     assert sorted(file.name for file in tmp_path.iterdir()) == sorted(f"{stem}.{suffix}" for suffix in WRITERS)
     turns = recording.turns
     for suffix in ("txt", "srt", "vtt", "tsv"):
-        assert (tmp_path / f"{stem}.{suffix}").read_text(encoding="utf-8").count("[spk_") >= len(turns)
+        assert (tmp_path / f"{stem}.{suffix}").read_text(encoding="utf-8").count("spk_") >= len(turns)
     assert (tmp_path / f"{stem}.rttm").read_text(encoding="utf-8").count("SPEAKER ") == len(turns)
     assert "times inside a window are estimated" in done.stderr
 
@@ -343,7 +472,10 @@ def test_noise_gives_an_empty_transcript_with_a_warning(tiny, tmp_path):
     soundfile.write(tmp_path / "noise.wav", noise, 16000)
     done = tiny("pt", tmp_path / "noise.wav")
     assert (done.returncode, done.stdout) == (0, "")
-    assert "warning: noise.wav: there is no speech in this recording, or the model found none" in done.stderr
+    assert (
+        f"warning: {tmp_path / 'noise.wav'}: there is no speech in this recording, or the model found none"
+        in done.stderr
+    )
 
 
 def test_the_part_before_damage_is_kept(tiny, tmp_path):
@@ -355,7 +487,8 @@ def test_the_part_before_damage_is_kept(tiny, tmp_path):
     (tmp_path / "twice.flac").write_bytes(data[: int(len(data) * 0.75)])
     done = tiny("pt", tmp_path / "twice.flac", "-o", tmp_path / "out")
     assert done.returncode == 1
-    assert "error: twice.flac is damaged after" in done.stderr and "warning: twice.flac: only the first" in done.stderr
+    path = tmp_path / "twice.flac"
+    assert f"error: {path} is damaged after" in done.stderr and f"warning: {path}: only the first" in done.stderr
     assert (tmp_path / "out" / "twice.txt").read_text(encoding="utf-8").startswith(recording.reference)
     assert tiny("pt", tmp_path / "twice.flac").stdout.startswith(recording.reference)
 
@@ -370,7 +503,7 @@ def test_a_folder_in_the_way_of_one_output_does_not_stop_the_others(tiny, two_cl
     (out / "a.json").rmdir()
     resumed = tiny("pt", *two_clips, "-f", "json", "-o", out, "--resume")
     assert resumed.returncode == 0
-    assert "note: b.flac: its output is up to date and left as it is" in resumed.stderr
+    assert f"note: {two_clips[1]}: its output is up to date and left as it is" in resumed.stderr
     assert resumed.stderr.count("written: ") == 1
     assert sorted(os.listdir(out)) == ["a.json", "b.json"]
 
@@ -403,20 +536,30 @@ def test_an_output_that_cannot_be_written_does_not_stop_the_others(
     assert sorted(os.listdir(out)) == ["a.pt.journal", "b.pt.journal", "b.txt"]
     resumed = tiny("pt", *two_clips, "-o", out, "--resume")
     assert resumed.returncode == 0
-    assert f"note: a.flac: windows taken from {out / 'a.pt.journal'}: 1" in resumed.stderr
-    assert "note: b.flac: its output is up to date and left as it is" in resumed.stderr
+    assert f"note: {two_clips[0]}: windows taken from {out / 'a.pt.journal'}: 1" in resumed.stderr
+    assert f"note: {two_clips[1]}: its output is up to date and left as it is" in resumed.stderr
     assert sorted(os.listdir(out)) == ["a.txt", "b.txt"]
 
 
 def test_nothing_more_is_transcribed_when_standard_output_is_gone(tiny, two_clips, monkeypatch):
-    def broken_pipe(_):
-        raise OutputError("stdout_unwritable", why="Broken pipe")
+    def full_disk(_):
+        raise OutputError("stdout_unwritable", why="No space left on device")
 
-    monkeypatch.setattr("kikitori.cli.delivery.print_output", broken_pipe)
+    monkeypatch.setattr("kikitori.cli.delivery.print_output", full_disk)
     done = tiny("pt", *two_clips)
     assert done.returncode == 1
     assert "1 of 2: " in done.stderr and "2 of 2: " not in done.stderr
-    assert done.stderr.splitlines()[-1].startswith("error: standard output cannot be written (Broken pipe)")
+    assert done.stderr.splitlines()[-1].startswith("error: standard output cannot be written (No space left on device)")
+
+
+def test_a_closed_pipe_ends_quietly(tiny, two_clips, monkeypatch):
+    def broken_pipe(_):
+        raise BrokenPipeError
+
+    monkeypatch.setattr("kikitori.cli.delivery.print_output", broken_pipe)
+    done = tiny("pt", *two_clips)
+    assert done.returncode == 141
+    assert done.stderr.splitlines()[-1] == f"1 of 2: {two_clips[0]}"
 
 
 @pytest.mark.slow

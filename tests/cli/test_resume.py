@@ -72,7 +72,7 @@ def test_a_killed_command_can_be_resumed_and_writes_the_same_bytes(tmp_path):
     kept, before = max(0, len(list(read_records(journal))) - 1), identity(written)
 
     resumed = subprocess.run([*command, "--resume"], capture_output=True, text=True)
-    assert f"note: {short.name}: its output is up to date" in resumed.stderr and identity(written) == before
+    assert f"note: {short}: its output is up to date" in resumed.stderr and identity(written) == before
     assert (f"windows taken from {journal}: {kept}" in resumed.stderr) == bool(kept)
     assert set(os.listdir(output)) == {"long.json", written.name}
     expected = transcribe(load_model("diarize", checkpoint="tiny"), recording)
@@ -238,7 +238,7 @@ def run_again(interrupt):
 def test_a_finished_recording_is_skipped(run_again, tmp_path, capsys):
     before = identity(tmp_path / "out" / "a.tsv")
     assert run_again("-f", "tsv") == (0, ["b.flac"])
-    assert "note: a.flac: its output is up to date and left as it is" in capsys.readouterr().err
+    assert f"note: {tmp_path / 'a.flac'}: its output is up to date and left as it is" in capsys.readouterr().err
     assert identity(tmp_path / "out" / "a.tsv") == before
     assert sorted(os.listdir(tmp_path / "out")) == ["a.tsv", "b.tsv"]
     assert run_again("-f", "tsv") == (0, ["a.flac", "b.flac"])  # the earlier command is finished: this is a new one
@@ -278,11 +278,12 @@ def change_content_only(path) -> None:
     assert path.stat().st_mtime_ns == stat.st_mtime_ns and path.read_bytes() != content
 
 
-def test_the_warnings_of_a_skipped_recording_are_printed_again(interrupt, monkeypatch, capsys):
+def test_the_warnings_of_a_skipped_recording_are_printed_again(interrupt, monkeypatch, tmp_path, capsys):
     with monkeypatch.context() as patch:
         patch.setattr("kikitori.model.generate.token_budget", lambda seconds: 3)
         again = interrupt()
     capsys.readouterr()
     assert again("-f", "tsv") == (command_line.EXIT_INCOMPLETE, ["b.flac"])
     stderr = capsys.readouterr().err
-    assert "warning: a.flac: 0:00 to" in stderr and "warning: b.flac" not in stderr
+    assert f"warning: {tmp_path / 'a.flac'}: 0:00 to" in stderr
+    assert f"warning: {tmp_path / 'b.flac'}" not in stderr

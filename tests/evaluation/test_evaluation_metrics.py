@@ -19,7 +19,7 @@ from evaluation.metrics import (
 from evaluation.normalisation import CLOSING, normalise_english, normalise_japanese, written_form
 from evaluation.scoring import Pair, count_errors, score
 from kikitori.tasks import TASKS
-from kikitori.text.error_counts import Errors
+from kikitori.text.error_counts import ErrorCounts
 
 CALLS = st.dictionaries(st.sampled_from("ABCD"), st.text("はいどうも。", min_size=1, max_size=8), max_size=4)
 
@@ -80,13 +80,13 @@ def test_japanese_is_split_into_words():
 
 
 def test_errors_are_counted_by_kind():
-    assert word_errors("a b c", "a x c d") == Errors(insertions=1, deletions=0, substitutions=1, length=3)
-    assert character_errors("京都に", "東京都へ") == Errors(insertions=1, deletions=0, substitutions=1, length=3)
-    assert word_errors("a b", "") == Errors(insertions=0, deletions=2, substitutions=0, length=2)
+    assert word_errors("a b c", "a x c d") == ErrorCounts(insertions=1, deletions=0, substitutions=1, length=3)
+    assert character_errors("京都に", "東京都へ") == ErrorCounts(insertions=1, deletions=0, substitutions=1, length=3)
+    assert word_errors("a b", "") == ErrorCounts(insertions=0, deletions=2, substitutions=0, length=2)
 
 
 def test_a_rate_is_computed_from_sums():
-    errors = [Errors(0, 1, 0, 1), Errors(0, 0, 1, 9)]  # rates of 100 % and 11 %; their mean would be 56 %
+    errors = [ErrorCounts(0, 1, 0, 1), ErrorCounts(0, 0, 1, 9)]  # rates of 100 % and 11 %; their mean would be 56 %
     figure = error_rate("WER", errors)
     assert figure.value == pytest.approx(20)
     assert figure.detail == "0 insertions, 1 deletions, 1 substitutions in 10"
@@ -94,32 +94,32 @@ def test_a_rate_is_computed_from_sums():
 
 
 def test_the_interval_is_narrow_for_many_utterances_and_empty_for_equal_ones():
-    mixed = [Errors(0, 0, count % 2, 1) for count in range(1000)]
+    mixed = [ErrorCounts(0, 0, count % 2, 1) for count in range(1000)]
     figure = error_rate("WER", mixed)
     assert 46 < figure.low < 50 < figure.high < 54
-    alike = error_rate("WER", [Errors(0, 0, 1, 4)] * 10)
+    alike = error_rate("WER", [ErrorCounts(0, 0, 1, 4)] * 10)
     assert (alike.low, alike.value, alike.high) == (25, 25, 25)
 
 
 def test_a_rate_of_empty_references_is_an_error():
     with pytest.raises(ValueError, match="references that are not empty"):
-        error_rate("WER", [Errors(1, 0, 0, 0)])
+        error_rate("WER", [ErrorCounts(1, 0, 0, 0)])
 
 
 def test_speakers_are_paired_so_that_errors_are_fewest():
     characters, speakers = speaker_errors({"A": "はい", "B": "どうも"}, {"x": "どうぞ", "y": "はい"})
-    assert characters == Errors(insertions=0, deletions=0, substitutions=1, length=5)
-    assert speakers == Errors(insertions=0, deletions=0, substitutions=0, length=2)
+    assert characters == ErrorCounts(insertions=0, deletions=0, substitutions=1, length=5)
+    assert speakers == ErrorCounts(insertions=0, deletions=0, substitutions=0, length=2)
 
 
 def test_words_of_the_wrong_speaker_count_as_two_errors():
     characters, _ = speaker_errors({"A": "はいはい", "B": "どうも"}, {"A": "はい", "B": "どうもはい"})
-    assert characters == Errors(insertions=2, deletions=2, substitutions=0, length=7)
+    assert characters == ErrorCounts(insertions=2, deletions=2, substitutions=0, length=7)
 
 
 @pytest.mark.parametrize(
     ("hypothesis", "expected"),
-    [({"x": "はい"}, Errors(0, 1, 0, 2)), (dict.fromkeys("xyz", "はい"), Errors(1, 0, 0, 2))],
+    [({"x": "はい"}, ErrorCounts(0, 1, 0, 2)), (dict.fromkeys("xyz", "はい"), ErrorCounts(1, 0, 0, 2))],
 )
 def test_missing_and_extra_speakers_are_counted(hypothesis, expected):
     assert speaker_errors({"A": "はい", "B": "どうも"}, hypothesis)[1] == expected
@@ -187,7 +187,7 @@ def test_normalised_scores_ignore_spelling_variants():
 
 def test_a_reference_without_words_measures_only_speakers():
     pair = Pair((Segment("A", None), Segment("B", None)), (Segment("spk_0", "はい"),))
-    assert count_errors(TASKS["diarize"], pair) == {"speaker count errors": Errors(0, 1, 0, 2)}
+    assert count_errors(TASKS["diarize"], pair) == {"speaker count errors": ErrorCounts(0, 1, 0, 2)}
 
 
 def test_an_empty_test_set_has_no_figures():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import replace
 from itertools import accumulate, pairwise
 
 import pytest
@@ -11,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kikitori.errors import SpeechError
-from kikitori.output.subtitles import Subtitle, has_estimated_times, make_subtitles, timed_turns
+from kikitori.output.subtitles import Subtitle, make_subtitles, timed_turns
+from kikitori.timing import is_estimated
 from kikitori.transcript import Transcript, Turn, Word
 
 
@@ -49,9 +51,9 @@ def times(subtitles: list[Subtitle]) -> list[tuple[float, float]]:
 def test_turns_of_a_window_divide_its_time_by_their_characters():
     turns = (window("あいう", 10, 20, "spk_0"), window("え", 10, 20, "spk_1"), window("おかきくけこ", 10, 20, "spk_0"))
     assert timed_turns(transcript(*turns)) == (
-        window("あいう", 10, 13, "spk_0"),
-        window("え", 13, 14, "spk_1"),
-        window("おかきくけこ", 14, 20, "spk_0"),
+        Turn("spk_0", "あいう", 10, 13, "estimated"),
+        Turn("spk_1", "え", 13, 14, "estimated"),
+        Turn("spk_0", "おかきくけこ", 14, 20, "estimated"),
     )
 
 
@@ -72,9 +74,9 @@ def test_aligned_turns_stay_as_they_are():
         aligned("あ", 1, 5, "spk_0"),
         aligned("い", 2, 3, "spk_1"),
         aligned("う", 2, 3, "spk_0"),
-        window("え", 2, 9),
     )
-    assert timed_turns(transcript(*turns)) == turns
+    others = window("え", 2, 9), Turn(None, "お", 2, 9, "estimated")
+    assert timed_turns(transcript(*turns, *others)) == (*turns, replace(others[0], timing="estimated"), others[1])
 
 
 @pytest.mark.parametrize("function", [timed_turns, make_subtitles])
@@ -85,9 +87,14 @@ def test_turns_without_times_are_an_error(function):
 
 
 def test_times_of_windows_are_estimates():
-    assert has_estimated_times(transcript(aligned("あ", 0, 1), window("い", 1, 2)))
-    assert not has_estimated_times(transcript(aligned("あ", 0, 1)))
-    assert not has_estimated_times(transcript())
+    turns = aligned("あ", 0, 1), window("い", 1, 2)
+    assert is_estimated(turns) and is_estimated(timed_turns(transcript(*turns)))
+    assert not is_estimated(turns[:1]) and not is_estimated(())
+
+
+def test_estimated_times_are_not_estimated_again():
+    timed = timed_turns(transcript(window("あ", 0, 10), window("い", 0, 10), window("う", 9, 20)))
+    assert timed_turns(transcript(*timed)) == timed
 
 
 # Where text is cut
@@ -401,7 +408,7 @@ def test_every_character_is_there_once_and_in_order(turns):
 def test_dividing_times_changes_nothing_else(turns):
     spread = timed_turns(transcript(*turns))
     assert [(turn.speaker, turn.text, turn.timing, turn.words) for turn in spread] == [
-        (turn.speaker, turn.text, turn.timing, turn.words) for turn in turns
+        (turn.speaker, turn.text, turn.timing.replace("window", "estimated"), turn.words) for turn in turns
     ]
     for before, after in zip(turns, spread, strict=True):
         assert before.start_seconds <= after.start_seconds <= after.end_seconds <= before.end_seconds

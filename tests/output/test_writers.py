@@ -11,6 +11,7 @@ import stat
 from dataclasses import replace
 from datetime import timedelta
 
+import av
 import pysrt
 import pytest
 import srt
@@ -25,6 +26,7 @@ from kikitori.output.files import write_atomically
 from kikitori.output.subtitles import make_subtitles
 from kikitori.output.writers import WRITERS, Layout
 from kikitori.transcript import Transcript, TranscriptWarning, Turn
+from kikitori.update import partial_warning
 
 
 def transcript(*turns: Turn) -> Transcript:
@@ -47,6 +49,7 @@ TIMED = transcript(
     Turn("spk_1", "A & B <i>\tdepois?", 3661.0004, 3662.9996, "aligned"),
 )
 SPREAD = transcript(Turn("spk_0", "はい。", 1, 4, "window"), Turn("spk_1", "もしもし。", 1, 4, "window"))
+SPEAKS = "<v spk_0><c.speaker>[spk_0]: </c>"
 NEED_TIMES = ("srt", "vtt", "tsv", "rttm")
 HOSTILE = (
     "1\n\n2\n00:00:01,000 --> 00:00:02,000\nforged",
@@ -103,21 +106,23 @@ def test_srt_is_as_whisper_writes_it():
     )
 
 
-def test_vtt_is_as_whisper_writes_it():
+def test_vtt_has_whispers_times_and_voice_tags():
     assert WRITERS["vtt"](TIMED) == (
         "WEBVTT\n\n"
-        "00:00.500 --> 00:06.250\n[spk_0]: はい、お電話ありがとうございます。\n山田歯科の受付でございます。\n\n"
+        "00:00.500 --> 00:06.250\n"
+        "<v spk_0><c.speaker>[spk_0]: </c>はい、お電話ありがとうございます。\n山田歯科の受付でございます。</v>\n\n"
         "00:06.500 --> 00:07.333\nえ\n\n"
-        "01:01:01.000 --> 01:01:03.000\n[spk_1]: A &amp; B &lt;i&gt; depois?\n\n"
+        "01:01:01.000 --> 01:01:03.000\n"
+        "<v spk_1><c.speaker>[spk_1]: </c>A &amp; B &lt;i&gt; depois?</v>\n\n"
     )
 
 
-def test_tsv_is_as_whisper_writes_it():
+def test_tsv_has_whispers_columns_first():
     assert WRITERS["tsv"](TIMED) == (
-        "start\tend\ttext\n"
-        "500\t6250\t[spk_0]: はい、お電話ありがとうございます。山田歯科の受付でございます。\n"
-        "6500\t6500\tえ\n"
-        "3661000\t3663000\t[spk_1]: A & B <i> depois?\n"
+        "start\tend\ttext\tspeaker\tunsure\n"
+        "500\t6250\tはい、お電話ありがとうございます。山田歯科の受付でございます。\tspk_0\t0.00\n"
+        "6500\t6500\tえ\t\t0.00\n"
+        "3661000\t3663000\tA & B <i> depois?\tspk_1\t0.00\n"
     )
 
 
@@ -139,11 +144,14 @@ def test_rttm_names_have_no_white_space_and_are_never_missing():
 def test_the_time_of_a_window_is_divided_in_every_format():
     note = "NOTE Times are estimates: the turns of a window share its time in proportion to the length of their text"
     assert WRITERS["vtt"](SPREAD) == (
-        f"WEBVTT\n\n{note}\n\n00:01.000 --> 00:02.125\n[spk_0]: はい。\n\n"
-        "00:02.125 --> 00:04.000\n[spk_1]: もしもし。\n\n"
+        f"WEBVTT\n\n{note}\n\n00:01.000 --> 00:02.125\n<v spk_0><c.speaker>[spk_0]: </c>はい。</v>\n\n"
+        "00:02.125 --> 00:04.000\n<v spk_1><c.speaker>[spk_1]: </c>もしもし。</v>\n\n"
     )
     assert WRITERS["srt"](SPREAD).startswith("1\n00:00:01,000 --> 00:00:02,125\n")
-    assert WRITERS["tsv"](SPREAD).splitlines()[1:] == ["1000\t2125\t[spk_0]: はい。", "2125\t4000\t[spk_1]: もしもし。"]
+    assert WRITERS["tsv"](SPREAD).splitlines()[1:] == [
+        "1000\t2125\tはい。\tspk_0\t0.00",
+        "2125\t4000\tもしもし。\tspk_1\t0.00",
+    ]
     assert WRITERS["rttm"](SPREAD).splitlines()[1] == "SPEAKER call 1 2.125 1.875 <NA> <NA> spk_1 <NA> <NA>"
     assert json.loads(WRITERS["json"](SPREAD))["turns"][1]["start_seconds"] == 1
 
@@ -156,7 +164,8 @@ def test_turns_without_times_are_an_error_in_formats_with_times(suffix):
 
 
 @pytest.mark.parametrize(
-    ("suffix", "text"), [("srt", ""), ("vtt", "WEBVTT\n\n"), ("tsv", "start\tend\ttext\n"), ("rttm", "")]
+    ("suffix", "text"),
+    [("srt", ""), ("vtt", "WEBVTT\n\n"), ("tsv", "start\tend\ttext\tspeaker\tunsure\n"), ("rttm", "")],
 )
 def test_a_transcript_without_turns_has_only_a_header(suffix, text):
     assert WRITERS[suffix](transcript()) == text
@@ -198,6 +207,82 @@ def test_times_are_rounded_into_the_next_minute_and_hour():
     assert "\n01:00:00.000 --> 01:00:01.000\n" in WRITERS["vtt"](transcript(*turns))
 
 
+UNSURE = replace(
+    transcript(Turn("Ana", "bom dia, senhor", 0, 4, "aligned", low_confidence=((0, 2), (4, 7)))), language="Portuguese"
+)
+
+
+def test_vtt_marks_what_the_model_was_unsure_of():
+    """The parts may be cut by the end of a line."""
+    assert WRITERS["vtt"](UNSURE).splitlines()[3:] == [
+        "<v Ana><c.speaker>[Ana]: </c><c.unsure>bo</c>m <c.unsure>dia</c>, senhor</v>",
+        "",
+    ]
+    assert WRITERS["vtt"](UNSURE, Layout(5, 3)).splitlines()[3:5] == [
+        "<v Ana><c.speaker>[Ana]: </c><c.unsure>bo</c>m",
+        "<c.unsure>dia</c>,</v>",
+    ]
+
+
+def test_tsv_has_the_share_of_unsure_words_or_japanese_characters():
+    def shares(language: str) -> str:
+        return WRITERS["tsv"](replace(UNSURE, language=language)).splitlines()[1].split("\t")[4]
+
+    assert (shares("Portuguese"), shares("English"), shares("Japanese")) == ("0.67", "0.67", "0.38")
+
+
+PARTIAL = replace(TIMED, warnings=(partial_warning(12.5), TranscriptWarning("loop", "said twice")))
+NOTICE = "[incomplete: only the first 12 s are in this transcript]"
+
+
+def test_an_incomplete_transcript_says_so_at_its_end():
+    assert WRITERS["txt"](PARTIAL) == WRITERS["txt"](TIMED) + f"{NOTICE}\n"
+    last = f"01:01:03.000 --> 01:01:06.000\n{NOTICE}\n\n"
+    assert WRITERS["srt"](PARTIAL) == WRITERS["srt"](TIMED) + "4\n" + last.replace(".0", ",0")
+    note = f"WEBVTT\n\nNOTE {NOTICE}\n\n"
+    assert WRITERS["vtt"](PARTIAL) == WRITERS["vtt"](TIMED).replace("WEBVTT\n\n", note) + last
+
+
+def test_readers_read_the_notice():
+    assert [caption.text for caption in webvtt.from_string(WRITERS["vtt"](PARTIAL), strict=True)][-1] == NOTICE
+    text = WRITERS["srt"](PARTIAL)
+    assert [item.content for item in srt.parse(text)][-1] == pysrt.from_string(text)[-1].text == NOTICE
+
+
+def test_a_notice_without_turns_and_a_hostile_message():
+    cut = replace(transcript(), warnings=(TranscriptWarning("damaged", "a-->\n\nb"),), duration_seconds=1.5)
+    assert WRITERS["txt"](cut) == "[incomplete: a--> b]\n"
+    assert WRITERS["srt"](cut) == "1\n00:00:01,500 --> 00:00:04,500\n[incomplete: a-> b]\n\n"
+    assert WRITERS["vtt"](cut).count("-->") == 1 and WRITERS["vtt"](cut).count("[incomplete: a--&gt; b]") == 2
+
+
+def test_chromium_shows_the_speaker_and_no_tags(browser):
+    page = browser.new_page()
+    page.set_content("<video></video>")
+    text = WRITERS["vtt"](UNSURE)
+    page.evaluate(
+        """async (text) => {
+            const track = document.createElement("track");
+            track.src = URL.createObjectURL(new Blob([text], { type: "text/vtt" }));
+            document.querySelector("video").append(track);
+            track.track.mode = "showing";
+            await new Promise((loaded) => track.addEventListener("load", loaded));
+            document.body.append(track.track.cues[0].getCueAsHTML());
+        }""",
+        text,
+    )
+    assert page.locator("body").inner_text() == "[Ana]: bom dia, senhor"
+    assert page.locator("span[title=Ana] .unsure").all_inner_texts() == ["bo", "dia"]
+    page.close()
+
+
+def test_ffmpeg_shows_the_speaker_and_no_tags(tmp_path):
+    (tmp_path / "a.vtt").write_text(WRITERS["vtt"](UNSURE), encoding="utf-8")
+    with av.open(tmp_path / "a.vtt") as container:
+        shown = [subtitle.dialogue.decode() for packet in container.demux() for subtitle in packet.decode()]
+    assert shown == ["[Ana]: bom dia, senhor"]
+
+
 # Readers of other programs
 
 
@@ -222,10 +307,11 @@ def test_hostile_text_stays_in_its_field(text):
     assert line == f"[spk_0]: {re.sub('-{2,}>', '->', shown)}"
     header, _, clock, line, *rest = WRITERS["vtt"](one, wide).split("\n")
     assert (header, clock, rest) == ("WEBVTT", "00:02.000 --> 00:03.900", ["", ""])
-    assert html.unescape(line) == f"[spk_0]: {shown}" and not re.search("[<>]|&(?!(amp|lt|gt);)", line)
+    tag, line = line[: len(SPEAKS)], line[len(SPEAKS) :].removesuffix("</v>")
+    assert tag == SPEAKS and html.unescape(line) == shown and not re.search("[<>]|&(?!(amp|lt|gt);)", line)
     header, row, *rest = WRITERS["tsv"](one).split("\n")
-    assert (row.count("\t"), rest, row.splitlines()) == (2, [""], [row])
-    assert spoken(row.split("\t")[2]) == spoken(f"[spk_0]: {text}")
+    assert (row.count("\t"), rest, row.splitlines()) == (4, [""], [row])
+    assert spoken(row.split("\t")[2]) == spoken(text)
 
 
 @pytest.mark.parametrize("suffix", ["txt", "srt", "vtt", "tsv", "rttm"])
@@ -234,7 +320,9 @@ def test_a_speakers_name_cannot_forge_a_line(suffix):
     assert WRITERS[suffix](transcript(*hostile_turns("はい", speaker="a\n \u2028b"))) == plain
 
 
-@pytest.mark.parametrize(("suffix", "label"), [("srt", "[->]: はい"), ("vtt", "[--&gt;]: はい")])
+@pytest.mark.parametrize(
+    ("suffix", "label"), [("srt", "[->]: はい"), ("vtt", "<v --&gt;><c.speaker>[--&gt;]: </c>はい</v>")]
+)
 def test_a_speakers_name_cannot_forge_an_arrow(suffix, label):
     lines = WRITERS[suffix](transcript(*hostile_turns("はい", speaker="-->"))).splitlines()
     assert label in lines and sum("-->" in line for line in lines) == 1
@@ -278,13 +366,15 @@ def test_vtt_readers_read_every_subtitle(call, layout):
         (
             caption.start_time.in_milliseconds(),
             caption.end_time.in_milliseconds(),
-            html.unescape(caption.raw_text).split("\n"),
+            caption.voice,
+            html.unescape(caption.text).split("\n"),
         )
         for caption in read
     ] == [
         (
             round(subtitle.start_seconds * 1000),
             round(subtitle.end_seconds * 1000),
+            subtitle.speaker,
             [f"[{subtitle.speaker}]: {subtitle.lines[0]}", *subtitle.lines[1:]],
         )
         for subtitle in make_subtitles(call, layout.max_line_width, layout.max_line_count)
@@ -301,12 +391,12 @@ def test_vtt_readers_read_the_note():
 @given(call=CALLS)
 def test_tsv_readers_read_every_turn(call):
     rows = list(csv.reader(WRITERS["tsv"](call).splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE))
-    assert rows[0] == ["start", "end", "text"]
-    assert [(int(start), int(end)) for start, end, _ in rows[1:]] == [
+    assert rows[0] == ["start", "end", "text", "speaker", "unsure"]
+    assert [(int(start), int(end)) for start, end, *_ in rows[1:]] == [
         (round(turn.start_seconds * 1000), round(turn.end_seconds * 1000)) for turn in call.turns
     ]
-    assert ["".join(text.split()) for *_, text in rows[1:]] == [
-        "".join(f"[{turn.speaker}]:{turn.text}".split()) for turn in call.turns
+    assert [("".join(text.split()), speaker) for _, _, text, speaker, _ in rows[1:]] == [
+        ("".join(turn.text.split()), turn.speaker) for turn in call.turns
     ]
 
 

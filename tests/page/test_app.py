@@ -160,7 +160,7 @@ def test_a_translation_uses_the_corrected_call():
 
     fewer = replace(aligned, turns=aligned.turns[:2])
     guessed = jobs.with_corrections(fewer, call).turns
-    assert [(turn.text, turn.timing) for turn in guessed] == [("um", "window"), ("dois", "window")]
+    assert [(turn.text, turn.timing) for turn in guessed] == [("um", "estimated"), ("dois", "estimated")]
     assert 0 < guessed[0].end_seconds == guessed[1].start_seconds < 9.0
 
 

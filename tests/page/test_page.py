@@ -315,7 +315,9 @@ def test_a_corrected_call_is_saved_with_the_times_that_the_page_shows(page):
     first = f"{seen[1][0]:06.3f}"
     assert f" --> 00:{first}\n" in saved(page, panel, "vtt")[1]
     assert f" --> 00:00:{first.replace('.', ',')}\n" in saved(page, panel, "srt")[1]
-    assert {turn.end_seconds for turn in saved_transcript(page, panel).turns} == {seen[-1][1]}
+    turns = saved_transcript(page, panel).turns
+    assert [[turn.start_seconds, turn.end_seconds] for turn in turns] == seen[:-1]
+    assert {turn.timing for turn in turns} == {"estimated"}
     panel.locator(".timeline").click(position={"x": panel.locator(".timeline").bounding_box()["width"] - 40, "y": 5})
     assert panel.locator(".caption").inner_text() == ""
 

@@ -1,4 +1,4 @@
-"""tests.support.recordings."""
+"""The repository's recordings and the texts that they should become."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EXAMPLES = ROOT / "examples"
 
 @dataclass(frozen=True)
 class Recording:
-    """A file and what it should become."""
+    """A file and the text that it should become."""
 
     path: Path
     direction: str
@@ -27,7 +27,7 @@ class Recording:
 
     @property
     def turns(self) -> tuple[Turn, ...]:
-        """Of the reference: one a speaker's turn in calls, else one."""
+        """The reference's turns: one per speaker's turn in a call, otherwise one."""
         return parse_turns(self.reference)[0]
 
     @property

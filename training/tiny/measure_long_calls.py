@@ -53,7 +53,7 @@ class LongCall:
 
 
 def make_call(number: int) -> LongCall:
-    """Make a call. The same number gives the same call."""
+    """Make a call; it depends on the number alone."""
     rng = random.Random(f"long call {number}")
     maker = pool.MAKERS["call"](rng.getrandbits(32))
     similar, over, silent = number % 5 == 0, number % 4 == 1, number % 4 == 2

@@ -9,7 +9,7 @@ import { View } from "./view.js";
 const views = [];
 
 /**
- * A handler's input: the whole of what a view shows, of which the component's value may hold only the newest part.
+ * Return all that a view shows. The component's value may hold only the newest part of it.
  * @param {any} value
  */
 function whole(value) {

@@ -1,0 +1,84 @@
+"""Load the models of one command, and say so."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kikitori.cli.report import Report
+from kikitori.tasks import TASKS, Checkpoint, Task, choose_checkpoints, get_source
+from kikitori.transcribe import Model, load_task
+
+
+@dataclass(frozen=True)
+class Run:
+    """One command: its options, its models, and what identifies its work for `--resume`.
+
+    job: what decides the decoded text (direction, weights, device); if it changes, journalled results can't be reused.
+    request: what else decides the output files (aligner, layout and so on). Both are JSON-serialisable.
+    """
+
+    options: argparse.Namespace
+    report: Report
+    model: Model
+    source: Model | None
+    job: dict
+    request: dict
+
+
+def load_run(options: argparse.Namespace, report: Report) -> Run:
+    """Load the models that the options ask for. Raises CheckpointError."""
+    task = TASKS[options.direction]
+    checkpoints = choose_checkpoints(options.checkpoint, options.revision, task.role)
+    report.say(_loading(checkpoints, task.role))
+    model = load_task(task, checkpoints, options.device)
+    source = _load_source(options, report, checkpoints, get_source(task)) if options.source else None
+    if options.align:
+        report.say(_loading(checkpoints, "aligner", "--align"))
+        _ = model.engine.aligner  # loaded now, so that an error comes before the first window is transcribed
+    report.say(f"{task.label}, by {model.checkpoint.name} on {model.engine.device_and_dtype}")
+    if options.output_dir is None:
+        return Run(options, report, model, source, {}, {})
+    job = {
+        "direction": task.name,
+        "weights": _weights(model.checkpoint),
+        "device_and_dtype": model.engine.device_and_dtype,
+    }
+    return Run(options, report, model, source, job, _request(options, checkpoints, model, source))
+
+
+def _load_source(
+    options: argparse.Namespace, report: Report, checkpoints: Mapping[str, Checkpoint], task: Task
+) -> Model:
+    report.say(_loading(checkpoints, task.role, "--source"))
+    return load_task(task, checkpoints, options.device)
+
+
+def _loading(checkpoints: Mapping[str, Checkpoint], role: str, option: str = "") -> str:
+    """Which checkpoint is loaded now. option: the one that needs it, in addition to the direction's."""
+    checkpoint = checkpoints[role]
+    where = "" if checkpoint.folder else " from the hub"
+    purpose = f" for {option}" if option else ""
+    instead = f" (to load another: --checkpoint {role}=FOLDER)" if option and where else ""
+    return f"loading the checkpoint {checkpoint.name}{where}{purpose}{instead}"
+
+
+def _request(
+    options: argparse.Namespace, checkpoints: Mapping[str, Checkpoint], model: Model, source: Model | None
+) -> dict:
+    return {
+        "checkpoint": model.checkpoint.name,
+        "aligner": _weights(checkpoints["aligner"]) if options.align else None,
+        "source": _weights(source.checkpoint) if source else None,
+        "stereo": options.stereo,
+        "max_seconds": options.max_seconds,
+        "layout": [options.max_line_width, options.max_line_count],
+    }
+
+
+def _weights(checkpoint: Checkpoint) -> list[list]:
+    from kikitori.model.checkpoints import checkpoint_folder
+    from kikitori.model.weights import identify_weights
+
+    return identify_weights(checkpoint_folder(checkpoint))
