@@ -270,6 +270,19 @@ def test_an_output_that_is_out_of_date_is_written_again(run_again, tmp_path, cha
     assert (tmp_path / "out" / "a.tsv").read_text(encoding="utf-8").splitlines()[1].split("\t")[2] == expected
 
 
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("kikitori.engines.local.LocalEngine.device_and_dtype", "cuda:0 (bfloat16)"),
+        ("kikitori.cli.models._weights", lambda checkpoint: [["model.safetensors", 8, 1]]),
+    ],
+    ids=["another device", "other weights"],
+)
+def test_what_another_device_or_other_weights_wrote_is_written_again(run_again, monkeypatch, place, value):
+    monkeypatch.setattr(place, value)
+    assert run_again("-f", "tsv") == (0, ["a.flac", "b.flac"])
+
+
 def change_content_only(path) -> None:
     """Change the encoder's name inside a FLAC file; its size and time stay."""
     stat, content = path.stat(), path.read_bytes()

@@ -34,13 +34,13 @@ TESTS = {
     "kikitori/text/error_counts.py": "tests/evaluation/test_evaluation_metrics.py",
     "kikitori/text/faults.py": "tests/text/test_faults.py",
     "kikitori/text/scripts.py": "tests/text/test_scripts.py",
-    "kikitori/text/speaker_linking.py": "tests/text/test_speaker_linking.py tests/text/test_confidence.py::test_low_confidence_stays_in_place_when_turns_are_cut_and_joined",
+    "kikitori/text/speaker_linking.py": "tests/text/test_speaker_linking.py",
     "kikitori/text/tags.py": "tests/test_transcript.py tests/test_properties.py",
     "kikitori/audio/windows.py": "tests/audio/test_windows.py",
     "kikitori/audio/channels.py": "tests/audio/test_channels.py",
     "kikitori/audio/vad.py": "tests/audio/test_windows.py",
     "kikitori/audio/resample.py": "tests/audio/test_files.py",
-    "kikitori/engines/journal.py": "tests/engines tests/cli/test_resume.py",
+    "kikitori/engines/journal.py": "tests/cli/test_resume.py",
     "kikitori/engines/zero_gpu.py": "tests/engines",
     "kikitori/pipeline.py": "tests/test_pipeline.py",
     "kikitori/update.py": "tests/test_pipeline.py",
@@ -57,7 +57,7 @@ PARTNERS = {
     "Binary": "Add_Sub Sub_Add Mul_Div Div_Mul FloorDiv_Mul Mod_Mul Pow_Mul BitOr_BitAnd BitAnd_BitOr".split(),
     "Unary": "USub_UAdd Delete_Not".split(),
 }
-"""cosmic-ray puts every operator in every other one's place. These are enough: a limit moved by one, and the opposite."""
+"""cosmic-ray puts every operator in every other one's place. Its neighbour and its opposite are enough."""
 
 OPTIONS = "-x -q --assert=plain -p _hypothesis_pytestplugin --hypothesis-seed=0 -p no:cacheprovider -m".split()
 OPTIONS += ["not slow and not browser"]

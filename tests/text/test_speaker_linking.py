@@ -191,6 +191,15 @@ def test_any_cut_of_an_aligned_turn_is_a_turn(start, end):
         assert turn.text == ALIGNED.text[start:end].strip()
 
 
+def test_low_confidence_stays_in_place_when_turns_are_cut_and_joined():
+    one = Turn("spk_0", "abcdef", low_confidence=((1, 3), (4, 6)))
+    (part,) = cut_turn(one, 2, 5)
+    assert (part.text, part.low_confidence) == ("cde", ((0, 1), (2, 3)))
+    assert [turn.low_confidence for turn in cut_turn(one, 3, 4)] == [()]
+    (both,) = merge_neighbours([one, Turn("spk_0", "xyz", low_confidence=((0, 1),))])
+    assert (both.text, both.low_confidence) == ("abcdef xyz", ((1, 3), (4, 6), (7, 8)))
+
+
 def test_merged_turns_keep_their_words():
     merged = merge_neighbours((ALIGNED, Turn("spk_0", "Sim.", 4.0, 4.5, "aligned", (Word("Sim.", 4.0, 4.5),))))
     assert [turn.text for turn in merged] == ["Bom dia, Ana. Sim."]
