@@ -144,6 +144,14 @@ def test_a_turn_that_only_one_window_heard_is_kept(one, two):
         ("abc", "xyz", []),
         ("abcd", "cdef", [(2, 0), (3, 1)]),
         ("xxabcde", "abcdeyy", [(2, 0), (3, 1), (4, 2), (5, 3), (6, 4)]),
+        ("a", "a", [(0, 0)]),
+        ("xa", "a", [(1, 0)]),  # the start of the first is skipped freely
+        ("a", "ax", [(0, 0)]),  # as is the end of the second
+        ("a", "xa", []),  # what else is skipped costs as much as a match gives
+        ("ab", "xab", [(0, 1), (1, 2)]),
+        ("axb", "ab", [(0, 0), (2, 1)]),
+        ("ab", "axb", [(0, 0), (1, 2)]),
+        ("axb", "ayb", [(0, 0), (2, 2)]),
         ("abcXdef", "abcdefgh", [(0, 0), (1, 1), (2, 2), (4, 3), (5, 4), (6, 5)]),
         ("abcdef", "abcXdefgh", [(0, 0), (1, 1), (2, 2), (3, 4), (4, 5), (5, 6)]),
     ],
@@ -250,6 +258,12 @@ def test_without_turns_and_sentences_the_seam_lies_in_the_middle_of_the_longest_
     assert seam(said, heard) == ("いろXにほ", "へとち")
 
 
+def test_neither_a_turn_nor_a_sentence_begins_at_the_start_of_an_overlap():
+    """What is before it is not known, and its last character does not count as that."""
+    for said in ((Turn("spk_0", "いろはにほへと"), Turn("spk_1", "ち")), (Turn("spk_0", "いろはにほへと。"),)):
+        assert seam(said, said)[0] == "いろはに"
+
+
 def test_the_seam_keeps_what_only_one_window_heard():
     """Three characters are words, two another spelling: those that differ by two may be lost, those by three not."""
     said = (Turn("spk_0", "あいう。えおかきくけ。こさし"),)
@@ -259,9 +273,9 @@ def test_the_seam_keeps_what_only_one_window_heard():
 
 
 def test_characters_are_lost_on_the_side_of_the_seam_where_only_the_other_text_has_them():
-    pairs = [(0, 0), (1, 1), (5, 2), (6, 8), (9, 9), (10, 12)]
-    # After the first pair: none differ, three only before, five only after, two before and two after (too few).
-    assert _lost_at(pairs) == [3, 3, 0, 5, 5, 5]
+    pairs = [(0, 0), (1, 1), (5, 2), (6, 6), (9, 7), (10, 10)]
+    # After the first pair: none, three only before, three only after, and two of each, which are too few.
+    assert _lost_at(pairs) == [3, 3, 0, 3, 3, 3]
 
 
 def test_an_overlap_takes_as_many_characters_of_both_texts_as_can_be_said_in_it():
@@ -290,6 +304,12 @@ def test_a_links_confidence_is_the_share_of_characters_with_equal_words_and_spea
     assert confidence(said, (Turn("spk_0", "いろはにほ"), Turn("spk_1", "へとち"))) == 7 / 8
     # What was said before the overlap is not compared.
     assert confidence((Turn("spk_0", "むかしむかし"), *said), said) == 1.0
+
+
+def test_words_without_a_speaker_link_nobody():
+    linker = SpeakerLinker((Turn("spk_0", "いろはに"), Turn(None, "ほへとち")))
+    heard = (Turn(None, "いろはに"), Turn("spk_0", "ほへとち"))
+    assert linker.link(linker.overlap(heard, 60.0)) == Link(0.0, {"spk_0": "spk_0"})
 
 
 def test_a_label_that_could_be_one_of_two_speakers_is_a_guess():
