@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kikitori.text.speaker_linking import (
-    GUESSED_CONFIDENCE,
     MIN_CONFIDENCE,
     Link,
     SpeakerLinker,
@@ -289,11 +288,14 @@ def test_an_overlap_takes_as_many_characters_of_both_texts_as_can_be_said_in_it(
 # How sure a link is
 
 
-def confidence(before: tuple[Turn, ...], after: tuple[Turn, ...], known: tuple[Turn, ...] = ()) -> float:
+def linked(before: tuple[Turn, ...], after: tuple[Turn, ...]) -> Link:
     linker = SpeakerLinker()
-    for turns in (known, before):
-        linker.add(linker.overlap(turns, 0.0), None)
-    return linker.link(linker.overlap(after, 60.0)).confidence
+    add(linker, before, 0.0)
+    return linker.link(linker.overlap(after, 60.0))
+
+
+def confidence(before: tuple[Turn, ...], after: tuple[Turn, ...]) -> float:
+    return linked(before, after).confidence
 
 
 def test_a_links_confidence_is_the_share_of_characters_with_equal_words_and_speakers():
@@ -302,6 +304,7 @@ def test_a_links_confidence_is_the_share_of_characters_with_equal_words_and_spea
     assert confidence(said, (Turn("spk_0", "いろはに"), Turn("spk_1", "ほXYZ"))) == 5 / 8
     # One character of the eight is another speaker's in the second text.
     assert confidence(said, (Turn("spk_0", "いろはにほ"), Turn("spk_1", "へとち"))) == 7 / 8
+    assert confidence((Turn("spk_0", "は"),), (Turn("spk_0", "は"),)) == 1.0
     # What was said before the overlap is not compared.
     assert confidence((Turn("spk_0", "むかしむかし"), *said), said) == 1.0
 
@@ -315,8 +318,9 @@ def test_words_without_a_speaker_link_nobody():
 def test_a_label_that_could_be_one_of_two_speakers_is_a_guess():
     known = (Turn("spk_0", "あああああ"), Turn("spk_1", "いいいいい"), Turn("spk_2", "うううう"))
     heard = (Turn("spk_0", "うううう"), Turn("spk_1", "えええ"))
-    assert confidence(known, heard) == GUESSED_CONFIDENCE
-    assert confidence(known[1:], heard) == 1.0  # only one is left
+    labels = {"spk_0": "spk_2", "spk_1": "spk_1"}  # the one of the two who spoke last
+    assert linked(known, heard) == Link(0.3, labels)
+    assert linked(known[1:], heard) == Link(1.0, {"spk_0": "spk_1", "spk_1": "spk_0"})  # only one is left
 
 
 def test_two_links_in_a_row_are_as_sure_as_the_weaker_one():
