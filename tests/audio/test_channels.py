@@ -54,6 +54,7 @@ def frames(*levels: tuple[int, float, float]) -> np.ndarray:
         (frames((4, 0, 30), (96, 30, 0)), False),
         (frames((50, 0, 40), (50, 40, 0), (900, 35.01, 35.01)), True),  # too quiet to count
         (frames((50, 0, 40), (50, 40, 0), (900, 34.99, 34.99)), False),
+        (frames((50, 0, np.inf), (50, np.inf, 0)), True),  # digital silence on the other one
         (np.concatenate([frames((1, 0, 30), (1, 30, 0)), np.ones((799, 2))]), True),  # less than a frame at the end
     ],
 )

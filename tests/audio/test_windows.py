@@ -394,6 +394,11 @@ def test_halves_meet_at_the_longest_pause_between_a_quarter_and_three_quarters()
     assert halved(1, 1, 1.1, 0.9, pauses=(0, 2, 1, 5)) == [[0], [1, 2, 3]]
 
 
+def test_of_equally_long_pauses_halves_meet_nearest_to_the_middle():
+    """The pieces of unbroken speech have none between them."""
+    assert halved(1, 1, 1, 1, 1, 1) == [[0, 1, 2], [3, 4, 5]]
+
+
 def test_without_a_place_in_the_middle_halves_meet_nearest_to_it():
     assert halved(0.1, 0.1, 5, 0.1) == [[0, 1], [2, 3]]
     assert halved(0.1, 5, 0.1, 0.1) == [[0, 1], [2, 3]]

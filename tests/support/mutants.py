@@ -42,7 +42,7 @@ TESTS = {
     "kikitori/audio/resample.py": "tests/audio/test_files.py",
     "kikitori/engines/journal.py": "tests/cli/test_resume.py",
     "kikitori/engines/zero_gpu.py": "tests/engines",
-    "kikitori/pipeline.py": "tests/test_pipeline.py",
+    "kikitori/pipeline.py": "tests/test_parsed_windows.py tests/test_pipeline.py",
     "kikitori/update.py": "tests/test_pipeline.py",
 }
 """Module -> the tests that are to notice a break in it. Slow tests are left out."""
