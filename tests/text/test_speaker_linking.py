@@ -242,6 +242,8 @@ def seam(before: tuple[Turn, ...], after: tuple[Turn, ...]) -> tuple[str, str]:
 def test_the_seam_lies_at_the_sentence_nearest_to_the_middle():
     heard = (Turn("spk_0", "いろは。にほへと。ちりぬるを。"),)
     assert seam(heard, heard) == ("いろは。にほへと。", "ちりぬるを。")
+    before, after = "むかしむかし。", "いろはに。ほへとちり。ぬるを。"
+    assert seam((Turn("spk_0", before + after),), (Turn("spk_0", after),))[1] == "ほへとちり。ぬるを。"
 
 
 def test_the_first_window_alone_may_know_that_a_turn_or_a_sentence_begins():
@@ -250,11 +252,16 @@ def test_the_first_window_alone_may_know_that_a_turn_or_a_sentence_begins():
     sentences, without = (Turn("spk_0", "いろは。にほへと"),), (Turn("spk_0", "いろはにほへと"),)
     assert seam(sentences, without) == ("いろは。", "にほへと")
     assert seam(without, sentences) == ("いろは", "にほへと")
+    assert seam((Turn("spk_0", "い"), Turn("spk_1", "ろはにほへ")), without)[0] == "い"
+    assert seam((Turn("spk_0", "。いろはにほへ"),), (Turn("spk_0", "。いろはにほへ"),))[0] == "。"
 
 
 def test_without_turns_and_sentences_the_seam_lies_in_the_middle_of_the_longest_equal_run():
     said, heard = (Turn("spk_0", "いろXにほへとち"),), (Turn("spk_0", "いろYにほへとち"),)
     assert seam(said, heard) == ("いろXにほ", "へとち")
+    whole, gap = (Turn("spk_0", "いろはにほへと"),), (Turn("spk_0", "いろXはにほへと"),)
+    assert seam(gap, whole) == ("いろXはに", "ほへと")
+    assert seam(whole, gap) == ("いろはに", "ほへと")
 
 
 def test_neither_a_turn_nor_a_sentence_begins_at_the_start_of_an_overlap():
