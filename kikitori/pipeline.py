@@ -17,7 +17,8 @@ from kikitori.audio.channels import split_or_mix
 from kikitori.audio.files import SAMPLE_RATE
 from kikitori.audio.windows import Window, bridge, cut_channels, cut_windows, halves
 from kikitori.engines.engine import Engine, Prompt
-from kikitori.errors import RefusedError
+from kikitori.errors import CheckpointError, RefusedError
+from kikitori.language_check import check_language
 from kikitori.result import DecodingResult, last
 from kikitori.strings import format_time, join_texts
 from kikitori.tasks import Plan, Task
@@ -46,6 +47,7 @@ class Job:
 
     align: measure when turns and words were said. stereo: each channel holds one speaker; None to detect it.
     source: the job of the task that writes what was said, to show it with a translation.
+    language_check: a model that can detect the spoken language, to warn of another one than the task's.
     """
 
     task: Task
@@ -54,6 +56,7 @@ class Job:
     align: bool = False
     stereo: bool | None = None
     source: Job | None = None
+    language_check: Engine | None = None
 
     def stream(self, waveforms: list[np.ndarray]) -> Iterator[list[DecodingResult]]:
         """Decode clips in the task's language, as `Engine.stream`."""
@@ -86,7 +89,9 @@ def transcribe_blocks(blocks: Iterable[np.ndarray], job: Job) -> Iterator[Update
     counted = _CountedBlocks(sound)
     joiner = _choose_joiner(job, is_stereo)
     has_turns, repaired = False, 0
-    for group in in_groups(_cut(counted, job.plan, is_stereo)):
+    for number, group in enumerate(in_groups(_cut(counted, job.plan, is_stereo))):
+        if number == 0:
+            yield from _language_warning(group[0], job)
         for results in job.stream([window.waveform for window in group]):
             yield Draft(_draft_texts(results))
         parsed_windows: Iterable[ParsedWindow] = parse_windows(group, results, job)
@@ -137,6 +142,18 @@ def with_sources(parsed_windows: list[ParsedWindow], source: Job) -> list[Parsed
         replace(parsed, turns=tuple(replace(turn, source=text) for turn in parsed.turns[:1]) + parsed.turns[1:])
         for parsed, text in zip(parsed_windows, texts, strict=True)
     ]
+
+
+def _language_warning(window: Window, job: Job) -> Iterator[Update]:
+    """Yield a warning if the recording seems to be in another language than the task's."""
+    if job.language_check is None:
+        return
+    try:
+        warning = check_language(job.task, job.language_check, window.waveform)
+    except CheckpointError as error:  # a model that only checks must not keep the direction's own from working
+        warning = TranscriptWarning("language_not_checked", f"the language was not checked: {error}")
+    if warning:
+        yield Update(warnings=(warning,))
 
 
 def _cut(sound: Iterable[np.ndarray], plan: Plan, is_stereo: bool) -> Iterator[Window]:

@@ -54,8 +54,8 @@ class Task:
     """One direction: what is spoken, what is written, and by which checkpoint.
 
     role: a key of CHECKPOINTS. language: the language of the *output*, because Qwen3-ASR is told what to write, not
-    what it hears (translation card, "How Translation Direction Works"). window_seconds: the longest model input;
-    longer recordings are cut.
+    what it hears (translation card, "How Translation Direction Works"). spoken: the language of the *speech*; empty if
+    it is the same. window_seconds: the longest model input; longer recordings are cut.
     """
 
     name: str
@@ -65,6 +65,11 @@ class Task:
     window_seconds: float
     has_speakers: bool = False
     translates: bool = False
+    spoken: str = ""
+
+    def __post_init__(self) -> None:
+        """Fill in what is spoken: the language that is written, unless the task translates."""
+        object.__setattr__(self, "spoken", self.spoken or self.language)
 
     def plan(self, checkpoint: Checkpoint) -> Plan:
         """How recordings are cut for a checkpoint."""
@@ -92,8 +97,12 @@ TASKS = {
         Task("diarize", "Japanese call to a transcript with speakers", "diarize", "Japanese", 120, has_speakers=True),
         # The translation model was trained on clips of 0.5 to 30 s; its card reports "best performance on audio
         # segments under 30 seconds".
-        Task("en2ja", "English speech to Japanese text", "translation", "Japanese", 30, translates=True),
-        Task("ja2en", "Japanese speech to English text", "translation", "English", 30, translates=True),
+        Task(
+            "en2ja", "English speech to Japanese text", "translation", "Japanese", 30, translates=True, spoken="English"
+        ),
+        Task(
+            "ja2en", "Japanese speech to English text", "translation", "English", 30, translates=True, spoken="Japanese"
+        ),
         # The card says that clips were filtered by duration, but not at what limit; Common Voice's are far shorter.
         Task("pt", "Portuguese speech to cased, punctuated text", "pt", "Portuguese", 30),
     )
@@ -120,6 +129,11 @@ def get_source(task: Task) -> Task:
     if task.name not in SOURCES:
         raise TaskError("no_source", direction=task.name)
     return SOURCES[task.name]
+
+
+def get_language_check(task: Task, checkpoints: Mapping[str, Checkpoint]) -> Task:
+    """Return the task whose model detects the spoken language: the same one if its checkpoint can, else the base's."""
+    return task if checkpoints[task.role] == checkpoints[ENGLISH.role] else ENGLISH
 
 
 def check_alignable(task: Task) -> None:

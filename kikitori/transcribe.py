@@ -43,7 +43,7 @@ def load_model(
     Args:
         direction: `diarize`, `en2ja`, `ja2en` or `pt`.
         device: a torch device; None for CUDA if there is one, else the CPU.
-        dtype: a torch dtype; None for bfloat16 on CUDA and on processors that compute it natively, else float32.
+        dtype: a torch dtype; None for `choose_dtype`: bfloat16 on CUDA, on a CPU usually float32.
         checkpoint: None for the direction's own from the hub, `tiny` for the embedded one, or a folder.
         revision: a branch, tag or commit of the hub's checkpoint; None for `main`.
 
@@ -74,6 +74,7 @@ def transcribe(
     align: bool = False,
     source: Model | None = None,
     stereo: bool | None = None,
+    language_check: Model | None = None,
     max_seconds: float = MAX_SECONDS,
     sample_rate: int = SAMPLE_RATE,
 ) -> Transcript:
@@ -86,6 +87,8 @@ def transcribe(
         align: measure when each turn and word was said.
         source: for translations, the model that writes what was said (of the task that `get_source` returns).
         stereo: whether each channel of a call holds one speaker; None to detect it.
+        language_check: a model that can detect the spoken language (of the base or the tiny checkpoint). If the
+            recording is in another language than the direction's, the first warning says so.
         max_seconds: refuse a longer recording.
         sample_rate: of a waveform, in Hz; files have their own.
 
@@ -101,6 +104,7 @@ def transcribe(
         align=align,
         source=source,
         stereo=stereo,
+        language_check=language_check,
         max_seconds=max_seconds,
         sample_rate=sample_rate,
     ).finish()
@@ -114,6 +118,7 @@ def stream(
     align: bool = False,
     source: Model | None = None,
     stereo: bool | None = None,
+    language_check: Model | None = None,
     max_seconds: float = MAX_SECONDS,
     sample_rate: int = SAMPLE_RATE,
 ) -> Transcription:
@@ -134,7 +139,15 @@ def stream(
         name = name or "recording"
         waveform = audio if sample_rate == SAMPLE_RATE else resample_waveform(audio, sample_rate, name)
         blocks = [check_waveform(waveform, name, max_seconds)[:, np.newaxis]]
-    job = Job(task, task.plan(model.checkpoint), model.engine, align, stereo, source and _as_source(source))
+    job = Job(
+        task,
+        task.plan(model.checkpoint),
+        model.engine,
+        align,
+        stereo,
+        source and _as_source(source),
+        language_check and language_check.engine,
+    )
     blank = Transcript(name, (), task.name, task.language, model.checkpoint.name, 0.0, "")
     return Transcription(transcribe_blocks(blocks, job), blank)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from numbers import Real
 from pathlib import Path
 from types import NoneType
@@ -20,10 +20,10 @@ MAX_TIME_SECONDS = 1e7
 
 def _check_types(item: object, kind: type | tuple[type, ...], *fields: str) -> None:
     """Raise ValueError if a field is of another type: records may come from a file or from a stranger."""
-    for field in fields:
-        value = getattr(item, field)
+    for name in fields:
+        value = getattr(item, name)
         if not isinstance(value, kind):
-            raise ValueError(f"{field} of a {type(item).__name__} must not be of the type {type(value).__name__}")
+            raise ValueError(f"{name} of a {type(item).__name__} must not be of the type {type(value).__name__}")
 
 
 @dataclass(frozen=True)
@@ -119,16 +119,19 @@ class TranscriptWarning:
     kind: one word, for programs.
     message: one sentence, for people.
     start_seconds, end_seconds: the part of the recording that it is about; None for the whole recording.
+    values: what the message names, for programs and for translated messages.
     """
 
     kind: str
     message: str
     start_seconds: float | None = None
     end_seconds: float | None = None
+    values: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Raise ValueError if a field is not as described above."""
         _check_types(self, str, "kind", "message")
+        _check_types(self, Mapping, "values")
         _check_types(self, (Real, NoneType), "start_seconds", "end_seconds")
 
 

@@ -18,6 +18,7 @@ FLOORS = (
     ("kikitori.cli", "kikitori.page", "kikitori.server"),
     ("kikitori.transcribe",),
     ("kikitori.pipeline", "kikitori.translate_turns"),
+    ("kikitori.language_check",),
     ("kikitori.engines",),
     ("kikitori.model", "kikitori.audio", "kikitori.text", "kikitori.output"),
     ("kikitori.result", "kikitori.tasks", "kikitori.update"),

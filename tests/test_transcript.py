@@ -179,7 +179,7 @@ def test_to_dict_has_every_field():
         ],
         "raw_text": CALL,
         "warnings": [
-            {"kind": "untagged", "message": "a sentence", "start_seconds": None, "end_seconds": None},
+            {"kind": "untagged", "message": "a sentence", "start_seconds": None, "end_seconds": None, "values": {}},
         ],
     }
 
@@ -247,6 +247,7 @@ ALIGNED = Turn("spk_0", "はい。", 0.5, 1.25, "aligned", (Word("はい。", 0.
         (["turns", 0, "words", 0], "はい。"),
         (["turns", 0, "words", 0, "start_seconds"], None),
         (["warnings", 0, "kind"], {}),
+        (["warnings", 0, "values"], "it"),
         (["warnings", 0, "end_seconds"], "3"),
     ],
     ids=lambda value: "/".join(map(str, value)) if isinstance(value, list) else None,

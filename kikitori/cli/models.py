@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kikitori.cli.report import Report
-from kikitori.tasks import TASKS, Checkpoint, Task, choose_checkpoints, get_source
+from kikitori.errors import CheckpointError
+from kikitori.tasks import TASKS, Checkpoint, Task, choose_checkpoints, get_language_check, get_source
 from kikitori.transcribe import Model, load_task
 
 
@@ -23,6 +24,7 @@ class Run:
     report: Report
     model: Model
     source: Model | None
+    language_check: Model | None
     job: dict
     request: dict
 
@@ -34,18 +36,20 @@ def load_run(options: argparse.Namespace, report: Report) -> Run:
     report.say(_loading(checkpoints, task.role))
     model = load_task(task, checkpoints, options.device)
     source = _load_source(options, report, checkpoints, get_source(task)) if options.source else None
+    language_check = _load_language_check(options, report, checkpoints, model) if options.language_check else None
     if options.align:
         report.say(_loading(checkpoints, "aligner", "--align"))
         _ = model.engine.aligner  # loaded now, so that an error comes before the first window is transcribed
     report.say(f"{task.label}, by {model.checkpoint.name} on {model.engine.device_and_dtype}")
     if options.output_dir is None:
-        return Run(options, report, model, source, {}, {})
+        return Run(options, report, model, source, language_check, {}, {})
     job = {
         "direction": task.name,
         "weights": _weights(model.checkpoint),
         "device_and_dtype": model.engine.device_and_dtype,
     }
-    return Run(options, report, model, source, job, _request(options, checkpoints, model, source))
+    request = _request(options, checkpoints, model, source) | {"language_check": bool(language_check)}
+    return Run(options, report, model, source, language_check, job, request)
 
 
 def _load_source(
@@ -53,6 +57,21 @@ def _load_source(
 ) -> Model:
     report.say(_loading(checkpoints, task.role, "--source"))
     return load_task(task, checkpoints, options.device)
+
+
+def _load_language_check(
+    options: argparse.Namespace, report: Report, checkpoints: Mapping[str, Checkpoint], model: Model
+) -> Model | None:
+    """Load the model that detects the spoken language. Without it the language is not checked, which is said."""
+    task = get_language_check(model.task, checkpoints)
+    if task == model.task:
+        return model
+    report.say(_loading(checkpoints, task.role, "the language check"))
+    try:
+        return load_task(task, checkpoints, options.device)
+    except CheckpointError as error:
+        report.say(f"the language is not checked, as with --no_language_check: {error}", "note")
+        return None
 
 
 def _loading(checkpoints: Mapping[str, Checkpoint], role: str, option: str = "") -> str:

@@ -73,6 +73,13 @@ def build_parser() -> argparse.ArgumentParser:
         help="diarize: each channel holds one speaker, or does not (default: detected)",
     )
     parser.add_argument(
+        "--no_language_check",
+        "--no-language-check",
+        dest="language_check",
+        action="store_false",
+        help="do not check that the recording is in the direction's language; the check needs the base checkpoint",
+    )
+    parser.add_argument(
         "--max_seconds",
         "--max-seconds",
         type=_positive(float),

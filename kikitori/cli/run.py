@@ -27,9 +27,9 @@ from kikitori.update import Update
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_CLOSED = 0, 1, 2, 3, 130, 141
 """130 and 141 are what shells report for a program that Ctrl-C or a closed pipe has ended."""
-INCOMPLETE = {*FAULTS, "other_script", *MISSING_PARTS}
+INCOMPLETE = {*FAULTS, "other_language", "other_script", *MISSING_PARTS}
 """Kinds of warnings that mean that text may be missing or wrong."""
-HARMLESS = {"repaired_times", "unsure"}
+HARMLESS = {"language_not_checked", "repaired_times", "unsure"}
 """Kinds of warnings that leave the user nothing to do."""
 SINGLE_FORMATS = ("srt", "vtt", "tsv", "rttm")
 """A file of these formats holds one recording."""
@@ -181,6 +181,7 @@ def _deliver(run: Run, model: Model, delivery: Delivery, warnings: Warnings) -> 
         align=options.align,
         source=run.source,
         stereo=options.stereo,
+        language_check=run.language_check,
         max_seconds=options.max_seconds,
     )
     try:

@@ -21,7 +21,7 @@ from kikitori.page.comparison import compare
 from kikitori.page.view import GrowingView
 from kikitori.pipeline import Job
 from kikitori.server.job_log import logged_job
-from kikitori.tasks import CHECKPOINTS, Checkpoint, get_source, get_task
+from kikitori.tasks import CHECKPOINTS, Checkpoint, get_language_check, get_source, get_task
 from kikitori.transcribe import MAX_SECONDS, Model, stream
 from kikitori.transcript import Transcript, Turn
 from kikitori.translate_turns import translate_turns
@@ -54,7 +54,8 @@ def transcribe_upload(options: JobOptions, audio: str | None) -> Transcription:
         raise AudioError("no_recording")
     model = page_model(options.direction, options.checkpoints)
     source = page_model(get_source(model.task).name, options.checkpoints) if options.source else None
-    return stream(model, audio, align=options.align, source=source)
+    checker = page_model(get_language_check(model.task, options.checkpoints).name, options.checkpoints)
+    return stream(model, audio, align=options.align, source=source, language_check=checker)
 
 
 def run_job(options: JobOptions, audio: str | None) -> Transcript:

@@ -97,7 +97,7 @@ def build_page(checkpoints: Checkpoints = CHECKPOINTS) -> gr.Blocks:
             gr.Markdown(text("tiny"), elem_classes="note")
         for tab in TABS:
             # Children of a tab that is not rendered at once lose their examples.
-            with gr.Tab(text(f"{tab.key}_tab"), id=tab.endpoint, render_children=True):
+            with gr.Tab(text(f"{tab.key}_tab"), id=tab.endpoint, elem_id=tab.endpoint, render_children=True):
                 build_tab(tab, checkpoints)
     return page
 
@@ -215,10 +215,17 @@ def connect(tab: Tab, checkpoints: Checkpoints, source: Source, result: Result) 
     event = {"api_visibility": "private", "show_progress": "minimal", "show_progress_on": [result.message]}
     event |= JOBS_SHARE
     triggers = [source.run.click, source.examples.load_input_event.then]  # an example is transcribed at once
-    for trigger in (*triggers, *([result.translate.click] if result.translate else [])):
+    offers = offer_buttons(tab)
+    others = [button.click for button in (*offers.values(), result.translate) if button]
+    for trigger in (*triggers, *others):
         show_start(trigger, source, result)
     handler = page_handler(tab.directions, checkpoints)
-    jobs = [trigger(handler, [*files, *source.options], outputs, **event) for trigger in triggers]
+    inputs = [*files, *source.options]
+    jobs = [trigger(handler, inputs, outputs, **event) for trigger in triggers]
+    for direction, button in offers.items():
+        js = f"(audio, several, ...options) => speechPage.moved({json.dumps(direction)}, options)"
+        in_browser(button.click, inputs, js, inputs)
+        jobs.append(button.click(handler, inputs, outputs, js=js, **event))
     if result.translate:
         js = "(audio, several, view) => [audio, several, speechPage.whole(view)]"
         jobs.append(result.translate.click(call_handler(checkpoints), [*files, result.view], outputs, js=js, **event))
@@ -236,6 +243,11 @@ def connect(tab: Tab, checkpoints: Checkpoints, source: Source, result: Result) 
         in_browser(job.failure, outputs, f"speechPage.ended({buttons})", [result.message, result.view])
     for chosen in (source.audio.upload, source.audio.stop_recording, source.several.upload):
         in_browser(chosen, [result.message], "() => null")
+
+
+def offer_buttons(tab: Tab) -> dict[str, gr.Button]:
+    """Direction -> the hidden button that static/offers.js presses to bring a recording from another tab."""
+    return {direction: gr.Button(elem_id=f"offer_{direction}", visible="hidden") for direction in tab.directions}
 
 
 def show_start(trigger, source: Source, result: Result) -> None:

@@ -31,7 +31,7 @@ from kikitori.tasks import TASKS, TINY, TINY_ALIGNER
 from kikitori.transcribe import stream
 from kikitori.transcript import Transcript
 from kikitori.update import Draft, Transcription
-from tests.support.recordings import RECORDINGS, one_recording, recordings_in, who_said_what
+from tests.support.recordings import EXAMPLES, RECORDINGS, one_recording, recordings_in, who_said_what
 
 
 @pytest.fixture
@@ -433,12 +433,24 @@ def folders(tmp_path):
     return {name: shutil.copytree(folder, tmp_path / f"my_{name}") for name, folder in copies.items()}
 
 
+def test_a_recording_in_another_language_is_a_warning_and_exit_code_3(tiny):
+    english, portuguese = EXAMPLES / "english_travel.flac", EXAMPLES / "portuguese_daily.flac"
+    done = tiny("pt", english)
+    message = "the recording seems to be in English, and pt expects Portuguese: choose the direction en2ja"
+    assert f"warning: {english}: {message}" in done.stderr.splitlines()
+    assert done.returncode == 3
+    assert tiny("pt", portuguese).returncode == 0
+    unchecked = tiny("pt", english, "--no-language-check")
+    assert (unchecked.returncode, "English" in unchecked.stderr) == (0, False)
+
+
 @pytest.mark.slow
 def test_a_folder_serves_the_direction_only(run, folders):
     """Words spoken in Japanese are written by another checkpoint, which the hub has and this machine has not."""
     recording = one_recording("ja2en")
     alone = run(recording.path, "--direction", "ja2en", "--checkpoint", folders["translation"])
     assert (alone.returncode, alone.stdout) == (0, recording.reference + "\n")
+    assert "note: the language is not checked, as with --no_language_check: Qwen/Qwen3-ASR-1.7B" in alone.stderr
     done = run(*alone.args, "--source", "-f", "json")
     assert (done.returncode, done.stdout) == (1, "")
     hub = "okadahiroaki/Qwen3asr_diarization_projembed"

@@ -16,6 +16,7 @@ from kikitori.output.writers import WRITERS
 from kikitori.page.view import to_view
 from kikitori.transcript import Transcript, TranscriptWarning, Turn
 from tests.support.browser import (
+    HINTS,
     TABS,
     choose_option,
     open_tab,
@@ -431,6 +432,17 @@ def test_the_page_speaks_the_language_of_the_browser(
         upload_several(panel, [tmp_path / "notes.wav"], several)
         run.click()
         assert panel.get_by_role("alert").inner_text().startswith(error)
+
+
+def test_a_recording_in_another_language_is_moved_to_its_tab_with_one_click(page):
+    english = example(EXAMPLES["en2ja"])
+    panel = transcribed(page, "pt", english.path)
+    warning = panel.locator(".warning").filter(has_text="seems to be in English, not in Portuguese")
+    warning.get_by_role("button", name="Translate it into Japanese").click()
+    moved = shown_panel(page)
+    expect(moved).to_contain_text(HINTS["en2ja"])
+    expect(moved.locator(".turn .words")).to_have_text([english.reference])
+    expect(moved.locator(".warning")).to_have_count(0)
 
 
 def test_the_page_says_which_checkpoint_answers(page):

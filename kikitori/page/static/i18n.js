@@ -2,6 +2,9 @@
 // Texts in the language of the visitor's browser (kikitori/page/languages/).
 import { clock, make } from "./dom.js";
 
+/** English name of a language -> its tag. */
+export const LANGUAGE_TAGS = /** @type {Record<string, string>} */ ({ Japanese: "ja", English: "en", Portuguese: "pt" });
+
 const language = ["ja", "pt"].find((tag) => navigator.language.startsWith(tag)) ?? "en";
 const texts = /** @type {any} */ (window).speechTexts[language];
 
@@ -27,10 +30,21 @@ export function makeError({ text, code = "", values = {} }) {
 
 /**
  * A warning's sentence with its time.
- * @param {{ kind: string, message: string, start_seconds: number | null, end_seconds: number | null }} warning
+ * @param {{ kind: string, message: string, start_seconds: number | null, end_seconds: number | null, values?: any }} warning
  */
-export function makeWarning({ kind, message, start_seconds: start, end_seconds: end }) {
+export function makeWarning({ kind, message, start_seconds: start, end_seconds: end, values = {} }) {
   const known = texts.warnings[kind];
   const when = start == null ? "" : `${end != null && start < end ? `${clock(start)}–${clock(end)}` : clock(start)}: `;
-  return make("li", { class: "warning", lang: known ? null : "en" }, known ? when + known : message);
+  const place = (/** @type {string} */ _, /** @type {string} */ name) => languageName(values[name]);
+  const sentence = known ? when + known.replace(/\{(\w+)\}/g, place) : message;
+  return make("li", { class: "warning", lang: known ? null : "en" }, sentence);
+}
+
+/**
+ * A language's name in the visitor's language.
+ * @param {string} name English name
+ */
+function languageName(name) {
+  const tag = LANGUAGE_TAGS[name];
+  return tag ? new Intl.DisplayNames([language], { type: "language" }).of(tag) : name;
 }

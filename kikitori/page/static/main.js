@@ -3,6 +3,7 @@
 import { showComparison } from "./comparison.js";
 import { watchPage } from "./gradio_fixes.js";
 import { showMessage } from "./message.js";
+import { movedInputs } from "./offers.js";
 import { View } from "./view.js";
 
 /** @type {View[]} */
@@ -26,6 +27,7 @@ const mount = (show) => (/** @type {any} */ element, /** @type {any} */ props, /
 /** @type {any} */ (window).speechPage = {
   views,
   whole,
+  moved: movedInputs,
   mountMessage: mount(showMessage),
   mountComparison: mount(showComparison),
   mountView(/** @type {any} */ element, /** @type {any} */ props, /** @type {any} */ server, /** @type {any} */ watch) {

@@ -1,10 +1,10 @@
 // @ts-check
 // The view of a transcript: player, timeline and rows; it can be corrected, copied and saved.
 import { clock, fileAddress, make, strip } from "./dom.js";
-import { makeError, makeWarning, say } from "./i18n.js";
+import { LANGUAGE_TAGS, makeError, makeWarning, say } from "./i18n.js";
+import { offer } from "./offers.js";
 
 const FORMATS = ["txt", "srt", "vtt", "tsv", "json", "rttm"];
-const LANGUAGE_TAGS = /** @type {Record<string, string>} */ ({ Japanese: "ja", English: "en", Portuguese: "pt" });
 const LANE = 14; // height in pixels
 const COLOURS = 8;
 const SHORTEST_SECONDS = 0.001;
@@ -309,7 +309,7 @@ export class View {
     const { transcript, times } = this.sheet;
     const told = (/** @type {any} */ warning) => warning.kind !== "partial" || !this.running;
     const waiting = transcript.warnings.slice(this.notes.length).filter(told);
-    const notes = waiting.map(makeWarning);
+    const notes = waiting.map((/** @type {any} */ warning) => offer(makeWarning(warning), warning, this.sheet));
     this.notes.push(...notes);
     const inOrder = waiting
       .map((/** @type {any} */ warning, /** @type {number} */ number) => [startOf(warning), notes[number]])
