@@ -195,6 +195,28 @@ def test_a_journal_is_named_by_the_recording_unless_that_is_too_long(tmp_path):
     assert all(len(path.name.encode()) < 100 for path in long) and long[0] != long[1]
 
 
+def test_a_name_may_have_as_many_bytes_as_a_file_system_takes(tmp_path):
+    longest = "a" * (255 - len(".pt.journal"))
+    assert journal_path(tmp_path, longest, "pt").name == f"{longest}.pt.journal"
+    assert len(journal_path(tmp_path, longest + "a", "pt").name) < 100
+
+
+def test_a_journal_grows_and_its_last_note_counts(tmp_path):
+    path = tmp_path / "a.journal"
+    first = Journal(path, JOB, resume=False)
+    decode(first, write_sum, SOUNDS[:1])
+    first.note_written({"format": "txt"})
+    decode(first, write_sum, SOUNDS[1:2])
+    first.note_written({"format": "srt"})
+    again = Journal(path, JOB, resume=True)
+    assert (again.resumed, again.written) == (2, {"format": "srt"})
+
+
+def test_the_error_names_a_journal_that_cannot_be_read(tmp_path):
+    with pytest.raises(OutputError, match="Is a directory"):
+        Journal(tmp_path, JOB, resume=True)
+
+
 @pytest.fixture
 def interrupt(tmp_path, monkeypatch):
     """A function that runs a command for two recordings and interrupts it after the first is written.
