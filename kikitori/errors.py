@@ -12,6 +12,8 @@ import os
 import sys
 from collections.abc import Callable
 
+from kikitori.strings import format_duration
+
 SENTENCES = {
     # Recordings
     "file_missing": "{name} does not exist: check the path (only local files are read)",
@@ -23,6 +25,7 @@ SENTENCES = {
     "file_unopenable": "{name} cannot be opened ({why}): check the path",
     "undecodable": "{name} cannot be decoded as audio or video: save it as WAV, FLAC, MP3, M4A or WebM",
     "no_audio_track": "{name} has no audio track: choose a file with sound",
+    "no_such_track": "{name} has {count} audio track(s), so track {track} does not exist: choose one of 1 to {count}",
     "no_samples": "{name} has an audio track without samples: record it again",
     "damaged": "{name} is damaged after {length}: export it again or cut it there",
     "low_rate": "{name} has {rate} samples per second; speech needs at least {limit}: record or export it again",
@@ -113,6 +116,14 @@ class SpeechError(Exception):
 
 class AudioError(SpeechError):
     """A recording that can't be read or transcribed."""
+
+
+class DamagedError(AudioError):
+    """A recording that could be read only up to some point, or is damaged there. seconds: where that is."""
+
+    def __init__(self, name: str, seconds: float):
+        super().__init__("damaged", name=name, length=format_duration(seconds))
+        self.seconds = seconds
 
 
 class RefusedError(AudioError):

@@ -17,7 +17,7 @@ from kikitori.audio.channels import split_or_mix
 from kikitori.audio.files import SAMPLE_RATE
 from kikitori.audio.windows import Window, bridge, cut_channels, cut_windows, halves
 from kikitori.engines.engine import Engine, Prompt
-from kikitori.errors import CheckpointError, RefusedError
+from kikitori.errors import CheckpointError, DamagedError, RefusedError
 from kikitori.language_check import check_language
 from kikitori.result import DecodingResult, last
 from kikitori.strings import format_time, join_texts
@@ -78,14 +78,19 @@ class ParsedWindow:
     repaired: int
 
 
-def transcribe_blocks(blocks: Iterable[np.ndarray], job: Job) -> Iterator[Update | Draft]:
+def transcribe_blocks(
+    blocks: Iterable[np.ndarray], job: Job, reading: list[TranscriptWarning] | None = None
+) -> Iterator[Update | Draft]:
     """Transcribe a recording; yield a draft while windows are decoded, and an update for each window.
 
     blocks: float32 16 kHz, (samples, channels) each. The last update has the whole recording's length and warnings.
+    reading: warnings that are added while the blocks are read; each is taken out and passed on in the next update.
     Raises what the blocks and the engine raise. If the file turns out to be damaged, all sound before the damage is
-    transcribed before the error is raised. A RefusedError, for example for silence, is raised immediately.
+    transcribed, and the last update has a warning; without any turns, DamagedError is raised. A RefusedError, for
+    example for silence, is raised immediately.
     """
-    is_stereo, sound = split_or_mix(blocks, job.stereo if job.plan.has_speakers else False)
+    reading = [] if reading is None else reading
+    is_stereo, sound = split_or_mix(blocks, job.stereo if job.plan.has_speakers else False, reading)
     counted = _CountedBlocks(sound)
     joiner = _choose_joiner(job, is_stereo)
     has_turns, repaired = False, 0
@@ -101,10 +106,11 @@ def transcribe_blocks(blocks: Iterable[np.ndarray], job: Job) -> Iterator[Update
             update = joiner.add(parsed)
             has_turns = has_turns or bool(update.turns or update.open_turns)
             repaired += parsed.repaired
-            yield update
-    if counted.error:
+            yield replace(update, warnings=(*_take_all(reading), *update.warnings))
+    if counted.error and not (has_turns and isinstance(counted.error, DamagedError)):
         raise counted.error
-    yield Update(joiner.open_turns, (), _final_warnings(has_turns, repaired), (), counted.seconds)
+    warnings = (*_take_all(reading), *_final_warnings(has_turns, repaired, counted))
+    yield Update(joiner.open_turns, (), warnings, (), counted.seconds)
 
 
 def in_groups(windows: Iterable[Window]) -> Iterator[list[Window]]:
@@ -206,9 +212,19 @@ def _window_warnings(messages: dict[str, str], window: Window) -> tuple[Transcri
     return tuple(TranscriptWarning(kind, f"{span}: {message}", start, end) for kind, message in messages.items())
 
 
-def _final_warnings(has_turns: bool, repaired: int) -> tuple[TranscriptWarning, ...]:
+def _take_all(warnings: list[TranscriptWarning]) -> list[TranscriptWarning]:
+    taken = warnings[:]
+    warnings.clear()
+    return taken
+
+
+def _final_warnings(has_turns: bool, repaired: int, read: _CountedBlocks) -> tuple[TranscriptWarning, ...]:
     """Warnings about the whole recording."""
     warnings = []
+    if isinstance(read.error, DamagedError):
+        start = round(min(read.error.seconds, read.seconds), 3)
+        message = f"{format_time(start)}: the recording is damaged, and what was said from here on may be missing"
+        warnings.append(TranscriptWarning("damaged", message, start, read.seconds))
     if not has_turns:
         message = "there is no speech in this recording, or the model found none"
         warnings.append(TranscriptWarning("no_speech", message))

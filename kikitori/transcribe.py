@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from kikitori.audio.checks import check_stream, check_waveform
-from kikitori.audio.files import SAMPLE_RATE, stream_audio
+from kikitori.audio.files import SAMPLE_RATE, open_recording
 from kikitori.audio.resample import resample_waveform
 from kikitori.engines.engine import Engine
 from kikitori.pipeline import Job, transcribe_blocks
@@ -74,6 +74,7 @@ def transcribe(
     align: bool = False,
     source: Model | None = None,
     stereo: bool | None = None,
+    track: int | None = None,
     language_check: Model | None = None,
     max_seconds: float = MAX_SECONDS,
     sample_rate: int = SAMPLE_RATE,
@@ -87,15 +88,18 @@ def transcribe(
         align: measure when each turn and word was said.
         source: for translations, the model that writes what was said (of the task that `get_source` returns).
         stereo: whether each channel of a call holds one speaker; None to detect it.
+        track: the number of a file's audio track, from 1 on; None for the first with sound. A waveform has one.
         language_check: a model that can detect the spoken language (of the base or the tiny checkpoint). If the
             recording is in another language than the direction's, the first warning says so.
         max_seconds: refuse a longer recording.
         sample_rate: of a waveform, in Hz; files have their own.
 
+    A damaged recording is transcribed as far as it can be read, with a warning of the kind `damaged`.
+
     Raises:
         AudioError: the recording can't be read or transcribed.
         TaskError: `align` or `source` does not fit the model's task.
-        ValueError: the waveform is not a one-dimensional array of floats, or its rate not a positive number.
+        ValueError: the waveform is not a one-dimensional array of floats, or its rate or `track` not a positive number.
     """
     return stream(
         model,
@@ -104,6 +108,7 @@ def transcribe(
         align=align,
         source=source,
         stereo=stereo,
+        track=track,
         language_check=language_check,
         max_seconds=max_seconds,
         sample_rate=sample_rate,
@@ -118,6 +123,7 @@ def stream(
     align: bool = False,
     source: Model | None = None,
     stereo: bool | None = None,
+    track: int | None = None,
     language_check: Model | None = None,
     max_seconds: float = MAX_SECONDS,
     sample_rate: int = SAMPLE_RATE,
@@ -134,11 +140,12 @@ def stream(
     if isinstance(audio, (str, Path)):
         name = name or display_name(audio)
         mono = not task.has_speakers or stereo is False
-        blocks = check_stream(stream_audio(audio, max_seconds, mono), name, max_seconds)
+        recording = open_recording(audio, max_seconds, mono, track)
+        blocks, reading = check_stream(recording.blocks, name, max_seconds), recording.warnings
     else:
         name = name or "recording"
         waveform = audio if sample_rate == SAMPLE_RATE else resample_waveform(audio, sample_rate, name)
-        blocks = [check_waveform(waveform, name, max_seconds)[:, np.newaxis]]
+        blocks, reading = [check_waveform(waveform, name, max_seconds)[:, np.newaxis]], []
     job = Job(
         task,
         task.plan(model.checkpoint),
@@ -149,7 +156,7 @@ def stream(
         language_check and language_check.engine,
     )
     blank = Transcript(name, (), task.name, task.language, model.checkpoint.name, 0.0, "")
-    return Transcription(transcribe_blocks(blocks, job), blank)
+    return Transcription(transcribe_blocks(blocks, job, reading), blank)
 
 
 def _as_source(model: Model) -> Job:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from kikitori.audio.files import SAMPLE_RATE
 from kikitori.audio.windows import cut_windows
+from kikitori.errors import DamagedError
 from kikitori.pipeline import WINDOWS_AT_ONCE, Job
 from kikitori.strings import format_time, join_texts
 from kikitori.text.tags import parse_plain
@@ -71,13 +73,19 @@ def _parts(sound: np.ndarray, max_seconds: float) -> list[np.ndarray]:
     return [window.waveform for window in cut_windows([sound], max_seconds)]
 
 
+def _up_to_damage(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """End the blocks of a damaged recording where they can't be read on; its transcript has the warning already."""
+    with suppress(DamagedError):
+        yield from blocks
+
+
 def cut_sounds(blocks: Iterable[np.ndarray], turns: Sequence[Turn]) -> Iterator[np.ndarray]:
     """Cut each turn's sound out of a recording, holding no more of it than that takes.
 
     blocks: float32 16 kHz, (samples, channels) each. turns: with times, sorted by start.
     Yields float32 mono 16 kHz, (samples,).
     """
-    blocks = iter(blocks)
+    blocks = _up_to_damage(blocks)
     held, start = np.zeros(0, np.float32), 0
     for turn in turns:
         first = max(0, round((turn.start_seconds - MARGIN_SECONDS) * SAMPLE_RATE))

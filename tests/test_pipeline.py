@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from kikitori.audio.files import SAMPLE_RATE, load_audio
-from kikitori.errors import AudioError, RefusedError
+from kikitori.errors import AudioError, DamagedError, RefusedError
 from kikitori.pipeline import Job, transcribe_blocks
 from kikitori.result import Alignment, DecodingResult, last
 from kikitori.strings import format_time
 from kikitori.tasks import TASKS, Plan
 from kikitori.timing import estimate_times
-from kikitori.transcript import Transcript, Word
+from kikitori.transcript import Transcript, TranscriptWarning, Word
 from kikitori.update import Transcription, Update
 from tests.support.engines import ScriptedEngine
 from tests.support.recordings import example
@@ -191,6 +191,35 @@ def test_a_recording_that_breaks_off_is_transcribed_up_to_there(plan, times):
         transcription.finish()
     assert transcription.transcript.turns == whole.turns
     assert kinds(transcription.transcript)[-1] == "partial"
+
+
+def test_a_damaged_recording_gets_a_warning_with_its_time_and_is_an_error_without_text():
+    def damaged():
+        yield CALL[:, np.newaxis]
+        raise DamagedError("a.wav", 2.5)
+
+    done = started(ScriptedEngine(lambda waveform: "Bom dia."), blocks=damaged()).finish()
+    seconds = round(len(CALL) / SAMPLE_RATE, 3)
+    (warning,) = done.warnings
+    assert (warning.kind, warning.start_seconds, warning.end_seconds) == ("damaged", 2.5, seconds)
+    assert warning.message == "0:02: the recording is damaged, and what was said from here on may be missing"
+    assert [turn.text for turn in done.turns] == ["Bom dia."] and done.duration_seconds == seconds
+    with pytest.raises(DamagedError, match=r"a\.wav is damaged after 2\.5 s"):
+        started(ScriptedEngine(lambda waveform: ""), blocks=damaged()).finish()
+
+
+def test_warnings_of_the_reader_come_with_the_next_update():
+    reading = [TranscriptWarning("other_tracks", "one")]
+
+    def blocks():
+        yield SOUND[:, np.newaxis]
+        reading.append(TranscriptWarning("opposite_channels", "two"))
+
+    job = Job(TASKS["pt"], PLAIN, ScriptedEngine(lambda waveform: "Bom dia."))
+    transcription = Transcription(transcribe_blocks(blocks(), job, reading), BLANK)
+    first = next(step for step in transcription if isinstance(step, Update))
+    assert first.warnings[0].kind == "other_tracks"
+    assert kinds(transcription.finish()) == ["other_tracks", "opposite_channels"]
 
 
 @pytest.mark.parametrize("stereo", [True, None])

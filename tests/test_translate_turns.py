@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from kikitori import load_model
 from kikitori.audio.files import SAMPLE_RATE, load_audio
+from kikitori.errors import DamagedError
 from kikitori.output.writers import WRITERS
 from kikitori.pipeline import Job
 from kikitori.tasks import TASKS, TINY
@@ -71,6 +72,15 @@ def test_a_call_without_turns_is_a_translation_without_turns(call):
     empty = Transcript("call.wav", (), "diarize", "Japanese", "tiny", 1.0, "")
     made = translated(empty, sound, ScriptedEngine(lambda _: "Yes."))
     assert made.turns == () and made.direction == "ja2en"
+
+
+def test_the_last_turn_of_a_damaged_recording_ends_with_the_sound():
+    def damaged():
+        yield np.ones((SAMPLE_RATE, 1), np.float32)
+        raise DamagedError("call.wav", 1.0)
+
+    (cut,) = cut_sounds(damaged(), [Turn(None, "x", 0.5, 1.0, "aligned")])
+    assert len(cut) == round((0.5 + MARGIN_SECONDS) * SAMPLE_RATE)
 
 
 @given(

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from kikitori.audio.checks import SAMPLE_RATE
+from kikitori.audio.mixing import mix_down
 from kikitori.errors import AudioError
 from kikitori.strings import format_time
+from kikitori.transcript import TranscriptWarning
 
 # How much of a recording's beginning decides.
 PROBE_SECONDS = 300.0
@@ -30,12 +32,15 @@ MIN_DOMINATED = 0.8
 MIN_SHARE = 0.05
 
 
-def split_or_mix(blocks: Iterable[np.ndarray], stereo: bool | None) -> tuple[bool, Iterator[np.ndarray]]:
+def split_or_mix(
+    blocks: Iterable[np.ndarray], stereo: bool | None, warnings: list[TranscriptWarning]
+) -> tuple[bool, Iterator[np.ndarray]]:
     """Decide whether to transcribe a recording's channels separately, and convert its blocks for that.
 
     Args:
         blocks: float32 arrays of shape (samples, channels), 16 kHz.
         stereo: True to separate the channels, False to mix them, None to find out from the first PROBE_SECONDS.
+        warnings: gets the warning of `mix_down`.
 
     Returns:
         Whether the channels are separate, and an iterator over blocks of shape (samples, 2), or (samples, 1) if they
@@ -51,9 +56,8 @@ def split_or_mix(blocks: Iterable[np.ndarray], stereo: bool | None) -> tuple[boo
         stereo = bool(probed) and all(block.shape[1] == 2 for block in probed)
         stereo = stereo and has_one_speaker_per_channel(np.concatenate(probed))
         blocks = _resume(probed, error, blocks)
-        convert = _mixed_into_first if stereo else _mixed
-        return stereo, map(convert, blocks)
-    return stereo, _required_stereo(blocks) if stereo else map(_mixed, blocks)
+        return stereo, map(_mixed_into_first, blocks) if stereo else _mixed(blocks, warnings)
+    return stereo, _required_stereo(blocks) if stereo else _mixed(blocks, warnings)
 
 
 def has_one_speaker_per_channel(sound: np.ndarray) -> bool:
@@ -93,8 +97,8 @@ def _resume(probed: list[np.ndarray], error: AudioError | None, blocks: Iterator
     yield from blocks
 
 
-def _mixed(block: np.ndarray) -> np.ndarray:
-    return block if block.shape[1] == 1 else block.mean(axis=1, keepdims=True)
+def _mixed(blocks: Iterable[np.ndarray], warnings: list[TranscriptWarning]) -> Iterator[np.ndarray]:
+    return (block for block, _ in mix_down(((block, SAMPLE_RATE) for block in blocks), warnings))
 
 
 def _mixed_into_first(block: np.ndarray) -> np.ndarray:
@@ -102,7 +106,7 @@ def _mixed_into_first(block: np.ndarray) -> np.ndarray:
 
     With the mix in both channels every word would be transcribed twice.
     """
-    return block if block.shape[1] == 2 else np.pad(_mixed(block), ((0, 0), (0, 1)))
+    return block if block.shape[1] == 2 else np.pad(block.mean(axis=1, keepdims=True), ((0, 0), (0, 1)))
 
 
 def _required_stereo(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:

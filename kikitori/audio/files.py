@@ -1,55 +1,60 @@
 """Any local audio or video file -> float32 sound at 16 kHz, in one piece or as a stream of blocks.
 
-libsndfile reads what it can; PyAV, which carries FFmpeg in its wheel, reads the rest. Only the first audio track of a
-file is read.
+A file that holds less than it promises is read to its end, and then reported as damaged.
 """
 
 from __future__ import annotations
 
 import io
 import os
-import re
 import stat
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 
-from kikitori.audio.checks import SAMPLE_RATE, check_length, check_stream, check_waveform
+from kikitori.audio.checks import SAMPLE_RATE, check_stream, check_waveform
+from kikitori.audio.containers import share_before_damage
+from kikitori.audio.decoders import UNKNOWN_FRAMES, decode
+from kikitori.audio.mixing import Block, mix_down
 from kikitori.audio.resample import resample_blocks
-from kikitori.errors import AudioError
-from kikitori.strings import display_name, format_duration
+from kikitori.errors import AudioError, DamagedError, RefusedError
+from kikitori.strings import display_name
+from kikitori.transcript import TranscriptWarning
 
-if TYPE_CHECKING:
-    import av
-    import soundfile
+__all__ = [
+    "SAMPLE_RATE",
+    "Recording",
+    "check_file",
+    "check_stream",
+    "check_waveform",
+    "known_seconds",
+    "load_audio",
+    "open_recording",
+    "stream_audio",
+]
 
-__all__ = ["SAMPLE_RATE", "check_file", "check_stream", "check_waveform", "known_seconds", "load_audio", "stream_audio"]
 
-# How many samples, of all channels together, are read from libsndfile at once. Bounds memory for long files and for
-# files with a thousand channels.
-BLOCK_SAMPLES = 65536
+@dataclass(frozen=True)
+class Recording:
+    """A file's sound, and what is to be known about how it is read.
 
-# libsndfile's SF_COUNT_MAX: the header does not give the length (FLAC from a pipe).
-UNKNOWN_FRAMES = 2**63 - 1
+    blocks: float32 arrays of shape (samples, channels), 16 kHz, nominally in [-1, 1]. The number of channels can change
+        only in files that were joined.
+    warnings: those of the kinds `other_tracks` and `opposite_channels`; added while the blocks are read.
+    """
 
-# A WAV written to a pipe claims about 2 or 4 GB in its header, because its length was not known yet.
-STREAMED_BYTES = 2_000_000_000
-
-# Length of an ID3v1 tag, which may follow the sound of an MP3.
-ID3V1_BYTES = 128
-
-# FFmpeg demuxers that read nothing but the file they are given. The others are disabled: a playlist (HLS, DASH, concat,
-# SDP) makes FFmpeg open further files and sockets, even when FFmpeg reads from an open file.
-CONTAINERS = "aac,aiff,amr,asf,avi,caf,flac,flv,matroska,mov,mp3,mpeg,mpegts,ogg,wav"
+    blocks: Iterator[np.ndarray]
+    warnings: list[TranscriptWarning]
 
 
 def load_audio(path: str | os.PathLike[str], max_seconds: float | None = None) -> np.ndarray:
-    """Read the first audio track of a local file into one array. URLs are never fetched.
+    """Read a local file's first audio track with sound into one array. URLs are never fetched.
 
-    Channels are averaged. soxr (HQ) converts the rate; the samples equal those of `librosa.load(path, sr=16000)`. A
-    peak above 1 is divided away.
+    Channels are averaged (`mix_down`). soxr (HQ) converts the rate; the samples equal those of
+    `librosa.load(path, sr=16000)`. A peak above 1 is divided away.
 
     Args:
         path: a regular local file, audio or video.
@@ -59,7 +64,7 @@ def load_audio(path: str | os.PathLike[str], max_seconds: float | None = None) -
         float32 array of shape (samples,), mono, 16 kHz, in [-1, 1].
 
     Raises:
-        AudioError: as `stream_audio` and `check_waveform` do.
+        AudioError: as `open_recording` and `check_waveform` do.
         ValueError: max_seconds is not positive.
     """
     blocks = [block[:, 0] for block in stream_audio(path, max_seconds)]
@@ -67,36 +72,85 @@ def load_audio(path: str | os.PathLike[str], max_seconds: float | None = None) -
 
 
 def stream_audio(
-    path: str | os.PathLike[str], max_seconds: float | None = None, mono: bool = True
+    path: str | os.PathLike[str], max_seconds: float | None = None, mono: bool = True, track: int | None = None
 ) -> Iterator[np.ndarray]:
-    """Read the first audio track of a local file block by block. Memory does not grow with its length.
+    """Return the blocks of `open_recording`."""
+    return open_recording(path, max_seconds, mono, track).blocks
+
+
+def open_recording(
+    path: str | os.PathLike[str], max_seconds: float | None = None, mono: bool = True, track: int | None = None
+) -> Recording:
+    """Read one audio track of a local file block by block. Memory does not grow with its length.
+
+    Nothing is read before the first block.
 
     Args:
         path, max_seconds: as for `load_audio`.
-        mono: average the channels.
-
-    Yields:
-        float32 arrays of shape (samples, channels), 16 kHz, nominally in [-1, 1]. The number of channels can change
-        only in files that were joined.
+        mono: mix the channels (`mix_down`).
+        track: the number of the audio track, from 1 on; None for the first with sound.
 
     Raises:
-        AudioError: the file cannot be opened or decoded, has no audio track, holds no samples, is longer than
-            max_seconds, or has a rate under MIN_RATE.
-        ValueError: max_seconds is not positive.
+        ValueError: max_seconds or track is not positive.
+        AudioError: raised by the blocks. The file cannot be opened or decoded, has no such track, holds no samples, is
+            longer than max_seconds, or has a rate under MIN_RATE.
+        DamagedError: raised after the last block. The file ends too early, or is damaged there.
     """
     if max_seconds is not None and not max_seconds > 0:
         raise ValueError(f"max_seconds must be positive, not {max_seconds}")
+    if track is not None and track < 1:
+        raise ValueError(f"track must be at least 1, not {track}")
+    warnings: list[TranscriptWarning] = []
+    return Recording(_blocks(Path(path), max_seconds, mono, track, warnings), warnings)
+
+
+def _blocks(
+    path: Path, max_seconds: float | None, mono: bool, track: int | None, warnings: list[TranscriptWarning]
+) -> Iterator[np.ndarray]:
     name = display_name(path)
-    with _open_file(Path(path), name) as file:
-        blocks = _native_blocks(file, name, max_seconds)
-        if mono:
-            blocks = ((block.mean(axis=1, keepdims=True), rate) for block, rate in blocks)
-        samples = 0
-        for block in resample_blocks(blocks, name, max_seconds):
+    samples = 0
+    with _open_file(path, name) as file:
+        native = _UpToDamage(decode(file, name, max_seconds, track, warnings), file, name)
+        for block in resample_blocks(mix_down(native, warnings) if mono else native, name, max_seconds):
             samples += len(block)
             yield block
+    if native.error:
+        raise native.error
     if not samples:
         raise AudioError("no_samples", name=name)
+
+
+class _UpToDamage:
+    """Blocks that end at the first error, so that what was read before it is resampled to its last sample.
+
+    error: why they end before the recording does: they raised it, or the file is shorter than it promised.
+    """
+
+    def __init__(self, blocks: Iterable[Block], file: BinaryIO, name: str):
+        self._blocks = blocks
+        self._file = file
+        self._name = name
+        self.error: AudioError | None = None
+
+    def __iter__(self) -> Iterator[Block]:
+        size = _size(self._file)
+        seconds = 0.0
+        try:
+            for block, rate in self._blocks:
+                yield block, rate
+                seconds += len(block) / rate
+        except RefusedError:
+            raise
+        except AudioError as error:
+            self.error = error
+        else:
+            share = 1.0 if _size(self._file) < size else share_before_damage(self._file)
+            if seconds and share is not None:
+                self.error = DamagedError(self._name, share * seconds)
+
+
+def _size(file: BinaryIO) -> int:
+    return os.fstat(file.fileno()).st_size
 
 
 def known_seconds(path: str | os.PathLike[str]) -> float | None:
@@ -146,111 +200,3 @@ def _open_file(path: Path, name: str) -> BinaryIO:
         raise AudioError("file_forbidden", name=name) from error
     except OSError as error:
         raise AudioError("file_unopenable", name=name, why=error.strerror) from error
-
-
-def _native_blocks(file: BinaryIO, name: str, max_seconds: float | None) -> Iterator[tuple[np.ndarray, int]]:
-    """Yield blocks (samples, channels) and their rate in Hz: from libsndfile as far as it can read, then from PyAV."""
-    import soundfile
-
-    given = 0
-    try:
-        # A descriptor, because soundfile looks at the name of a file object and raises TypeError for "x.raw".
-        with soundfile.SoundFile(file.fileno(), closefd=False) as sound:
-            if sound.frames != UNKNOWN_FRAMES:  # otherwise libsndfile fails before the last block
-                check_length(name, sound.frames / sound.samplerate, max_seconds)
-                for block, rate in _sound_blocks(sound):
-                    yield block, rate
-                    given += len(block)
-                if given and _is_cut_off(sound):
-                    raise _damaged(name, given / sound.samplerate)
-                if not _has_another_link(sound, file):
-                    return
-    except soundfile.SoundFileError:
-        pass  # PyAV tries next; the user reads its error
-    file.seek(0)
-    yield from _drop_samples(_pyav_blocks(file, name), given)
-
-
-def _drop_samples(blocks: Iterable[tuple[np.ndarray, int]], count: int) -> Iterator[tuple[np.ndarray, int]]:
-    """Leave out the first `count` samples."""
-    for block, rate in blocks:
-        if len(block) > count:
-            yield block[count:], rate
-        count = max(0, count - len(block))
-
-
-def _sound_blocks(sound: soundfile.SoundFile) -> Iterator[tuple[np.ndarray, int]]:
-    frames = max(1, BLOCK_SAMPLES // sound.channels)
-    while len(block := sound.read(frames, dtype="float32", always_2d=True)):
-        yield block, sound.samplerate
-
-
-def _is_cut_off(sound: soundfile.SoundFile) -> bool:
-    """Whether a WAV or AIFF is shorter than its header says; libsndfile reports that only in its log."""
-    noted = re.search(r"^\s*(?:data|SSND) : (\d+) \(should be \d+\)", sound.extra_info, re.MULTILINE)
-    return noted is not None and int(noted[1]) < STREAMED_BYTES
-
-
-def _has_another_link(sound: soundfile.SoundFile, file: BinaryIO) -> bool:
-    """Whether more sound follows in a joined MP3 or a chained Ogg.
-
-    libsndfile stops silently after the first of the joined files; PyAV reads all of them.
-    """
-    unread = os.fstat(file.fileno()).st_size - file.tell()
-    return sound.format in ("MP3", "OGG") and unread > ID3V1_BYTES
-
-
-def _pyav_blocks(file: BinaryIO, name: str) -> Iterator[tuple[np.ndarray, int]]:
-    """Yield blocks and rates of a container's first audio track."""
-    import av
-
-    # A title in another encoding than UTF-8 is no reason to fail. PyAV 19 reads it without being told, and lost the
-    # argument.
-    lenient = {"metadata_errors": "ignore"} if int(av.__version__.partition(".")[0]) < 19 else {}
-    try:
-        container = av.open(file, options={"format_whitelist": CONTAINERS}, **lenient)
-    except (av.error.FFmpegError, OSError) as error:  # OSError: the disk fails
-        raise _undecodable(name) from error
-    with container:
-        if not container.streams.audio:
-            raise AudioError("no_audio_track", name=name)
-        if container.streams.audio[0].codec_context is None:
-            raise _undecodable(name)
-        yield from _frame_blocks(container, name)
-
-
-def _frame_blocks(container: av.container.InputContainer, name: str) -> Iterator[tuple[np.ndarray, int]]:
-    import av
-
-    seconds = 0.0
-    try:
-        for frame in container.decode(audio=0):
-            yield _samples(frame), frame.sample_rate
-            seconds += frame.samples / frame.sample_rate
-    except (av.error.FFmpegError, OSError) as error:
-        if not seconds:
-            raise _undecodable(name) from error
-        raise _damaged(name, seconds) from error
-    # FFmpeg takes any file named .flac for FLAC, and finds no frames and no rate in it.
-    if not seconds and not container.streams.audio[0].codec_context.sample_rate:
-        raise _undecodable(name)
-
-
-def _samples(frame: av.AudioFrame) -> np.ndarray:
-    """Convert a frame of any sample format to float32 (samples, channels) in [-1, 1]."""
-    samples = frame.to_ndarray()
-    if not frame.format.is_planar:  # (1, samples * channels), interleaved
-        samples = samples.reshape(-1, frame.layout.nb_channels).T
-    if samples.dtype.kind != "f":  # signed formats are centred on 0, unsigned ones on the middle of their range
-        lowest, highest = np.iinfo(samples.dtype).min, np.iinfo(samples.dtype).max
-        middle, half = (lowest + highest + 1) / 2, (highest - lowest + 1) / 2
-        samples = (samples - middle) / half
-    return samples.astype(np.float32).T
-
-
-def _damaged(name: str, seconds: float) -> AudioError:
-    return AudioError("damaged", name=name, length=format_duration(seconds))
-
-
-def _undecodable(name: str) -> AudioError:
-    return AudioError("undecodable", name=name)

@@ -73,14 +73,15 @@ def find_recordings(options: argparse.Namespace, stack: ExitStack) -> tuple[list
     return _with_outputs(found), errors
 
 
-def check_recording(recording: Recording, max_seconds: float) -> None:
-    """Raise AudioError if a file can't be opened or its beginning can't be decoded, or if its header is too long.
+def check_recording(recording: Recording, max_seconds: float, track: int | None) -> None:
+    """Raise AudioError if a file can't be opened or its beginning can't be decoded, if its header is too long, or if it
+    has no such audio track.
 
     Damage is not reported: what comes before it will be transcribed.
     """
     check_file(recording.path)
     try:
-        next(iter(stream_audio(recording.path, max_seconds)), None)
+        next(iter(stream_audio(recording.path, max_seconds, track=track)), None)
     except AudioError as error:
         if error.code != "damaged":
             raise

@@ -91,6 +91,7 @@ def _request(
         "aligner": _weights(checkpoints["aligner"]) if options.align else None,
         "source": _weights(source.checkpoint) if source else None,
         "stereo": options.stereo,
+        "track": options.track,
         "max_seconds": options.max_seconds,
         "layout": [options.max_line_width, options.max_line_count],
     }

@@ -73,6 +73,9 @@ def build_parser() -> argparse.ArgumentParser:
         help="diarize: each channel holds one speaker, or does not (default: detected)",
     )
     parser.add_argument(
+        "--track", type=_positive(int), help="number of the audio track, from 1 on (default: the first with sound)"
+    )
+    parser.add_argument(
         "--no_language_check",
         "--no-language-check",
         dest="language_check",

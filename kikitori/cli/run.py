@@ -89,7 +89,7 @@ def _is_skipped(delivery: Delivery, report: Report) -> bool:
 def _is_ready(options: argparse.Namespace, delivery: Delivery, report: Report) -> bool:
     """Check what can be checked before a model is loaded. If the recording can't be transcribed, say why."""
     try:
-        check_recording(delivery.recording, options.max_seconds)
+        check_recording(delivery.recording, options.max_seconds, options.track)
         delivery.check()
     except (AudioError, OutputError) as error:
         report.say(sentence(error, delivery.recording.shown), "error")
@@ -181,6 +181,7 @@ def _deliver(run: Run, model: Model, delivery: Delivery, warnings: Warnings) -> 
         align=options.align,
         source=run.source,
         stereo=options.stereo,
+        track=options.track,
         language_check=run.language_check,
         max_seconds=options.max_seconds,
     )

@@ -79,20 +79,20 @@ def test_only_the_beginning_decides(monkeypatch):
 @pytest.mark.parametrize("stereo_option", [True, False, None])
 def test_probing_the_channels_loses_no_sample(stereo_option):
     sound = stereo(LEFT, RIGHT)
-    split, blocks = split_or_mix(iter(np.array_split(sound, 7)), stereo_option)
+    split, blocks = split_or_mix(iter(np.array_split(sound, 7)), stereo_option, [])
     expected = sound if split else sound.mean(axis=1, keepdims=True)
     assert split is (stereo_option is not False)
     np.testing.assert_allclose(np.concatenate(list(blocks)), expected, atol=1e-7)
 
 
 def test_three_channels_are_mixed():
-    split, blocks = split_or_mix(iter([np.ones((4, 3), np.float32)]), None)
+    split, blocks = split_or_mix(iter([np.ones((4, 3), np.float32)]), None, [])
     assert not split
     assert [block.tolist() for block in blocks] == [[[1.0]] * 4]
 
 
 def test_a_recording_without_blocks_is_not_stereo():
-    split, blocks = split_or_mix(iter([]), None)
+    split, blocks = split_or_mix(iter([]), None, [])
     assert split is False and list(blocks) == []
 
 
@@ -101,7 +101,7 @@ def test_a_recording_found_to_be_stereo_may_go_on_with_other_channels(monkeypatc
     """The rest is transcribed once: mixed into the first channel, with silence in the second."""
     monkeypatch.setattr("kikitori.audio.channels.PROBE_SECONDS", 5.0)
     call, rest = stereo(LEFT, RIGHT), np.full((100, channels), 0.5, np.float32)
-    split, blocks = split_or_mix(iter([call, rest, call]), None)
+    split, blocks = split_or_mix(iter([call, rest, call]), None, [])
     assert split
     first, second, third = blocks
     np.testing.assert_array_equal(first, call)
@@ -112,7 +112,7 @@ def test_a_recording_found_to_be_stereo_may_go_on_with_other_channels(monkeypatc
 @pytest.mark.parametrize("channels", [1, 3])
 def test_required_stereo_fails_where_it_ends_and_keeps_what_came_before(channels):
     call, rest = stereo(LEFT, RIGHT), np.ones((2, channels), np.float32)
-    split, blocks = split_or_mix(iter([call[:80000], call[80000:160000], rest]), True)
+    split, blocks = split_or_mix(iter([call[:80000], call[80000:160000], rest]), True, [])
     assert split
     np.testing.assert_array_equal(np.concatenate([next(blocks), next(blocks)]), call[:160000])
     with pytest.raises(AudioError, match=rf"has {channels} channel\(s\) at 0:10; one speaker per channel needs 2"):
@@ -124,7 +124,7 @@ def test_an_error_while_probing_comes_after_what_was_read_before_it():
         yield np.ones((4, 2), np.float32)
         raise AudioError("not_finite", name="call.wav")
 
-    split, blocks = split_or_mix(failing(), None)
+    split, blocks = split_or_mix(failing(), None, [])
     assert not split
     assert next(blocks).tolist() == [[1.0]] * 4
     with pytest.raises(AudioError, match="not finite"):

@@ -18,7 +18,8 @@ import pytest
 import soundfile
 
 from kikitori.audio.checks import SAMPLE_RATE, check_waveform
-from kikitori.audio.files import _drop_samples, load_audio
+from kikitori.audio.decoders import _drop_samples
+from kikitori.audio.files import load_audio
 from kikitori.audio.resample import resample_waveform
 from kikitori.errors import AudioError
 from kikitori.strings import format_duration

@@ -21,17 +21,20 @@ import soundfile
 
 import kikitori
 from benchmarks.served import ROOT, served
+from kikitori.audio.files import load_audio
 from kikitori.cli import models
 from kikitori.cli import run as command_line
 from kikitori.cli.report import make_report
 from kikitori.errors import OutputError
 from kikitori.output import files
 from kikitori.output.writers import WRITERS, write_txt
+from kikitori.strings import format_time
 from kikitori.tasks import TASKS, TINY, TINY_ALIGNER
 from kikitori.transcribe import stream
 from kikitori.transcript import Transcript
 from kikitori.update import Draft, Transcription
 from tests.support.recordings import EXAMPLES, RECORDINGS, one_recording, recordings_in, who_said_what
+from tests.support.sound_files import encode, encode_tracks
 
 
 @pytest.fixture
@@ -490,19 +493,38 @@ def test_noise_gives_an_empty_transcript_with_a_warning(tiny, tmp_path):
     )
 
 
-def test_the_part_before_damage_is_kept(tiny, tmp_path):
-    """A recording and half of another one: to a file, and to standard output."""
-    recording = one_recording("pt")
-    sound = np.tile(soundfile.read(recording.path, dtype="float32")[0], 2)
-    soundfile.write(tmp_path / "twice.flac", sound, 16000)
-    data = (tmp_path / "twice.flac").read_bytes()
-    (tmp_path / "twice.flac").write_bytes(data[: int(len(data) * 0.75)])
-    done = tiny("pt", tmp_path / "twice.flac", "-o", tmp_path / "out")
-    assert done.returncode == 1
-    path = tmp_path / "twice.flac"
-    assert f"error: {path} is damaged after" in done.stderr and f"warning: {path}: only the first" in done.stderr
-    assert (tmp_path / "out" / "twice.txt").read_text(encoding="utf-8").startswith(recording.reference)
-    assert tiny("pt", tmp_path / "twice.flac").stdout.startswith(recording.reference)
+def test_the_words_of_a_truncated_recording_are_kept_with_a_warning(tiny, tmp_path):
+    """Two recordings in one MP3, which is cut in the pause between them: to a file, and to standard output."""
+    first, second = recordings_in(RECORDINGS, "pt")[:2]
+    pause = np.random.default_rng(0).normal(0, 1e-4, 6 * 16000).astype(np.float32)
+    sound = np.concatenate([load_audio(first.path), pause, load_audio(second.path)])
+    data = encode(tmp_path / "whole.mp3", sound, 16000).read_bytes()
+    (tmp_path / "cut.mp3").write_bytes(data[: len(data) * 6 // 10])
+    done = tiny("pt", tmp_path / "cut.mp3", "-o", tmp_path / "out")
+    assert done.returncode == command_line.EXIT_INCOMPLETE
+    time = format_time(0.6 * len(sound) / 16000)
+    message = f"{time}: the recording is damaged, and what was said from here on may be missing"
+    lines = [first.reference, f"[incomplete: {message}]"]
+    assert f"warning: {tmp_path / 'cut.mp3'}: {message}" in done.stderr
+    assert (tmp_path / "out" / "cut.txt").read_text(encoding="utf-8").splitlines() == lines
+    assert tiny("pt", tmp_path / "cut.mp3").stdout.splitlines() == lines
+
+
+def test_another_audio_track_can_be_chosen(tiny, tmp_path):
+    """A silent track and two with words: the first one with words is transcribed, unless another one is asked for."""
+    clips = recordings_in(RECORDINGS, "pt")[:2]
+    sounds = [np.zeros(16000, np.float32), *(load_audio(clip.path) for clip in clips)]
+    film = encode_tracks(tmp_path / "film.mkv", sounds, 16000)
+    done = tiny("pt", film)
+    assert (done.returncode, done.stdout) == (0, clips[0].reference + "\n")
+    assert f"warning: {film}: audio track 2 of 3 is used, the first with sound; these are not: 1, 3" in done.stderr
+    chosen = tiny("pt", film, "--track", "3")
+    assert (chosen.returncode, chosen.stdout) == (0, clips[1].reference + "\n")
+    assert "warning" not in chosen.stderr
+    missing = tiny("pt", film, "--track", "4")
+    assert missing.returncode == 1
+    assert f"{film} has 3 audio track(s), so track 4 does not exist: choose one of 1 to 3" in missing.stderr
+    assert "0 is not positive" in tiny("pt", film, "--track", "0").stderr
 
 
 def test_a_folder_in_the_way_of_one_output_does_not_stop_the_others(tiny, two_clips, tmp_path):

@@ -236,6 +236,24 @@ def test_a_refused_recording_does_not_count_as_work(tmp_path):
     assert all(one["left"] is None or one["left"] < 60 for one in progress)
 
 
+def test_a_damaged_recording_is_shown_with_its_words_and_a_warning(tmp_path):
+    """The page's view, and the transcript that the API returns."""
+    recording = one_recording("pt")
+    sound, rate = soundfile.read(recording.path, dtype="float32")
+    soundfile.write(tmp_path / "clip.wav", np.concatenate([sound, np.zeros(5 * rate, np.float32)]), rate)
+    data = (tmp_path / "clip.wav").read_bytes()
+    (tmp_path / "clip.wav").write_bytes(data[: -4 * rate])
+    options = jobs.JobOptions("pt", CHECKPOINTS)
+    *_, (message, view) = jobs.read_recordings([str(tmp_path / "clip.wav")], options)
+    assert message is None
+    shown = view["sheets"][0]["transcript"]
+    assert [turn["text"] for turn in shown["turns"]] == [recording.reference]
+    assert [warning["kind"] for warning in shown["warnings"]] == ["damaged"]
+    returned = jobs.run_job(options, str(tmp_path / "clip.wav"))
+    assert [warning.kind for warning in returned.warnings] == ["damaged"]
+    assert returned.duration_seconds == pytest.approx(len(sound) / rate + 3, abs=0.01)
+
+
 def long_steps(count: int):
     """The updates of a call with this many windows; the last turn of each stays open until the next."""
     for number in range(count):

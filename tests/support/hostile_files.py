@@ -32,8 +32,10 @@ SUFFIXES = (*SOUNDFILE, *AV_CODECS, ".aiff", ".caf")
 
 SOUND = "sound"
 """The file is read and can hold speech."""
+REFUSED = "is damaged after|cannot be decoded|without samples|has no audio track"
+"""The file is not read, or not to its end."""
 EITHER = "sound or refused"
-"""The result depends on where the damage is."""
+"""The format can't tell: the result depends on which byte was changed."""
 
 
 @dataclass(frozen=True)
@@ -72,18 +74,30 @@ def cut_in_the_middle(folder: Path) -> Made:
     for suffix in SUFFIXES:
         data = clip(folder / f"whole{suffix}").read_bytes()
         for percent in (10, 25, 50, 75, 90, 99):
-            yield write(folder / f"{percent} percent{suffix}", data[: len(data) * percent // 100]), EITHER
-        yield write(folder / f"its second half{suffix}", data[len(data) // 2 :]), EITHER
+            yield write(folder / f"{percent} percent{suffix}", data[: len(data) * percent // 100]), REFUSED
+        is_readable = suffix in (".mp3", ".aac")  # formats without a header
+        second = write(folder / f"its second half{suffix}", data[len(data) // 2 :])
+        yield second, SOUND if is_readable else "cannot be decoded"
 
 
 def flipped_bytes(folder: Path) -> Made:
-    """Every container with bytes changed: a few anywhere, and many in its header."""
+    """Every container with bytes changed: in its header, or in its sound."""
     for suffix in SUFFIXES:
         data = clip(folder / f"whole{suffix}").read_bytes()
         for seed in range(6):
             draw = random.Random(f"{suffix} {seed}")
-            end = len(data) if seed % 2 else 200
-            yield write(folder / f"flipped {seed}{suffix}", mutate(data[:end], draw, 1 << seed) + data[end:]), EITHER
+            start, end = (len(data) // 4, len(data) // 2) if seed % 2 else (0, 200)
+            changed = data[:start] + mutate(data[start:end], draw, 1 << seed) + data[end:]
+            outcome = FLIPPED_SOUND.get(suffix, EITHER) if seed % 2 else FLIPPED_HEADER.get(suffix, EITHER)
+            yield write(folder / f"flipped {seed}{suffix}", changed), outcome
+
+
+FLIPPED_SOUND = dict.fromkeys((".wav", ".aiff", ".caf", ".mov", ".mp3"), SOUND)
+"""Any sample is a sample. Frames of MP3 have no checksum."""
+FLIPPED_SOUND |= dict.fromkeys((".flac", ".ogg", ".opus", ".aac"), REFUSED)
+"""These have checksums; each frame of AAC begins with its length."""
+FLIPPED_HEADER = dict.fromkeys((".ogg", ".opus", ".aac"), REFUSED) | {".mp3": SOUND}
+"""An MP3 is read from the next frame on. In the others, the byte may be one that nobody needs."""
 
 
 def mutate(data: bytes, draw: random.Random, count: int) -> bytes:
@@ -117,8 +131,7 @@ def other_content(folder: Path) -> Made:
         "large file pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
     }
     for name, content in contents.items():
-        # FFmpeg may find frames of MP3 in random bytes.
-        outcome = EITHER if content is noise else "cannot be decoded|has no audio track"
+        outcome = "cannot be decoded" if content is noise else "cannot be decoded|has no audio track"
         for suffix in (".wav", ".mp3", ".mp4", ".flac"):
             yield write(folder / f"{name}{suffix}", content), outcome
     with zipfile.ZipFile(folder / "archive.wav", "w", zipfile.ZIP_DEFLATED) as archive:
@@ -138,7 +151,7 @@ def sample_formats(folder: Path) -> Made:
                 soundfile.write(path, sound, rate, subtype, format=container)
             except soundfile.LibsndfileError:
                 continue  # G.721 and similar formats need another number of channels or another rate
-            yield path, EITHER if "DWVW" in subtype else SOUND  # libsndfile writes DWVW and can't read it
+            yield path, "cannot be decoded" if "DWVW" in subtype else SOUND  # libsndfile writes DWVW, but can't read it
     strange = {
         "nan": np.nan,
         "infinity": np.inf,
@@ -154,9 +167,8 @@ def sample_formats(folder: Path) -> Made:
             sound[5000::5000] = value
             with np.errstate(over="ignore", under="ignore"):
                 soundfile.write(folder / f"{name} {subtype}.wav", sound.astype(dtype), 16000, subtype)
-            readable = name in ("loud", "denormal")
-            outcome = SOUND if readable else EITHER if name == "largest float" else "not finite numbers"
-            yield folder / f"{name} {subtype}.wav", outcome
+            readable = name in ("loud", "denormal", "largest float")
+            yield folder / f"{name} {subtype}.wav", SOUND if readable else "not finite numbers"
 
 
 def rates(folder: Path) -> Made:
@@ -183,13 +195,12 @@ def channels(folder: Path) -> Made:
     for count in range(1, 9):
         soundfile.write(folder / f"{count} channels.flac", np.repeat(tones[:, None], count, axis=1), 16000)
         yield folder / f"{count} channels.flac", SOUND
-    # As a call it has sound. For the other directions its channels are mixed.
     soundfile.write(folder / "channels that cancel.wav", np.stack([tones, -tones], axis=1), 16000)
-    yield folder / "channels that cancel.wav", "is silent"
+    yield folder / "channels that cancel.wav", SOUND
     wave = bytearray((folder / "1 channels.wav").read_bytes())
     for count in (0, 3, 1025, 65535):
         wave[22:24] = struct.pack("<H", count)
-        yield write(folder / f"claims {count} channels.wav", wave), EITHER
+        yield write(folder / f"claims {count} channels.wav", wave), SOUND if count == 3 else "cannot be decoded"
 
 
 def signals(folder: Path) -> Made:
@@ -343,7 +354,7 @@ def read(path: str) -> str:
         return check_stream(stream_audio(path, MAX_SECONDS, mono), display_name(path), MAX_SECONDS)
 
     try:
-        for blocks in (split_or_mix(checked(mono=False), None)[1], checked(mono=True)):
+        for blocks in (split_or_mix(checked(mono=False), None, [])[1], checked(mono=True)):
             for _ in blocks:
                 pass
     except AudioError as error:

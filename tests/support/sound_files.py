@@ -54,6 +54,19 @@ def encode(path: Path, waveform: np.ndarray, rate: int) -> Path:
     return path
 
 
+def encode_tracks(path: Path, sounds: Iterable[np.ndarray], rate: int) -> Path:
+    """Write several mono waveforms as the audio tracks of a Matroska file, interleaved as a player needs them."""
+    with av.open(str(path), "w") as container:
+        streams = [container.add_stream("pcm_s16le", rate=rate, layout="mono") for _ in sounds]
+        packets = []
+        for stream, sound in zip(streams, sounds, strict=True):
+            for frame in chain(_sound_frames(sound, rate, "mono"), [None]):
+                packets += stream.encode(frame)
+        for packet in sorted(packets, key=lambda packet: packet.pts * packet.time_base):
+            container.mux(packet)
+    return path
+
+
 def encode_silent_film(path: Path) -> Path:
     """Write a video without an audio track."""
     with av.open(str(path), "w") as container:

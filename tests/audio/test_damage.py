@@ -1,0 +1,262 @@
+"""A file that holds less than it promises is read as far as it goes and reported; a sound one is not."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from benchmarks.damage import FORMATS, Read, by_ffmpeg, read, read_cut
+from benchmarks.served import ROOT
+from kikitori.audio.containers import reader, share_before_damage
+from kikitori.audio.files import SAMPLE_RATE, load_audio, stream_audio
+from kikitori.errors import DamagedError
+from tests.support.sound_files import encode, two_tones
+
+TOLERANCE_SECONDS = 0.5
+"""Of what is read before a cut: the header takes some of the file, and the last packet is lost."""
+PAGE_SECONDS = 1.2
+"""The same for Ogg, whose encoders put a second into a page."""
+INDEX_AT_END = {"M4A", "MOV", "3GP (AMR inside)"}
+"""Nothing can be decoded without the index."""
+WITHOUT_LENGTH = {"WAV from a pipe", "AIFF from a pipe", "AU from a pipe", "CAF from a pipe"}
+"""Uncompressed sound that may end anywhere."""
+UNNOTICED = {"AMR": 1, "WMA, broadcast": 9} | dict.fromkeys(WITHOUT_LENGTH, 31)
+"""How many cuts are not noticed. AMR does not count its frames, and one cut falls between two of them. A broadcast does
+not know its sizes, so only a cut in a packet that holds sound is noticed.
+"""
+
+
+@pytest.fixture(scope="module")
+def encoded() -> dict[str, bytes]:
+    return {}
+
+
+def data_of(name: str, encoded: dict[str, bytes]) -> bytes:
+    if name not in encoded:
+        encoded[name] = FORMATS[name]()
+    return encoded[name]
+
+
+def read_data(folder: Path, data: bytes) -> Read:
+    (folder / "file").write_bytes(data)
+    return read(folder / "file")
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_cut_file_is_read_up_to_the_cut_and_named_as_damaged(tmp_path, encoded, name):
+    """31 cuts per container; those that are not named are the exceptions above."""
+    data = data_of(name, encoded)
+    whole = read_data(tmp_path, data)
+    assert whole.outcome == "whole"
+    tolerance = PAGE_SECONDS if name.startswith("Ogg") else TOLERANCE_SECONDS
+    unnoticed = 0
+    for length, result in read_cut(name, data, tmp_path):
+        expected = whole.seconds * length / len(data)
+        if result.outcome in ("damaged", "whole"):
+            assert result.seconds == pytest.approx(expected, abs=tolerance)
+            unnoticed += result.outcome == "whole"
+        else:
+            assert result.seconds == 0 and (expected < tolerance or name in INDEX_AT_END)
+    assert unnoticed == UNNOTICED.get(name, 0)
+
+
+APE_ITEM = bytes([0, 16, 0, 0, 2, 0, 0, 0]) + b"Cover Art (Front)\0" + random.Random(0).randbytes(4096)
+APE_TAG = APE_ITEM + b"APETAGEX" + (2000).to_bytes(4, "little") + (len(APE_ITEM) + 32).to_bytes(4, "little") + bytes(16)
+ID3V1_TAG = b"TAG" + bytes(125)
+ID3V2_TAG = b"ID3\x04\0\0\0\0\x20\0" + random.Random(1).randbytes(4096)
+LYRICS_TAG = b"LYRICSBEGIN" + b"LYR00005words" + b"000024LYRICS200"
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        *(("MP3", b"", tag) for tag in (ID3V1_TAG, APE_TAG, APE_TAG + ID3V1_TAG, LYRICS_TAG + ID3V1_TAG, bytes(5000))),
+        *(("MP3 without a frame count", b"", tag) for tag in (ID3V1_TAG, APE_TAG, ID3V2_TAG, b"\xff" * 5000)),
+        *((name, ID3V2_TAG, ID3V1_TAG) for name in ("MP3", "MP3 (FFmpeg)", "AAC")),
+        *((name, b"", ID3V1_TAG) for name in ("Ogg Opus", "WebM", "WebM, live", "M4A, index first", "FLV")),
+        *((name, b"", b"x" * 999) for name in ("WMA", "WebM", "M4A, index first", "AVI")),
+        *((name, b"", bytes(999)) for name in ("WAV", "AIFF", "CAF", "AVI", "MP4 in fragments", "MPEG-PS")),
+    ],
+)
+def test_what_stands_before_or_behind_the_sound_is_no_damage(tmp_path, encoded, name, before, after):
+    data = data_of(name, encoded)
+    assert read_data(tmp_path, before + data + after) == read_data(tmp_path, data)
+
+
+@pytest.mark.parametrize(
+    "name", ["MP3", "MP3 (FFmpeg)", "MP3 without a frame count", "AAC", "Ogg Vorbis", "WebM", "MPEG-TS", "MPEG-PS"]
+)
+def test_joined_files_are_whole(tmp_path, encoded, name):
+    data = data_of(name, encoded)
+    once, joined = read_data(tmp_path, data), read_data(tmp_path, data + data)
+    assert joined.outcome == "whole"
+    assert joined.seconds == pytest.approx(2 * once.seconds, abs=0.1)
+
+
+def test_the_second_of_joined_files_may_be_the_one_that_is_cut(tmp_path, encoded):
+    for name in ("MP3", "MP3 (FFmpeg)", "Ogg Vorbis"):  # FFmpeg puts a tag before the second one
+        data = data_of(name, encoded)
+        result = read_data(tmp_path, data + data[: len(data) // 2 + 5])
+        assert result.outcome == "damaged"
+        assert result.seconds == pytest.approx(4.5, abs=PAGE_SECONDS)
+
+
+@pytest.mark.parametrize("claimed", [0, 0x7FFFF000, 0xFFFFFFFF])
+def test_a_header_that_was_never_finished_promises_nothing(tmp_path, encoded, claimed):
+    for name, mark, order in (("WAV", b"data", "little"), ("AIFF", b"SSND", "big")):
+        data = bytearray(data_of(name, encoded))
+        start = data.index(mark) + 4
+        data[start : start + 4] = claimed.to_bytes(4, order)
+        assert read_data(tmp_path, data).outcome == "whole"
+
+
+def between_frames(data: bytes, mark: bytes) -> bytes:
+    """What stands before a frame near the end, whose first bytes are given."""
+    return data[: data.rindex(mark, 0, len(data) * 9 // 10)]
+
+
+@pytest.mark.parametrize(("rate", "channels", "mark"), [(44100, 1, 0xFFFB), (44100, 2, 0xFFFB), (16000, 1, 0xFFF3)])
+def test_an_mp3_that_ends_between_two_frames_has_less_than_it_counts(tmp_path, rate, channels, mark):
+    """MPEG-1 in mono and stereo, and MPEG-2: the count is in another place each time."""
+    tones = np.repeat(two_tones(rate, 3.0)[:, None], channels, axis=1)
+    data = encode(tmp_path / "clip.mp3", tones, rate).read_bytes()
+    assert read_data(tmp_path, data).outcome == "whole"
+    assert read_data(tmp_path, between_frames(data, mark.to_bytes(2, "big"))).outcome == "damaged"
+
+
+def test_frames_are_counted_as_fraunhofers_header_says(tmp_path, encoded):
+    data = data_of("MP3 without a frame count", encoded)
+    start = data.index(b"\xff\xfb")
+    length = data.index(b"\xff\xfb", start + 4) - start
+    frames = (len(data) - start) // length
+    for counted, outcome in ((frames, "whole"), (frames + 9, "damaged")):
+        header = data[start : start + 4] + bytes(32) + b"VBRI" + bytes(10) + counted.to_bytes(4, "big")
+        counting = data[:start] + header.ljust(length, b"\0") + data[start:]
+        assert read_data(tmp_path, counting).outcome == outcome
+
+
+@pytest.mark.parametrize(("name", "mark"), [("FLAC", b"\xff\xf8"), ("Ogg Opus", b"OggS"), ("Ogg FLAC", b"OggS")])
+def test_a_file_that_ends_between_two_frames_or_pages_is_damaged(tmp_path, encoded, name, mark):
+    assert read_data(tmp_path, between_frames(data_of(name, encoded), mark)).outcome == "damaged"
+
+
+@pytest.mark.parametrize(("name", "mark"), [("MP3 without a frame count", b"\xff\xfb"), ("AAC", b"\xff\xf1")])
+@pytest.mark.parametrize("length", [1, 3])
+def test_a_file_that_ends_in_the_header_of_a_frame_is_damaged(tmp_path, encoded, name, mark, length):
+    whole = data_of(name, encoded)
+    data = between_frames(whole, mark)
+    assert read_data(tmp_path, data).outcome == "whole"
+    assert read_data(tmp_path, whole[: len(data) + length]).outcome == "damaged"
+
+
+def test_a_live_avi_that_ends_in_the_header_of_a_chunk_is_damaged(tmp_path):
+    data = between_frames(by_ffmpeg("avi", "libmp3lame", is_piped=True), b"00wb")
+    assert read_data(tmp_path, data).outcome == "whole"
+    assert read_data(tmp_path, data + b"00wb").outcome == "damaged"
+
+
+def test_an_flv_that_ends_between_two_tags_is_shorter_than_it_says(tmp_path, encoded):
+    for name, outcome in (("FLV", "damaged"), ("FLV, live", "whole")):
+        data = data_of(name, encoded)
+        last = int.from_bytes(data[-4:], "big") + 4
+        assert read_data(tmp_path, data[:-last]).outcome == outcome
+
+
+@pytest.mark.parametrize("name", ["FLAC", "Ogg Vorbis", "Ogg Opus", "Ogg FLAC"])
+def test_a_changed_byte_is_damage_where_the_format_has_checksums(tmp_path, encoded, name):
+    data = bytearray(data_of(name, encoded))
+    data[len(data) * 2 // 3] ^= 0x55
+    path = tmp_path / "file"
+    path.write_bytes(data)
+    with pytest.raises(DamagedError) as caught:
+        load_audio(path)
+    assert caught.value.seconds == pytest.approx(2, abs=1.5)
+    assert read(path).seconds > 1.9  # what follows is read too
+
+
+def test_the_time_of_a_changed_byte_in_a_chained_ogg(tmp_path, encoded):
+    data = bytearray(data_of("Ogg Opus, chained", encoded))
+    data[len(data) * 4 // 5] ^= 0x55
+    (tmp_path / "file").write_bytes(data)
+    with pytest.raises(DamagedError) as caught:
+        load_audio(tmp_path / "file")
+    assert caught.value.seconds == pytest.approx(4, abs=0.1)
+
+
+def test_what_follows_a_damaged_packet_is_read_too(tmp_path, encoded):
+    data = bytearray(data_of("MPEG-TS", encoded))
+    middle = len(data) // 188 // 3
+    for packet in range(middle, middle + 10):
+        data[188 * packet + 1] |= 0x80  # the receiver's mark for a packet with errors
+    (tmp_path / "file").write_bytes(data)
+    with pytest.raises(DamagedError) as caught:
+        load_audio(tmp_path / "file")
+    assert caught.value.seconds == pytest.approx(1, abs=0.3)
+    assert read(tmp_path / "file").seconds == pytest.approx(3, abs=0.1)
+
+
+@pytest.mark.parametrize(("suffix", "is_piped"), [(".wav", False), (".wav", True), (".mp3", False), (".mkv", False)])
+def test_a_file_that_shrinks_while_it_is_read_is_damaged(tmp_path, suffix, is_piped):
+    """is_piped: the header does not say how long the file is."""
+    path = encode(tmp_path / f"clip{suffix}", two_tones(SAMPLE_RATE, 60.0), SAMPLE_RATE)
+    if is_piped:
+        data = path.read_bytes()
+        path.write_bytes(data[:40] + b"\xff" * 4 + data[44:])
+    blocks = stream_audio(path)
+    samples = len(next(blocks))
+    with path.open("rb+") as file:
+        file.truncate(path.stat().st_size // 2)
+    with pytest.raises(DamagedError) as caught:
+        for block in blocks:
+            samples += len(block)
+    assert samples / SAMPLE_RATE == pytest.approx(caught.value.seconds, abs=1)
+    assert 25 < caught.value.seconds < 40
+
+
+TINY_PARTS = {
+    "chunks": b"RIFF\0\0\0\0WAVE" + b"JUNK\0\0\0\0" * 9000,
+    "lists": b"RIFF\0\0\0\0AVI " + b"LIST\0\0\0\0movi" * 9000,
+    "boxes": b"\0\0\0\x08ftyp" + b"\0\0\0\x08free" * 9000,
+    "elements": b"\x1a\x45\xdf\xa3\x80\x18\x53\x80\x67\xff" + b"\xec\x80" * 9000,
+    "pages": b"OggS" * 9000,
+    "frames": b"#!AMR\n" + b"\x7c" * 9000,
+    "sync": b"\xff" * 9000,
+}
+
+
+@pytest.mark.parametrize("data", TINY_PARTS.values(), ids=TINY_PARTS)
+def test_work_is_bounded_for_a_file_of_tiny_parts(tmp_path, monkeypatch, data):
+    monkeypatch.setattr(reader, "MAX_READS", 1000)
+    (tmp_path / "file").write_bytes(data)
+    with (tmp_path / "file").open("rb", buffering=0) as file:
+        assert share_before_damage(file) in (None, 0.0)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_headers_of_random_bytes_raise_nothing(tmp_path, encoded, name):
+    """The marks of the container stay; what follows them is random."""
+    draw = random.Random(name)
+    for keep in (4, 12, 16, 64):
+        (tmp_path / "file").write_bytes(data_of(name, encoded)[:keep] + draw.randbytes(4096))
+        with (tmp_path / "file").open("rb", buffering=0) as file:
+            assert share_before_damage(file) in (None, 1.0) or name.startswith("Ogg")
+
+
+def test_the_time_of_damage_is_the_end_of_a_cut_file(tmp_path):
+    path = tmp_path / "clip.wav"
+    soundfile.write(path, np.tile(two_tones(SAMPLE_RATE), 2), SAMPLE_RATE)
+    data = path.read_bytes()
+    path.write_bytes(data[: 44 + 2 * 3 * SAMPLE_RATE])
+    with pytest.raises(DamagedError, match=r"clip.wav is damaged after 3 s: export it again or cut it there") as caught:
+        load_audio(path)
+    assert caught.value.seconds == 3
+
+
+def test_the_documented_table_has_every_container():
+    rows = (ROOT / "docs" / "security.md").read_text(encoding="utf-8").splitlines()
+    named = [row.split(" | ")[0].removeprefix("| ") for row in rows if row.startswith("| ") and " | 31 | " in row]
+    assert named == list(FORMATS)
