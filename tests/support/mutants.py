@@ -42,8 +42,22 @@ TESTS = {
     "kikitori/audio/resample.py": "tests/audio/test_files.py",
     "kikitori/engines/journal.py": "tests/cli/test_resume.py",
     "kikitori/engines/zero_gpu.py": "tests/engines",
-    "kikitori/pipeline.py": "tests/test_parsed_windows.py tests/test_pipeline.py",
+    "kikitori/pipeline.py": "tests/test_parsed_windows.py tests/test_pipeline.py tests/test_language_check.py",
     "kikitori/update.py": "tests/test_pipeline.py",
+    "kikitori/language_check.py": "tests/test_language_check.py",
+    "kikitori/audio/checks.py": "tests/audio/test_files.py",
+    "kikitori/audio/mixing.py": "tests/audio/test_mixing.py",
+    "kikitori/audio/tracks.py": "tests/audio/test_tracks.py",
+    "kikitori/audio/files.py": "tests/audio/test_files.py",
+    "kikitori/audio/containers/chunks.py": "tests/audio/test_damage.py",
+    "kikitori/audio/containers/frames.py": "tests/audio/test_damage.py",
+    "kikitori/audio/containers/matroska.py": "tests/audio/test_damage.py",
+    "kikitori/audio/containers/ogg.py": "tests/audio/test_damage.py",
+    "kikitori/output/files.py": "tests/output/test_output_files.py",
+    "kikitori/output/jsonl.py": "tests/cli/test_resume.py",
+    "kikitori/output/line_breaks.py": "tests/output/test_subtitles.py",
+    "kikitori/output/subtitles.py": "tests/output/test_subtitles.py",
+    "kikitori/output/writers.py": "tests/output/test_writers.py",
 }
 """Module -> the tests that are to notice a break in it. Slow tests are left out."""
 
