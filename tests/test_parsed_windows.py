@@ -81,9 +81,11 @@ def test_halves_of_a_call_overlap_and_others_do_not():
 
 
 def test_a_windows_warnings_have_its_time():
-    (made,) = parsed(window(1.23456, start=65.5), UNFINISHED, job(None))
+    (made,) = parsed(window(1.2345, start=65.4375625), UNFINISHED, job(None))
     (warning,) = made.warnings
-    assert (warning.kind, warning.start_seconds, warning.end_seconds) == ("budget", 65.5, 66.735)
+    assert (warning.kind, warning.start_seconds, warning.end_seconds) == ("budget", 65.438, 66.672)
+    (turn,) = made.turns
+    assert (turn.start_seconds, turn.end_seconds) == (65.438, 66.672)
     assert warning.message.startswith("1:05 to 1:06: the model did not finish")
 
 
@@ -100,6 +102,13 @@ def test_aligned_times_become_times_of_the_recording():
         replace(turn, start_seconds=11.0, end_seconds=17.5, words=(Word("Bom", 11.0, 12.0), Word(" dia.", 16.0, 17.5))),
     )
     assert made.repaired == 7
+
+
+def test_a_turn_that_ends_before_a_gap_does_not_reach_over_it():
+    turn = Turn(None, "Bom", 0.12345, 2.0, "aligned", (Word("Bom", 0.12345, 2.0),))
+    engine = job(None, align=lambda waveform, turns: Alignment((turn,), 0))
+    (made,) = parsed(window(2, 3, start=10, gap=4), DecodingResult("Bom", "end"), engine)
+    assert made.turns == (replace(turn, start_seconds=10.123, end_seconds=12.0, words=(Word("Bom", 10.123, 12.0),)),)
 
 
 def test_a_window_without_words_is_not_aligned():

@@ -9,6 +9,7 @@ the run with a traceback, and the bytes are kept in a file.
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import random
@@ -21,6 +22,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["kikitori"]):
+    from kikitori.audio.containers import has_another_link, share_before_damage
     from kikitori.engines.journal import Journal
     from kikitori.errors import SpeechError
     from kikitori.output.writers import WRITERS
@@ -82,7 +84,31 @@ def corrected(data: bytes) -> None:
                 write_file(suffix, record, [[0.1, 1.0], [1.0, 2.0]])
 
 
+class Shrunk(io.BytesIO):
+    """A file that lost its end after its size was taken."""
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Return twice the size for the end."""
+        return super().seek(offset, whence) * (2 if whence == io.SEEK_END else 1)
+
+
+def containers(data: bytes) -> None:
+    """Any bytes are cut off, damaged or whole."""
+    for file in (io.BytesIO(data), Shrunk(data)):
+        share = share_before_damage(file)
+        assert share is None or 0 <= share <= 1
+        has_another_link(file, 0)
+
+
+def recordings() -> list[bytes]:
+    """The beginning of a recording in each container."""
+    from benchmarks.damage import FORMATS
+
+    return [encode()[:4000] for encode in FORMATS.values()]
+
+
 TARGETS: dict[str, tuple[Callable[[bytes], None], list[bytes]]] = {
+    "containers": (containers, recordings()),
     "journal": (journal, [JOURNAL]),
     "transcript": (transcript, [json.dumps(RECORD).encode()]),
     "view": (view, [json.dumps(VIEW).encode()]),
