@@ -169,10 +169,12 @@ def test_a_journal_of_another_job_is_replaced(tmp_path, content):
     assert path.read_bytes() == good
 
 
-def test_a_damaged_journal_is_replaced(tmp_path):
+@pytest.mark.parametrize(("good", "bad"), [(b'"ids"', b'"odd"'), ("日本".encode(), b"\\ud800")], ids=["key", "text"])
+def test_a_damaged_journal_is_replaced(tmp_path, good, bad):
+    """Half of a character cannot be written again."""
     path = tmp_path / "a.journal"
     write_three(path)
-    path.write_bytes(path.read_bytes().replace(b'"ids"', b'"odd"', 1))
+    path.write_bytes(path.read_bytes().replace(good, bad, 1))
     assert Journal(path, JOB, resume=True).resumed == 0
 
 
