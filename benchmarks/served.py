@@ -19,14 +19,16 @@ STOP_SECONDS = 120  # more than an orderly stop takes
 
 @contextlib.contextmanager
 def served(
-    *options: str, log: Path | None = None, program: Sequence[str] = ("app.py",)
+    *options: str, log: Path | None = None, program: Sequence[str] = ("app.py",), limits: bool = False
 ) -> Iterator[tuple[subprocess.Popen, str]]:
     """Serve the page with the tiny checkpoint while the context lasts; yield its process and its address.
 
     options: of app.py. log: a new file for its standard output and error. program: another program that serves the
-    page. Raises RuntimeError if it ends before it serves anything.
+    page. limits: limit what one address may ask for, although all clients here have the same.
+    Raises RuntimeError if it ends before it serves anything.
     """
     command = [sys.executable, "-u", *program, "--checkpoint", "tiny", "--port", str(free_port()), *options]
+    command += [] if limits else ["--no-limits"]
     with open(log, "w+b") if log else tempfile.TemporaryFile() as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=ROOT)
         try:

@@ -86,6 +86,8 @@ SENTENCES = {
     "no_recording": "There is no recording yet: upload a file or record one first",
     "not_a_transcript": "The page sent something that can't be saved as a transcript ({why}): reload the page and "
     "transcribe the recording again",
+    "transcript_too_long": "The transcript has {length} characters; the page saves at most {limit}: cut the recording "
+    "into shorter ones, or use the command line",
     "no_transcript": "There is no transcript yet: transcribe a recording first",
     "not_this_call": "{name} is not the call that is uploaded: transcribe it again first",
     "no_reference": "There is no reference to compare with: paste the text that was read aloud",

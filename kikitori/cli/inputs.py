@@ -14,7 +14,7 @@ from pathlib import Path
 
 from kikitori.audio.files import check_file, stream_audio
 from kikitori.cli.names import output_names
-from kikitori.errors import AudioError, OutputError
+from kikitori.errors import AudioError, OutputError, SpeechError
 from kikitori.strings import displayed
 
 STDIN = "-"
@@ -49,7 +49,7 @@ class Recording:
 def sentence(error: AudioError | OutputError, shown: str) -> str:
     """An error's sentence, with the recording's path as the user typed it in place of its name."""
     names = {"name": displayed(shown)} if "name" in error.values else {}
-    return str(type(error)(error.code, **error.values | names))
+    return str(SpeechError(error.code, **error.values | names))
 
 
 def find_recordings(options: argparse.Namespace, stack: ExitStack) -> tuple[list[Recording], list[str]]:

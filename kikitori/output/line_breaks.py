@@ -42,6 +42,10 @@ class Ruler:
         """Return where the white space before a place begins."""
         return self._ends[place]
 
+    def before(self, place: int) -> int:
+        """Return the half-width columns of the text before a place."""
+        return self._columns_before[place]
+
     def width(self, start: int, end: int) -> int:
         """Return the half-width columns of text[start:end], without the white space at its end."""
         return self._columns_before[self.end(end)] - self._columns_before[start]

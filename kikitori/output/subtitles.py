@@ -10,10 +10,10 @@ shortened lines.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
-from operator import attrgetter, itemgetter
+from math import inf
+from operator import attrgetter
 from typing import NamedTuple
 
 from kikitori.errors import SpeechError
@@ -153,65 +153,107 @@ def _screen_times(pieces: list[_Piece], columns_per_second: float, duration: int
     return extended
 
 
+class _Part(NamedTuple):
+    """What a part of a turn costs: a piece, or one of its lines.
+
+    penalty: of one more part. columns: how many fill it. max_seconds: how long it may be spoken without a penalty.
+    """
+
+    penalty: float
+    columns: int
+    max_seconds: float
+
+
 class _TurnCutter:
     """Cuts one turn into pieces of at most `line_count` lines of at most `columns` half-width columns.
 
     Cuts are at places where a line may break. Of all ways to cut, the one with the lowest sum of penalties is taken,
-    first for the pieces and then for the lines of each piece.
+    first for the pieces and then for the lines of each piece. Places are counted from 0; the lists have one value for
+    each. The time is proportional to the length of the text, and to how many places a piece can have.
     """
 
     def __init__(self, turn: Turn, columns: int, line_count: int):
         self._turn = turn
-        self._columns = columns
-        self._line_count = line_count
-        self._ruler = Ruler(turn.text)
-        self._starts, self._ends = _character_times(turn)
+        ruler = Ruler(turn.text)
+        starts, ends = _character_times(turn)
         self._is_unsure = to_flags(turn.low_confidence, len(turn.text))
         word_ends = set(accumulate(len(word.text) for word in turn.words)) or None
-        self._break_penalties = find_breaks(turn.text, word_ends, self._ruler, columns)
+        breaks = find_breaks(turn.text, word_ends, ruler, columns)
+        self._places = list(breaks)
+        self._break_penalties = list(breaks.values())
+        # The columns of the text before a place, and those without the white space there.
+        self._left = [ruler.before(place) for place in breaks]
+        self._right = [ruler.before(ruler.end(place)) for place in breaks]
+        # When a part that starts at a place begins, and when one that ends there ends.
+        self._starts = [*(starts[place] for place in self._places[:-1]), ends[-1]]
+        self._ends = [ends[max(ruler.end(place) - 1, 0)] for place in breaks]
+        # Both cost the square of how full they are, so that they get similar lengths.
+        self._line = _Part(LINE_PENALTY, columns, inf)
+        self._piece = _Part(1, columns * line_count, MAX_MILLISECONDS / 1000)
+        self._line_count = line_count
 
     def pieces(self) -> list[_Piece]:
         """Return the pieces of the turn, in order."""
-        places = list(self._break_penalties)
-        line_ends = self._furthest_line_ends(places)
+        line_ends = self._furthest_line_ends()
         piece_ends = line_ends
-        for _ in range(1, min(self._line_count, len(places))):
-            piece_ends = {start: line_ends[end] for start, end in piece_ends.items()}
-        pieces = []
-        for start, end in _cheapest_cuts(places, piece_ends, self._piece_penalty):
-            inside = places[bisect_left(places, start) : bisect_left(places, end) + 1]
-            lines = _cheapest_cuts(inside, line_ends, self._line_penalty)
-            pieces.append(self._to_piece(start, end, lines))
-        return pieces
+        for _ in range(1, min(self._line_count, len(line_ends))):
+            piece_ends = [line_ends[end] for end in piece_ends]
+        cuts = self._cheapest_cuts(0, len(self._places) - 1, piece_ends, self._piece)
+        return [
+            self._to_piece(start, end, self._cheapest_cuts(start, end, line_ends, self._line)) for start, end in cuts
+        ]
 
-    def _furthest_line_ends(self, places: list[int]) -> dict[int, int]:
-        """Map each place to the furthest one at which a line from there can end, at least to the next one."""
-        furthest = {}
-        number = 0
-        for at, start in enumerate(places):
-            number = max(number, min(at + 1, len(places) - 1))
-            while number + 1 < len(places) and self._ruler.width(start, places[number + 1]) <= self._columns:
-                number += 1
-            furthest[start] = places[number]
+    def _furthest_line_ends(self) -> list[int]:
+        """For each place, the furthest one at which a line from there can end, at least the next one."""
+        furthest = []
+        end, last = 0, len(self._places) - 1
+        for start in range(last + 1):
+            end = max(end, min(start + 1, last))
+            while end < last and self._right[end + 1] - self._left[start] <= self._line.columns:
+                end += 1
+            furthest.append(end)
         return furthest
 
-    def _piece_penalty(self, start: int, end: int) -> float:
-        """A piece costs 1, its cut, the square of how full it is, and the seconds that it is too long."""
-        seconds = self._ends[self._ruler.end(end) - 1] - self._starts[start]
-        fill = self._ruler.width(start, end) / (self._columns * self._line_count)
-        overlong = max(seconds - MAX_MILLISECONDS / 1000, 0)
-        return 1 + self._break_penalties[end] + fill**2 + OVERLONG_PENALTY * overlong
+    def _cheapest_cuts(self, first: int, last: int, furthest: list[int], part: _Part) -> list[tuple[int, int]]:
+        """Cut from the first to the last place so that the penalties of all parts have the lowest sum.
 
-    def _line_penalty(self, start: int, end: int) -> float:
-        """A line costs LINE_PENALTY, its break, and the square of how full it is: lines get similar lengths."""
-        return LINE_PENALTY + self._break_penalties[end] + (self._ruler.width(start, end) / self._columns) ** 2
+        furthest: for each place, the last one at which a part from there may end. Returns the places of each part.
+        """
+        # For each place: the lowest sum of all parts before it, and the place where the last of them starts.
+        sums, origins = {first: 0.0}, {}
+        low = first
+        for end in range(first + 1, last + 1):
+            while furthest[low] < end:
+                low += 1
+            sums[end], origins[end] = self._cheapest_part(low, end, sums, part)
+        cuts = [last]
+        while cuts[-1] > first:
+            cuts.append(origins[cuts[-1]])
+        return list(pairwise(reversed(cuts)))
+
+    def _cheapest_part(self, low: int, end: int, sums: dict[int, float], part: _Part) -> tuple[float, int]:
+        """Return the lowest sum of a part from `low` or later to `end` and all parts before it, and where it starts."""
+        left, starts, columns, max_seconds = self._left, self._starts, part.columns, part.max_seconds
+        fixed, right, spoken = part.penalty + self._break_penalties[end], self._right[end], self._ends[end]
+        least, origin = inf, low
+        # Latest starts first: of equal sums the first is taken, and a late start leaves the earlier parts full.
+        for start in range(end - 1, low - 1, -1):
+            total = fixed + ((right - left[start]) / columns) ** 2
+            overlong = spoken - starts[start] - max_seconds
+            if overlong > 0:
+                total += OVERLONG_PENALTY * overlong
+            total += sums[start]
+            if total < least:
+                least, origin = total, start
+        return least, origin
 
     def _to_piece(self, start: int, end: int, lines: list[tuple[int, int]]) -> _Piece:
-        texts, unsure = zip(*(self._line(*line) for line in lines), strict=True)
-        spoken = self._starts[start], self._ends[self._ruler.end(end) - 1]
+        places = self._places
+        texts, unsure = zip(*(self._line_text(places[first], places[last]) for first, last in lines), strict=True)
+        spoken = self._starts[start], self._ends[end]
         return _Piece(round(spoken[0] * 1000), round(spoken[1] * 1000), self._turn.speaker, texts, unsure)
 
-    def _line(self, start: int, end: int) -> tuple[str, Ranges]:
+    def _line_text(self, start: int, end: int) -> tuple[str, Ranges]:
         """The text of a line, with single spaces, and the ranges of it that the model was unsure of."""
         text = self._turn.text[start:end]
         letters = (flag for flag, letter in zip(self._is_unsure[start:end], text, strict=True) if not letter.isspace())
@@ -230,27 +272,3 @@ def _character_times(turn: Turn) -> tuple[list[float], list[float]]:
             ends.append(part.start_seconds + seconds * (number + 1) / letters)
     # The words' times may run backward; those of the characters must not.
     return list(accumulate(starts, max)), list(accumulate(ends, max))
-
-
-def _cheapest_cuts(
-    places: Sequence[int], furthest: dict[int, int], penalty: Callable[[int, int], float]
-) -> list[tuple[int, int]]:
-    """Cut from the first to the last place so that the penalties of all parts have the lowest sum.
-
-    places: where cuts are allowed. furthest: for each place, the last one at which a part from there may end.
-    penalty: of a part, by its start and its end. Returns the (start, end) of each part.
-    """
-    # For each place: the lowest sum of all parts before it, and the number of the place where the last of them starts.
-    best = [(0.0, 0)]
-    first = 0
-    for end in places[1:]:
-        while furthest[places[first]] < end:
-            first += 1
-        # Latest starts first: of equal sums the first is taken, and a late start leaves the earlier parts full.
-        starts = range(len(best) - 1, first - 1, -1)
-        sums = ((best[number][0] + penalty(places[number], end), number) for number in starts)
-        best.append(min(sums, key=itemgetter(0)))
-    cuts = [len(places) - 1]
-    while cuts[-1] > 0:
-        cuts.append(best[cuts[-1]][1])
-    return list(pairwise(places[number] for number in reversed(cuts)))

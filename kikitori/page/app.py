@@ -15,19 +15,28 @@ import gradio as gr
 from kikitori.cli.options import add_checkpoint_options
 from kikitori.errors import CheckpointError
 from kikitori.model.checkpoints import checkpoint_folder
+from kikitori.model.weights import check_weights
 from kikitori.page.script import STATIC, page_head
+from kikitori.page.sessions import KnownSessions
 from kikitori.server.health import health
 from kikitori.server.limits import Gate
 from kikitori.server.logging import log_to
-from kikitori.server.memory import share_heaps
+from kikitori.server.memory import freeze_heap, share_heaps
+from kikitori.server.proxy import LOCAL_NAMES, SPACE_PROXIES, OwnAddress, ProxyHeaders
 from kikitori.server.shutdown import Stop
+from kikitori.server.visitors import Visitors
 from kikitori.tasks import SOURCES, TASKS, Checkpoint, choose_checkpoints
 from kikitori.transcribe import load_task
 
+ON_SPACE = bool(os.environ.get("SPACE_ID"))
 ON_ZERO_GPU = bool(os.environ.get("SPACES_ZERO_GPU"))
 CHECKPOINT_VARIABLE = "SPEECH_CHECKPOINT"
 REVISION_VARIABLE = "SPEECH_REVISION"
+PROXY_VARIABLE = "SPEECH_PROXY"
+NO_LIMITS_VARIABLE = "SPEECH_NO_LIMITS"
 MAX_UPLOAD = "200mb"
+SESSIONS = 200
+"""Whose state Gradio keeps, 90 kB each. The page has none, so an older session loses nothing."""
 MAX_WAITING = 64
 """Jobs in the queue; ZeroGPU's own default is 1."""
 
@@ -37,17 +46,30 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="kikitori page",
         description="Open the web page.",
-        epilog=f"{CHECKPOINT_VARIABLE} and {REVISION_VARIABLE} in the environment do what --checkpoint and --revision "
-        "do; several values are separated by spaces.",
+        epilog=f"{CHECKPOINT_VARIABLE}, {REVISION_VARIABLE} and {PROXY_VARIABLE} in the environment do what "
+        f"--checkpoint, --revision and --proxy do; several checkpoints or revisions are separated by spaces. "
+        f"{NO_LIMITS_VARIABLE}=1 does what --no-limits does.",
     )
     add_checkpoint_options(parser)
     parser.add_argument("--host", help="address to listen on (default: 127.0.0.1; on a Space 0.0.0.0)")
     parser.add_argument("--port", type=int, help="default: 7860, or the next free one")
+    parser.add_argument(
+        "--proxy",
+        default=os.environ.get(PROXY_VARIABLE, SPACE_PROXIES if ON_SPACE else ""),
+        help="addresses or networks of reverse proxies, separated by commas, or * for any address: their X-Forwarded "
+        "headers say where a request comes from (default: none; on a Space Hugging Face's)",
+    )
+    parser.add_argument(
+        "--no-limits",
+        action="store_true",
+        default=bool(os.environ.get(NO_LIMITS_VARIABLE)),
+        help="do not limit what one address may ask for: for a network in which everybody is trusted",
+    )
     return parser
 
 
 def parse_options(argv: list[str] | None) -> tuple[argparse.Namespace, dict[str, Checkpoint]]:
-    """Parse the options and choose the checkpoints. Ends the program if one can't be chosen or has no folder."""
+    """Parse the options and choose the checkpoints. Ends the program if one can't be chosen, is missing or damaged."""
     parser = build_parser()
     options = parser.parse_args(argv)
     choices = options.checkpoint or os.environ.get(CHECKPOINT_VARIABLE, "").split()
@@ -56,7 +78,7 @@ def parse_options(argv: list[str] | None) -> tuple[argparse.Namespace, dict[str,
         checkpoints = choose_checkpoints(choices, revisions)
         for checkpoint in checkpoints.values():
             if checkpoint.folder:
-                checkpoint_folder(checkpoint)
+                check_weights(checkpoint_folder(checkpoint))
         return options, checkpoints
     except CheckpointError as error:
         parser.error(str(error))
@@ -80,13 +102,27 @@ def main(argv: list[str] | None = None) -> int:
         place = f"port {options.port}" if options.port else "every port from 7860 on"
         print(f"error: {place} is in use ({error}): choose another with --port", file=sys.stderr)
         return 1
+    freeze_heap()
     stop.wait(page)
     return 0
 
 
+def middleware(page: gr.Blocks, options: argparse.Namespace) -> list[Middleware]:
+    """What each request passes before it reaches Gradio."""
+    is_local = not (ON_SPACE or options.proxy) and (options.host or LOCAL_NAMES[0]) in LOCAL_NAMES
+    return [
+        Middleware(ProxyHeaders, options.proxy),
+        Middleware(OwnAddress, page, is_local),
+        Middleware(Gate, None if options.no_limits else Visitors()),
+        Middleware(KnownSessions, page),
+    ]
+
+
 def launch(page: gr.Blocks, options: argparse.Namespace) -> None:
     """Start the server in a thread of its own. Raises OSError if it can't listen."""
+    os.environ["FORWARDED_ALLOW_IPS"] = ""  # uvicorn would believe everybody on this machine
     page.launch(
+        state_session_capacity=SESSIONS,
         server_name=options.host,
         server_port=options.port,
         max_file_size=MAX_UPLOAD,
@@ -96,6 +132,11 @@ def launch(page: gr.Blocks, options: argparse.Namespace) -> None:
         i18n=I18N,
         mcp_server=True,
         enable_monitoring=False,
-        app_kwargs={"middleware": [Middleware(Gate)], "routes": [Route("/health", health(page))]},
+        app_kwargs={
+            "middleware": middleware(page, options),
+            "routes": [Route("/health", health(page))],
+        },
         prevent_thread_lock=True,
     )
+    # The MCP server calls the page itself, and would take the address from the first request.
+    page.mcp_server_obj._local_url = page.local_url

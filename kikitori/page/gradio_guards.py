@@ -12,11 +12,15 @@ import gradio as gr
 from gradio.exceptions import InvalidPathError
 from pydantic import ValidationError
 
+from kikitori.page.sessions import guard_queue
+from kikitori.server.logging import LOG
+
 UNKNOWN_PATH = "Unknown file path: upload the file first, and send the path that the upload returns"
 NOT_A_FILE = (
     'A file is sent as {"path": …, "meta": {"_type": "gradio.FileData"}}, as handle_file makes it: '
     "upload it, and send the path that the upload returns"
 )
+BROKEN = "The server could not carry out this request: check its arguments, or reload the page, and try again"
 
 
 class Page(gr.Blocks):
@@ -34,6 +38,22 @@ class Page(gr.Blocks):
             raise gr.Error(UNKNOWN_PATH, print_exception=False) from error
         except ValidationError as error:
             raise gr.Error(NOT_A_FILE, print_exception=False) from error
+
+    async def process_api(self, *arguments, **options) -> dict:
+        """Run a handler. What Gradio would print, which may contain words or names, becomes one line of the log."""
+        try:
+            return await super().process_api(*arguments, **options)
+        except gr.Error:
+            raise
+        except Exception as error:
+            LOG.exception("request failed")
+            raise gr.Error(BROKEN, print_exception=False) from error
+
+    def queue(self, *arguments, **options) -> Page:
+        """Enable the queue, with the guards of sessions.py."""
+        super().queue(*arguments, **options)
+        guard_queue(self)
+        return self
 
 
 def refuse_addresses(component):

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import closing
+from itertools import takewhile
 
 import gradio as gr
 
 from kikitori.errors import SpeechError
 from kikitori.page import view
 from kikitori.page.jobs import JobOptions, error_message, read_recordings, run_job, translate_call
+from kikitori.page.sessions import is_wanted
+from kikitori.result import last
 from kikitori.tasks import Checkpoint
 
 Checkpoints = Mapping[str, Checkpoint]
 """Role -> checkpoint."""
+WRITING = asyncio.Semaphore(2)
+"""Files that are written at the same time: they slow down transcription."""
 
 
 def page_handler(directions: tuple[str, ...], checkpoints: Checkpoints):
@@ -40,14 +46,18 @@ def call_handler(checkpoints: Checkpoints):
 
 
 def api_handler(endpoint: str, directions: tuple[str, ...], checkpoints: Checkpoints):
-    """Return the handler of a tab's endpoint. It returns the Transcript as JSON, or raises what the client raises."""
+    """Return the handler of a tab's endpoint. It returns the Transcript as JSON, or raises what the client raises.
+
+    It stops when the client has disconnected.
+    """
 
     def run(audio: str | None, *options) -> dict:
         try:
-            transcript = run_job(job_options(directions, checkpoints, options), audio)
+            with closing(run_job(job_options(directions, checkpoints, options), audio)) as steps:
+                done = last(takewhile(lambda _: is_wanted(), steps))
         except SpeechError as error:
             raise gr.Error(str(error), print_exception=False) from error
-        return transcript.to_dict()
+        return done.transcript.to_dict()
 
     # Programs see a handler's parameters, so each kind of tab has its own.
     def transcribe(audio: str | None, align: bool = False) -> dict:
@@ -100,6 +110,7 @@ async def write_file(request: list) -> dict:
     except (ValueError, TypeError) as error:
         return error_message(SpeechError("not_a_transcript", why=error))
     try:
-        return await asyncio.to_thread(view.write_file, suffix, record, times)
+        async with WRITING:
+            return await asyncio.to_thread(view.write_file, suffix, record, times)
     except SpeechError as error:
         return error_message(error)

@@ -58,13 +58,16 @@ def transcribe_upload(options: JobOptions, audio: str | None) -> Transcription:
     return stream(model, audio, align=options.align, source=source, language_check=checker)
 
 
-def run_job(options: JobOptions, audio: str | None) -> Transcript:
-    """Transcribe a program's recording, as one job in the log. Raises SpeechError."""
-    with logged_job(get_task(options.direction).name) as job:
-        transcription = transcribe_upload(options, audio)
-        for _ in transcription:
-            job.sound_seconds = transcription.duration_seconds
-    return transcription.transcript
+def run_job(options: JobOptions, audio: str | None) -> Iterator[Transcription]:
+    """Transcribe a program's recording, as one job in the log; yield the transcription after each step.
+
+    Closing the generator stops the job. Raises SpeechError.
+    """
+    with logged_job(get_task(options.direction).name) as job, closing(transcribe_upload(options, audio)) as made:
+        yield made  # even if there are no steps
+        for _ in made:
+            job.sound_seconds = made.duration_seconds
+            yield made
 
 
 def read_recordings(paths: list[str], options: JobOptions) -> Iterator[tuple[dict | None, dict | None]]:

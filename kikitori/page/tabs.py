@@ -194,7 +194,7 @@ def build_comparison(view: gr.HTML) -> gr.HTML:
         reference = gr.Textbox(label=text("reference"), lines=3)
         button = gr.Button(text("compare"), size="sm")
         compared = gr.HTML(js_on_load="speechPage.mountComparison(element, props, watch)", **FILLED_BY_SCRIPT)
-    # One at a time: the errors are counted by C code that holds up all other threads.
+    # One at a time: each takes a processor for itself.
     button.click(
         compare_shown,
         [view, reference],

@@ -15,6 +15,8 @@ from kikitori.timing import is_estimated
 from kikitori.transcript import Transcript, Turn
 from kikitori.update import Transcription, Update, partial_warning
 
+MAX_CHARACTERS = 400_000
+"""In a file: four hours of fast English and its Japanese translation. Subtitles of that take some 10 s to make."""
 REPEAT_SECONDS = 2.0
 """Gradio may show only the last of several values that arrive together, so each value repeats those of this time."""
 
@@ -137,10 +139,18 @@ def write_file(suffix: str, record: dict, times: list) -> dict[str, str]:
     Raises SpeechError, also for a request that the page would not send.
     """
     try:
-        transcript = _with_times(Transcript.from_dict(record), times)
-        return {"name": f"{Path(transcript.audio).stem}.{suffix}", "text": WRITERS[suffix](transcript)}
+        transcript = Transcript.from_dict(record)
+        _check_length(transcript)
+        shown = _with_times(transcript, times)
+        return {"name": f"{Path(transcript.audio).stem}.{suffix}", "text": WRITERS[suffix](shown)}
     except (KeyError, TypeError, AttributeError, OverflowError, ValueError) as error:
         raise SpeechError("not_a_transcript", why=error) from error
+
+
+def _check_length(transcript: Transcript) -> None:
+    length = sum(len(turn.text) + len(turn.source) for turn in transcript.turns)
+    if length > MAX_CHARACTERS:
+        raise SpeechError("transcript_too_long", length=f"{length:,}", limit=f"{MAX_CHARACTERS:,}")
 
 
 def _with_times(transcript: Transcript, times: list) -> Transcript:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-import traceback
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from kikitori.errors import CheckpointError, ServerError, SpeechError
-from kikitori.server.logging import LOG
+from kikitori.server.health import BROKEN
+from kikitori.server.logging import LOG, place_of
 from kikitori.server.shutdown import JOBS
 
 
@@ -37,11 +36,14 @@ def logged_job(direction: str) -> Iterator[JobLine]:
         with JOBS:
             yield line
             ended = {"ended": "done"}
+            BROKEN.discard(direction)
     except Exception as error:
         if _is_refusal(error):
             ended = {"ended": "refused", "error": type(error).__name__}
             raise
-        ended = {"ended": "failed", "error": type(error).__name__, "where": _where(error)}
+        if isinstance(error, CheckpointError):
+            BROKEN.add(direction)
+        ended = {"ended": "failed", "error": type(error).__name__, "where": place_of(error)}
         raise _server_error(error) from error
     finally:
         fields = {
@@ -58,12 +60,6 @@ def _is_refusal(error: Exception) -> bool:
     """Whether the server is not at fault. Gradio's errors are refusals of ZeroGPU, which are shown as they are."""
     is_ours = isinstance(error, SpeechError) and not isinstance(error, CheckpointError)
     return is_ours or hasattr(error, "print_exception")
-
-
-def _where(error: Exception) -> str:
-    """The line that raised the error. Its message may contain words or names, so it is not logged."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{Path(frame.filename).name}:{frame.lineno}"
 
 
 def _server_error(error: Exception) -> ServerError:

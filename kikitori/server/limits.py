@@ -1,17 +1,20 @@
-"""ASGI middleware: request size limits, and a blocklist of Gradio routes that the page does not use."""
+"""ASGI middleware: limits on each request and each address, and Gradio's routes that the page does not use."""
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import AsyncExitStack, nullcontext
+
+from limits import RateLimitItem
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-UPLOAD = "/gradio_api/upload"
-MAX_UPLOAD_BYTES = 1_000_000_000
-"""Of all files in one upload request."""
-MAX_BODY_BYTES = 300_000_000
-"""Of any other request: room for the largest upload as a `data:` address."""
+from kikitori.server.body_size import BodySize
+from kikitori.server.memory import trim_heaps
+from kikitori.server.visitors import BYTES, ELEMENTS, REQUESTS, Visitors, address_of
+
 CLOSED = (
     "/gradio_api/process_recording",  # stores videos
     "/gradio_api/deep_link",  # writes what a visitor sees to a file
@@ -21,36 +24,76 @@ CLOSED = (
     "/monitoring",
 )
 """Starts of the paths that are answered with 404."""
+ELEMENTS_KEY = "kikitori.elements"
+"""Where a request's scope says how many elements its JSON has."""
+UNCOUNTED = ("/assets/", "/static/", "/svelte/", "/health")
+"""Starts of the paths that no address is charged for: small files, of which a page loads many."""
 
 
 class Gate:
-    """Answers 404 for paths in CLOSED, and 413 for requests that are too large."""
+    """Answers 404 for paths in CLOSED, 413 or 400 for a request that is too large or no JSON, and 429 for too many.
 
-    def __init__(self, app: ASGIApp):
+    visitors: counts by address; None if everybody is trusted.
+    """
+
+    def __init__(self, app: ASGIApp, visitors: Visitors | None):
         self.app = app
+        self._visitors = visitors
+        self._heavy = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on or refuse it."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        if scope["path"].lower().startswith(CLOSED):
-            await JSONResponse({"detail": "Not Found"}, 404)(scope, receive, send)
-            return
-        limit = MAX_UPLOAD_BYTES if scope["path"].startswith(UPLOAD) else MAX_BODY_BYTES
-        too_large = f"The request is larger than {limit // 1_000_000} MB: send fewer files at a time, or shorter ones"
-        if int(Request(scope).headers.get("content-length", 0)) > limit:
-            await JSONResponse({"detail": too_large}, 413)(scope, receive, send)
-            return
-        taken = 0
+        try:
+            if scope["path"].lower().startswith(CLOSED):
+                raise HTTPException(404)
+            account = Account(None if scope["path"].startswith(UNCOUNTED) else self._visitors, scope)
+            with account.open():
+                await account.charge(REQUESTS, 1)
+                await self._pass_on(account, scope, receive, send)
+        except HTTPException as error:  # the app answers its own
+            await JSONResponse({"detail": error.detail}, error.status_code, error.headers)(scope, receive, send)
 
-        async def receive_counted() -> Message:
-            """Count the bytes: a request need not state its length."""
-            nonlocal taken
-            message = await receive()
-            taken += len(message.get("body", b""))
-            if taken > limit:
-                raise HTTPException(413, too_large)
-            return message
+    async def _pass_on(self, account: Account, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, count its body while it arrives, and let one heavy body at a time be parsed."""
+        body = BodySize(scope["path"])
+        body.check_bytes(int(Headers(scope=scope).get("content-length", 0)))
+        async with AsyncExitStack() as turn:
 
-        await self.app(scope, receive_counted, send)
+            async def receive_counted() -> Message:
+                message = await receive()
+                chunk = message.get("body", b"")
+                added = body.add(chunk)
+                scope[ELEMENTS_KEY] = scope.get(ELEMENTS_KEY, 0) + added
+                await account.charge(ELEMENTS, added)
+                await account.charge(BYTES, len(chunk))
+                if body.is_heavy and message["type"] == "http.request" and not message.get("more_body"):
+                    await turn.enter_async_context(self._heavy)
+                return message
+
+            async def send_and_release(message: Message) -> None:
+                await turn.aclose()
+                await send(message)
+
+            await self.app(scope, receive_counted, send_and_release)
+        if body.is_large:
+            await asyncio.to_thread(trim_heaps)
+
+
+class Account:
+    """What the address that a request comes from is charged for. visitors: None to charge nothing."""
+
+    def __init__(self, visitors: Visitors | None, scope: Scope):
+        self._visitors = visitors
+        self._address = address_of(scope["client"])
+
+    def open(self):
+        """Count the request as open while the block runs."""
+        return self._visitors.open(self._address) if self._visitors else nullcontext()
+
+    async def charge(self, item: RateLimitItem, cost: int) -> None:
+        """Count a cost. Raises HTTPException (429) at the limit."""
+        if self._visitors:
+            await self._visitors.charge(self._address, item, cost)

@@ -1,30 +1,51 @@
-"""The server's log as lines of JSON."""
+"""The server's log as lines of JSON, those of libraries included. No line contains a message that a library wrote."""
 
 from __future__ import annotations
 
 import json
 import logging
 import time
+import traceback
+from pathlib import Path
 from typing import TextIO
+
+from uvicorn.config import LOGGING_CONFIG
 
 LOG = logging.getLogger("page")
 
 
 class JsonLines(logging.Formatter):
-    """Formats a record as one line of JSON: time (UTC), level, event, and the record's `fields`."""
+    """Formats a record as one line of JSON: time (UTC), level, event, and the record's `fields`.
+
+    The message and the exception of a library may contain words or names, so only their place is kept.
+    """
 
     converter = time.gmtime
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
         moment = f"{self.formatTime(record, '%Y-%m-%dT%H:%M:%S')}.{int(record.msecs):03d}Z"
-        line = {"time": moment, "level": record.levelname, "event": record.getMessage()}
-        return json.dumps(line | getattr(record, "fields", {}))
+        line = {"time": moment, "level": record.levelname}
+        if record.name == LOG.name:
+            line |= {"event": record.getMessage()} | getattr(record, "fields", {})
+        else:
+            line |= {"event": "library", "library": record.name, "where": f"{record.filename}:{record.lineno}"}
+        if record.exc_info and record.exc_info[1]:
+            line |= {"error": type(record.exc_info[1]).__name__, "where": place_of(record.exc_info[1])}
+        return json.dumps(line)
+
+
+def place_of(error: BaseException) -> str:
+    """The line that raised the error. Its message may contain words or names, so it is not logged."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
 
 
 def log_to(stream: TextIO) -> None:
-    """Write the log to this stream only."""
+    """Write the log to this stream only, with the warnings and errors of all libraries. Call it before uvicorn runs."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonLines())
-    LOG.handlers, LOG.propagate = [handler], False
     LOG.setLevel(logging.INFO)
+    logging.getLogger().handlers = [handler]
+    logging.captureWarnings(True)
+    LOGGING_CONFIG["loggers"] = {}  # uvicorn would give its loggers handlers of their own

@@ -510,6 +510,15 @@ def test_the_words_of_a_truncated_recording_are_kept_with_a_warning(tiny, tmp_pa
     assert tiny("pt", tmp_path / "cut.mp3").stdout.splitlines() == lines
 
 
+def test_a_truncated_recording_without_words_is_an_error(tiny, tmp_path):
+    soundfile.write(tmp_path / "cut.wav", np.random.default_rng(0).normal(0, 0.01, 5 * 16000), 16000)
+    data = (tmp_path / "cut.wav").read_bytes()
+    (tmp_path / "cut.wav").write_bytes(data[:-16000])
+    done = tiny("pt", tmp_path / "cut.wav")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"error: {tmp_path / 'cut.wav'} is damaged after 4.5 s: export it again or cut it there" in done.stderr
+
+
 def test_another_audio_track_can_be_chosen(tiny, tmp_path):
     """A silent track and two with words: the first one with words is transcribed, unless another one is asked for."""
     clips = recordings_in(RECORDINGS, "pt")[:2]

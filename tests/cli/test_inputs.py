@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kikitori.audio.files import CONTAINERS
+from kikitori.audio.decoders import CONTAINERS
 from kikitori.cli.inputs import SUFFIXES, find_recordings
 from kikitori.cli.names import output_names
 from kikitori.cli.options import parse_options

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kikitori.errors import SpeechError
+from kikitori.output import subtitles
 from kikitori.output.subtitles import Subtitle, make_subtitles, timed_turns
 from kikitori.timing import is_estimated
 from kikitori.transcript import Transcript, Turn, Word
@@ -303,6 +304,25 @@ def test_the_time_of_a_window_is_divided_among_subtitles_too():
         ("spk_0", ("ほへと。",), 13, 15.4),
         ("spk_1", ("ちりぬるを。",), 15.4, 19),
     ]
+
+
+@pytest.mark.parametrize("character", ["あ", "a", "あ。", "a "])
+def test_the_work_grows_with_the_length_of_the_text_and_not_faster(monkeypatch, character):
+    """Counts the parts of which the cheapest is taken: all lines and subtitles that could end at each place."""
+    compared = []
+    cheapest_part = subtitles._TurnCutter._cheapest_part
+
+    def counted(self, low, end, *arguments):
+        compared.append(end - low)
+        return cheapest_part(self, low, end, *arguments)
+
+    monkeypatch.setattr(subtitles._TurnCutter, "_cheapest_part", counted)
+    work = []
+    for count in (1000, 2000, 4000):
+        compared.clear()
+        lines_of((character * count).strip(), "Japanese", count)
+        work.append(sum(compared) / count)
+    assert max(work) < 1.05 * min(work) and max(work) < 200
 
 
 # Arbitrary text

@@ -6,6 +6,8 @@ import asyncio
 import inspect
 import json
 import pickle
+import shutil
+from collections import deque
 from dataclasses import replace
 
 import gradio as gr
@@ -119,6 +121,15 @@ def test_texts_that_take_too_long_to_compare_are_refused(reference, said):
     )
 
 
+def test_a_transcript_that_takes_too_long_to_write_is_refused():
+    transcript = replace(MADE, turns=(replace(MADE.turns[0], text="あ" * 300_000, source="a" * 100_001),))
+    (error,) = asyncio.run(handlers.write_file(["srt", transcript.to_dict(), [[0.5, 1.25]]]))["errors"]
+    assert error["text"] == (
+        "The transcript has 400,001 characters; the page saves at most 400,000: cut the recording into shorter ones, "
+        "or use the command line"
+    )
+
+
 def test_an_hour_of_reading_is_compared_word_by_word():
     words = ["pão", "vinho"] * 5_000
     transcript = replace(MADE, turns=(replace(MADE.turns[0], text=" ".join(words)),))
@@ -194,6 +205,7 @@ def test_jobs_of_programs_and_visitors_share_one_limit():
 
 def test_the_environment_chooses_the_checkpoint(monkeypatch, tmp_path):
     (tmp_path / "config.json").touch()
+    shutil.copy(TINY.folder / "model.safetensors", tmp_path)
     monkeypatch.setenv("SPEECH_CHECKPOINT", f"tiny pt={tmp_path}")
     _, checkpoints = app.parse_options([])
     assert (checkpoints["base"], checkpoints["pt"].folder) == (TINY, tmp_path)
@@ -224,6 +236,27 @@ def test_a_checkpoint_that_cannot_be_used_ends_the_program_at_once(capsys, choic
     assert sentence in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("files", "sentence"),
+    [
+        ({}, "holds no *.safetensors file"),
+        ({"model.safetensors": slice(-100)}, "model.safetensors is damaged or cut off"),
+        ({"model.safetensors": slice(100, None)}, "model.safetensors is damaged or cut off"),
+        ({"model.bin": slice(100)}, "which could run any code when it is read"),
+    ],
+    ids=["missing", "cut off", "damaged", "pickled"],
+)
+def test_weights_that_cannot_be_read_end_the_program_at_once(capsys, tmp_path, files, sentence):
+    weights = (TINY.folder / "model.safetensors").read_bytes()
+    for name, kept in files.items():
+        (tmp_path / name).write_bytes(weights[kept])
+    (tmp_path / "config.json").touch()
+    with pytest.raises(SystemExit) as caught:
+        app.main(["--checkpoint", "tiny", f"--checkpoint=diarize={tmp_path}"])
+    assert caught.value.code == 2
+    assert sentence in capsys.readouterr().err
+
+
 def test_a_refused_recording_does_not_count_as_work(tmp_path):
     """A silent recording of ten minutes and a good one of 5 s: the time left is about the good one."""
     soundfile.write(tmp_path / "silent.wav", np.zeros(600 * 16000, np.float32), 16000)
@@ -249,7 +282,7 @@ def test_a_damaged_recording_is_shown_with_its_words_and_a_warning(tmp_path):
     shown = view["sheets"][0]["transcript"]
     assert [turn["text"] for turn in shown["turns"]] == [recording.reference]
     assert [warning["kind"] for warning in shown["warnings"]] == ["damaged"]
-    returned = jobs.run_job(options, str(tmp_path / "clip.wav"))
+    returned = deque(jobs.run_job(options, str(tmp_path / "clip.wav")), maxlen=1).pop().transcript
     assert [warning.kind for warning in returned.warnings] == ["damaged"]
     assert returned.duration_seconds == pytest.approx(len(sound) / rate + 3, abs=0.01)
 

@@ -17,12 +17,14 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from benchmarks.served import ROOT
-from kikitori.server import limits
+from kikitori.server import body_size
+from kikitori.server.limits import Gate
 from tests.support.recordings import one_recording
 
 pytestmark = pytest.mark.slow
 
 GOOD = one_recording("pt")
+CALL = "/call/transcribe_portuguese"
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +102,15 @@ def test_gradio_routes_that_the_page_does_not_use_are_closed(server, path):
     assert httpx.get(f"{server.rstrip('/')}{path}").status_code in (400, 403, 404, 405)
 
 
+@pytest.mark.parametrize("header", ["X-Forwarded-Host", "X-Gradio-Server", "Forwarded", "Host"])
+@pytest.mark.parametrize("path", ["/logout", "/", "/config", "/gradio_api/info", "/gradio_api/mcp/", "/login"])
+def test_a_stranger_does_not_choose_the_address_of_the_server(server, path, header):
+    value = {"X-Gradio-Server": "http://evil.example", "Forwarded": "host=evil.example"}.get(header, "evil.example")
+    for headers in ({header: value, "X-Forwarded-Proto": "https"}, {}):
+        answer = httpx.get(f"{server.rstrip('/')}{path}", headers=headers, timeout=60)
+        assert "evil" not in answer.text + str(answer.headers)
+
+
 def test_no_request_bypasses_the_queue(api):
     for way in ("run", "api"):
         answer = httpx.post(f"{api}/{way}/transcribe_portuguese", json={"data": [None, False]})
@@ -107,7 +118,14 @@ def test_no_request_bypasses_the_queue(api):
 
 
 @pytest.mark.parametrize(
-    ("path", "limit"), [("/upload", limits.MAX_UPLOAD_BYTES), ("/queue/join", limits.MAX_BODY_BYTES)]
+    ("path", "limit"),
+    [
+        ("/upload", body_size.MAX_UPLOAD_BYTES),
+        ("/mcp/", body_size.MAX_MCP_BYTES),
+        ("/queue/join", body_size.MAX_TRANSCRIPT_BYTES),
+        ("/component_server", body_size.MAX_TRANSCRIPT_BYTES),
+        ("/call/diarize", body_size.MAX_OTHER_BYTES),
+    ],
 )
 def test_a_request_with_too_large_a_length_is_refused_before_its_body(api, path, limit):
     connection = http.client.HTTPConnection(urlsplit(api).netloc, timeout=60)
@@ -116,22 +134,63 @@ def test_a_request_with_too_large_a_length_is_refused_before_its_body(api, path,
     connection.putheader("Content-Length", str(limit + 1))
     connection.endheaders()
     answer = connection.getresponse()
-    sentence = f"The request is larger than {limit // 1_000_000} MB: send fewer files at a time, or shorter ones"
+    sentence = f"The request is larger than {limit // 1_000_000} MB: upload files, and send fewer at a time"
     assert (answer.status, json.loads(answer.read())) == (413, {"detail": sentence})
     connection.close()
 
 
 @pytest.mark.parametrize(("sent", "status"), [(1000, 200), (1001, 413)])
 def test_a_request_without_a_length_is_counted(monkeypatch, sent, status):
-    monkeypatch.setattr(limits, "MAX_BODY_BYTES", 1000)
+    monkeypatch.setattr(body_size, "MAX_OTHER_BYTES", 1000)
 
     async def length(request: Request) -> JSONResponse:
         return JSONResponse(len(await request.body()))
 
-    app = limits.Gate(Starlette(routes=[Route("/", length, methods=["POST"])]))
+    app = Gate(Starlette(routes=[Route("/", length, methods=["POST"])]), None)
     answer = TestClient(app).post("/", content=(b"x" for _ in range(sent)))
     assert "content-length" not in answer.request.headers
     assert answer.status_code == status
+
+
+@pytest.mark.parametrize("path", ["/call/diarize", "/queue/join", "/component_server", "/mcp/", "/cancel"])
+@pytest.mark.parametrize(
+    ("data", "status", "sentence"),
+    [
+        (b"[]," * body_size.MAX_ELEMENTS + b"[]", 413, "The request has more than 400,000 elements"),
+        (b"[" * (body_size.MAX_DEPTH + 1), 413, "The request is nested more than 50 levels deep"),
+        ('{"data":[]}'.encode("utf-16"), 400, "The request is not JSON in UTF-8"),
+    ],
+    ids=["many", "deep", "utf-16"],
+)
+def test_json_that_would_take_much_memory_is_refused_before_it_is_parsed(api, path, data, status, sentence):
+    if path == "/mcp/" and b"[]," in data:
+        data = data[: body_size.MAX_MCP_BYTES]
+    if path in ("/call/diarize", "/cancel") and len(data) > body_size.MAX_OTHER_BYTES:
+        sentence = "The request is larger than 1 MB"
+    answer = httpx.post(f"{api}{path}", content=data, headers={"Content-Type": "application/json"}, timeout=60)
+    # component_server answers every error in its body with 400
+    assert answer.status_code == (400 if path == "/component_server" else status)
+    assert sentence in answer.text or answer.json() == {"detail": "Invalid JSON body."}
+
+
+@pytest.mark.parametrize("path", ["/queue/data?session_hash=unknown", f"{CALL}/unknown", f"{CALL}/unknown/"])
+def test_an_unknown_session_gets_an_answer(api, path):
+    answer = httpx.get(f"{api}{path}", follow_redirects=True)
+    assert answer.status_code == 404 and answer.json()["detail"].startswith("There is no such session")
+
+
+@pytest.mark.parametrize("body", [{"fn_index": 0, "data": [None] * 9}, {"fn_index": 10**9, "data": []}])
+def test_a_request_that_no_handler_can_use_gets_an_answer(api, body):
+    answer = httpx.post(f"{api}/queue/join", json=body | {"session_hash": "stranger"}, timeout=60)
+    assert answer.status_code == 400
+    assert answer.json()["detail"].startswith(f"This request has {len(body['data'])} values, and at most ")
+
+
+def test_a_result_comes_whatever_session_a_program_names(api):
+    for session in ("", "a", "*" * 100, None):
+        body = {"data": [None, False], "session_hash": session}
+        event = httpx.post(f"{api}{CALL}", json=body, timeout=60).json()["event_id"]
+        assert "There is no recording yet" in httpx.get(f"{api}{CALL}/{event}", timeout=60).text
 
 
 def test_a_request_with_a_wrong_length_is_refused(api):

@@ -16,6 +16,7 @@ from playwright.sync_api import expect
 
 from benchmarks.load import request
 from benchmarks.served import ROOT, served
+from kikitori.server.body_size import MAX_ELEMENTS
 from tests.support.browser import open_tab, run_button, upload, visit, words
 from tests.support.fault_injection_app import FAULTS
 from tests.support.recordings import one_recording
@@ -83,7 +84,9 @@ def test_a_fault_is_one_sentence_for_the_visitor_and_one_line_in_the_log(page, n
     with pytest.raises(AppError, match=f"{sentence}.*: try again") as caught:
         page.text()
     assert "confidential" not in str(caught.value)
+    assert page.health() == ((503, "checkpoint") if name == "checkpoint" else (200, "ok"))
     assert page.text() == GOOD.reference
+    assert page.health() == (200, "ok")
     failed, after = page.lines()[-2:]
     assert (failed["ended"], failed["error"], failed["level"]) == ("failed", type(FAULTS[name]).__name__, "ERROR")
     assert failed["where"].startswith("fault_injection_app.py:")
@@ -172,6 +175,57 @@ def raw(address: str) -> str:
             return str(error)
 
 
+def test_large_requests_cannot_fill_the_queue(page):
+    """Four jobs run and one waits. The lists that wait in it are counted with their commas."""
+    api = f"{page.address}/gradio_api"
+    (path,) = httpx.post(f"{api}/upload", files={"files": (GOOD.path.name, GOOD.path.read_bytes())}).json()
+    recording = {"data": [{"path": path, "meta": {"_type": "gradio.FileData"}}, False]}
+    handlers = httpx.get(f"{page.address}/config").json()["dependencies"]
+    number = next(one["id"] for one in handlers if one["js"] and "several, view" in str(one["js"]))
+    large = {"fn_index": number, "session_hash": "stranger", "data": [None, None, [[]] * (MAX_ELEMENTS // 3 - 100)]}
+
+    def post(path: str, body: dict) -> httpx.Response:
+        return httpx.post(f"{api}{path}", json=body, timeout=PATIENCE_SECONDS)
+
+    page.hold()
+    events = [post("/call/transcribe_portuguese", recording).json()["event_id"] for _ in range(5)]
+    until(lambda: httpx.get(f"{api}/queue/status").json()["queue_size"] == 1)
+    answers = [post("/queue/join", large) for _ in range(9)]
+    small = post("/call/transcribe_portuguese", {"data": [None, False]})
+    page.release()
+    assert [answer.status_code for answer in answers] == [200] * 6 + [503] * 3
+    assert answers[-1].json()["detail"].startswith("Queue is full: the requests in it are too large")
+    assert small.status_code == 200
+    for event in events:
+        assert GOOD.reference in raw(f"{api}/call/transcribe_portuguese/{event}")
+
+
+@pytest.mark.parametrize("way", ["call", "queue"])
+def test_the_job_of_a_program_that_disconnects_stops(page, way):
+    api = f"{page.address}/gradio_api"
+    (path,) = httpx.post(f"{api}/upload", files={"files": (GOOD.path.name, GOOD.path.read_bytes())}).json()
+    data = [{"path": path, "meta": {"_type": "gradio.FileData"}}, False]
+    if way == "call":
+        endpoint = f"{api}/call/transcribe_portuguese"
+        page.hold()
+        stream = f"{endpoint}/{httpx.post(endpoint, json={'data': data}).json()['event_id']}"
+    else:
+        handlers = httpx.get(f"{page.address}/config").json()["dependencies"]
+        number = next(one["id"] for one in handlers if one["api_name"] == "transcribe_portuguese")
+        page.hold()
+        body = {"data": data, "fn_index": number, "session_hash": "leaving"}
+        httpx.post(f"{api}/queue/join", json=body)
+        stream = f"{api}/queue/data?session_hash=leaving"
+    with httpx.stream("GET", stream):
+        until((page.folder / "waiting").exists)
+    until(lambda: httpx.get(stream).status_code == 404)  # the server has noticed
+    count = len(page.lines())
+    page.release()
+    until(lambda: len(page.lines()) > count)
+    assert (page.lines()[-1]["ended"], page.lines()[-1]["sound_seconds"]) == ("stopped", 0.0)
+    assert page.text() == GOOD.reference
+
+
 def test_uploads_are_limited_and_deleted(page):
     api = f"{page.address}/gradio_api"
     refused = httpx.post(f"{api}/upload", files={"files": ("a.wav", bytes((1 << 20) + 1))})
@@ -200,6 +254,7 @@ def test_the_log_says_how_jobs_ended_and_contains_no_words_of_theirs(page, tmp_p
     shown = page.log.read_text()
     secrets = [*(word for word in heard["text"].split() if len(word) > 4), GOOD.path.name, "private", "confidential"]
     assert [secret for secret in secrets if secret in shown] == []
+    assert all(line.startswith("{") for line in shown[shown.index("{") :].splitlines())
 
 
 def test_a_port_in_use_is_one_sentence():
