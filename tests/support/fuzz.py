@@ -28,6 +28,7 @@ with atheris.instrument_imports(include=["kikitori"]):
     from kikitori.output.writers import WRITERS
     from kikitori.page.jobs import compare_shown, read_view
     from kikitori.page.view import to_view, write_file
+    from kikitori.server.json_size import JsonSize
     from kikitori.transcript import Transcript, TranscriptWarning, Turn, Word
 
 SECONDS_PER_INPUT = 10
@@ -84,6 +85,31 @@ def corrected(data: bytes) -> None:
                 write_file(suffix, record, [[0.1, 1.0], [1.0, 2.0]])
 
 
+def json_size(data: bytes) -> None:
+    """JSON that arrives in pieces has the elements and the depth that its values have."""
+    size = JsonSize()
+    for start in range(0, len(data), 7):
+        size.add(data[start : start + 7])
+    with suppress(ValueError, RecursionError):
+        value = json.loads(data.decode())
+        assert size.is_utf8 == (b"\0" not in data)
+        lists = [value for value in _values(value) if isinstance(value, list | dict)]
+        assert size.elements >= len(lists) + sum(max(0, len(one) - 1) for one in lists)
+        assert size.depth == _depth(value)
+
+
+def _values(value) -> Iterator:
+    """The value, and all values in it."""
+    yield value
+    for holder, key in _places(value):
+        yield holder[key]
+
+
+def _depth(value) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + max(map(_depth, inner), default=0) if isinstance(value, dict | list) else 0
+
+
 class Shrunk(io.BytesIO):
     """A file that lost its end after its size was taken."""
 
@@ -112,6 +138,7 @@ TARGETS: dict[str, tuple[Callable[[bytes], None], list[bytes]]] = {
     "journal": (journal, [JOURNAL]),
     "transcript": (transcript, [json.dumps(RECORD).encode()]),
     "view": (view, [json.dumps(VIEW).encode()]),
+    "json_size": (json_size, [json.dumps(RECORD).encode()]),
     "corrected": (corrected, [json.dumps(RECORD).encode()]),
 }
 """Name -> what reads the bytes, and good bytes to begin with."""

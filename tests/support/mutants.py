@@ -53,6 +53,7 @@ TESTS = {
     "kikitori/audio/containers/frames.py": "tests/audio/test_damage.py",
     "kikitori/audio/containers/matroska.py": "tests/audio/test_damage.py",
     "kikitori/audio/containers/ogg.py": "tests/audio/test_damage.py",
+    "kikitori/server/json_size.py": "tests/server/test_json_size.py",
     "kikitori/output/files.py": "tests/output/test_output_files.py",
     "kikitori/output/jsonl.py": "tests/cli/test_resume.py",
     "kikitori/output/line_breaks.py": "tests/output/test_subtitles.py",
