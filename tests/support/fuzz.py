@@ -91,23 +91,18 @@ def json_size(data: bytes) -> None:
     for start in range(0, len(data), 7):
         size.add(data[start : start + 7])
     with suppress(ValueError, RecursionError):
-        value = json.loads(data.decode())
+        value = json.loads(data.decode(), object_pairs_hook=lambda pairs: [one for _, one in pairs])
         assert size.is_utf8 == (b"\0" not in data)
-        lists = [value for value in _values(value) if isinstance(value, list | dict)]
-        assert size.elements >= len(lists) + sum(max(0, len(one) - 1) for one in lists)
-        assert size.depth == _depth(value)
+        assert (size.elements, size.depth) == _size(value)
 
 
-def _values(value) -> Iterator:
-    """The value, and all values in it."""
-    yield value
-    for holder, key in _places(value):
-        yield holder[key]
-
-
-def _depth(value) -> int:
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return 1 + max(map(_depth, inner), default=0) if isinstance(value, dict | list) else 0
+def _size(value: list | str | float | bool | None) -> tuple[int, int]:
+    """How many lists and commas are in nested lists, and how deep they are nested."""
+    if not isinstance(value, list):
+        return 0, 0
+    sizes = [_size(one) for one in value]
+    commas = max(0, len(value) - 1)
+    return 1 + commas + sum(count for count, _ in sizes), 1 + max((depth for _, depth in sizes), default=0)
 
 
 class Shrunk(io.BytesIO):
