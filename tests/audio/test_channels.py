@@ -71,7 +71,7 @@ def test_only_the_beginning_decides(monkeypatch):
             taken.append(len(block))
             yield block
 
-    split, rest = split_or_mix(blocks(), None)
+    split, rest = split_or_mix(blocks(), None, [])
     assert split and taken == [8000, 8000]
     assert sum(map(len, rest)) == sum(taken) == 32000
 
