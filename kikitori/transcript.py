@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from numbers import Real
 from pathlib import Path
+from types import NoneType
 
 from kikitori.strings import format_duration, join_texts
 
@@ -14,6 +16,14 @@ TIMINGS = ("aligned", "estimated", "window")
 
 # The latest time in a recording, about 116 days. Anything later is an error, and would not fit into subtitle formats.
 MAX_TIME_SECONDS = 1e7
+
+
+def _check_types(item: object, kind: type | tuple[type, ...], *fields: str) -> None:
+    """Raise ValueError if a field is of another type: records may come from a file or from a stranger."""
+    for name in fields:
+        value = getattr(item, name)
+        if not isinstance(value, kind):
+            raise ValueError(f"{name} of a {type(item).__name__} must not be of the type {type(value).__name__}")
 
 
 @dataclass(frozen=True)
@@ -30,6 +40,8 @@ class Word:
 
     def __post_init__(self) -> None:
         """Raise ValueError if a field is not as described above."""
+        _check_types(self, str, "text")
+        _check_types(self, Real, "start_seconds", "end_seconds")
         if not self.text.strip():
             raise ValueError(f"a word's text must not be empty, but is {self.text!r}")
         times = (self.start_seconds, self.end_seconds)
@@ -64,6 +76,9 @@ class Turn:
 
     def __post_init__(self) -> None:
         """Raise ValueError if a field is not as described above."""
+        _check_types(self, str, "text", "source")
+        _check_types(self, (str, NoneType), "speaker", "timing")
+        _check_types(self, (Real, NoneType), "start_seconds", "end_seconds")
         if self.speaker == "":
             raise ValueError("a turn's speaker must be a label or None, but is an empty string")
         if not self.text or self.text != self.text.strip():
@@ -76,7 +91,8 @@ class Turn:
     def _check_low_confidence(self) -> None:
         end_before = 0
         for start, end in self.low_confidence:
-            if not end_before <= start < end <= len(self.text):
+            is_whole = isinstance(start, int) and isinstance(end, int)
+            if not (is_whole and end_before <= start < end <= len(self.text)):
                 raise ValueError(
                     f"a turn's low_confidence must be ranges of its text, in order, but is {self.low_confidence}"
                 )
@@ -112,6 +128,12 @@ class TranscriptWarning:
     end_seconds: float | None = None
     values: Mapping[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Raise ValueError if a field is not as described above."""
+        _check_types(self, str, "kind", "message")
+        _check_types(self, Mapping, "values")
+        _check_types(self, (Real, NoneType), "start_seconds", "end_seconds")
+
 
 @dataclass(frozen=True, repr=False)
 class Transcript:
@@ -141,6 +163,8 @@ class Transcript:
             items = getattr(self, name)
             if not isinstance(items, tuple) or not all(isinstance(item, kind) for item in items):
                 raise ValueError(f"a transcript's {name} must be a tuple of {kind.__name__}")
+        _check_types(self, str, "audio", "direction", "language", "checkpoint", "raw_text")
+        _check_types(self, Real, "duration_seconds")
         for name in ("audio", "direction", "language", "checkpoint"):
             if not getattr(self, name):
                 raise ValueError(f"a transcript's {name} must not be empty")
@@ -260,6 +284,7 @@ def _turn_to_dict(turn: Turn) -> dict:
 
 
 def _turn_from_dict(record: dict) -> Turn:
+    record = dict(record)
     words = tuple(Word(**word) for word in record.get("words", ()))
     low_confidence = tuple(map(tuple, record.get("low_confidence", record.get("doubts", ()))))
     fields = {key: value for key, value in record.items() if key != "doubts"}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import operator
 import re
+from functools import reduce
 from itertools import pairwise
 
 import pytest
@@ -224,6 +226,42 @@ def test_a_transcript_of_an_earlier_release_can_be_read():
     record = made.to_dict()
     assert record["turns"][0]["doubts"] == record["turns"][0].pop("low_confidence")
     assert Transcript.from_dict(record) == made
+
+
+ALIGNED = Turn("spk_0", "はい。", 0.5, 1.25, "aligned", (Word("はい。", 0.5, 1.25),), ((0, 2),))
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (["audio"], ["call.wav"]),
+        (["raw_text"], 5),
+        (["duration_seconds"], "12"),
+        (["turns", 0], True),
+        (["turns", 0, "speaker"], ["spk_0"]),
+        (["turns", 0, "text"], ["はい。"]),
+        (["turns", 0, "source"], None),
+        (["turns", 0, "end_seconds"], "1.25"),
+        (["turns", 0, "timing"], ["aligned"]),
+        (["turns", 0, "low_confidence"], [[0, 1.5]]),
+        (["turns", 0, "words", 0], "はい。"),
+        (["turns", 0, "words", 0, "start_seconds"], None),
+        (["warnings", 0, "kind"], {}),
+        (["warnings", 0, "values"], "it"),
+        (["warnings", 0, "end_seconds"], "3"),
+    ],
+    ids=lambda value: "/".join(map(str, value)) if isinstance(value, list) else None,
+)
+def test_from_dict_refuses_values_of_other_types(place, value):
+    """Each of them comes from a stranger who sends a transcript to the page."""
+    made = Transcript("a", (ALIGNED,), "pt", "Portuguese", "tiny", 2.0, "", (TranscriptWarning("loop", "again"),))
+    record = json.loads(made.to_json())
+    assert Transcript.from_dict(record) == made
+    *outer, last = place
+    holder = reduce(operator.getitem, outer, record)
+    holder[last] = value
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        Transcript.from_dict(record)
 
 
 def test_repr_is_short():

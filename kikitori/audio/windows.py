@@ -349,11 +349,11 @@ def halves(window: Window, overlap: bool) -> tuple[Window, Window] | None:
 def _cut_near_middle(pieces: list[Piece]) -> int:
     """Return the number of the piece to cut before: the longest pause between a quarter and three quarters.
 
-    If no two pieces meet there, the place nearest to the middle.
+    Of equally long pauses, or if no two pieces meet there, the place nearest to the middle.
     """
     total = _samples(pieces)
     before = {number: _samples(pieces[:number]) for number in range(1, len(pieces))}
     near = [number for number, samples in before.items() if total / 4 <= samples <= total * 3 / 4]
-    if near:
-        return max(near, key=lambda number: pieces[number].pause)
-    return min(before, key=lambda number: abs(before[number] - total / 2))
+    longest = max((pieces[number].pause for number in near), default=0)
+    places = [number for number in near if pieces[number].pause == longest] or before
+    return min(places, key=lambda number: abs(before[number] - total / 2))

@@ -9,6 +9,7 @@ are measured again, and two jobs that write the same journal at once.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
@@ -110,6 +111,7 @@ def _read(path: Path, job: dict) -> tuple[dict[str, DecodingResult], dict | None
         first, *records = read_records(path)
         if first != job:
             return None
+        json.dumps(records, ensure_ascii=False).encode()  # refuses half characters, which cannot be written again
         notes = [record["written"] for record in records if "window" not in record]
         results = {record.pop("window"): _to_result(record) for record in records if "window" in record}
         return results, notes[-1] if notes else None

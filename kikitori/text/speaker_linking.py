@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 
-from kikitori.transcript import Turn, Word, merge_neighbours
+from kikitori.transcript import Turn, merge_neighbours
 
 CHARACTERS_PER_SECOND = 14.0
 """Fast Japanese, in kana. Decides how much of both texts is searched for the overlap's words."""
@@ -244,8 +244,6 @@ def cut_turn(turn: Turn, start: int, end: int) -> list[Turn]:
         inside = word.text[max(0, start - place) : max(0, end - place)]
         place += len(word.text)
         words += [replace(word, text=inside)] if inside else []
-    # A cut may leave only the white space of a word; it goes to a neighbour.
-    words = _without_blank_words(words)
     times = (words[0].start_seconds, words[-1].end_seconds) if words else (turn.start_seconds, turn.end_seconds)
     low_confidence = [
         (max(one, start) - start, min(two, end) - start)
@@ -255,16 +253,6 @@ def cut_turn(turn: Turn, start: int, end: int) -> list[Turn]:
     return [
         Turn(turn.speaker, text.strip(), *times, turn.timing, tuple(words), tuple(low_confidence)),
     ]
-
-
-def _without_blank_words(words: list[Word]) -> list[Word]:
-    kept: list[Word] = []
-    for word in words:
-        if word.text.strip() or not kept:
-            kept.append(word)
-        else:
-            kept[-1] = replace(kept[-1], text=kept[-1].text + word.text)
-    return kept
 
 
 def _next_label(taken: set[str]) -> str:

@@ -36,6 +36,46 @@ def test_one_speaker_a_channel(sound, answer):
     assert has_one_speaker_per_channel(sound) is answer
 
 
+def frames(*levels: tuple[int, float, float]) -> np.ndarray:
+    """So many frames of 50 ms with these levels of the left and the right channel, in dB below the loudest."""
+    parts = [np.tile([10 ** (-left / 20), 10 ** (-right / 20)], (count * 800, 1)) for count, left, right in levels]
+    return np.concatenate(parts)
+
+
+@pytest.mark.parametrize(
+    ("sound", "answer"),
+    [
+        (frames((50, 0, 12.01), (50, 12.01, 0)), True),
+        (frames((50, 0, 11.99), (50, 12.01, 0)), False),
+        (frames((50, 0, 12.01), (50, 11.99, 0)), False),
+        (frames((75, 0, 30), (5, 30, 0), (20, 0, 0)), True),
+        (frames((74, 0, 30), (5, 30, 0), (21, 0, 0)), False),
+        (frames((96, 0, 30), (4, 30, 0)), False),
+        (frames((4, 0, 30), (96, 30, 0)), False),
+        (frames((50, 0, 40), (50, 40, 0), (900, 35.01, 35.01)), True),  # too quiet to count
+        (frames((50, 0, 40), (50, 40, 0), (900, 34.99, 34.99)), False),
+        (frames((50, 0, np.inf), (50, np.inf, 0)), True),  # digital silence on the other one
+        (np.concatenate([frames((1, 0, 30), (1, 30, 0)), np.ones((799, 2))]), True),  # less than a frame at the end
+    ],
+)
+def test_the_limits_of_one_speaker_a_channel(sound, answer):
+    assert has_one_speaker_per_channel(sound) is answer
+
+
+def test_only_the_beginning_decides(monkeypatch):
+    monkeypatch.setattr("kikitori.audio.channels.PROBE_SECONDS", 1.0)
+    taken = []
+
+    def blocks():
+        for block in (frames((10, 0, 30)), frames((10, 30, 0)), frames((20, 0, 0))):
+            taken.append(len(block))
+            yield block
+
+    split, rest = split_or_mix(blocks(), None, [])
+    assert split and taken == [8000, 8000]
+    assert sum(map(len, rest)) == sum(taken) == 32000
+
+
 @pytest.mark.parametrize("stereo_option", [True, False, None])
 def test_probing_the_channels_loses_no_sample(stereo_option):
     sound = stereo(LEFT, RIGHT)

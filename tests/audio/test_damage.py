@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import random
 from pathlib import Path
 
@@ -260,3 +261,19 @@ def test_the_documented_table_has_every_container():
     rows = (ROOT / "docs" / "security.md").read_text(encoding="utf-8").splitlines()
     named = [row.split(" | ")[0].removeprefix("| ") for row in rows if row.startswith("| ") and " | 31 | " in row]
     assert named == list(FORMATS)
+
+
+class Shrunk(io.BytesIO):
+    """A file that lost its second half after its size was taken."""
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return super().seek(offset, whence) * (2 if whence == io.SEEK_END else 1)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_container_that_shrinks_while_it_is_looked_at_is_damaged(encoded, name):
+    """The reader meets the end at a place where it expects a header, or in the middle of one."""
+    data = data_of(name, encoded)
+    for length in (len(data) // 2, len(data) // 2 + 1, 3000, 301):
+        assert share_before_damage(Shrunk(data[:length])) in (None, 1.0)
+    assert share_before_damage(Shrunk(data_of("AAC", encoded)[:6000])) == 1.0

@@ -169,10 +169,12 @@ def test_a_journal_of_another_job_is_replaced(tmp_path, content):
     assert path.read_bytes() == good
 
 
-def test_a_damaged_journal_is_replaced(tmp_path):
+@pytest.mark.parametrize(("good", "bad"), [(b'"ids"', b'"odd"'), ("日本".encode(), b"\\ud800")], ids=["key", "text"])
+def test_a_damaged_journal_is_replaced(tmp_path, good, bad):
+    """Half of a character cannot be written again."""
     path = tmp_path / "a.journal"
     write_three(path)
-    path.write_bytes(path.read_bytes().replace(b'"ids"', b'"odd"', 1))
+    path.write_bytes(path.read_bytes().replace(good, bad, 1))
     assert Journal(path, JOB, resume=True).resumed == 0
 
 
@@ -193,6 +195,28 @@ def test_a_journal_is_named_by_the_recording_unless_that_is_too_long(tmp_path):
     assert journal_path(tmp_path, "call", "diarize") == tmp_path / "call.diarize.journal"
     long = [journal_path(tmp_path, letter * 84, "diarize") for letter in "あい"]
     assert all(len(path.name.encode()) < 100 for path in long) and long[0] != long[1]
+
+
+def test_a_name_may_have_as_many_bytes_as_a_file_system_takes(tmp_path):
+    longest = "a" * (255 - len(".pt.journal"))
+    assert journal_path(tmp_path, longest, "pt").name == f"{longest}.pt.journal"
+    assert len(journal_path(tmp_path, longest + "a", "pt").name) < 100
+
+
+def test_a_journal_grows_and_its_last_note_counts(tmp_path):
+    path = tmp_path / "a.journal"
+    first = Journal(path, JOB, resume=False)
+    decode(first, write_sum, SOUNDS[:1])
+    first.note_written({"format": "txt"})
+    decode(first, write_sum, SOUNDS[1:2])
+    first.note_written({"format": "srt"})
+    again = Journal(path, JOB, resume=True)
+    assert (again.resumed, again.written) == (2, {"format": "srt"})
+
+
+def test_the_error_names_a_journal_that_cannot_be_read(tmp_path):
+    with pytest.raises(OutputError, match="Is a directory"):
+        Journal(tmp_path, JOB, resume=True)
 
 
 @pytest.fixture
@@ -268,6 +292,19 @@ def test_an_output_that_is_out_of_date_is_written_again(run_again, tmp_path, cha
     assert run_again("-f", "tsv") == (0, ["a.flac", "b.flac"])
     expected = transcribe(load_model("pt", checkpoint="tiny"), tmp_path / "a.flac").text
     assert (tmp_path / "out" / "a.tsv").read_text(encoding="utf-8").splitlines()[1].split("\t")[2] == expected
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("kikitori.engines.local.LocalEngine.device_and_dtype", "cuda:0 (bfloat16)"),
+        ("kikitori.cli.models._weights", lambda checkpoint: [["model.safetensors", 8, 1]]),
+    ],
+    ids=["another device", "other weights"],
+)
+def test_what_another_device_or_other_weights_wrote_is_written_again(run_again, monkeypatch, place, value):
+    monkeypatch.setattr(place, value)
+    assert run_again("-f", "tsv") == (0, ["a.flac", "b.flac"])
 
 
 def change_content_only(path) -> None:

@@ -57,3 +57,11 @@ def test_a_transcript_of_four_hours_with_the_times_of_its_words_fits():
     elements, depth = size_of(text, 1 << 16)
     assert 250_000 < elements < 0.75 * MAX_ELEMENTS and depth < MAX_DEPTH / 2
     assert len(text) < MAX_TRANSCRIPT_BYTES / 3
+
+
+@pytest.mark.parametrize(("backslashes", "elements", "depth"), [(1, 1, 1), (2, 4, 3), (3, 1, 1), (4, 4, 3), (5, 1, 1)])
+def test_backslashes_at_the_end_of_a_chunk_escape_the_quote_after_them_or_each_other(backslashes, elements, depth):
+    size = JsonSize()
+    size.add(b'["' + b"\\" * backslashes)
+    size.add(b'",[[]]"]' if backslashes % 2 else b'",[[]]]')
+    assert (size.elements, size.depth) == (elements, depth)

@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 from kikitori import load_model
 from kikitori.audio.files import load_audio
 from kikitori.model.generate import decode
-from kikitori.text.confidence import LOW_CONFIDENCE_PROBABILITY, mark_low_confidence
-from kikitori.text.speaker_linking import cut_turn
+from kikitori.text.confidence import LOW_CONFIDENCE_PROBABILITY, mark_low_confidence, unsure_share
 from kikitori.text.tags import parse_turns
-from kikitori.transcript import Turn, merge_neighbours
+from kikitori.transcript import Turn
 from tests.support.recordings import RECORDINGS, recordings_in
 
 RAW = "<|spk_0|> はい。 もしもし<|im_end|> <|spk_1|> ええ と"
@@ -47,11 +46,15 @@ def test_the_marked_letters_are_the_unsure_ones(pieces, data):
     assert "".join("".join(unsure_texts(marked)).split()) == "".join(inside)
 
 
-def test_low_confidence_stays_in_place_when_turns_are_cut_and_joined():
-    one = Turn("spk_0", "abcdef", low_confidence=((1, 3), (4, 6)))
-    assert unsure_texts(cut_turn(one, 2, 5)) == ["c", "e"]
-    (both,) = merge_neighbours([one, Turn("spk_0", "xyz", low_confidence=((0, 1),))])
-    assert unsure_texts([both]) == ["bc", "ef", "x"]
+def test_the_unsure_share_counts_words_and_in_japanese_characters():
+    portuguese = (
+        Turn(None, "Bom dia, Ana.", low_confidence=((4, 5),)),
+        Turn(None, "Sim.", low_confidence=((0, 1), (2, 4))),
+    )
+    assert unsure_share(portuguese, "Portuguese") == 2 / 4
+    assert unsure_share((Turn("spk_0", "はい そう", low_confidence=((1, 2),)),), "Japanese") == 1 / 4
+    assert unsure_share((Turn(None, "Sim.", low_confidence=((0, 4),)),), "English") == 1.0
+    assert unsure_share((), "English") == 0.0
 
 
 def test_the_tiny_checkpoint_marks_its_unlikely_tokens():

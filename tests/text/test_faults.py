@@ -46,6 +46,29 @@ def test_ordinary_repetitions_are_no_loops(text):
     assert not has_loop(text)
 
 
+LETTERS = "".join(map(chr, range(ord("一"), ord("一") + 81)))
+
+
+def count(first: int, last: int) -> str:
+    return "、".join(map(str, range(first, last + 1)))
+
+
+@pytest.mark.parametrize(
+    ("longest_without", "shortest_loop"),
+    [
+        ("あ" * 29, "あ" * 30),
+        (LETTERS[:10] * 4, LETTERS[:10] * 5),
+        (LETTERS[:81] * 5, LETTERS[:80] * 5),
+        (count(1, 14), count(1, 15)),
+        ("9、" + count(1, 14), "9、" + count(1, 15)),  # the nine is no part of it
+    ],
+    ids=["characters", "repeats", "length of the phrase", "numbers", "numbers after another one"],
+)
+def test_a_loop_begins_exactly_at_its_limits(longest_without, shortest_loop):
+    assert not has_loop(longest_without)
+    assert has_loop(shortest_loop)
+
+
 @pytest.mark.parametrize(
     ("text", "ended", "seconds", "faults"),
     [
@@ -58,7 +81,8 @@ def test_ordinary_repetitions_are_no_loops(text):
         ("São 10 \ufffd horas.", True, 3.0, ("broken_character",)),
         ("", True, 3.0, ("empty",)),
         ("<|spk_0|> ", True, 3.0, ("empty",)),
-        ("", True, 0.5, ()),
+        ("", True, 1.0, ("empty",)),
+        ("", True, 0.99, ()),
         ("<|spk_0|> はい。", True, 3.0, ()),
     ],
 )

@@ -20,6 +20,7 @@ from tests.support.recordings import EXAMPLES, RECORDINGS, recordings_in
         ("Japanese", "Where is the station?"),
         ("Japanese", "Thank you."),
         ("Japanese", "はい。I want to go to the museum by bus. わかりました。"),
+        ("Japanese", "はい。I go to the old museum。"),  # six words
         ("Japanese", "Да, да."),
     ],
 )
@@ -35,6 +36,7 @@ def test_another_script_is_noticed(language, text):
         ("English", "Café, naïve, 10:30!"),
         ("Japanese", "AIのPCはOKです。"),
         ("Japanese", "OK"),
+        ("Japanese", "はい。I go to the museum。"),
         ("Japanese", "New York Stock Exchangeの株です。"),
         ("Japanese", "Bank of New York Mellonと話しました。"),
         ("Japanese", "各々、ラーメンを〆に。ﾃｽﾄ。"),

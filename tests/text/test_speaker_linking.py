@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kikitori.text.speaker_linking import MIN_CONFIDENCE, SpeakerLinker, align_overlap, cut_turn
+from kikitori.text.speaker_linking import (
+    MIN_CONFIDENCE,
+    Link,
+    SpeakerLinker,
+    _lost_at,
+    _seam,
+    align_overlap,
+    chain,
+    cut_turn,
+)
 from kikitori.text.tags import parse_turns
 from kikitori.transcript import Turn, Word, merge_neighbours
 
@@ -134,6 +143,14 @@ def test_a_turn_that_only_one_window_heard_is_kept(one, two):
         ("abc", "xyz", []),
         ("abcd", "cdef", [(2, 0), (3, 1)]),
         ("xxabcde", "abcdeyy", [(2, 0), (3, 1), (4, 2), (5, 3), (6, 4)]),
+        ("a", "a", [(0, 0)]),
+        ("xa", "a", [(1, 0)]),  # the start of the first is skipped freely
+        ("a", "ax", [(0, 0)]),  # as is the end of the second
+        ("a", "xa", []),  # what else is skipped costs as much as a match gives
+        ("ab", "xab", [(0, 1), (1, 2)]),
+        ("axb", "ab", [(0, 0), (2, 1)]),
+        ("ab", "axb", [(0, 0), (1, 2)]),
+        ("axb", "ayb", [(0, 0), (2, 2)]),
         ("abcXdef", "abcdefgh", [(0, 0), (1, 1), (2, 2), (4, 3), (5, 4), (6, 5)]),
         ("abcdef", "abcXdefgh", [(0, 0), (1, 1), (2, 2), (3, 4), (4, 5), (5, 6)]),
     ],
@@ -181,6 +198,15 @@ def test_any_cut_of_an_aligned_turn_is_a_turn(start, end):
         assert turn.text == ALIGNED.text[start:end].strip()
 
 
+def test_low_confidence_stays_in_place_when_turns_are_cut_and_joined():
+    one = Turn("spk_0", "abcdef", low_confidence=((1, 3), (4, 6)))
+    (part,) = cut_turn(one, 2, 5)
+    assert (part.text, part.low_confidence) == ("cde", ((0, 1), (2, 3)))
+    assert [turn.low_confidence for turn in cut_turn(one, 3, 4)] == [()]
+    (both,) = merge_neighbours([one, Turn("spk_0", "xyz", low_confidence=((0, 1),))])
+    assert (both.text, both.low_confidence) == ("abcdef xyz", ((1, 3), (4, 6), (7, 8)))
+
+
 def test_merged_turns_keep_their_words():
     merged = merge_neighbours((ALIGNED, Turn("spk_0", "Sim.", 4.0, 4.5, "aligned", (Word("Sim.", 4.0, 4.5),))))
     assert [turn.text for turn in merged] == ["Bom dia, Ana. Sim."]
@@ -201,3 +227,110 @@ def test_the_pairing_with_the_most_votes_in_all_is_taken():
     after = (Turn("spk_0", "あいうえおかきくけこ。さしすせそた。"), Turn("spk_1", "なにぬねのは。"))
     _, link = add(linker, after, 60.0)
     assert link.labels == {"spk_0": "spk_1", "spk_1": "spk_0"}
+
+
+# Where one text goes over into the next
+
+
+def seam(before: tuple[Turn, ...], after: tuple[Turn, ...]) -> tuple[str, str]:
+    """The characters that are kept of the first text, and those of the second."""
+    linker = SpeakerLinker(before)
+    i, j = _seam(linker.overlap(after, 60.0))
+    return "".join(turn.text for turn in before)[:i], "".join(turn.text for turn in after)[j:]
+
+
+def test_the_seam_lies_at_the_sentence_nearest_to_the_middle():
+    heard = (Turn("spk_0", "いろは。にほへと。ちりぬるを。"),)
+    assert seam(heard, heard) == ("いろは。にほへと。", "ちりぬるを。")
+    before, after = "むかしむかし。", "いろはに。ほへとちり。ぬるを。"
+    assert seam((Turn("spk_0", before + after),), (Turn("spk_0", after),))[1] == "ほへとちり。ぬるを。"
+
+
+def test_the_first_window_alone_may_know_that_a_turn_or_a_sentence_begins():
+    said = (Turn("spk_0", "いろはに"), Turn("spk_1", "ほへとちりぬる"))
+    assert seam(said, (Turn("spk_0", "いろはにほへとちりぬる"),)) == ("いろはに", "ほへとちりぬる")
+    sentences, without = (Turn("spk_0", "いろは。にほへと"),), (Turn("spk_0", "いろはにほへと"),)
+    assert seam(sentences, without) == ("いろは。", "にほへと")
+    assert seam(without, sentences) == ("いろは", "にほへと")
+    assert seam((Turn("spk_0", "い"), Turn("spk_1", "ろはにほへ")), without)[0] == "い"
+    assert seam((Turn("spk_0", "。いろはにほへ"),), (Turn("spk_0", "。いろはにほへ"),))[0] == "。"
+
+
+def test_without_turns_and_sentences_the_seam_lies_in_the_middle_of_the_longest_equal_run():
+    said, heard = (Turn("spk_0", "いろXにほへとち"),), (Turn("spk_0", "いろYにほへとち"),)
+    assert seam(said, heard) == ("いろXにほ", "へとち")
+    whole, gap = (Turn("spk_0", "いろはにほへと"),), (Turn("spk_0", "いろXはにほへと"),)
+    assert seam(gap, whole) == ("いろXはに", "ほへと")
+    assert seam(whole, gap) == ("いろはに", "ほへと")
+
+
+def test_neither_a_turn_nor_a_sentence_begins_at_the_start_of_an_overlap():
+    """What is before it is not known, and its last character does not count as that."""
+    for said in ((Turn("spk_0", "いろはにほへと"), Turn("spk_1", "ち")), (Turn("spk_0", "いろはにほへと。"),)):
+        assert seam(said, said)[0] == "いろはに"
+
+
+def test_the_seam_keeps_what_only_one_window_heard():
+    """Three characters are words, two another spelling: those that differ by two may be lost, those by three not."""
+    said = (Turn("spk_0", "あいう。えおかきくけ。こさし"),)
+    heard = (Turn("spk_0", "あいう。えおけ。こさし"),)
+    assert seam(said, heard) == ("あいう。えおかきくけ。", "こさし")
+    assert seam(heard, said) == ("あいう。", "えおかきくけ。こさし")
+
+
+def test_characters_are_lost_on_the_side_of_the_seam_where_only_the_other_text_has_them():
+    pairs = [(0, 0), (1, 1), (5, 2), (6, 6), (9, 7), (10, 10)]
+    # After the first pair: none, three only before, three only after, and two of each, which are too few.
+    assert _lost_at(pairs) == [3, 3, 0, 3, 3, 3]
+
+
+def test_an_overlap_takes_as_many_characters_of_both_texts_as_can_be_said_in_it():
+    linker = SpeakerLinker((Turn("spk_0", "あ" * 100),))
+    overlap = linker.overlap((Turn("spk_0", "い" * 100),), 2.0)
+    assert (len(overlap.before), len(overlap.after), overlap.pairs) == (28, 28, ())
+    overlap = linker.overlap((Turn("spk_0", "い" * 100),), 0.0)
+    assert (overlap.before, overlap.after) == ((), ())
+
+
+# How sure a link is
+
+
+def linked(before: tuple[Turn, ...], after: tuple[Turn, ...]) -> Link:
+    linker = SpeakerLinker()
+    add(linker, before, 0.0)
+    return linker.link(linker.overlap(after, 60.0))
+
+
+def confidence(before: tuple[Turn, ...], after: tuple[Turn, ...]) -> float:
+    return linked(before, after).confidence
+
+
+def test_a_links_confidence_is_the_share_of_characters_with_equal_words_and_speakers():
+    said = (Turn("spk_0", "いろはに"), Turn("spk_1", "ほへとち"))
+    assert confidence(said, said) == 1.0
+    assert confidence(said, (Turn("spk_0", "いろはに"), Turn("spk_1", "ほXYZ"))) == 5 / 8
+    # One character of the eight is another speaker's in the second text.
+    assert confidence(said, (Turn("spk_0", "いろはにほ"), Turn("spk_1", "へとち"))) == 7 / 8
+    assert confidence((Turn("spk_0", "は"),), (Turn("spk_0", "は"),)) == 1.0
+    # What was said before the overlap is not compared.
+    assert confidence((Turn("spk_0", "むかしむかし"), *said), said) == 1.0
+
+
+def test_words_without_a_speaker_link_nobody():
+    linker = SpeakerLinker((Turn("spk_0", "いろはに"), Turn(None, "ほへとち")))
+    heard = (Turn(None, "いろはに"), Turn("spk_0", "ほへとち"))
+    assert linker.link(linker.overlap(heard, 60.0)) == Link(0.0, {"spk_0": "spk_0"})
+
+
+def test_a_label_that_could_be_one_of_two_speakers_is_a_guess():
+    known = (Turn("spk_0", "あああああ"), Turn("spk_1", "いいいいい"), Turn("spk_2", "うううう"))
+    heard = (Turn("spk_0", "うううう"), Turn("spk_1", "えええ"))
+    labels = {"spk_0": "spk_2", "spk_1": "spk_1"}  # the one of the two who spoke last
+    assert linked(known, heard) == Link(0.3, labels)
+    assert linked(known[1:], heard) == Link(1.0, {"spk_0": "spk_1", "spk_1": "spk_0"})  # only one is left
+
+
+def test_two_links_in_a_row_are_as_sure_as_the_weaker_one():
+    first, second = Link(0.9, {"spk_0": "spk_2"}), Link(0.6, {"spk_1": "spk_0", "spk_0": "spk_5"})
+    assert chain(first, second) == Link(0.6, {"spk_1": "spk_2"})
+    assert chain(Link(0.4, {}), second).confidence == 0.4

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import BinaryIO
 
 from kikitori.audio.containers import chunks, frames, matroska, ogg
-from kikitori.audio.containers.reader import Reader, TooManyPartsError
+from kikitori.audio.containers.reader import Reader, ShrunkError, TooManyPartsError
 
 __all__ = ["has_another_link", "share_before_damage"]
 
@@ -46,6 +46,8 @@ def share_before_damage(file: BinaryIO) -> float | None:
         if reader.at(0, 4) == b"OggS" and (share := ogg.share_before_bad_page(reader)) is not None:
             return share
         return 1.0 if _is_cut(reader) else None
+    except ShrunkError:
+        return 1.0
     except (TooManyPartsError, OSError):
         return None
 
@@ -55,7 +57,7 @@ def has_another_link(file: BinaryIO, start: int) -> bool:
     reader = Reader(file)
     try:
         return reader.find(b"OggS", start, reader.size) is not None or frames.has_mpeg_frames(reader, start)
-    except (TooManyPartsError, OSError):
+    except (TooManyPartsError, ShrunkError, OSError):
         return False
 
 

@@ -15,6 +15,10 @@ class TooManyPartsError(Exception):
     """The file has more parts than any recording."""
 
 
+class ShrunkError(Exception):
+    """The file is shorter than it was when its reading began."""
+
+
 class Reader:
     """Reads short pieces of a file. The size is that at the time of creation."""
 
@@ -25,7 +29,10 @@ class Reader:
         self.size: int = file.seek(0, io.SEEK_END)
 
     def at(self, start: int, length: int) -> bytes:
-        """Return up to `length` bytes from `start`, fewer at the end of the file. Raises TooManyPartsError."""
+        """Return up to `length` bytes from `start`, fewer at the end of the file.
+
+        Raises TooManyPartsError and ShrunkError.
+        """
         self._reads_left -= 1
         if self._reads_left < 0:
             raise TooManyPartsError
@@ -33,7 +40,10 @@ class Reader:
         if offset < 0 or offset + length > len(self._buffer):
             self._fill(start)
             offset = 0
-        return self._buffer[offset : offset + length]
+        found = self._buffer[offset : offset + length]
+        if len(found) < min(length, self.size - start):
+            raise ShrunkError
+        return found
 
     def number(self, start: int, length: int, order: str = "big") -> int:
         """Return the unsigned integer at a position; what the file lacks counts as zero bits."""

@@ -1,0 +1,161 @@
+"""What is made of a window's text: retries, warnings, times, labels. The windows are made here, without a detector."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from kikitori.audio.checks import SAMPLE_RATE
+from kikitori.audio.vad import Span
+from kikitori.audio.windows import Piece, Window
+from kikitori.pipeline import Job, ParsedWindow, _ChannelJoiner, _LinkJoiner, in_groups, parse_windows, with_sources
+from kikitori.result import Alignment, DecodingResult
+from kikitori.tasks import TASKS, Plan
+from kikitori.transcript import TranscriptWarning, Turn, Word
+from tests.support.engines import ScriptedEngine
+
+PLAIN = Plan(window_seconds=60, overlap_seconds=0, has_speakers=False)
+CALLS = Plan(window_seconds=60, overlap_seconds=10, has_speakers=True)
+UNFINISHED = DecodingResult("Bom", "budget")
+
+
+def window(*lengths: float, start: float = 0.0, gap: float = 0.0, channel: int | None = None) -> Window:
+    """Pieces of so many seconds, with so much of the recording left out between them."""
+    pieces = []
+    for length in lengths:
+        samples = round(length * SAMPLE_RATE)
+        pieces.append(Piece(round(start * SAMPLE_RATE), np.full(samples, 0.1, np.float32), Span(0, samples), 0))
+        start += length + gap
+    return Window(tuple(pieces), channel)
+
+
+def job(decode, plan: Plan = PLAIN, align=None) -> Job:
+    task = TASKS["diarize" if plan.has_speakers else "pt"]
+    return Job(task, plan, ScriptedEngine(decode, align), align=align is not None)
+
+
+def parsed(one: Window, result: DecodingResult, job: Job) -> list[ParsedWindow]:
+    return list(parse_windows([one], [result], job))
+
+
+def seconds(windows: list[ParsedWindow]) -> list[tuple[float, float]]:
+    return [(one.window.start_seconds, one.window.end_seconds) for one in windows]
+
+
+@pytest.mark.parametrize(
+    ("count", "sizes"), [(0, []), (1, [1]), (3, [1, 2]), (40, [1, 2, 4, 8, 16, 9]), (50, [1, 2, 4, 8, 16, 16, 3])]
+)
+def test_ever_more_windows_are_decoded_together(count, sizes):
+    groups = list(in_groups(window(1, start=n) for n in range(count)))
+    assert list(map(len, groups)) == sizes
+    assert [one.start_seconds for group in groups for one in group] == list(range(count))
+
+
+def test_a_faulty_window_ends_as_four_quarters_at_most():
+    stubborn = job(lambda waveform: UNFINISHED)
+    made = parsed(window(*[1] * 16), UNFINISHED, stubborn)
+    assert stubborn.engine.batches == [2, 2, 2]
+    assert seconds(made) == [(0, 4), (4, 8), (8, 12), (12, 16)]
+    assert [[warning.kind for warning in one.warnings] for one in made] == [["budget"]] * 4
+
+
+def test_halves_that_are_good_take_the_place_of_a_faulty_window():
+    engine = job(lambda waveform: f"De {len(waveform)}.")
+    made = parsed(window(2, 3), UNFINISHED, engine)
+    assert [(one.raw_text, one.warnings) for one in made] == [("De 32000.", ()), ("De 48000.", ())]
+    (turn,) = made[1].turns
+    assert (turn.text, turn.start_seconds, turn.end_seconds, turn.timing) == ("De 48000.", 2, 5, "window")
+
+
+@pytest.mark.parametrize(("length", "count"), [(2.0, 2), (1.99, 1)])
+def test_a_window_of_four_seconds_is_retried_and_a_shorter_one_is_not(length, count):
+    assert len(parsed(window(2, length), UNFINISHED, job(lambda waveform: "Bom dia."))) == count
+
+
+def test_halves_of_a_call_overlap_and_others_do_not():
+    one = window(*[1] * 6)
+    assert seconds(parsed(one, UNFINISHED, job(lambda waveform: "Bom dia."))) == [(0, 3), (3, 6)]
+    assert seconds(parsed(one, UNFINISHED, job(lambda waveform: "<|spk_0|> はい。", CALLS))) == [(0, 3), (2, 6)]
+
+
+def test_a_windows_warnings_have_its_time():
+    (made,) = parsed(window(1.2345, start=65.4375625), UNFINISHED, job(None))
+    (warning,) = made.warnings
+    assert (warning.kind, warning.start_seconds, warning.end_seconds) == ("budget", 65.438, 66.672)
+    (turn,) = made.turns
+    assert (turn.start_seconds, turn.end_seconds) == (65.438, 66.672)
+    assert warning.message.startswith("1:05 to 1:06: the model did not finish")
+
+
+def test_aligned_times_become_times_of_the_recording():
+    """Four seconds are left out after the first two; a word that ends there does not reach over the gap."""
+    words = (Word("Bom", 1.0, 2.0), Word(" dia.", 2.0, 3.50049))
+    turn = Turn(None, "Bom dia.", 1.0, 3.50049, "aligned", words)
+    (made,) = parsed(
+        window(2, 3, start=10, gap=4),
+        DecodingResult("Bom dia.", "end"),
+        job(None, align=lambda waveform, turns: Alignment((turn,), 7)),
+    )
+    assert made.turns == (
+        replace(turn, start_seconds=11.0, end_seconds=17.5, words=(Word("Bom", 11.0, 12.0), Word(" dia.", 16.0, 17.5))),
+    )
+    assert made.repaired == 7
+
+
+def test_a_turn_that_ends_before_a_gap_does_not_reach_over_it():
+    turn = Turn(None, "Bom", 0.12345, 2.0, "aligned", (Word("Bom", 0.12345, 2.0),))
+    engine = job(None, align=lambda waveform, turns: Alignment((turn,), 0))
+    (made,) = parsed(window(2, 3, start=10, gap=4), DecodingResult("Bom", "end"), engine)
+    assert made.turns == (replace(turn, start_seconds=10.123, end_seconds=12.0, words=(Word("Bom", 10.123, 12.0),)),)
+
+
+def test_a_window_without_words_is_not_aligned():
+    (made,) = parsed(window(0.5), DecodingResult("", "end"), job(None, align=lambda waveform, turns: 1 / 0))
+    assert (made.turns, made.warnings, made.repaired) == ((), (), 0)
+
+
+def test_what_was_said_is_with_the_first_turn_of_a_window():
+    result = DecodingResult("<|spk_0|> はい。 <|spk_1|> ええ。", "end")
+    two = [*parsed(window(3), result, job(None, CALLS)), *parsed(window(2), DecodingResult("", "end"), job(None))]
+    first, second = with_sources(two, job(lambda waveform: f"<|spk_0|> De {len(waveform)}. <|spk_1|> Sim."))
+    assert [turn.source for turn in first.turns] == ["De 48000. Sim.", ""]
+    assert second.turns == ()
+
+
+def joined(joiner, *windows: tuple[Window, tuple[Turn, ...]]) -> tuple[list[tuple], list[TranscriptWarning]]:
+    """The turns that the joiner makes of windows, as speaker and text, and its warnings."""
+    turns, warnings = [], []
+    for one, spoken in windows:
+        update = joiner.add(ParsedWindow(one, "", spoken, (), 0))
+        turns += update.turns
+        warnings += update.warnings
+    return [(turn.speaker, turn.text) for turn in (*turns, *joiner.open_turns)], warnings
+
+
+def test_a_channel_is_a_speaker_in_the_order_of_first_words():
+    turns, _ = joined(
+        _ChannelJoiner(),
+        (window(1, channel=0), ()),
+        (window(1, start=1, channel=1), (Turn("spk_7", "はい。"), Turn("spk_3", "ええ。"))),
+        (window(1, start=2, channel=0), (Turn(None, "もしもし。"),)),
+        (window(1, start=3, channel=1), (Turn("spk_0", "では。"),)),
+    )
+    assert turns == [("spk_0", "はい。ええ。"), ("spk_1", "もしもし。"), ("spk_0", "では。")]
+
+
+@pytest.mark.parametrize(
+    ("said", "share"), [(("いろはに", "ほへとち"), None), (("いろは", "にほへ", "とち"), "38%")], ids=["half", "less"]
+)
+def test_a_link_by_less_than_half_of_the_overlap_is_a_warning(said, share):
+    """The second window gives all words to one speaker. The third one, over the seam, shows nothing better."""
+    joiner = _LinkJoiner(job(lambda waveform: "<|spk_0|> まったく別の話", CALLS))
+    first = tuple(Turn(f"spk_{number}", text) for number, text in enumerate(said))
+    second = (Turn("spk_0", "".join(said) + "そうですか。"),)
+    _, warnings = joined(joiner, (window(10, 2), first), (window(2, 10, start=10), second))
+    found = [(warning.kind, warning.start_seconds, warning.end_seconds) for warning in warnings]
+    assert found == ([("weak_link", 10.0, 10.0)] if share else [])
+    assert all(warning.message.startswith("from 0:10 on") for warning in warnings)
+    assert all(warning.message.endswith(f"agree by {share}") for warning in warnings)
+    assert joiner._job.engine.batches == ([1] if share else [])
