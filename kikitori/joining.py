@@ -30,8 +30,8 @@ class Joiner(Protocol):
 def choose_joiner(job: Job, is_stereo: bool) -> Joiner:
     """Return the joiner for a job. is_stereo: whether each channel holds one speaker."""
     if is_stereo:
-        return _ChannelJoiner()
-    return _LinkJoiner(job) if job.plan.has_speakers else _PlainJoiner()
+        return ChannelJoiner()
+    return LinkJoiner(job) if job.plan.has_speakers else PlainJoiner()
 
 
 def _update(
@@ -44,16 +44,17 @@ def _update(
     return Update(turns, open_turns, parsed.warnings + warnings, (parsed.raw_text,), end)
 
 
-class _PlainJoiner:
+class PlainJoiner:
     """Without speakers, turns stay as they come."""
 
     open_turns: tuple[Turn, ...] = ()
 
     def add(self, parsed: ParsedWindow) -> Update:
+        """Join a window's turns, as `Joiner.add`."""
         return _update(parsed, parsed.turns)
 
 
-class _ChannelJoiner:
+class ChannelJoiner:
     """With one speaker per channel, the channel is the speaker, whatever the model wrote."""
 
     open_turns: tuple[Turn, ...] = ()
@@ -62,6 +63,7 @@ class _ChannelJoiner:
         self._labels: dict[int | None, str] = {}
 
     def add(self, parsed: ParsedWindow) -> Update:
+        """Join a window's turns, as `Joiner.add`."""
         channel = parsed.window.channel
         if parsed.turns:
             self._labels.setdefault(channel, f"spk_{len(self._labels)}")
@@ -69,7 +71,7 @@ class _ChannelJoiner:
         return _update(parsed, merge_neighbours(replace(turn, speaker=label) for turn in parsed.turns))
 
 
-class _LinkJoiner:
+class LinkJoiner:
     """With overlapping windows, labels are linked from window to window."""
 
     def __init__(self, job: Job):
@@ -79,9 +81,11 @@ class _LinkJoiner:
 
     @property
     def open_turns(self) -> tuple[Turn, ...]:
+        """The last turns, as `Joiner.open_turns`."""
         return self._linker.open_turns
 
     def add(self, parsed: ParsedWindow) -> Update:
+        """Join a window's turns, as `Joiner.add`."""
         overlap = self._linker.overlap(parsed.turns, parsed.window.overlap_seconds(self._before))
         link = self._linker.link(overlap)
         if link and link.confidence < MIN_CONFIDENCE:

@@ -10,7 +10,9 @@ import pytest
 from kikitori.audio.checks import SAMPLE_RATE
 from kikitori.audio.vad import Span
 from kikitori.audio.windows import Piece, Window
-from kikitori.pipeline import Job, ParsedWindow, _ChannelJoiner, _LinkJoiner, in_groups, parse_windows, with_sources
+from kikitori.job import Job, ParsedWindow
+from kikitori.joining import ChannelJoiner, LinkJoiner
+from kikitori.pipeline import in_groups, parse_windows, with_sources
 from kikitori.result import Alignment, DecodingResult
 from kikitori.tasks import TASKS, Plan
 from kikitori.transcript import TranscriptWarning, Turn, Word
@@ -136,7 +138,7 @@ def joined(joiner, *windows: tuple[Window, tuple[Turn, ...]]) -> tuple[list[tupl
 
 def test_a_channel_is_a_speaker_in_the_order_of_first_words():
     turns, _ = joined(
-        _ChannelJoiner(),
+        ChannelJoiner(),
         (window(1, channel=0), ()),
         (window(1, start=1, channel=1), (Turn("spk_7", "はい。"), Turn("spk_3", "ええ。"))),
         (window(1, start=2, channel=0), (Turn(None, "もしもし。"),)),
@@ -150,7 +152,7 @@ def test_a_channel_is_a_speaker_in_the_order_of_first_words():
 )
 def test_a_link_by_less_than_half_of_the_overlap_is_a_warning(said, share):
     """The second window gives all words to one speaker. The third one, over the seam, shows nothing better."""
-    joiner = _LinkJoiner(job(lambda waveform: "<|spk_0|> まったく別の話", CALLS))
+    joiner = LinkJoiner(job(lambda waveform: "<|spk_0|> まったく別の話", CALLS))
     first = tuple(Turn(f"spk_{number}", text) for number, text in enumerate(said))
     second = (Turn("spk_0", "".join(said) + "そうですか。"),)
     _, warnings = joined(joiner, (window(10, 2), first), (window(2, 10, start=10), second))

@@ -42,6 +42,7 @@ TESTS = {
     "kikitori/audio/resample.py": "tests/audio/test_files.py",
     "kikitori/engines/journal.py": "tests/cli/test_resume.py",
     "kikitori/engines/zero_gpu.py": "tests/engines",
+    "kikitori/joining.py": "tests/test_parsed_windows.py tests/test_pipeline.py",
     "kikitori/pipeline.py": "tests/test_parsed_windows.py tests/test_pipeline.py tests/test_language_check.py",
     "kikitori/update.py": "tests/test_pipeline.py",
     "kikitori/language_check.py": "tests/test_language_check.py",
