@@ -8,26 +8,25 @@ Nothing here knows a model: an Engine decodes and aligns.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import replace
 
 import numpy as np
 
 from kikitori.audio.channels import split_or_mix
 from kikitori.audio.files import SAMPLE_RATE
-from kikitori.audio.windows import Window, bridge, cut_channels, cut_windows, halves
-from kikitori.engines.engine import Engine, Prompt
+from kikitori.audio.windows import Window, cut_channels, cut_windows, halves
 from kikitori.errors import CheckpointError, DamagedError, RefusedError
+from kikitori.job import Job, ParsedWindow
+from kikitori.joining import choose_joiner
 from kikitori.language_check import check_language
-from kikitori.result import DecodingResult, last
+from kikitori.result import DecodingResult
 from kikitori.strings import format_time, join_texts
-from kikitori.tasks import Plan, Task
+from kikitori.tasks import Plan
 from kikitori.text.confidence import mark_low_confidence
 from kikitori.text.faults import FAULTS, find_faults
 from kikitori.text.scripts import has_other_script
-from kikitori.text.speaker_linking import MIN_CONFIDENCE, Link, SpeakerLinker, chain
 from kikitori.text.tags import parse_plain, parse_turns
-from kikitori.transcript import TranscriptWarning, Turn, merge_neighbours
+from kikitori.transcript import TranscriptWarning, Turn
 from kikitori.update import Draft, Update
 
 MIN_RETRY_SECONDS = 4.0
@@ -39,43 +38,6 @@ OTHER_SCRIPT = "the text is not in the letters of {language}: the recording may 
 
 WINDOWS_AT_ONCE = 16
 """The most windows that are handed to the engine together."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """How one recording is transcribed.
-
-    align: measure when turns and words were said. stereo: each channel holds one speaker; None to detect it.
-    source: the job of the task that writes what was said, to show it with a translation.
-    language_check: a model that can detect the spoken language, to warn of another one than the task's.
-    """
-
-    task: Task
-    plan: Plan
-    engine: Engine
-    align: bool = False
-    stereo: bool | None = None
-    source: Job | None = None
-    language_check: Engine | None = None
-
-    def stream(self, waveforms: list[np.ndarray]) -> Iterator[list[DecodingResult]]:
-        """Decode clips in the task's language, as `Engine.stream`."""
-        return self.engine.stream(waveforms, Prompt(self.task.language))
-
-    def decode(self, waveforms: list[np.ndarray]) -> list[DecodingResult]:
-        """Decode clips to the end."""
-        return last(self.stream(waveforms))
-
-
-@dataclass(frozen=True)
-class ParsedWindow:
-    """What the engine made of one window. repaired: how many of the aligner's times had to be changed."""
-
-    window: Window
-    raw_text: str
-    turns: tuple[Turn, ...]
-    warnings: tuple[TranscriptWarning, ...]
-    repaired: int
 
 
 def transcribe_blocks(
@@ -92,7 +54,7 @@ def transcribe_blocks(
     reading = [] if reading is None else reading
     is_stereo, sound = split_or_mix(blocks, job.stereo if job.plan.has_speakers else False, reading)
     counted = _CountedBlocks(sound)
-    joiner = _choose_joiner(job, is_stereo)
+    joiner = choose_joiner(job, is_stereo)
     has_turns, repaired = False, 0
     for number, group in enumerate(in_groups(_cut(counted, job.plan, is_stereo))):
         if number == 0:
@@ -265,99 +227,3 @@ class _CountedBlocks:
             raise
         except Exception as error:
             self.error = error
-
-
-class _Joiner(Protocol):
-    """Joins the turns of windows. `open_turns`: the last turns, which the next window may still change."""
-
-    @property
-    def open_turns(self) -> tuple[Turn, ...]: ...
-
-    def add(self, parsed: ParsedWindow) -> Update:
-        """Take a window's turns and return what is new."""
-        ...
-
-
-def _choose_joiner(job: Job, is_stereo: bool) -> _Joiner:
-    if is_stereo:
-        return _ChannelJoiner()
-    return _LinkJoiner(job) if job.plan.has_speakers else _PlainJoiner()
-
-
-def _update(
-    parsed: ParsedWindow,
-    turns: tuple[Turn, ...],
-    open_turns: tuple[Turn, ...] = (),
-    warnings: tuple[TranscriptWarning, ...] = (),
-) -> Update:
-    end = round(parsed.window.end_seconds, 3)
-    return Update(turns, open_turns, parsed.warnings + warnings, (parsed.raw_text,), end)
-
-
-class _PlainJoiner:
-    """Without speakers, turns stay as they come."""
-
-    open_turns: tuple[Turn, ...] = ()
-
-    def add(self, parsed: ParsedWindow) -> Update:
-        return _update(parsed, parsed.turns)
-
-
-class _ChannelJoiner:
-    """With one speaker per channel, the channel is the speaker, whatever the model wrote."""
-
-    open_turns: tuple[Turn, ...] = ()
-
-    def __init__(self):
-        self._labels: dict[int | None, str] = {}
-
-    def add(self, parsed: ParsedWindow) -> Update:
-        channel = parsed.window.channel
-        if parsed.turns:
-            self._labels.setdefault(channel, f"spk_{len(self._labels)}")
-        label = self._labels.get(channel)
-        return _update(parsed, merge_neighbours(replace(turn, speaker=label) for turn in parsed.turns))
-
-
-class _LinkJoiner:
-    """With overlapping windows, labels are linked from window to window."""
-
-    def __init__(self, job: Job):
-        self._job = job
-        self._linker = SpeakerLinker()
-        self._before: Window | None = None
-
-    @property
-    def open_turns(self) -> tuple[Turn, ...]:
-        return self._linker.open_turns
-
-    def add(self, parsed: ParsedWindow) -> Update:
-        overlap = self._linker.overlap(parsed.turns, parsed.window.overlap_seconds(self._before))
-        link = self._linker.link(overlap)
-        if link and link.confidence < MIN_CONFIDENCE:
-            link = max(link, self._bridge(parsed) or link, key=lambda one: one.confidence)
-        settled = self._linker.add(overlap, link)
-        self._before = parsed.window
-        return _update(parsed, settled, self._linker.open_turns, _link_warnings(link, parsed.window))
-
-    def _bridge(self, parsed: ParsedWindow) -> Link | None:
-        """Link through a third window where the two meet: it overlaps each more than they do each other."""
-        third = bridge(self._before, parsed.window)
-        (result,) = self._job.decode([third.waveform])
-        turns, _ = parse_turns(result.text)
-        first = self._linker.link(self._linker.overlap(turns, third.overlap_seconds(self._before)))
-        onward = SpeakerLinker(turns)
-        second = onward.link(onward.overlap(parsed.turns, parsed.window.overlap_seconds(third)))
-        return chain(first, second) if first and second else None
-
-
-def _link_warnings(link: Link | None, window: Window) -> tuple[TranscriptWarning, ...]:
-    """A warning if the link is weak."""
-    if link is None or link.confidence >= MIN_CONFIDENCE:
-        return ()
-    message = (
-        f"from {format_time(window.start_seconds)} on the speakers' labels may be swapped, and words near it missing "
-        f"or doubled: the texts before and after agree by {link.confidence:.0%}"
-    )
-    seconds = round(window.start_seconds, 3)
-    return (TranscriptWarning("weak_link", message, seconds, seconds),)

@@ -111,6 +111,9 @@ TASKS = {
 ENGLISH = Task("en", "English speech to English text", "base", "English", 30)
 """Only used to show the source of a translation: the translation checkpoint writes the other language."""
 
+LANGUAGE_CHECK = "language_check"
+"""The role that the page's server gives to the checkpoint that detects the spoken language, if it checks it."""
+
 SOURCES = {"en2ja": ENGLISH, "ja2en": TASKS["diarize"]}
 """Translating task -> the task that writes what was said."""
 

@@ -12,7 +12,8 @@ from kikitori.audio.checks import check_stream, check_waveform
 from kikitori.audio.files import SAMPLE_RATE, open_recording
 from kikitori.audio.resample import resample_waveform
 from kikitori.engines.engine import Engine
-from kikitori.pipeline import Job, transcribe_blocks
+from kikitori.job import Job
+from kikitori.pipeline import transcribe_blocks
 from kikitori.strings import display_name
 from kikitori.tasks import Checkpoint, Task, check_alignable, choose_checkpoints, get_source, get_task
 from kikitori.transcript import Transcript

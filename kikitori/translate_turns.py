@@ -12,7 +12,8 @@ import numpy as np
 from kikitori.audio.files import SAMPLE_RATE
 from kikitori.audio.windows import cut_windows
 from kikitori.errors import DamagedError
-from kikitori.pipeline import WINDOWS_AT_ONCE, Job
+from kikitori.job import Job
+from kikitori.pipeline import WINDOWS_AT_ONCE
 from kikitori.strings import format_time, join_texts
 from kikitori.text.tags import parse_plain
 from kikitori.transcript import Transcript, TranscriptWarning, Turn

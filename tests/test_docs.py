@@ -71,18 +71,25 @@ def arguments_of(command: str) -> list[str]:
     return [sys.executable, *words[1:]]
 
 
-def run_here(command: str, monkeypatch) -> None:
+def run_here(command: str, monkeypatch, code: int = 0) -> None:
     """Run a documented command of the command line in this process, which is faster than in one of its own."""
     program, *words = arguments_of(command)[1:]
     assert program == "inference.py"
     monkeypatch.chdir(ROOT)
-    assert main([found for word in words for found in sorted(glob(word)) or [word]]) == 0
+    assert main([found for word in words for found in sorted(glob(word)) or [word]]) == code
 
 
 @pytest.mark.slow
 def test_the_shell_example_prints_what_the_readme_shows():
-    command = "inference.py examples/english_travel.flac"
+    command = "inference.py examples/english_travel.flac --direction en2ja"
     assert run(arguments_of(block_with(command)), cwd=ROOT).stdout == block_after(command)
+
+
+def test_the_example_in_another_language_prints_the_warning(capsys, monkeypatch):
+    run_here(block_with("english_travel.flac --direction pt"), monkeypatch, code=3)
+    said = "the recording seems to be in English, and pt expects Portuguese: choose the direction en2ja"
+    assert said in capsys.readouterr().err
+    assert said in " ".join((ROOT / "docs" / "command_line.md").read_text(encoding="utf-8").replace("> ", "").split())
 
 
 def test_the_subtitle_example_prints_subtitles(capsys, monkeypatch):

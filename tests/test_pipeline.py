@@ -10,7 +10,8 @@ import pytest
 
 from kikitori.audio.files import SAMPLE_RATE, load_audio
 from kikitori.errors import AudioError, DamagedError, RefusedError
-from kikitori.pipeline import Job, transcribe_blocks
+from kikitori.job import Job
+from kikitori.pipeline import transcribe_blocks
 from kikitori.result import Alignment, DecodingResult, last
 from kikitori.strings import format_time
 from kikitori.tasks import TASKS, Plan

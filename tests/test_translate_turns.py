@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from kikitori import load_model
 from kikitori.audio.files import SAMPLE_RATE, load_audio
 from kikitori.errors import DamagedError
+from kikitori.job import Job
 from kikitori.output.writers import WRITERS
-from kikitori.pipeline import Job
 from kikitori.tasks import TASKS, TINY
 from kikitori.transcript import Transcript, Turn
 from kikitori.translate_turns import MARGIN_SECONDS, cut_sounds, translate_turns

@@ -32,4 +32,9 @@ def output_names(recordings: Sequence[tuple[Path, Path | None]]) -> list[Path]:
 def _choices(file: Path, folder: Path | None, shared: str) -> tuple[Path, Path, Path]:
     short = file.relative_to(os.path.abspath(folder)) if folder else Path(file.name)
     long = file.relative_to(shared)
-    return short.parent / short.stem, long.parent / long.stem, long
+    return short.parent / _stem(short), long.parent / _stem(long), long
+
+
+def _stem(file: Path) -> str:
+    """The name without its suffix; the whole name if only dots would be left, which name a folder."""
+    return file.stem if file.stem.strip(".") else file.name

@@ -75,13 +75,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--track", type=_positive(int), help="number of the audio track, from 1 on (default: the first with sound)"
     )
-    parser.add_argument(
-        "--no_language_check",
-        "--no-language-check",
-        dest="language_check",
-        action="store_false",
-        help="do not check that the recording is in the direction's language; the check needs the base checkpoint",
-    )
+    add_language_check_option(parser)
     parser.add_argument(
         "--max_seconds",
         "--max-seconds",
@@ -118,6 +112,17 @@ def add_checkpoint_options(parser: argparse.ArgumentParser, folder_help: str = "
         action="append",
         default=[],
         help="REPOSITORY=REVISION: a branch, tag or commit of a checkpoint on the hub; may be repeated (default: main)",
+    )
+
+
+def add_language_check_option(parser: argparse.ArgumentParser) -> None:
+    """Add --no_language_check."""
+    parser.add_argument(
+        "--no_language_check",
+        "--no-language-check",
+        dest="language_check",
+        action="store_false",
+        help="do not check that the recording is in the direction's language; the check needs the base checkpoint",
     )
 
 

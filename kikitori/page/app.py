@@ -12,7 +12,7 @@ from starlette.routing import Route
 from kikitori.page.tabs import I18N, build_page  # isort: skip, sets what Gradio reads when imported
 import gradio as gr
 
-from kikitori.cli.options import add_checkpoint_options
+from kikitori.cli.options import add_checkpoint_options, add_language_check_option
 from kikitori.errors import CheckpointError
 from kikitori.model.checkpoints import checkpoint_folder
 from kikitori.model.weights import check_weights
@@ -25,7 +25,7 @@ from kikitori.server.memory import freeze_heap, share_heaps
 from kikitori.server.proxy import LOCAL_NAMES, SPACE_PROXIES, OwnAddress, ProxyHeaders
 from kikitori.server.shutdown import Stop
 from kikitori.server.visitors import Visitors
-from kikitori.tasks import SOURCES, TASKS, Checkpoint, choose_checkpoints
+from kikitori.tasks import LANGUAGE_CHECK, SOURCES, TASKS, Checkpoint, choose_checkpoints
 from kikitori.transcribe import load_task
 
 ON_SPACE = bool(os.environ.get("SPACE_ID"))
@@ -51,6 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
         f"{NO_LIMITS_VARIABLE}=1 does what --no-limits does.",
     )
     add_checkpoint_options(parser)
+    add_language_check_option(parser)
     parser.add_argument("--host", help="address to listen on (default: 127.0.0.1; on a Space 0.0.0.0)")
     parser.add_argument("--port", type=int, help="default: 7860, or the next free one")
     parser.add_argument(
@@ -79,7 +80,9 @@ def parse_options(argv: list[str] | None) -> tuple[argparse.Namespace, dict[str,
         for checkpoint in checkpoints.values():
             if checkpoint.folder:
                 check_weights(checkpoint_folder(checkpoint))
-        return options, checkpoints
+        # On ZeroGPU each check would take seconds of a visitor's quota.
+        checks = options.language_check and not ON_ZERO_GPU
+        return options, checkpoints | ({LANGUAGE_CHECK: checkpoints["base"]} if checks else {})
     except CheckpointError as error:
         parser.error(str(error))
 

@@ -16,12 +16,12 @@ from itertools import compress
 from kikitori.audio.files import known_seconds, stream_audio
 from kikitori.engines.zero_gpu import ZeroGpuEngine
 from kikitori.errors import AudioError, SpeechError
+from kikitori.job import Job
 from kikitori.output.subtitles import timed_turns
 from kikitori.page.comparison import compare
 from kikitori.page.view import GrowingView
-from kikitori.pipeline import Job
 from kikitori.server.job_log import logged_job
-from kikitori.tasks import CHECKPOINTS, Checkpoint, get_language_check, get_source, get_task
+from kikitori.tasks import CHECKPOINTS, LANGUAGE_CHECK, Checkpoint, get_language_check, get_source, get_task
 from kikitori.transcribe import MAX_SECONDS, Model, stream
 from kikitori.transcript import Transcript, Turn
 from kikitori.translate_turns import translate_turns
@@ -54,8 +54,14 @@ def transcribe_upload(options: JobOptions, audio: str | None) -> Transcription:
         raise AudioError("no_recording")
     model = page_model(options.direction, options.checkpoints)
     source = page_model(get_source(model.task).name, options.checkpoints) if options.source else None
-    checker = page_model(get_language_check(model.task, options.checkpoints).name, options.checkpoints)
-    return stream(model, audio, align=options.align, source=source, language_check=checker)
+    return stream(model, audio, align=options.align, source=source, language_check=language_checker(model, options))
+
+
+def language_checker(model: Model, options: JobOptions) -> Model | None:
+    """The model that detects the spoken language; None if this server does not check it."""
+    if LANGUAGE_CHECK not in options.checkpoints:
+        return None
+    return page_model(get_language_check(model.task, options.checkpoints).name, options.checkpoints)
 
 
 def run_job(options: JobOptions, audio: str | None) -> Iterator[Transcription]:

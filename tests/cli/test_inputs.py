@@ -115,6 +115,7 @@ def test_every_container_has_a_suffix():
         (["a.wav", "a.mp3", "a.wav.flac"], ["a.wav", "a.mp3", "a.wav.flac"]),
         (["x/a.wav", "y/a.wav", "y/a.mp3"], ["x/a", "y/a.wav", "y/a.mp3"]),
         (["../a.wav", "a.wav"], ["a", None]),
+        (["x/..wav", "x/...mp3"], ["..wav", "...mp3"]),  # without the suffix, these would name folders
     ],
     ids=str,
 )
@@ -123,7 +124,7 @@ def test_equal_names_keep_their_folders_or_suffixes(paths, names):
     assert output_names([(Path(path), None) for path in paths]) == [Path(name or f"{here}/a") for name in names]
 
 
-PARTS = st.sampled_from(["a", "b", "a.wav", "a.mp3", "a.wav.mp3", "-", "stdin"])
+PARTS = st.sampled_from(["a", "b", "a.wav", "a.mp3", "a.wav.mp3", "..wav", "...wav", "-", "stdin"])
 PATHS = st.lists(st.lists(PARTS, min_size=1, max_size=3).map(lambda parts: Path(*parts)), unique=True, max_size=6)
 
 
@@ -131,4 +132,4 @@ PATHS = st.lists(st.lists(PARTS, min_size=1, max_size=3).map(lambda parts: Path(
 def test_no_two_outputs_have_the_same_name(paths, folder):
     names = output_names([(path, folder if folder and folder in path.parents else None) for path in paths])
     assert len(set(names)) == len(paths)
-    assert not any(name.is_absolute() or ".." in name.parts for name in names)
+    assert not any(name.is_absolute() or not name.name or ".." in name.parts for name in names)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import http.server
 import json
 import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import numpy as np
@@ -18,6 +16,7 @@ from gradio_client.exceptions import AppError
 
 from benchmarks.load import ENDPOINTS, request
 from kikitori.transcript import Transcript
+from tests.support.coroutines import finish
 from tests.support.recordings import one_recording, who_said_what
 
 pytestmark = pytest.mark.slow
@@ -158,8 +157,7 @@ def call_tool(server: str, audio: str):
             tools = [tool.name for tool in (await session.list_tools()).tools]
             return tools, await session.call_tool("transcribe_portuguese", {"audio": audio, "align": False})
 
-    with ThreadPoolExecutor(1) as pool:  # this thread may have an event loop already, that of the browser
-        return pool.submit(asyncio.run, talk()).result()
+    return finish(talk())
 
 
 def test_the_endpoints_are_tools_of_an_mcp_server(server):

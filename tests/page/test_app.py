@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import json
 import pickle
@@ -25,6 +24,7 @@ from kikitori.result import Alignment, DecodingResult
 from kikitori.tasks import TINY, TINY_ALIGNER, choose_checkpoints
 from kikitori.transcript import Transcript, TranscriptWarning, Turn, Word
 from kikitori.update import Transcription, Update
+from tests.support.coroutines import finish
 from tests.support.recordings import one_recording
 
 CHECKPOINTS = choose_checkpoints(["tiny"])
@@ -101,7 +101,7 @@ def test_the_time_left_is_estimated_from_the_work_done():
     ],
 )
 def test_a_request_that_the_page_would_not_send_is_one_error(request_):
-    (error,) = asyncio.run(handlers.write_file(request_))["errors"]
+    (error,) = finish(handlers.write_file(request_))["errors"]
     assert error["code"] == "not_a_transcript"
 
 
@@ -123,7 +123,7 @@ def test_texts_that_take_too_long_to_compare_are_refused(reference, said):
 
 def test_a_transcript_that_takes_too_long_to_write_is_refused():
     transcript = replace(MADE, turns=(replace(MADE.turns[0], text="あ" * 300_000, source="a" * 100_001),))
-    (error,) = asyncio.run(handlers.write_file(["srt", transcript.to_dict(), [[0.5, 1.25]]]))["errors"]
+    (error,) = finish(handlers.write_file(["srt", transcript.to_dict(), [[0.5, 1.25]]]))["errors"]
     assert error["text"] == (
         "The transcript has 400,001 characters; the page saves at most 400,000: cut the recording into shorter ones, "
         "or use the command line"
@@ -194,7 +194,7 @@ def test_no_component_that_takes_files_fetches_an_address(address):
     assert takers
     for taker in takers:
         with pytest.raises(gr.Error, match="is an address, which is never fetched"):
-            asyncio.run(taker.async_move_resource_to_block_cache(address))
+            finish(taker.async_move_resource_to_block_cache(address))
 
 
 def test_jobs_of_programs_and_visitors_share_one_limit():

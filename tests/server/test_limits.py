@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from types import SimpleNamespace
 
@@ -18,6 +16,7 @@ from starlette.testclient import TestClient
 from kikitori.server.limits import Gate
 from kikitori.server.proxy import SPACE_PROXIES, OwnAddress, ProxyHeaders
 from kikitori.server.visitors import BYTES, ELEMENTS, MAX_OPEN, REQUESTS, Visitors, address_of
+from tests.support.coroutines import finish
 
 STRANGER, NEIGHBOUR, PROXY = "203.0.113.5", "203.0.113.6", "10.1.2.3"
 BODY = b"[1, 2, 3]"
@@ -45,8 +44,7 @@ def post(visitors: Visitors | None, address: str = STRANGER):
 )
 def test_too_much_from_one_address_is_answered_by_429(item, left, limit):
     visitors = Visitors()
-    with ThreadPoolExecutor(1) as pool:  # this thread may have an event loop already, that of the browser
-        pool.submit(asyncio.run, visitors.charge(STRANGER, item, item.amount - left)).result()
+    finish(visitors.charge(STRANGER, item, item.amount - left))
     assert post(visitors).json() == len(BODY)
     refused = post(visitors)
     assert refused.status_code == 429

@@ -52,7 +52,7 @@ def main(folder: Path, *options: str) -> int:
     route_utils.delete_files_created_by_app = lambda blocks, age: delete(
         blocks, 0 if (folder / "hours pass").exists() else age
     )
-    return app.main(list(options))
+    return app.main(["--no-language-check", *options])  # it would be the first request to the GPU
 
 
 if __name__ == "__main__":

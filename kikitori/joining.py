@@ -1,0 +1,113 @@
+"""Join the turns of windows into the turns of a recording: as they come, by channel, or by linked labels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Protocol
+
+from kikitori.audio.windows import Window, bridge
+from kikitori.job import Job, ParsedWindow
+from kikitori.strings import format_time
+from kikitori.text.speaker_linking import MIN_CONFIDENCE, Link, SpeakerLinker, chain
+from kikitori.text.tags import parse_turns
+from kikitori.transcript import TranscriptWarning, Turn, merge_neighbours
+from kikitori.update import Update
+
+
+class Joiner(Protocol):
+    """Joins the turns of windows."""
+
+    @property
+    def open_turns(self) -> tuple[Turn, ...]:
+        """The last turns, which the next window may still change."""
+        ...
+
+    def add(self, parsed: ParsedWindow) -> Update:
+        """Take a window's turns and return what is new."""
+        ...
+
+
+def choose_joiner(job: Job, is_stereo: bool) -> Joiner:
+    """Return the joiner for a job. is_stereo: whether each channel holds one speaker."""
+    if is_stereo:
+        return _ChannelJoiner()
+    return _LinkJoiner(job) if job.plan.has_speakers else _PlainJoiner()
+
+
+def _update(
+    parsed: ParsedWindow,
+    turns: tuple[Turn, ...],
+    open_turns: tuple[Turn, ...] = (),
+    warnings: tuple[TranscriptWarning, ...] = (),
+) -> Update:
+    end = round(parsed.window.end_seconds, 3)
+    return Update(turns, open_turns, parsed.warnings + warnings, (parsed.raw_text,), end)
+
+
+class _PlainJoiner:
+    """Without speakers, turns stay as they come."""
+
+    open_turns: tuple[Turn, ...] = ()
+
+    def add(self, parsed: ParsedWindow) -> Update:
+        return _update(parsed, parsed.turns)
+
+
+class _ChannelJoiner:
+    """With one speaker per channel, the channel is the speaker, whatever the model wrote."""
+
+    open_turns: tuple[Turn, ...] = ()
+
+    def __init__(self):
+        self._labels: dict[int | None, str] = {}
+
+    def add(self, parsed: ParsedWindow) -> Update:
+        channel = parsed.window.channel
+        if parsed.turns:
+            self._labels.setdefault(channel, f"spk_{len(self._labels)}")
+        label = self._labels.get(channel)
+        return _update(parsed, merge_neighbours(replace(turn, speaker=label) for turn in parsed.turns))
+
+
+class _LinkJoiner:
+    """With overlapping windows, labels are linked from window to window."""
+
+    def __init__(self, job: Job):
+        self._job = job
+        self._linker = SpeakerLinker()
+        self._before: Window | None = None
+
+    @property
+    def open_turns(self) -> tuple[Turn, ...]:
+        return self._linker.open_turns
+
+    def add(self, parsed: ParsedWindow) -> Update:
+        overlap = self._linker.overlap(parsed.turns, parsed.window.overlap_seconds(self._before))
+        link = self._linker.link(overlap)
+        if link and link.confidence < MIN_CONFIDENCE:
+            link = max(link, self._bridge(parsed) or link, key=lambda one: one.confidence)
+        settled = self._linker.add(overlap, link)
+        self._before = parsed.window
+        return _update(parsed, settled, self._linker.open_turns, _link_warnings(link, parsed.window))
+
+    def _bridge(self, parsed: ParsedWindow) -> Link | None:
+        """Link through a third window where the two meet: it overlaps each more than they do each other."""
+        third = bridge(self._before, parsed.window)
+        (result,) = self._job.decode([third.waveform])
+        turns, _ = parse_turns(result.text)
+        first = self._linker.link(self._linker.overlap(turns, third.overlap_seconds(self._before)))
+        onward = SpeakerLinker(turns)
+        second = onward.link(onward.overlap(parsed.turns, parsed.window.overlap_seconds(third)))
+        return chain(first, second) if first and second else None
+
+
+def _link_warnings(link: Link | None, window: Window) -> tuple[TranscriptWarning, ...]:
+    """A warning if the link is weak."""
+    if link is None or link.confidence >= MIN_CONFIDENCE:
+        return ()
+    message = (
+        f"from {format_time(window.start_seconds)} on the speakers' labels may be swapped, and words near it missing "
+        f"or doubled: the texts before and after agree by {link.confidence:.0%}"
+    )
+    seconds = round(window.start_seconds, 3)
+    return (TranscriptWarning("weak_link", message, seconds, seconds),)
