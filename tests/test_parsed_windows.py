@@ -10,7 +10,9 @@ import pytest
 from kikitori.audio.checks import SAMPLE_RATE
 from kikitori.audio.vad import Span
 from kikitori.audio.windows import Piece, Window
-from kikitori.pipeline import Job, ParsedWindow, _ChannelJoiner, _LinkJoiner, in_groups, parse_windows, with_sources
+from kikitori.job import Job, ParsedWindow
+from kikitori.joining import _ChannelJoiner, _LinkJoiner
+from kikitori.pipeline import in_groups, parse_windows, with_sources
 from kikitori.result import Alignment, DecodingResult
 from kikitori.tasks import TASKS, Plan
 from kikitori.transcript import TranscriptWarning, Turn, Word

@@ -43,6 +43,7 @@ TESTS = {
     "kikitori/engines/journal.py": "tests/cli/test_resume.py",
     "kikitori/engines/zero_gpu.py": "tests/engines",
     "kikitori/pipeline.py": "tests/test_parsed_windows.py tests/test_pipeline.py tests/test_language_check.py",
+    "kikitori/joining.py": "tests/test_parsed_windows.py tests/test_pipeline.py",
     "kikitori/update.py": "tests/test_pipeline.py",
     "kikitori/language_check.py": "tests/test_language_check.py",
     "kikitori/audio/checks.py": "tests/audio/test_files.py",
