@@ -104,7 +104,7 @@ TASKS = {
             "ja2en", "Japanese speech to English text", "translation", "English", 30, translates=True, spoken="Japanese"
         ),
         # The card says that clips were filtered by duration, but not at what limit; Common Voice's are far shorter.
-        Task("pt", "Portuguese speech to cased, punctuated text", "pt", "Portuguese", 30),
+        Task("pt", "Portuguese speech to text with capitals and punctuation", "pt", "Portuguese", 30),
     )
 }
 

@@ -63,7 +63,7 @@ class Delivery:
             return
         if TIMED_FORMATS & set(self.outputs) and is_estimated(transcript.turns):
             remedy = "; --align measures them" if self._can_align else ""
-            message = f"times inside a window are estimated from its text{remedy}"
+            message = f"times are estimates{remedy}"
             self._report.say(message, "note", self.recording.shown)
         for suffix, path in self.outputs.items():
             if path is None:

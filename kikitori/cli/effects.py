@@ -28,7 +28,12 @@ def _format_in(*formats: str) -> Callable[[argparse.Namespace], bool]:
 
 
 def _has_folder(options: argparse.Namespace) -> bool:
-    return options.files_from is not None or any(map(os.path.isdir, options.audio))
+    return options.files_from is not None or any(map(_may_be_folder, options.audio))
+
+
+def _may_be_folder(path: str) -> bool:
+    """Whether a path is a folder, or does not exist and has a folder's kind of name; that is another error."""
+    return os.path.isdir(path) or not (os.path.exists(path) or os.path.splitext(path)[1])
 
 
 def _has_output_dir(options: argparse.Namespace) -> bool:

@@ -135,7 +135,7 @@ def parse_options(argv: list[str]) -> argparse.Namespace:
     if not options.audio and options.files_from is None:
         parser.error("the following arguments are required: audio")
     if options.output_format == "all" and not options.output_dir:
-        parser.error("-f all writes one file per format: say where with --output_dir")
+        parser.error("-f all writes one file per format: name a folder with --output_dir")
     try:
         check_effects(options, parser)
         choose_checkpoints(options.checkpoint, options.revision, TASKS[options.direction].role)

@@ -64,7 +64,7 @@ def _run(options: argparse.Namespace, report: Report) -> int:
         for error in errors:
             report.say(error, "error")
         if len(recordings) > 1 and not options.output_dir and options.output_format in SINGLE_FORMATS:
-            message = f"a file of {options.output_format} holds one recording: write several with --output_dir"
+            message = f"one {options.output_format} file holds one recording: use --output_dir for several"
             report.say(message, "error")
             return EXIT_USAGE
         deliveries = [Delivery(options, recording, len(recordings) == 1, report) for recording in recordings]
@@ -169,7 +169,7 @@ def _transcribe(run: Run, delivery: Delivery, journals: list[Path], warnings: Wa
 def _what_is_resumed(journal: Journal) -> str:
     if journal.resumed:
         return f"windows taken from {journal.path}: {journal.resumed}"
-    return f"starts anew: {journal.path} is missing, or was written by another checkpoint or device"
+    return f"starts from the beginning: {journal.path} is missing, or was written by another checkpoint or device"
 
 
 def _deliver(run: Run, model: Model, delivery: Delivery, warnings: Warnings) -> None:
