@@ -42,6 +42,7 @@ SENTENCES = {
     # Results
     "name_too_long": "{name} is too long a name for a {suffix} file: rename the recording",
     "output_full": "{path} cannot be written ({why}): free some space, or choose another folder",
+    "output_is_input": "{path} is read by this command, and its output would replace it: choose another folder",
     "output_unwritable": "{path} cannot be written ({why}): choose another folder",
     "stdout_unwritable": "standard output cannot be written ({why}): write to a file instead",
     "no_times": "{name} has turns without times, and srt, vtt, tsv and rttm need them: choose txt or json",

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from kikitori.cli.inputs import Recording
 from kikitori.cli.report import Report
 from kikitori.engines.journal import journal_path
+from kikitori.errors import OutputError
 from kikitori.output.files import check_writable, print_output, write_output
 from kikitori.output.writers import WRITERS, Layout
 from kikitori.strings import displayed
@@ -46,8 +48,14 @@ class Delivery:
         self._can_align = not TASKS[options.direction].translates
         self._printed = 0
 
-    def check(self) -> None:
-        """Raise OutputError, or AudioError for a name that is too long, if an output file could not be written."""
+    def check(self, inputs: Container[str]) -> None:
+        """Raise OutputError, or AudioError for a name that is too long, if an output file could not be written.
+
+        inputs: real paths of all files that the command reads; none of them is replaced.
+        """
+        for path in filter(None, (*self.outputs.values(), self.journal_path)):
+            if os.path.join(os.path.realpath(path.parent), path.name) in inputs:
+                raise OutputError("output_is_input", path=path)
         for path in filter(None, self.outputs.values()):
             check_writable(path)
 

@@ -73,6 +73,12 @@ def find_recordings(options: argparse.Namespace, stack: ExitStack) -> tuple[list
     return _with_outputs(found), errors
 
 
+def input_paths(options: argparse.Namespace, recordings: Iterable[Recording]) -> set[str]:
+    """Return the real paths of all files that a command reads, which no output may replace."""
+    named = [recording.path for recording in recordings] + ([options.files_from] if options.files_from else [])
+    return {os.path.realpath(path) for path in named}
+
+
 def check_recording(recording: Recording, max_seconds: float, track: int | None) -> None:
     """Raise AudioError if a file can't be opened or its beginning can't be decoded, if its header is too long, or if it
     has no such audio track.
@@ -112,6 +118,8 @@ def _find(name: str, recursive: bool, stack: ExitStack) -> Iterator[Recording]:
 def _keep_stdin(folder: Path) -> Path:
     """Copy standard input to a file, because a recording is read more than once."""
     path = folder / "stdin"
+    if sys.stdin is None:
+        raise AudioError("file_unopenable", name=STDIN, why="standard input is closed")
     try:
         with path.open("wb") as file:
             shutil.copyfileobj(sys.stdin.buffer, file)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from kikitori.cli.delivery import Delivery
-from kikitori.cli.inputs import Recording, check_recording, find_recordings, sentence
+from kikitori.cli.inputs import Recording, check_recording, find_recordings, input_paths, sentence
 from kikitori.cli.models import Run, load_run
 from kikitori.cli.options import parse_options
 from kikitori.cli.report import Report, make_report
@@ -70,7 +70,8 @@ def _run(options: argparse.Namespace, report: Report) -> int:
         deliveries = [Delivery(options, recording, len(recordings) == 1, report) for recording in recordings]
         if options.skip_existing:
             deliveries = [delivery for delivery in deliveries if not _is_skipped(delivery, report)]
-        ready = [delivery for delivery in deliveries if _is_ready(options, delivery, report)]
+        inputs = input_paths(options, recordings)
+        ready = [delivery for delivery in deliveries if _is_ready(options, delivery, inputs, report)]
         has_failed = bool(errors) or len(ready) < len(deliveries)
         if not ready:
             return EXIT_FAILED if has_failed else EXIT_DONE
@@ -86,11 +87,11 @@ def _is_skipped(delivery: Delivery, report: Report) -> bool:
     return is_written
 
 
-def _is_ready(options: argparse.Namespace, delivery: Delivery, report: Report) -> bool:
+def _is_ready(options: argparse.Namespace, delivery: Delivery, inputs: Container[str], report: Report) -> bool:
     """Check what can be checked before a model is loaded. If the recording can't be transcribed, say why."""
     try:
         check_recording(delivery.recording, options.max_seconds, options.track)
-        delivery.check()
+        delivery.check(inputs)
     except (AudioError, OutputError) as error:
         report.say(sentence(error, delivery.recording.shown), "error")
         report.end(delivery.recording, "failed")

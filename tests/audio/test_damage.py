@@ -277,3 +277,13 @@ def test_a_container_that_shrinks_while_it_is_looked_at_is_damaged(encoded, name
     for length in (len(data) // 2, len(data) // 2 + 1, 3000, 301):
         assert share_before_damage(Shrunk(data[:length])) in (None, 1.0)
     assert share_before_damage(Shrunk(data_of("AAC", encoded)[:6000])) == 1.0
+
+
+@pytest.mark.parametrize(("suffix", "endian"), [("wav", "BIG"), ("au", "LITTLE")])
+def test_the_less_usual_byte_order_is_read(tmp_path, suffix, endian):
+    path = tmp_path / f"file.{suffix}"
+    soundfile.write(path, np.sin(np.arange(32000) / 20), 16000, format=suffix, subtype="PCM_16", endian=endian)
+    assert read(path).outcome == "whole"
+    path.write_bytes(path.read_bytes()[:40000])
+    result = read(path)
+    assert result.outcome == "damaged" and result.seconds == pytest.approx(1.25, abs=0.01)

@@ -185,6 +185,31 @@ def test_no_model_is_loaded_if_all_outputs_exist(run, tmp_path):
     assert done.stderr == f"note: {tmp_path / 'a.wav'}: skipped, because its output exists\n"
 
 
+def test_no_output_replaces_a_file_that_the_command_reads(tiny, tmp_path, monkeypatch):
+    """A recording with an output's name, one with a journal's name, and the list of recordings."""
+    monkeypatch.chdir(tmp_path)
+    sound = CLIPS[0].path.read_bytes()
+    for name in ("call.txt", "rec.flac", "rec.pt.journal", "list.flac"):
+        Path(name).write_bytes(sound)
+    Path("list.txt").write_text("list.flac\n")
+    for arguments, kept in (
+        (["call.txt"], "call.txt"),
+        (["rec.flac", "rec.pt.journal"], "rec.pt.journal"),
+        (["--files_from", "list.txt"], "list.txt"),
+    ):
+        before = Path(kept).read_bytes()
+        done = tiny("pt", *arguments, "-o", ".")
+        assert done.returncode == 1
+        assert f"error: {kept} is read by this command, and its output would replace it" in done.stderr
+        assert Path(kept).read_bytes() == before
+
+
+def test_a_closed_standard_input_is_one_sentence(tiny, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    done = tiny("pt", "-")
+    assert done.returncode == 1 and "error: - cannot be opened (standard input is closed)" in done.stderr
+
+
 def test_a_recording_comes_through_standard_input(tiny, monkeypatch, tmp_path):
     recording = one_recording("pt")
     with recording.path.open("rb") as file:

@@ -22,6 +22,7 @@ READERS: tuple[tuple[int, bytes, Callable[[Reader], bool]], ...] = (
     (0, b"riff", chunks.is_w64_cut),
     (0, b"caff", chunks.is_caf_cut),
     (0, b".snd", chunks.is_au_cut),
+    (0, chunks.AU_LITTLE_ENDIAN, chunks.is_au_cut),
     (0, chunks.ASF_HEADER, chunks.is_asf_cut),
     (4, b"ftyp", chunks.is_mp4_cut),
     (4, b"moov", chunks.is_mp4_cut),

@@ -46,11 +46,16 @@ ASF_FLAGS_OFFSET = 88
 """In the file properties. The lowest bit says that the sizes are not valid, because the file was broadcast."""
 
 
+AU_LITTLE_ENDIAN = b"dns."
+"""The mark of an AU whose numbers have their lowest byte first."""
+
+
 def is_wav_cut(reader: Reader) -> bool:
-    """WAV and RF64. What follows the sound is not looked at: programs disagree about its padding."""
+    """WAV, RF64 and RIFX. What follows the sound is not looked at: programs disagree about its padding."""
     position, long_size = 12, 0
+    order = "big" if reader.at(0, 4) == b"RIFX" else "little"
     while len(head := reader.at(position, 8)) == 8:
-        kind, size = head[:4], int.from_bytes(head[4:], "little")
+        kind, size = head[:4], int.from_bytes(head[4:], order)
         if kind == b"ds64":  # RF64's sizes in 64 bits: of the file, of the sound
             long_size = reader.number(position + 16, 8, "little")
         if kind == b"data":
@@ -85,7 +90,8 @@ def is_w64_cut(reader: Reader) -> bool:
 
 def is_au_cut(reader: Reader) -> bool:
     """Sun's AU: one header with the size of the sound, 0xFFFFFFFF if it is not known."""
-    return _passes_end(reader, reader.number(4, 4), reader.number(8, 4))
+    order = "little" if reader.at(0, 4) == AU_LITTLE_ENDIAN else "big"
+    return _passes_end(reader, reader.number(4, 4, order), reader.number(8, 4, order))
 
 
 def _passes_end(reader: Reader, start: int, size: int) -> bool:
