@@ -62,7 +62,10 @@ def test_a_cut_file_is_read_up_to_the_cut_and_named_as_damaged(tmp_path, encoded
             unnoticed += result.outcome == "whole"
         else:
             assert result.seconds == 0 and (expected < tolerance or name in INDEX_AT_END)
-    assert unnoticed == UNNOTICED.get(name, 0)
+    if name in WITHOUT_LENGTH:  # some versions of FFmpeg notice a cut inside a sample
+        assert unnoticed <= UNNOTICED[name]
+    else:
+        assert unnoticed == UNNOTICED.get(name, 0)
 
 
 APE_ITEM = bytes([0, 16, 0, 0, 2, 0, 0, 0]) + b"Cover Art (Front)\0" + random.Random(0).randbytes(4096)
