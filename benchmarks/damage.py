@@ -130,6 +130,18 @@ FORMATS: dict[str, Callable[[], bytes]] = {
 """Name -> what writes SECONDS of sound."""
 
 
+def _has_encoder(name: str) -> bool:
+    try:
+        return bool(av.Codec(name, "w"))
+    except av.codec.codec.UnknownCodecError:
+        return False
+
+
+if not _has_encoder("libopencore_amrnb"):  # PyAV 19 comes without it
+    for name in ("AMR", "3GP (AMR inside)"):
+        del FORMATS[name]
+
+
 @dataclass(frozen=True)
 class Read:
     """How much of a file was read, and why it ended: `damaged`, `whole`, or the code of another error."""
