@@ -263,7 +263,8 @@ def test_the_time_of_damage_is_the_end_of_a_cut_file(tmp_path):
 def test_the_documented_table_has_every_container():
     rows = (ROOT / "docs" / "security.md").read_text(encoding="utf-8").splitlines()
     named = [row.split(" | ")[0].removeprefix("| ") for row in rows if row.startswith("| ") and " | 31 | " in row]
-    assert named == list(FORMATS)
+    assert [name for name in named if name in FORMATS] == list(FORMATS)
+    assert set(named) - set(FORMATS) <= {"AMR", "3GP (AMR inside)"}  # not every PyAV can write these
 
 
 class Shrunk(io.BytesIO):
