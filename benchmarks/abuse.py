@@ -176,7 +176,7 @@ def attack_without_limits() -> Iterator[tuple[str, bool]]:
         is_right(address)
         hostile = attacks(*find_targets(address))
         start = mebibytes(memory_of(process.pid, "VmRSS"))
-        for attack in hostile:  # reaches the memory that so many requests at once take
+        for attack in hostile:  # the memory that this many requests need at once is not a leak
             run(replace(attack, count=AT_ONCE), address, process.pid)
         before, lines = memory_of(process.pid, "VmRSS"), count_lines(Path(folder) / "log")
         yield f"memory after one recording: {start}; after {AT_ONCE} requests of each kind: {mebibytes(before)}\n", True

@@ -27,7 +27,7 @@ FRAME_SAMPLES = 1024
 
 
 def sound(rate: int) -> np.ndarray:
-    """Noise, of which every second takes as many bytes as any other: float32 of shape (samples,)."""
+    """Return noise, because each second of it takes the same number of bytes: float32 of shape (samples,)."""
     return np.random.default_rng(0).normal(0, 0.1, round(rate * SECONDS)).astype(np.float32)
 
 

@@ -21,7 +21,7 @@ keep half of it, and a single loud channel a quarter.
 """
 
 EVERY = 7
-"""Powers are measured on one of so many samples. That is enough, and no round fraction of a tone's period."""
+"""Power is measured on every seventh sample: enough, and no round fraction of a tone's period."""
 
 QUIET_POWER = 1e-6
 """Below it (-60 dBFS), a span decides nothing and is mixed like the one before."""

@@ -62,7 +62,7 @@ def _load_source(
 def _load_language_check(
     options: argparse.Namespace, report: Report, checkpoints: Mapping[str, Checkpoint], model: Model
 ) -> Model | None:
-    """Load the model that detects the spoken language. Without it the language is not checked, which is said."""
+    """Load the model that detects the spoken language. If it can't be loaded, say so and return None."""
     task = get_language_check(model.task, checkpoints)
     if task == model.task:
         return model

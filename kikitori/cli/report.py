@@ -56,7 +56,7 @@ class TextReport:
             yield lambda seconds: bar.update(seconds - bar.n)
 
     def end(self, recording: Recording, state: str) -> None:
-        """Print nothing: the lines before have said it."""
+        """Print nothing: earlier lines report how it ended."""
 
 
 class JsonReport:

@@ -51,7 +51,7 @@ def is_up_to_date(record: Mapping, request: Mapping, audio: Path, outputs: Mappi
 
 
 def has_finished(journal: Path) -> bool:
-    """Whether the output beside a journal is whole: there is no journal, or it ends with the record of the output."""
+    """Whether the output next to a journal is complete: no journal exists, or it ends with the output's record."""
     try:
         records = list(read_records(journal))
     except (OSError, ValueError):

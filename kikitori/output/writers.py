@@ -166,7 +166,7 @@ def save(transcript: Transcript, path: Path) -> None:
 
 
 def _notices(transcript: Transcript) -> list[str]:
-    """What is said at the end of the transcript if a part of the recording is missing."""
+    """Return the lines for the end of an incomplete transcript; none if it is complete."""
     return [
         f"[incomplete: {_one_line(warning.message)}]"
         for warning in transcript.warnings

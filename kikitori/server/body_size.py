@@ -50,7 +50,7 @@ class BodySize:
         return self._json is not None and self._bytes > LARGE_BYTES
 
     def check_bytes(self, count: int) -> None:
-        """Refuse so many bytes if they are too many."""
+        """Refuse a body of this many bytes if the path's limit is lower."""
         if count > self._limit:
             limit = f"{self._limit // 1_000_000} MB"
             raise HTTPException(413, f"The request is larger than {limit}: upload files, and send fewer at a time")

@@ -59,7 +59,7 @@ def _too_much(address: str, limit: str, seconds: int) -> HTTPException:
 
 
 def address_of(client: tuple[str, int] | None) -> str:
-    """The address by which a visitor is counted. In IPv6 it is the network, of which a visitor has all addresses."""
+    """The address by which a visitor is counted. In IPv6 it is the /64 network, because a visitor has all of it."""
     try:
         address = ip_address(client[0] if client else "")
     except ValueError:

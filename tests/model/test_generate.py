@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.agreement import random_tiny
+from benchmarks.agreement import noise_clips, random_tiny
 from benchmarks.qwen_generate import generate_with_qwen
 from kikitori.audio.files import load_audio
 from kikitori.model import batching, cuda_graphs, encoder, generate
@@ -28,7 +28,6 @@ from kikitori.tasks import TASKS, TINY
 from tests.support.recorded_graph import RecordedGraph
 from tests.support.recordings import EXAMPLES, RECORDINGS, recordings_in
 
-LANGUAGES = ("Japanese", "English", "Portuguese", None)
 CLIPS = [
     (load_audio(recording.path), TASKS[recording.direction].language)
     for folder in (EXAMPLES, RECORDINGS)
@@ -80,10 +79,8 @@ def test_every_clip_decodes_as_with_generate_alone_and_in_a_batch(dtype, languag
 def test_random_weights_decode_as_with_generate(seed):
     """With texts that never end, and clips of unequal length, one of them below a second and one silent."""
     recognizer = random_tiny(seed)
-    generator = np.random.default_rng(seed)
-    lengths = [int(seconds * 16000) for seconds in (0.6, *generator.uniform(1, 9, 3), 2.0)]
-    waveforms = [NOISE[:length] * generator.uniform(0.1, 2) for length in lengths[:-1]] + [NOISE[: lengths[-1]] * 0]
-    language = LANGUAGES[seed % len(LANGUAGES)]
+    clips = noise_clips(seed)
+    waveforms, language = [clip.waveform for clip in clips], clips[0].language
     expected = [tuple(generate_with_qwen(recognizer.qwen, waveform, language, 24)) for waveform in waveforms]
     alone = [decode(recognizer, [waveform], language, never, max_tokens=24)[0].ids for waveform in waveforms]
     assert alone == expected

@@ -1,4 +1,4 @@
-"""Ogg (RFC 3533): pages with a checksum, of which the last one of each stream is marked as the last."""
+"""Ogg (RFC 3533): pages with a checksum. The last page of each stream has a mark."""
 
 from __future__ import annotations
 
