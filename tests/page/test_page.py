@@ -506,6 +506,7 @@ def tab_to(page, name: str) -> None:
 
 def test_the_keyboard_alone_is_enough(page):
     texts = [turn.text for turn in example("call_order").turns]
+    page.wait_for_load_state("networkidle")  # what has the focus could otherwise be made anew before Enter
     tab_to(page, "注文 · order")
     page.keyboard.press("Enter")
     panel = shown_panel(page)

@@ -34,7 +34,8 @@ def visit(browser: Browser, address: str, **options) -> Iterator[Page]:
         try:
             yield page
         except Exception as error:
-            # A script's error is often the reason why something else never came.
+            # A script's error, or a sentence on the page, is often the reason why something else never came.
+            print(page.locator("body").inner_text())
             assert errors == [], str(error)
             raise
     assert errors == []
