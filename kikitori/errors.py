@@ -48,6 +48,7 @@ SENTENCES = {
     "no_times": "{name} has turns without times, and srt, vtt, tsv and rttm need them: choose txt or json",
     # Directions
     "unknown_direction": "there is no direction {name}: choose one of {choices}",
+    "unknown_language": "{name} is not a language of this model: choose auto or one of {choices}",
     "no_source": "{direction} does not translate, so it has no source text: turn the source option off",
     "not_alignable": "{direction} translates, so its words cannot be aligned with the speech: turn word times off",
     # Checkpoints

@@ -22,6 +22,8 @@ class DecodingResult:
     ids: the tokens, the one that ends the text included.
     log_probabilities: of each token, natural logarithm.
     low_confidence: spans of the text, (start, end) in characters, of tokens below `LOW_CONFIDENCE_PROBABILITY`.
+    language: English name of the language that the model detected, `None` where it found no speech, and empty if it was
+        told the language (`split_language` takes it from the text).
     """
 
     text: str
@@ -29,6 +31,7 @@ class DecodingResult:
     ids: tuple[int, ...] = ()
     log_probabilities: tuple[float, ...] = ()
     low_confidence: tuple[tuple[int, int], ...] = ()
+    language: str = ""
 
 
 @dataclass(frozen=True)

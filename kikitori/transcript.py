@@ -63,6 +63,7 @@ class Turn:
     words: words with times, in order, if they were aligned; they join to the text.
     low_confidence: ranges of the text that the model was unsure of, as (start, end) of characters, in order.
     source: if the text is a translation and its source was asked for, the text in the spoken language; otherwise "".
+    language: English name of the text's language, if the model detected it; otherwise "", as the transcript has one.
     """
 
     speaker: str | None
@@ -73,10 +74,11 @@ class Turn:
     words: tuple[Word, ...] = ()
     low_confidence: tuple[tuple[int, int], ...] = ()
     source: str = ""
+    language: str = ""
 
     def __post_init__(self) -> None:
         """Raise ValueError if a field is not as described above."""
-        _check_types(self, str, "text", "source")
+        _check_types(self, str, "text", "source", "language")
         _check_types(self, (str, NoneType), "speaker", "timing")
         _check_types(self, (Real, NoneType), "start_seconds", "end_seconds")
         if self.speaker == "":
@@ -165,7 +167,7 @@ class Transcript:
                 raise ValueError(f"a transcript's {name} must be a tuple of {kind.__name__}")
         _check_types(self, str, "audio", "direction", "language", "checkpoint", "raw_text")
         _check_types(self, Real, "duration_seconds")
-        for name in ("audio", "direction", "language", "checkpoint"):
+        for name in ("audio", "direction", "checkpoint"):
             if not getattr(self, name):
                 raise ValueError(f"a transcript's {name} must not be empty")
         if not 0 <= self.duration_seconds <= MAX_TIME_SECONDS:  # NaN fails too
@@ -311,6 +313,7 @@ def _merge(first: Turn, second: Turn) -> Turn:
         text,
         low_confidence=first.low_confidence + moved,
         source=join_texts((first.source, second.source)),
+        language=first.language,
     )
     if first.start_seconds is None or second.start_seconds is None:
         return merged

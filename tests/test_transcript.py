@@ -103,7 +103,6 @@ def test_words_with_impossible_times(times):
         ({"turns": ("a",)}, "turns must be a tuple of Turn"),
         ({"warnings": ("a",)}, "warnings must be a tuple of TranscriptWarning"),
         ({"direction": ""}, "direction must not be empty"),
-        ({"language": ""}, "language must not be empty"),
         ({"checkpoint": ""}, "checkpoint must not be empty"),
         ({"duration_seconds": -1.0}, "0 <= duration <= 10000000 s"),
         ({"duration_seconds": math.nan}, "0 <= duration <= 10000000 s"),
@@ -164,6 +163,7 @@ def test_to_dict_has_every_field():
                 "low_confidence": [],
                 "doubts": [],
                 "source": "",
+                "language": "",
             },
             {
                 "speaker": None,
@@ -175,6 +175,7 @@ def test_to_dict_has_every_field():
                 "low_confidence": [],
                 "doubts": [],
                 "source": "",
+                "language": "",
             },
         ],
         "raw_text": CALL,

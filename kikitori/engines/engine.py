@@ -16,10 +16,12 @@ from kikitori.transcript import Turn
 class Prompt:
     """What the model is told before it listens.
 
-    language: English name of the language to write; None lets the model choose.
+    language: English name of the language to write; None lets the model choose, and write its name first.
+    context: names and terms that may be said, or any text about the recording. It is the system turn, as in qwen-asr.
     """
 
     language: str | None
+    context: str = ""
 
 
 class Engine(Protocol):
@@ -30,10 +32,13 @@ class Engine(Protocol):
 
     name: str
 
-    def stream(self, waveforms: Sequence[np.ndarray], prompt: Prompt) -> Iterator[list[DecodingResult]]:
+    def stream(
+        self, waveforms: Sequence[np.ndarray], prompt: Prompt, max_tokens: int | None = None
+    ) -> Iterator[list[DecodingResult]]:
         """Decode clips; yield the growing results of all of them, and the complete ones last.
 
-        waveforms: float32 mono 16 kHz, (samples,) each. Closing the iterator stops the model.
+        waveforms: float32 mono 16 kHz, (samples,) each. max_tokens: the most tokens per text, at least 1; None for
+        what the clip's length allows. Closing the iterator stops the model.
         """
         ...
 

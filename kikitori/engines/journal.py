@@ -2,8 +2,8 @@
 
 The file holds one JSON record per line. The first describes the job: direction, weights, device. Each of the others is
 the result of one window, or says that the output is written (kikitori/cli/resume.py). A window is identified by a hash
-of its samples, so a result is only ever reused for the exact sound it was decoded from. Not covered: word times, which
-are measured again, and two jobs that write the same journal at once.
+of its samples and of what the model was told, so a result is only ever reused for exactly the same request. Not
+covered: word times, which are measured again, and two jobs that write the same journal at once.
 """
 
 from __future__ import annotations
@@ -77,14 +77,16 @@ class JournaledEngine:
         self.journal = journal
         self._engine = engine
 
-    def stream(self, waveforms: Sequence[np.ndarray], prompt: Prompt) -> Iterator[list[DecodingResult]]:
+    def stream(
+        self, waveforms: Sequence[np.ndarray], prompt: Prompt, max_tokens: int | None = None
+    ) -> Iterator[list[DecodingResult]]:
         """Decode what the journal does not hold. Raises OutputError if the journal can't be written."""
         known = self.journal.results
-        digests = [hashlib.sha256(waveform.tobytes()).hexdigest() for waveform in waveforms]
+        digests = [window_digest(waveform, prompt, max_tokens) for waveform in waveforms]
         new = {digest: sound for digest, sound in zip(digests, waveforms, strict=True) if digest not in known}
         decoded: dict[str, DecodingResult] = {}
         if new:
-            for results in self._engine.stream(list(new.values()), prompt):
+            for results in self._engine.stream(list(new.values()), prompt, max_tokens):
                 decoded = dict(zip(new, results, strict=True))
                 merged = ChainMap(decoded, known)
                 yield [merged[digest] for digest in digests]
@@ -95,6 +97,12 @@ class JournaledEngine:
     def align(self, waveform: np.ndarray, turns: Sequence[Turn], language: str) -> Alignment:
         """Measure times with the engine; they are not kept."""
         return self._engine.align(waveform, turns, language)
+
+
+def window_digest(waveform: np.ndarray, prompt: Prompt, max_tokens: int | None) -> str:
+    """A hash of all that decides a window's text, apart from the weights and the device."""
+    told = json.dumps([prompt.language, prompt.context, max_tokens]).encode()
+    return hashlib.sha256(told + waveform.tobytes()).hexdigest()
 
 
 def journal_path(folder: Path, stem: str, direction: str) -> Path:

@@ -52,9 +52,11 @@ class LocalEngine:
         model = self.recognizer.qwen.model
         return f"{model.device} ({str(model.dtype).removeprefix('torch.')})"
 
-    def stream(self, waveforms: Sequence[np.ndarray], prompt: Prompt) -> Iterator[list[DecodingResult]]:
+    def stream(
+        self, waveforms: Sequence[np.ndarray], prompt: Prompt, max_tokens: int | None = None
+    ) -> Iterator[list[DecodingResult]]:
         """Decode clips, as `Engine.stream`."""
-        return stream_decode(self.recognizer, waveforms, prompt.language)
+        return stream_decode(self.recognizer, waveforms, prompt.language, max_tokens=max_tokens, context=prompt.context)
 
     def align(self, waveform: np.ndarray, turns: Sequence[Turn], language: str) -> Alignment:
         """Measure times, as `Engine.align`."""

@@ -36,6 +36,7 @@ class StreamRequest:
     waveforms: tuple[np.ndarray, ...]
     prompt: Prompt
     needs_speakers: bool = False
+    max_tokens: int | None = None
 
     @property
     def seconds(self) -> float:
@@ -45,7 +46,7 @@ class StreamRequest:
     def run(self) -> Iterator[list[DecodingResult]]:
         """Decode, where the GPU is."""
         engine = LocalEngine(self.checkpoint, self.aligner_checkpoint, needs_speakers=self.needs_speakers)
-        return engine.stream(self.waveforms, self.prompt)
+        return engine.stream(self.waveforms, self.prompt, self.max_tokens)
 
 
 @dataclass(frozen=True)
@@ -87,9 +88,12 @@ class ZeroGpuEngine:
         self._needs_speakers = needs_speakers
         self._checkpoints = checkpoint, aligner_checkpoint
 
-    def stream(self, waveforms: Sequence[np.ndarray], prompt: Prompt) -> Iterator[list[DecodingResult]]:
+    def stream(
+        self, waveforms: Sequence[np.ndarray], prompt: Prompt, max_tokens: int | None = None
+    ) -> Iterator[list[DecodingResult]]:
         """Decode clips, as `Engine.stream`."""
-        return run_on_gpu(StreamRequest(*self._checkpoints, tuple(waveforms), prompt, self._needs_speakers))
+        request = StreamRequest(*self._checkpoints, tuple(waveforms), prompt, self._needs_speakers, max_tokens)
+        return run_on_gpu(request)
 
     def align(self, waveform: np.ndarray, turns: Sequence[Turn], language: str) -> Alignment:
         """Measure times, as `Engine.align`."""

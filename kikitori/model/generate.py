@@ -46,14 +46,16 @@ def decode(
     language: str | None,
     is_loop: Callable[[str], bool] = has_loop,
     max_tokens: int | None = None,
+    context: str = "",
 ) -> list[DecodingResult]:
     """Decode clips greedily; each result is what the clip would get alone.
 
     waveforms: float32 mono 16 kHz, (samples,) each. language: forces the language of the output; with None the model
     begins with `language X<asr_text>`. is_loop: stops a text that repeats itself. max_tokens: the most
-    tokens per text, at least 1; None for `token_budget` of the clip's length.
+    tokens per text, at least 1; None for `token_budget` of the clip's length. context: the system turn.
     """
-    rows = last(_stream_rows(recognizer, waveforms, language, is_loop, max_tokens))
+    prompt = build_prompt(recognizer.qwen, language, context)
+    rows = last(_stream_rows(recognizer, waveforms, prompt, is_loop, max_tokens))
     return [row.result(recognizer) for row in rows]
 
 
@@ -63,13 +65,15 @@ def stream_decode(
     language: str | None,
     is_loop: Callable[[str], bool] = has_loop,
     max_tokens: int | None = None,
+    context: str = "",
 ) -> Iterator[list[DecodingResult]]:
     """Decode clips as `decode` does; yield the results of all of them every few tokens, and the complete ones last.
 
     Unfinished results have `ended_by` "cancelled". Closing the iterator stops the model. Several streams of one
     recognizer can be read in turns, in one thread or in several.
     """
-    for rows in _stream_rows(recognizer, waveforms, language, is_loop, max_tokens):
+    prompt = build_prompt(recognizer.qwen, language, context)
+    for rows in _stream_rows(recognizer, waveforms, prompt, is_loop, max_tokens):
         yield [row.result(recognizer) for row in rows]
 
 
@@ -125,13 +129,13 @@ class _Row:
 def _stream_rows(
     recognizer: Recognizer,
     waveforms: Sequence[np.ndarray],
-    language: str | None,
+    prompt: str,
     is_loop: Callable[[str], bool],
     max_tokens: int | None,
 ) -> Iterator[list[_Row]]:
     """Yield all rows every few tokens and at the end."""
     rows = [_Row(max_tokens or token_budget(len(waveform) / SAMPLE_RATE)) for waveform in waveforms]
-    for _ in _locked(recognizer.lock, _decode_in_batches(recognizer, waveforms, rows, language, is_loop)):
+    for _ in _locked(recognizer.lock, _decode_in_batches(recognizer, waveforms, rows, prompt, is_loop)):
         yield rows
     yield rows
 
@@ -151,7 +155,7 @@ def _decode_in_batches(
     recognizer: Recognizer,
     waveforms: Sequence[np.ndarray],
     rows: list[_Row],
-    language: str | None,
+    prompt: str,
     is_loop: Callable[[str], bool],
 ) -> Iterator[None]:
     """Fill rows, longest clips first, as many at once as fit into memory; yield every few tokens."""
@@ -166,7 +170,7 @@ def _decode_in_batches(
         batch = waiting[: min(most, fitting)]
         batch_waveforms, batch_rows = [waveforms[index] for index in batch], [rows[index] for index in batch]
         try:
-            yield from _decode_batch(recognizer, batch_waveforms, batch_rows, language, is_loop)
+            yield from _decode_batch(recognizer, batch_waveforms, batch_rows, prompt, is_loop)
         except Exception as error:
             if len(batch) == 1 or not batching.is_out_of_memory(error):
                 raise
@@ -184,11 +188,11 @@ def _decode_batch(
     recognizer: Recognizer,
     waveforms: list[np.ndarray],
     rows: list[_Row],
-    language: str | None,
+    prompt: str,
     is_loop: Callable[[str], bool],
 ) -> Iterator[None]:
     """Fill rows until each has ended; yield every few tokens and at the end."""
-    batch = _Batch(recognizer, waveforms, language)
+    batch = _Batch(recognizer, waveforms, prompt)
     active, yielded_at = rows, 0
     while True:
         chosen = [batch.chosen]
@@ -198,7 +202,7 @@ def _decode_batch(
         for ids, inverse_probabilities in _fetch(chosen):
             for row, token, inverse_probability in zip(active, ids, inverse_probabilities, strict=True):
                 row.add(token, -math.log(inverse_probability), recognizer, is_loop)
-        _check_finite(recognizer, waveforms, rows, language)
+        _check_finite(recognizer, waveforms, rows, prompt)
         unfinished = [place for place, row in enumerate(active) if not row.ended_by]
         if not unfinished:
             break
@@ -212,12 +216,12 @@ def _decode_batch(
     yield
 
 
-def _check_finite(recognizer: Recognizer, waveforms: list[np.ndarray], rows: list[_Row], language: str | None) -> None:
+def _check_finite(recognizer: Recognizer, waveforms: list[np.ndarray], rows: list[_Row], prompt: str) -> None:
     """Raise CheckpointError if the model computes NaN or infinity. All later tokens of such a row are NaN too."""
     for waveform, row in zip(waveforms, rows, strict=True):
         if math.isnan(row.log_probabilities[-1]):
             finite = [token for token, number in zip(row.ids, row.log_probabilities, strict=True) if number == number]
-            raise not_finite(recognizer.qwen, build_prompt(recognizer.qwen, language), waveform, finite)
+            raise not_finite(recognizer.qwen, prompt, waveform, finite)
 
 
 class _Batch:
@@ -227,10 +231,10 @@ class _Batch:
     """
 
     @torch.inference_mode()
-    def __init__(self, recognizer: Recognizer, waveforms: list[np.ndarray], language: str | None):
+    def __init__(self, recognizer: Recognizer, waveforms: list[np.ndarray], prompt: str):
         self.recognizer = recognizer
         decoder = recognizer.decoder
-        before, after = recognizer.prompt_ids(language)
+        before, after = recognizer.prompt_ids(prompt)
         self.lengths = [len(before) + audio_tokens(len(waveform)) + len(after) for waveform in waveforms]
         self.positions = torch.tensor(self.lengths, device=decoder.device)
         self.steps = 0

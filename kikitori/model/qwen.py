@@ -66,9 +66,10 @@ def end_token_ids(tokenizer: PreTrainedTokenizerBase) -> list[int]:
     return tokenizer.convert_tokens_to_ids(["<|im_end|>", "<|endoftext|>"])
 
 
-def build_prompt(model: Qwen3ASRModel, language: str | None) -> str:
+def build_prompt(model: Qwen3ASRModel, language: str | None, context: str = "") -> str:
     """Return the prompt of `Qwen3ASRModel.transcribe` (qwen-asr 0.0.6, inference/qwen3_asr.py), with one audio token.
 
     language: forces the language of the output; with None the model begins with `language X<asr_text>`.
+    context: the system turn.
     """
-    return model._build_text_prompt(context="", force_language=language)
+    return model._build_text_prompt(context=context, force_language=language)

@@ -12,7 +12,7 @@ from kikitori.model.cuda_graphs import GraphedStep
 from kikitori.model.decoder import Decoder
 from kikitori.model.encoder import mel_filters
 from kikitori.model.fair_lock import FairLock
-from kikitori.model.qwen import build_prompt, end_token_ids, load_qwen_model
+from kikitori.model.qwen import end_token_ids, load_qwen_model
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -57,9 +57,9 @@ class Recognizer:
         """`Decoder.step`, on CUDA replayed as a graph."""
         return GraphedStep(self.decoder) if self.decoder.device.type == "cuda" else self.decoder.step
 
-    def prompt_ids(self, language: str | None) -> tuple[list[int], list[int]]:
-        """Return the prompt's ids before and after the audio tokens."""
-        ids = self.tokenizer(build_prompt(self.qwen, language)).input_ids
+    def prompt_ids(self, prompt: str) -> tuple[list[int], list[int]]:
+        """Return the ids of a prompt, from `build_prompt`, before and after the audio tokens."""
+        ids = self.tokenizer(prompt).input_ids
         place = ids.index(self.qwen.model.thinker.config.audio_token_id)
         return ids[:place], ids[place + 1 :]
 

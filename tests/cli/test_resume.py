@@ -87,9 +87,11 @@ class Counting:
         self.name, self.count = engine.name, 0
         self._engine = engine
 
-    def stream(self, waveforms: Sequence[np.ndarray], prompt: Prompt) -> Iterator[list[DecodingResult]]:
+    def stream(
+        self, waveforms: Sequence[np.ndarray], prompt: Prompt, max_tokens: int | None = None
+    ) -> Iterator[list[DecodingResult]]:
         self.count += len(waveforms)
-        return self._engine.stream(waveforms, prompt)
+        return self._engine.stream(waveforms, prompt, max_tokens)
 
 
 @pytest.mark.slow

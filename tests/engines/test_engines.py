@@ -84,7 +84,7 @@ def test_a_journal_decodes_each_window_once(tmp_path):
     class Unused:
         name = "tiny"
 
-        def stream(self, waveforms, prompt):
+        def stream(self, waveforms, prompt, max_tokens=None):
             raise AssertionError("decoded again")
 
     resumed = JournaledEngine(Unused(), Journal(tmp_path / "a.journal", JOB, resume=True))

@@ -27,7 +27,9 @@ class ScriptedEngine:
         self._decode, self._align = decode, align
         self.batches: list[int] = []
 
-    def stream(self, waveforms: Sequence[np.ndarray], prompt: Prompt) -> Iterator[list[DecodingResult]]:
+    def stream(
+        self, waveforms: Sequence[np.ndarray], prompt: Prompt, max_tokens: int | None = None
+    ) -> Iterator[list[DecodingResult]]:
         self.batches.append(len(waveforms))
         results = [self._decode(waveform) for waveform in waveforms]
         yield [DecodingResult(one, "end") if isinstance(one, str) else one for one in results]

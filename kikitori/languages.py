@@ -1,0 +1,70 @@
+"""The languages of Qwen3-ASR and of its forced aligner, and the names and codes by which a user may call them.
+
+Sources: SUPPORTED_LANGUAGES in qwen-asr 0.0.6 (inference/utils.py), and the model cards of Qwen3-ASR-1.7B and
+Qwen3-ForcedAligner-0.6B. Codes are those of ISO 639-1, or of ISO 639-3 where there is none.
+"""
+
+from __future__ import annotations
+
+from kikitori.errors import TaskError
+
+CODES = {
+    "Arabic": "ar",
+    "Cantonese": "yue",
+    "Chinese": "zh",
+    "Czech": "cs",
+    "Danish": "da",
+    "Dutch": "nl",
+    "English": "en",
+    "Filipino": "fil",
+    "Finnish": "fi",
+    "French": "fr",
+    "German": "de",
+    "Greek": "el",
+    "Hindi": "hi",
+    "Hungarian": "hu",
+    "Indonesian": "id",
+    "Italian": "it",
+    "Japanese": "ja",
+    "Korean": "ko",
+    "Macedonian": "mk",
+    "Malay": "ms",
+    "Persian": "fa",
+    "Polish": "pl",
+    "Portuguese": "pt",
+    "Romanian": "ro",
+    "Russian": "ru",
+    "Spanish": "es",
+    "Swedish": "sv",
+    "Thai": "th",
+    "Turkish": "tr",
+    "Vietnamese": "vi",
+}
+"""English name, as the model writes it -> ISO code."""
+
+ALIGNABLE = (
+    *("Cantonese", "Chinese", "English", "French", "German", "Italian"),
+    *("Japanese", "Korean", "Portuguese", "Russian", "Spanish"),
+)
+"""The languages of the forced aligner."""
+
+AUTO = "auto"
+"""What a user writes to have the language detected."""
+
+_BY_NAME = {name.lower(): name for name in CODES} | {code: name for name, code in CODES.items()}
+# Other names in use.
+_BY_NAME |= {"mandarin": "Chinese", "cmn": "Chinese", "farsi": "Persian", "tagalog": "Filipino", "tl": "Filipino"}
+
+
+def find_language(text: str) -> str | None:
+    """Return the English name of a language, given by name or ISO code in any case; None for `auto`.
+
+    A code may have a region or script after it, as in pt-BR. Raises TaskError, which lists the languages.
+    """
+    wanted = text.strip().lower().replace("_", "-")
+    if wanted == AUTO:
+        return None
+    name = _BY_NAME.get(wanted) or _BY_NAME.get(wanted.partition("-")[0])
+    if name is None:
+        raise TaskError("unknown_language", name=repr(text), choices=", ".join(CODES))
+    return name
