@@ -35,7 +35,12 @@ from tests.support.recordings import RECORDINGS, example, microphone_recording, 
 
 pytestmark = pytest.mark.slow
 
-EXAMPLES = {"diarize": "call_appointment", "en2ja": "english_travel", "pt": "portuguese_daily"}
+EXAMPLES = {
+    "diarize": "call_appointment",
+    "en2ja": "english_travel",
+    "pt": "portuguese_daily",
+    "transcribe": "three_languages",
+}
 
 
 VIEW_OF = """() => {
