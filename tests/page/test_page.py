@@ -561,6 +561,7 @@ def test_every_tab_fits_and_has_no_serious_barrier(browser, server, theme):
 
     with visit(browser, f"{server}?__theme={theme}") as page:
         for direction, name in EXAMPLES.items():
+            page.set_viewport_size({"width": 1280, "height": 900})  # on a phone, Gradio puts the last tabs into a menu
             transcribed(page, direction, example(name).path)
             for width in (1280, 390):
                 page.set_viewport_size({"width": width, "height": 900})
