@@ -1,4 +1,4 @@
-"""Measures the direction `transcribe` on held-out speech: `python -m training.tiny.measure_languages` prints the tables.
+"""Measures the direction `transcribe` on held-out speech: `python -m training.tiny.measure_languages`.
 
 The first table has clips in one language, transcribed twice: with the language detected, and with it chosen. The second
 has recordings that change their language twice.
