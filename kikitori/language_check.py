@@ -15,25 +15,20 @@ from kikitori.audio.checks import SAMPLE_RATE
 from kikitori.engines.engine import Engine, Prompt
 from kikitori.result import DecodingResult, last
 from kikitori.tasks import TASKS, Task
-from kikitori.text.detected_language import PREFIX_TOKENS, split_language
+from kikitori.text.detected_language import DETECTION_SECONDS, MAX_PREFIX_TOKENS, PREFIX_TOKENS, split_language
 from kikitori.transcript import TranscriptWarning
 
-CHECK_SECONDS = 10.0
-"""How much of the first window is listened to."""
 MIN_PROBABILITY = 0.9
 """Of the prefix. Speech is far above it; in noise and music the model is unsure of a language or names none."""
-
-MAX_PREFIX_TOKENS = 8
-"""That a prefix may have: the name of a rare language is several."""
 
 
 def detect_languages(engine: Engine, waveforms: Sequence[np.ndarray]) -> list[str | None]:
     """Return the English name of the language spoken in each clip; None for silence, or if the model is unsure.
 
-    engine: a model that can detect languages. waveforms: float32 mono 16 kHz, (samples,) each; the first CHECK_SECONDS
-    are used, and only the first tokens decoded.
+    engine: a model that can detect languages. waveforms: float32 mono 16 kHz, (samples,) each; the first
+    DETECTION_SECONDS are used, and only the first tokens decoded.
     """
-    clips = [waveform[: round(CHECK_SECONDS * SAMPLE_RATE)] for waveform in waveforms]
+    clips = [waveform[: round(DETECTION_SECONDS * SAMPLE_RATE)] for waveform in waveforms]
     return [_named_language(result) for result in last(engine.stream(clips, Prompt(None), MAX_PREFIX_TOKENS))]
 
 

@@ -59,13 +59,14 @@ def transcribe_blocks(
     is_stereo, sound = split_or_mix(blocks, job.stereo if job.plan.has_speakers else False, reading)
     counted = _CountedBlocks(sound)
     joiner = choose_joiner(job, is_stereo)
-    has_turns, repaired = False, 0
-    for number, group in enumerate(in_groups(_cut(counted, job.plan, is_stereo))):
-        if number == 0:
-            yield from _language_warning(group[0], job)
+    has_turns, repaired, is_checked = False, 0, False
+    for group in in_groups(_cut(counted, job.plan, is_stereo)):
         if job.task.language is None:
             group = list(split_by_language(group, job.engine))
         for results in job.stream([window.waveform for window in group]):
+            if not is_checked:  # once the engine has started, which may check the language with its first request
+                yield from _language_warning(group[0], job)
+                is_checked = True
             yield Draft(_draft_texts(results))
         parsed_windows: Iterable[ParsedWindow] = parse_windows(group, results, job)
         if job.source:

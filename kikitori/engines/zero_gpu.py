@@ -8,6 +8,7 @@ is asked for.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +17,10 @@ import spaces  # before torch, which it patches on ZeroGPU
 from kikitori.audio.files import SAMPLE_RATE
 from kikitori.engines.engine import Prompt
 from kikitori.engines.local import LocalEngine
+from kikitori.errors import CheckpointError
 from kikitori.result import Alignment, DecodingResult, last
 from kikitori.tasks import Checkpoint
+from kikitori.text.detected_language import DETECTION_SECONDS, MAX_PREFIX_TOKENS
 from kikitori.transcript import Turn
 
 GPU_START_SECONDS = 15.0
@@ -29,7 +32,10 @@ of speech. This is about twice that, to be safe."""
 
 @dataclass(frozen=True)
 class StreamRequest:
-    """Windows to decode. waveforms: float32 mono 16 kHz, (samples,) each."""
+    """Windows to decode. waveforms: float32 mono 16 kHz, (samples,) each.
+
+    check: a checkpoint that also hears which language is spoken, at the start of the first waveform.
+    """
 
     checkpoint: Checkpoint
     aligner_checkpoint: Checkpoint
@@ -37,16 +43,27 @@ class StreamRequest:
     prompt: Prompt
     needs_speakers: bool = False
     max_tokens: int | None = None
+    check: Checkpoint | None = None
 
     @property
     def seconds(self) -> float:
-        """Length of the sound."""
-        return sum(map(len, self.waveforms)) / SAMPLE_RATE
+        """Length of the sound that is written in full."""
+        return 0.0 if self.max_tokens else sum(map(len, self.waveforms)) / SAMPLE_RATE
 
-    def run(self) -> Iterator[list[DecodingResult]]:
-        """Decode, where the GPU is."""
+    def run(self) -> Iterator[list[DecodingResult] | CheckpointError]:
+        """Decode, where the GPU is. With `check`, the first item is what that heard, or why it could not be loaded."""
+        if self.check:
+            yield self._heard()
         engine = LocalEngine(self.checkpoint, self.aligner_checkpoint, needs_speakers=self.needs_speakers)
-        return engine.stream(self.waveforms, self.prompt, self.max_tokens)
+        yield from engine.stream(self.waveforms, self.prompt, self.max_tokens)
+
+    def _heard(self) -> list[DecodingResult] | CheckpointError:
+        start = self.waveforms[0][: round(DETECTION_SECONDS * SAMPLE_RATE)]
+        try:
+            engine = LocalEngine(self.check, self.aligner_checkpoint)
+        except CheckpointError as error:
+            return error
+        return last(engine.stream([start], Prompt(None), MAX_PREFIX_TOKENS))
 
 
 @dataclass(frozen=True)
@@ -75,26 +92,64 @@ def gpu_seconds(request: StreamRequest | AlignRequest) -> float:
 
 
 @spaces.GPU(duration=gpu_seconds)
-def run_on_gpu(request: StreamRequest | AlignRequest) -> Iterator[list[DecodingResult] | Alignment]:
+def run_on_gpu(request: StreamRequest | AlignRequest) -> Iterator[list[DecodingResult] | CheckpointError | Alignment]:
     """Run any request: the one function that computes on ZeroGPU."""
     yield from request.run()
 
 
 class ZeroGpuEngine:
-    """Decodes and aligns through `run_on_gpu`; loads nothing by itself."""
+    """Decodes and aligns through `run_on_gpu`; loads nothing by itself.
 
-    def __init__(self, checkpoint: Checkpoint, aligner_checkpoint: Checkpoint, needs_speakers: bool = False):
+    check: a checkpoint that hears, within the first request, which language is spoken: a request of its own would
+    cost seconds of a visitor's quota. `heard` is then what it wrote, or why it could not be loaded.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        aligner_checkpoint: Checkpoint,
+        needs_speakers: bool = False,
+        check: Checkpoint | None = None,
+    ):
         self.name = checkpoint.name
         self._needs_speakers = needs_speakers
         self._checkpoints = checkpoint, aligner_checkpoint
+        self._check = check
+        self.heard: list[DecodingResult] | CheckpointError = []
 
     def stream(
         self, waveforms: Sequence[np.ndarray], prompt: Prompt, max_tokens: int | None = None
     ) -> Iterator[list[DecodingResult]]:
         """Decode clips, as `Engine.stream`."""
-        request = StreamRequest(*self._checkpoints, tuple(waveforms), prompt, self._needs_speakers, max_tokens)
-        return run_on_gpu(request)
+        check, self._check = self._check, None
+        results = run_on_gpu(
+            StreamRequest(*self._checkpoints, tuple(waveforms), prompt, self._needs_speakers, max_tokens, check)
+        )
+        with closing(results):
+            if check:
+                self.heard = next(results)
+            yield from results
 
     def align(self, waveform: np.ndarray, turns: Sequence[Turn], language: str) -> Alignment:
         """Measure times, as `Engine.align`."""
         return last(run_on_gpu(AlignRequest(*self._checkpoints, waveform, tuple(turns), language)))
+
+
+class HeardLanguage:
+    """The language check that another engine's first request has made."""
+
+    def __init__(self, engine: ZeroGpuEngine):
+        self.name = engine.name
+        self._engine = engine
+
+    def stream(
+        self, waveforms: Sequence[np.ndarray], prompt: Prompt, max_tokens: int | None = None
+    ) -> Iterator[list[DecodingResult]]:
+        """Yield what was heard, whatever the arguments. Raises CheckpointError if nothing could be heard."""
+        if isinstance(self._engine.heard, CheckpointError):
+            raise self._engine.heard
+        yield self._engine.heard
+
+    def align(self, waveform: np.ndarray, turns: Sequence[Turn], language: str) -> Alignment:
+        """Measure times, as `Engine.align`."""
+        return self._engine.align(waveform, turns, language)

@@ -80,9 +80,7 @@ def parse_options(argv: list[str] | None) -> tuple[argparse.Namespace, dict[str,
         for checkpoint in checkpoints.values():
             if checkpoint.folder:
                 check_weights(checkpoint_folder(checkpoint))
-        # On ZeroGPU each check would take seconds of a visitor's quota.
-        checks = options.language_check and not ON_ZERO_GPU
-        return options, checkpoints | ({LANGUAGE_CHECK: checkpoints["base"]} if checks else {})
+        return options, checkpoints | ({LANGUAGE_CHECK: checkpoints["base"]} if options.language_check else {})
     except CheckpointError as error:
         parser.error(str(error))
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from itertools import compress
 
 from kikitori.audio.files import known_seconds, stream_audio
-from kikitori.engines.zero_gpu import ZeroGpuEngine
+from kikitori.engines.zero_gpu import HeardLanguage, ZeroGpuEngine
 from kikitori.errors import AudioError, SpeechError
 from kikitori.job import Job
 from kikitori.languages import AUTO
@@ -28,7 +28,6 @@ from kikitori.tasks import (
     Checkpoint,
     Task,
     choose_task,
-    get_language_check,
     get_source,
     get_task,
 )
@@ -56,26 +55,22 @@ class JobOptions:
     language: str = AUTO
 
 
-def page_model(task: Task, checkpoints: Mapping[str, Checkpoint]) -> Model:
-    """A model that computes on ZeroGPU's GPU, or on this process's device."""
+def page_model(task: Task, checkpoints: Mapping[str, Checkpoint], check: Checkpoint | None = None) -> Model:
+    """A model that computes on ZeroGPU's GPU, or on this process's device. check: as `ZeroGpuEngine` takes it."""
     checkpoint = checkpoints[task.role]
-    return Model(task, checkpoint, ZeroGpuEngine(checkpoint, checkpoints["aligner"], task.has_speakers))
+    return Model(task, checkpoint, ZeroGpuEngine(checkpoint, checkpoints["aligner"], task.has_speakers, check))
 
 
 def transcribe_upload(options: JobOptions, audio: str | None) -> Transcription:
     """Start the transcription of a visitor's recording. Raises SpeechError."""
     if audio is None:
         raise AudioError("no_recording")
-    model = page_model(choose_task(options.direction, options.language), options.checkpoints)
+    task = choose_task(options.direction, options.language)
+    check = options.checkpoints.get(LANGUAGE_CHECK) if task.spoken else None
+    model = page_model(task, options.checkpoints, check)
     source = page_model(get_source(model.task), options.checkpoints) if options.source else None
-    return stream(model, audio, align=options.align, source=source, language_check=language_checker(model, options))
-
-
-def language_checker(model: Model, options: JobOptions) -> Model | None:
-    """The model that detects the spoken language; None if this server does not check it."""
-    if LANGUAGE_CHECK not in options.checkpoints:
-        return None
-    return page_model(get_language_check(model.task, options.checkpoints), options.checkpoints)
+    checked = replace(model, engine=HeardLanguage(model.engine)) if check else None
+    return stream(model, audio, align=options.align, source=source, language_check=checked)
 
 
 def run_job(options: JobOptions, audio: str | None) -> Iterator[Transcription]:

@@ -9,6 +9,10 @@ from kikitori.result import DecodingResult
 
 PREFIX_TOKENS = 3
 """`language`, the name, `<asr_text>`. The names of rare languages have more, and their first ones decide."""
+MAX_PREFIX_TOKENS = 8
+"""That a prefix may have."""
+DETECTION_SECONDS = 10.0
+"""How much of a clip is heard to detect its language."""
 
 _PREFIX = re.compile(r"\Alanguage ([A-Z][a-z]+)\s*<asr_text>\s*")
 _BEGIN, _LONGEST = "language ", 40

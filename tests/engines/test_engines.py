@@ -8,11 +8,12 @@ from kikitori.audio.files import load_audio
 from kikitori.engines.engine import Prompt
 from kikitori.engines.journal import Journal, JournaledEngine
 from kikitori.engines.local import LocalEngine
-from kikitori.engines.zero_gpu import AlignRequest, StreamRequest, ZeroGpuEngine, gpu_seconds
+from kikitori.engines.zero_gpu import AlignRequest, HeardLanguage, StreamRequest, ZeroGpuEngine, gpu_seconds
 from kikitori.errors import CheckpointError
 from kikitori.page.jobs import page_model
 from kikitori.result import last
-from kikitori.tasks import TINY, TINY_ALIGNER, choose_checkpoints
+from kikitori.tasks import TASKS, TINY, TINY_ALIGNER, Checkpoint, choose_checkpoints
+from kikitori.text.detected_language import MAX_PREFIX_TOKENS
 from kikitori.transcript import Turn
 from tests.support.recordings import RECORDINGS, recordings_in
 
@@ -72,6 +73,22 @@ def test_turns_get_times_in_order(engine):
     assert times == sorted(times) and times[-1] <= len(SOUNDS[0]) / 16000
 
 
+def test_the_first_request_also_hears_the_language():
+    engine = ZeroGpuEngine(TINY, TINY_ALIGNER, check=TINY)
+    results = last(engine.stream(SOUNDS, PORTUGUESE))
+    assert [result.text for result in results] == [recording.reference for recording in SPOKEN]
+    (heard,) = last(HeardLanguage(engine).stream(SOUNDS[:1], Prompt(None)))
+    assert heard.text.startswith("language Portuguese<asr_text>") and len(heard.ids) == MAX_PREFIX_TOKENS
+    assert [result.text for result in last(engine.stream(SOUNDS[:1], PORTUGUESE))] == [SPOKEN[0].reference]
+
+
+def test_a_checkpoint_for_the_language_that_is_missing_does_not_stop_the_job(tmp_path):
+    engine = ZeroGpuEngine(TINY, TINY_ALIGNER, check=Checkpoint(folder=tmp_path / "none"))
+    assert last(engine.stream(SOUNDS[:1], PORTUGUESE))[0].text == SPOKEN[0].reference
+    with pytest.raises(CheckpointError, match="does not exist"):
+        next(HeardLanguage(engine).stream(SOUNDS[:1], Prompt(None)))
+
+
 def test_it_says_who_answers(engine):
     assert engine.name == "tiny"
 
@@ -112,5 +129,5 @@ def test_an_engine_for_calls_refuses_a_checkpoint_without_speakers(monkeypatch):
 
     monkeypatch.setattr("kikitori.engines.local.check_speaker_tokens", refuse)
     with pytest.raises(CheckpointError, match="can't mark speakers"):
-        next(page_model("diarize", choose_checkpoints(["tiny"])).engine.stream(SOUNDS[:1], PORTUGUESE))
+        next(page_model(TASKS["diarize"], choose_checkpoints(["tiny"])).engine.stream(SOUNDS[:1], PORTUGUESE))
     assert last(page_model("pt", choose_checkpoints(["tiny"])).engine.stream(SOUNDS[:1], PORTUGUESE))

@@ -84,6 +84,14 @@ def test_a_worker_answers_and_only_the_time_that_the_clip_needs_is_requested(ser
     assert [one["fail"] for one in asked(folder, "/release")[before:]] == ["false"]
 
 
+def test_the_language_is_checked_within_the_same_request(server, folder):
+    before = len(asked(folder, "/schedule"))
+    english = one_recording("en2ja")
+    transcript = Client(server, verbose=False).predict(**request("pt", english.path))
+    assert [warning["kind"] for warning in transcript["warnings"]][:1] == ["other_language"]
+    assert len(asked(folder, "/schedule")) == before + 1
+
+
 def test_a_draft_is_shown_while_a_worker_decodes_and_stop_returns_the_gpu(server, folder, browser, long_recording):
     before = len(jobs_in(folder / "log"))
     with visit(browser, server) as page:
