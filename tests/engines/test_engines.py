@@ -130,4 +130,4 @@ def test_an_engine_for_calls_refuses_a_checkpoint_without_speakers(monkeypatch):
     monkeypatch.setattr("kikitori.engines.local.check_speaker_tokens", refuse)
     with pytest.raises(CheckpointError, match="can't mark speakers"):
         next(page_model(TASKS["diarize"], choose_checkpoints(["tiny"])).engine.stream(SOUNDS[:1], PORTUGUESE))
-    assert last(page_model("pt", choose_checkpoints(["tiny"])).engine.stream(SOUNDS[:1], PORTUGUESE))
+    assert last(page_model(TASKS["pt"], choose_checkpoints(["tiny"])).engine.stream(SOUNDS[:1], PORTUGUESE))
