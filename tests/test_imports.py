@@ -25,7 +25,7 @@ FLOORS = (
     ("kikitori.result", "kikitori.tasks", "kikitori.update"),
     ("kikitori.timing",),
     ("kikitori.transcript",),
-    ("kikitori.errors", "kikitori.strings"),
+    ("kikitori.errors", "kikitori.languages", "kikitori.strings"),
 )
 """From the top down: a file may import its own floor and those below it."""
 METHODS_THAT_WRITE = {"kikitori.transcript": {"kikitori.output.writers"}}

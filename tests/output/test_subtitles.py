@@ -165,10 +165,10 @@ def test_a_quote_or_bracket_closes_with_its_sentence():
         ("いろはにっほへと", ("いろはにっ", "ほへと")),  # no line begins with small kana,
         ("いろはにーほへと", ("いろはにー", "ほへと")),  # or with the mark that lengthens,
         ("いろはに」ほへと", ("いろはに」", "ほへと")),
-        ("いろは「にほへと", ("いろは", "「にほへと")),  # or ends with an opening bracket
+        ("彼は「行く」と", ("彼は", "「行く」と")),  # or ends with an opening bracket
         ("東京駅12時頃着", ("東京駅", "12時頃着")),  # numbers stay whole
         ("いろはにUSBほへ", ("いろはに", "USBほへ")),
-        ("ここはお茶のみ所", ("ここはお茶", "のみ所")),
+        ("ここはお茶のみ所", ("ここは", "お茶のみ所")),
         ("水をのむひとだ", ("水を", "のむひとだ")),
     ],
 )
@@ -252,7 +252,7 @@ def test_long_speech_is_cut_even_if_its_text_fits():
 
 
 def test_a_subtitle_never_stays_longer_than_seven_seconds():
-    assert times(make_subtitles(transcript(aligned("はい", 3, 60)))) == [(3, 10)]
+    assert times(make_subtitles(transcript(aligned("はい。", 3, 60)))) == [(3, 10)]
 
 
 def test_a_short_subtitle_stays_until_it_can_be_read():
