@@ -48,6 +48,9 @@ ALIGNABLE = (
 )
 """The languages of the forced aligner."""
 
+UNSPACED = frozenset({"Cantonese", "Chinese", "Japanese", "Thai"})
+"""The languages that are written without spaces between words. Their texts are counted in characters."""
+
 AUTO = "auto"
 """What a user writes to have the language detected."""
 

@@ -235,6 +235,22 @@ PARTIAL = replace(TIMED, warnings=(partial_warning(12.5), TranscriptWarning("loo
 NOTICE = "[incomplete: only the first 12 s are in this transcript]"
 
 
+@pytest.mark.parametrize("suffix", ["srt", "vtt"])
+@pytest.mark.parametrize(
+    ("text", "is_marked"), [("نعم، OK.", True), ("«بله» یعنی", True), ("OK، نعم.", False), ("はい。", False)]
+)
+def test_a_label_leaves_the_direction_of_the_text_as_it_is(suffix, text, is_marked):
+    written = WRITERS[suffix](transcript(Turn("spk_0", text, 1.0, 2.0, "aligned")))
+    assert ("\u200f[spk_0]: " in written) == is_marked and "[spk_0]: " in written
+    alone = WRITERS[suffix](transcript(Turn(None, text, 1.0, 2.0, "aligned")))
+    assert "\u200f" not in alone and text in alone
+
+
+def test_text_files_hold_no_invisible_marks():
+    for suffix in ("txt", "tsv", "json"):
+        assert "\u200f" not in WRITERS[suffix](transcript(Turn("spk_0", "نعم.", 1.0, 2.0, "aligned")))
+
+
 def test_an_incomplete_transcript_says_so_at_its_end():
     assert WRITERS["txt"](PARTIAL) == WRITERS["txt"](TIMED) + f"{NOTICE}\n"
     last = f"01:01:03.000 --> 01:01:06.000\n{NOTICE}\n\n"
