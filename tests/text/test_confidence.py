@@ -56,10 +56,7 @@ def test_the_unsure_share_counts_words_and_without_spaces_characters():
     assert unsure_share((Turn(None, "Sim.", low_confidence=((0, 4),)),), "English") == 1.0
     assert unsure_share((), "English") == 0.0
     assert unsure_share((Turn(None, "น้ำ ส้ม", low_confidence=((0, 1),)),), "Thai") == 1 / 3  # น้ำ, ส้, ม
-    mixed = (
-        Turn(None, "네, 좋아요.", low_confidence=((0, 1),), language="Korean"),
-        Turn(None, "好的", language="Chinese"),
-    )
+    korean = Turn(None, "네, 좋아요.", low_confidence=((0, 1),), language="Korean")
     assert unsure_share((korean, Turn(None, "好的", language="Chinese")), "") == 1 / 4
 
 
