@@ -27,6 +27,10 @@ _PARSERS = {
     "Thai": budoux.load_default_thai_parser,
 }
 
+# A character as readers see it.
+_CLUSTER = regex.compile(r"\X")
+_VISIBLE = regex.compile(r"\X(?<![\s\x1c-\x1f])")
+
 # A mark, and what may stand between it and a break: white space, quotes and closing brackets.
 _AFTER = r"[\s\p{Pe}\p{Pf}\"']*"
 _SENTENCE_END = regex.compile(r"[\p{Sentence_Terminal}…]" + _AFTER)
@@ -39,14 +43,15 @@ _SPACE = re.compile("[^\\S\u00a0\u2007\u202f]")
 # Where UAX #14 always allows a break, whatever stands around it: between two characters of scripts without spaces or
 # two Hangul syllables, and between a space after a word and the next word.
 _SYLLABLE = r"[\p{lb=ID}\p{lb=H2}\p{lb=H3}]"
-_SURE_BREAK = regex.compile(rf"(?<={_SYLLABLE})(?={_SYLLABLE})|(?<=[\w.,;:!?] )(?=\w)")
+_NEXT_WORD = r"(?<=[\p{L}\p{N}.,;:!?]\p{M}{0,2} )(?=\w)"
+_SURE_BREAK = regex.compile(f"(?<={_SYLLABLE})(?={_SYLLABLE})|{_NEXT_WORD}")
 # And stretches inside which it never allows one: a word or a syllable, and marks after it.
 _UNBROKEN = regex.compile(rf"(?:[\p{{lb=AL}}\p{{lb=HL}}]+|{_SYLLABLE}?)[\p{{lb=CL}}\p{{lb=EX}}\p{{lb=IS}}]* *")
 # Words of natural language are shorter; only such a stretch takes uniseg longer than a moment.
 _LONGEST_WORD = 1000
 
-# Where UAX #14 allows a break and readers expect none: inside a Korean word, and between a number and what it counts.
-_KEPT_TOGETHER = regex.compile(r"\p{Hangul}{2}|\p{Nd}\p{lb=ID}")
+# A number before a character without spaces, which says what it counts.
+_NUMBER = regex.compile(r"\p{Nd}(?=\p{lb=ID})")
 # Thai words begin with a consonant or a vowel that is written before it, and never end with such a vowel.
 _THAI_BORDER = regex.compile(r"(?<=[\u0e01-\u0e3a\u0e45-\u0e4e])(?=[\u0e01-\u0e2e\u0e40-\u0e44])")
 
@@ -54,15 +59,15 @@ _THAI_BORDER = regex.compile(r"(?<=[\u0e01-\u0e3a\u0e45-\u0e4e])(?=[\u0e01-\u0e2
 class Ruler:
     """Measures stretches of one text.
 
-    starts: the places at which a character begins as readers see it, a grapheme cluster.
+    starts: the places at which a character begins as readers see it, a grapheme cluster, and no white space.
     """
 
     def __init__(self, text: str):
-        clusters = regex.findall(r"\X", text)
-        self.starts = set(accumulate(map(len, clusters), initial=0))
-        self._columns_before = [0]
-        for cluster in clusters:
-            self._columns_before += [self._columns_before[-1] + _cluster_columns(cluster)] * len(cluster)
+        self.starts = {found.start() for found in _VISIBLE.finditer(text)}
+        widths: list[int] = []
+        for cluster in _CLUSTER.findall(text):
+            widths += [_cluster_columns(cluster), *[0] * (len(cluster) - 1)]
+        self._columns_before = list(accumulate(widths, initial=0))
         # For each place in the text: the end of the last character before it that is not white space.
         self._ends = [0]
         for place, character in enumerate(text):
@@ -83,11 +88,11 @@ class Ruler:
 
 def columns_of(text: str) -> int:
     """Return the width of a text in half-width columns. Each grapheme cluster takes 2, 1, or 0 if it is invisible."""
-    return sum(map(_cluster_columns, regex.findall(r"\X", text)))
+    return sum(map(_cluster_columns, _CLUSTER.findall(text)))
 
 
 def _cluster_columns(cluster: str) -> int:
-    return max(map(_columns, cluster))
+    return _columns(cluster) if len(cluster) == 1 else max(map(_columns, cluster))
 
 
 @lru_cache(maxsize=4096)
@@ -108,24 +113,35 @@ def find_breaks(text: str, language: str, word_ends: set[int] | None, ruler: Rul
         ruler: of the text.
         columns: the widest line. Only what does not fit into it may break inside a word.
     """
-    phrases = _phrase_borders(text, language)
+    allowed = _allowed_places(text)
+    borders = _phrase_borders(text, language)
+    if language == "Thai":
+        allowed |= borders & {found.start() for found in _THAI_BORDER.finditer(text)}
+    if word_ends is not None:
+        allowed = {place for place in allowed if place in word_ends or text[place - 1].isspace()}
+    allowed &= ruler.starts
     marks = _marked_places(text)
-    penalties = {0: 0.0}
-    for place in _allowed_places(text, language, phrases):
+    penalties = dict.fromkeys((0, len(text)), 0.0)
+    for place in allowed:
         if place in marks:
             penalties[place] = marks[place]
         elif text[place - 1].isspace():
             penalties[place] = CLAUSE if language == "Thai" else WORD  # Thai has a space between phrases, not words
-        elif word_ends is None or place in word_ends:
-            penalties[place] = WORD if place in phrases else ELSEWHERE
-    penalties = {place: penalty for place, penalty in penalties.items() if place in ruler.starts}
-    penalties[len(text)] = 0.0
-    inside = {}
-    for left, right in pairwise(penalties):
+        elif place in borders:
+            penalties[place] = WORD
+    penalties = _divided(penalties, allowed, ELSEWHERE, ruler, columns)
+    return _divided(penalties, ruler.starts, INSIDE, ruler, columns)
+
+
+def _divided(
+    penalties: dict[int, float], places: set[int], penalty: float, ruler: Ruler, columns: int
+) -> dict[int, float]:
+    """Return the penalties, in order, with one at each of the places inside what is wider than a line."""
+    more = {}
+    for left, right in pairwise(sorted(penalties)):
         if ruler.width(left, right) > columns:
-            places = (place for place in range(left + 1, right) if place in ruler.starts)
-            inside |= {place: INSIDE for place in places if not text[place].isspace()}
-    return dict(sorted((penalties | inside).items()))
+            more |= {place: penalty for place in range(left + 1, right) if place in places}
+    return dict(sorted((penalties | more).items()))
 
 
 def _phrase_borders(text: str, language: str) -> set[int]:
@@ -140,17 +156,13 @@ def _parser(language: str) -> budoux.Parser:
     return _PARSERS[language]()
 
 
-def _allowed_places(text: str, language: str, phrases: set[int]) -> list[int]:
-    """Return the places at which the text may break, in order, without words that have to be cut inside."""
+def _allowed_places(text: str) -> set[int]:
+    """Return the places at which UAX #14 allows a break, but for those between a number and what it counts."""
     text = _SPACE.sub(" ", text)
     sure = (found.start() for found in _SURE_BREAK.finditer(text))
-    allowed = [
-        start + place for start, end in pairwise([0, *sure, len(text)]) for place in _places_within(text[start:end])
-    ]
-    if language == "Thai":
-        allowed += [found.start() for found in _THAI_BORDER.finditer(text) if found.start() in phrases]
-        allowed.sort()
-    return [place for place in allowed if not _KEPT_TOGETHER.fullmatch(text, place - 1, place + 1)]
+    stretches = pairwise([0, *sure, len(text)])
+    allowed = {start + place for start, end in stretches for place in _places_within(text[start:end])}
+    return allowed - {found.end() for found in _NUMBER.finditer(text)}
 
 
 def _places_within(stretch: str) -> tuple[int, ...]:
