@@ -16,8 +16,8 @@ import budoux
 import regex
 from uniseg.linebreak import line_break_boundaries
 
-# Penalties of a break: at the end of a sentence, at the end of a clause, between words, elsewhere in text without
-# spaces, and inside a word that is longer than a line. One subtitle more costs 1.
+# Penalties of a break: at the end of a sentence, at the end of a clause, between words or phrases, elsewhere in a phrase
+# that is wider than a line, and inside a word that is. One subtitle more costs 1.
 SENTENCE, CLAUSE, WORD, ELSEWHERE, INSIDE = 0.0, 0.5, 1.5, 3.0, 10.0
 
 _PARSERS = {
@@ -108,10 +108,9 @@ def find_breaks(text: str, language: str, word_ends: set[int] | None, ruler: Rul
     Args:
         text: not empty.
         language: English name of its language; "" if it is not known.
-        word_ends: places between words, if they are known; None to allow breaks between any two characters of a text
-            without spaces.
+        word_ends: places between words, if they are known. Text without spaces then breaks there only.
         ruler: of the text.
-        columns: the widest line. Only what does not fit into it may break inside a word.
+        columns: the widest line. Only what does not fit into it may break inside a phrase, or else inside a word.
     """
     allowed = _allowed_places(text)
     borders = _phrase_borders(text, language)

@@ -103,8 +103,8 @@ def make_subtitles(
 ) -> list[Subtitle]:
     """Cut a transcript into subtitles.
 
-    A subtitle ends at the end of a sentence, otherwise of a clause, otherwise between words, and inside a word only if
-    the word is longer than a line. It is shown while it is spoken. In the silence after that it stays until there was
+    A subtitle ends at the end of a sentence, otherwise of a clause, otherwise between words or phrases, and inside one
+    only if it is longer than a line. It is shown while it is spoken. In the silence after that it stays until there was
     time to read it, but never longer than MAX_MILLISECONDS.
 
     Args:
