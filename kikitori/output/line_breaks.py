@@ -16,8 +16,8 @@ import budoux
 import regex
 from uniseg.linebreak import line_break_boundaries
 
-# Penalties of a break: at the end of a sentence, at the end of a clause, between words or phrases, elsewhere in a phrase
-# that is wider than a line, and inside a word that is. One subtitle more costs 1.
+# Penalties of a break: at the end of a sentence, at the end of a clause, between words or phrases, elsewhere in a
+# phrase that is wider than a line, and inside a word that is. One subtitle more costs 1.
 SENTENCE, CLAUSE, WORD, ELSEWHERE, INSIDE = 0.0, 0.5, 1.5, 3.0, 10.0
 
 _PARSERS = {
@@ -108,7 +108,7 @@ def find_breaks(text: str, language: str, word_ends: set[int] | None, ruler: Rul
     Args:
         text: not empty.
         language: English name of its language; "" if it is not known.
-        word_ends: places between words, if they are known. Text without spaces then breaks there only.
+        word_ends: places between words, if they are known. Text without spaces then breaks there and after marks only.
         ruler: of the text.
         columns: the widest line. Only what does not fit into it may break inside a phrase, or else inside a word.
     """
@@ -116,10 +116,10 @@ def find_breaks(text: str, language: str, word_ends: set[int] | None, ruler: Rul
     borders = _phrase_borders(text, language)
     if language == "Thai":
         allowed |= borders & {found.start() for found in _THAI_BORDER.finditer(text)}
-    if word_ends is not None:
-        allowed = {place for place in allowed if place in word_ends or text[place - 1].isspace()}
-    allowed &= ruler.starts
     marks = _marked_places(text)
+    if word_ends is not None:
+        allowed = {place for place in allowed if place in word_ends or place in marks or text[place - 1].isspace()}
+    allowed &= ruler.starts
     penalties = dict.fromkeys((0, len(text)), 0.0)
     for place in allowed:
         if place in marks:

@@ -188,6 +188,10 @@ def test_japanese_with_words_is_cut_between_them():
     assert [subtitle.lines for subtitle in make_subtitles(transcript(words), max_line_width=6)] == [
         ("東京", "特許許可局")
     ]
+    words = spoken(("はい。い", 0, 1), ("いえ違う", 1, 2))  # a mark ends a sentence wherever the aligner saw words
+    assert [subtitle.lines for subtitle in make_subtitles(transcript(words), max_line_width=6)] == [
+        ("はい。", "いいえ違う")
+    ]
 
 
 def test_a_word_longer_than_a_line_is_cut_inside():
