@@ -42,14 +42,14 @@ CODES = {
 }
 """English name, as the model writes it -> ISO code."""
 
+UNSPACED = frozenset({"Cantonese", "Chinese", "Japanese", "Thai"})
+"""The languages that are written without spaces between words. Their texts are counted in characters."""
+
 ALIGNABLE = (
     *("Cantonese", "Chinese", "English", "French", "German", "Italian"),
     *("Japanese", "Korean", "Portuguese", "Russian", "Spanish"),
 )
 """The languages of the forced aligner."""
-
-UNSPACED = frozenset({"Cantonese", "Chinese", "Japanese", "Thai"})
-"""The languages that are written without spaces between words. Their texts are counted in characters."""
 
 AUTO = "auto"
 """What a user writes to have the language detected."""
