@@ -42,6 +42,9 @@ CODES = {
 }
 """English name, as the model writes it -> ISO code."""
 
+UNSPACED = frozenset({"Cantonese", "Chinese", "Japanese", "Thai"})
+"""The languages that are written without spaces between words. Their texts are counted in characters."""
+
 ALIGNABLE = (
     *("Cantonese", "Chinese", "English", "French", "German", "Italian"),
     *("Japanese", "Korean", "Portuguese", "Russian", "Spanish"),

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
-# Kana, kanji and their punctuation: scripts without spaces between words.
-_UNSPACED = re.compile(
-    "[\u3000-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]"
+import regex
+
+# Characters of scripts without spaces between words, with their punctuation and full-width forms. What Latin or Korean
+# texts have too is left out.
+_UNSPACED = regex.compile(
+    r"(?V1)[\p{EA=F}[[\p{scx=Han}\p{scx=Hira}\p{scx=Kana}\p{scx=Thai}\p{scx=Lao}\p{scx=Khmer}\p{scx=Myanmar}]"
+    r"--[\p{scx=Latin}\p{Hangul}]]]"
 )
 
 
 def join_texts(texts: Iterable[str]) -> str:
-    """Join texts with a space between two of them, or with none if there is Japanese on either side."""
+    """Join texts with a space between two of them, or with none if either side is in a script without spaces."""
     joined = ""
     for text in filter(None, map(str.strip, texts)):
         seam = joined[-1:] + text[0]

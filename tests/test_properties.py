@@ -10,6 +10,7 @@ import srt
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from kikitori.languages import CODES
 from kikitori.output.subtitles import make_subtitles
 from kikitori.output.writers import WRITERS
 from kikitori.result import DecodingResult
@@ -18,6 +19,8 @@ from kikitori.text.faults import FAULTS, find_faults
 from kikitori.text.tags import CONTROL_TOKENS, parse_plain, parse_turns
 from kikitori.transcript import Transcript, Turn
 
+SCRIPTS = "aZ1 .,-あ、「。漢Ａ한กร้ำๆपर्कि।مب،؟\u200fЯΣ«»👩\u200d"
+ANY_TEXT = st.text(min_size=1, max_size=60) | st.text(SCRIPTS, min_size=1, max_size=60)
 TAGS = re.compile(r"<\|spk_[0-9]+\|>|" + "|".join(map(re.escape, CONTROL_TOKENS)))
 MODEL_TEXTS = st.lists(
     st.sampled_from(["<|spk_0|>", "<|spk_1|>", "<|spk_99|>", "<|spk_|>", "<|", "|>", *CONTROL_TOKENS[:8], " ", "\n"])
@@ -29,7 +32,7 @@ MODEL_TEXTS = st.lists(
 @st.composite
 def transcripts(draw) -> Transcript:
     """Turns with times of their own, in order, and with any text and any speaker's name."""
-    texts = draw(st.lists(st.text(min_size=1, max_size=60).map(str.strip).filter(bool), max_size=6))
+    texts = draw(st.lists(ANY_TEXT.map(str.strip).filter(bool), max_size=6))
     steps = draw(st.lists(st.integers(0, 500_000), min_size=2 * len(texts), max_size=2 * len(texts)))
     times = [milliseconds / 1000 for milliseconds in accumulate(steps)]
     speakers = draw(st.lists(st.none() | st.text(min_size=1, max_size=10), min_size=len(texts), max_size=len(texts)))
@@ -37,7 +40,7 @@ def transcripts(draw) -> Transcript:
         Turn(speaker, text, start, end, "aligned")
         for speaker, text, start, end in zip(speakers, texts, times[::2], times[1::2], strict=True)
     )
-    language = draw(st.sampled_from(["Japanese", "English", "Portuguese"]))
+    language = draw(st.sampled_from(["", *CODES]))
     name = draw(st.text(min_size=1, max_size=20))
     return Transcript(name, turns, "diarize", language, "tiny", max(times, default=0.0), draw(MODEL_TEXTS))
 
@@ -56,7 +59,7 @@ def test_parsing_loses_nothing_but_tags_and_white_space(text):
 
 
 @settings(deadline=None)
-@given(st.lists(st.text(max_size=20)))
+@given(st.lists(st.just("") | ANY_TEXT))
 def test_joining_keeps_every_character_in_order(texts):
     assert words(join_texts(texts)) == words("".join(texts))
 

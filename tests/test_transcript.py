@@ -331,10 +331,18 @@ def test_saving_without_times_or_without_a_folder_is_one_clear_error(tmp_path):
         (["090", "1234"], "090 1234"),
         ([" a ", "", "  ", "\nb"], "a b"),
         (["！", "OK"], "！OK"),
+        (["ＡＢ", "ＯＫ"], "ＡＢＯＫ"),
+        (["你好。", "请坐"], "你好。请坐"),
+        (["สวัสดี", "ครับ"], "สวัสดีครับ"),
+        (["네.", "안녕하세요"], "네. 안녕하세요"),
+        (["नमस्ते।", "जी"], "नमस्ते। जी"),
+        (["نعم،", "مرحبا"], "نعم، مرحبا"),
+        (["Да.", "Нет."], "Да. Нет."),
+        (["100·", "50"], "100· 50"),
         ([], ""),
     ],
 )
-def test_texts_are_joined_by_a_space_except_next_to_japanese(texts, joined):
+def test_texts_are_joined_by_a_space_except_in_scripts_without_spaces(texts, joined):
     assert join_texts(texts) == joined
 
 

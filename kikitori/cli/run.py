@@ -17,6 +17,7 @@ from kikitori.cli.report import Report, make_report
 from kikitori.cli.resume import has_finished, is_up_to_date, make_record, size_and_time
 from kikitori.engines.journal import Journal, JournaledEngine
 from kikitori.errors import AudioError, OutputError, SpeechError
+from kikitori.languages import UNSPACED
 from kikitori.output.writers import MISSING_PARTS
 from kikitori.strings import display_name
 from kikitori.text.confidence import unsure_share
@@ -204,8 +205,9 @@ def _kinds_and_messages(transcript: Transcript) -> Warnings:
     if detected := count_languages(transcript.turns).most_common():
         messages.insert(0, ("detected", f"detected: {', '.join(language for language, _ in detected)}"))
     percent = round(100 * unsure_share(transcript.turns, transcript.language))
-    unit = "characters" if transcript.language == "Japanese" else "words"
-    return messages + ([("unsure", f"unsure of {percent} % of the {unit}")] if percent else [])
+    languages = {turn.language or transcript.language for turn in transcript.turns}
+    units = sorted({"characters" if language in UNSPACED else "words" for language in languages})
+    return messages + ([("unsure", f"unsure of {percent} % of the {' and '.join(units)}")] if percent else [])
 
 
 @contextmanager

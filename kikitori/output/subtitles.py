@@ -2,9 +2,10 @@
 
     turns -> timed turns (the turns of a window share its time) -> pieces (lines and their times) -> subtitles
 
-Times, and sizes for languages other than Japanese, are those of Netflix's Timed Text Style Guide (General Requirements;
-English Template). The Japanese sizes are our own, larger than Netflix's, because all speech is shown and not a film's
-shortened lines.
+Times are those of Netflix's Timed Text Style Guide (General Requirements). So are the characters per line in most
+languages (42; Thai 35, Korean 16). For Chinese, and for the speed of reading Chinese and Korean, they are those that
+Subtitle Edit checks for Netflix. The Japanese sizes are our own, larger than Netflix's, because all speech is shown and
+not a film's shortened lines.
 """
 
 from __future__ import annotations
@@ -63,15 +64,27 @@ class Style(NamedTuple):
     characters_per_second: float
 
 
-JAPANESE = Style(line_width=20, columns_per_character=2, characters_per_second=6)
-SPACED = Style(line_width=42, columns_per_character=1, characters_per_second=17)
+CHINESE = Style(line_width=16, columns_per_character=2, characters_per_second=9)
+STYLES = {
+    "Cantonese": CHINESE,
+    "Chinese": CHINESE,
+    "Japanese": Style(line_width=20, columns_per_character=2, characters_per_second=6),
+    "Korean": Style(line_width=16, columns_per_character=2, characters_per_second=12),
+    "Thai": Style(line_width=35, columns_per_character=1, characters_per_second=17),
+}
+OTHER = Style(line_width=42, columns_per_character=1, characters_per_second=17)
+"""The style of all other languages."""
 
 
 class _Piece(NamedTuple):
-    """A subtitle before it gets its time on the screen. start, end: when it is spoken, in milliseconds."""
+    """A subtitle before it gets its time on the screen, in milliseconds.
+
+    start, end: when it is spoken. reading: how long it takes to read.
+    """
 
     start: int
     end: int
+    reading: int
     speaker: str | None
     lines: tuple[str, ...]
     low_confidence: tuple[Ranges, ...]
@@ -90,14 +103,15 @@ def make_subtitles(
 ) -> list[Subtitle]:
     """Cut a transcript into subtitles.
 
-    A subtitle ends at the end of a sentence, otherwise of a clause, otherwise between words, and inside a word only if
-    the word is longer than a line. It is shown while it is spoken. In the silence after that it stays until there was
+    A subtitle ends at the end of a sentence, otherwise of a clause, otherwise between words or phrases, and inside one
+    only if it is longer than a line. It is shown while it is spoken. In the silence after that it stays until there was
     time to read it, but never longer than MAX_MILLISECONDS.
 
     Args:
         transcript: its turns must have times.
-        max_line_width: characters per line, at least 1, without the speaker's label. In Japanese a full-width
-            character counts 1, in other languages 2; all others count half of that. None: 20 in Japanese, 42 elsewhere.
+        max_line_width: characters per line, at least 1, without the speaker's label. In Japanese, Chinese, Cantonese
+            and Korean a full-width character counts 1, in other languages 2; all others count half of that. A character
+            is what readers see as one. None: what STYLES says for the language of the turn.
         max_line_count: lines per subtitle, at least 1. None: 2.
 
     Returns:
@@ -107,33 +121,30 @@ def make_subtitles(
     Raises:
         SpeechError: a turn has no times.
     """
-    is_japanese = transcript.language == "Japanese"
-    style, source_style = (JAPANESE, SPACED) if is_japanese else (SPACED, JAPANESE)
-    columns = (max_line_width or style.line_width) * style.columns_per_character
-    source_columns = (max_line_width or source_style.line_width) * source_style.columns_per_character
     pieces: list[_Piece] = []
     for turn in timed_turns(transcript):
-        pieces += _cut_with_source(turn, columns, max_line_count or LINE_COUNT, source_columns)
+        turn = replace(turn, language=turn.language or transcript.language)
+        pieces += _cut_with_source(turn, max_line_width, max_line_count or LINE_COUNT)
     pieces.sort(key=attrgetter("start"))
-    columns_per_second = style.characters_per_second * style.columns_per_character
-    times = _screen_times(pieces, columns_per_second, round(transcript.duration_seconds * 1000))
-    return [Subtitle(start / 1000, end / 1000, *piece[2:]) for piece, (start, end) in zip(pieces, times, strict=True)]
+    times = _screen_times(pieces, round(transcript.duration_seconds * 1000))
+    return [Subtitle(start / 1000, end / 1000, *piece[3:]) for piece, (start, end) in zip(pieces, times, strict=True)]
 
 
-def _cut_with_source(turn: Turn, columns: int, line_count: int, source_columns: int) -> list[_Piece]:
+def _cut_with_source(turn: Turn, max_line_width: int | None, line_count: int) -> list[_Piece]:
     """Cut a turn into pieces. Each line of its source goes to the piece that is spoken at the middle of that line."""
-    pieces = _TurnCutter(turn, columns, line_count).pieces()
+    pieces = _TurnCutter(turn, max_line_width, line_count).pieces()
     if not turn.source:
         return pieces
-    source_turn = replace(turn, text=turn.source, words=(), low_confidence=())
+    spoken = "English" if turn.language == "Japanese" else "Japanese"  # the two that are translated
+    source_turn = replace(turn, text=turn.source, language=spoken, words=(), low_confidence=())
     ends = [piece.end for piece in pieces[:-1]]
     sources: list[tuple[str, ...]] = [()] * len(pieces)
-    for line in _TurnCutter(source_turn, source_columns, 1).pieces():
+    for line in _TurnCutter(source_turn, max_line_width, 1).pieces():
         sources[bisect_left(ends, (line.start + line.end) / 2)] += line.lines
     return [piece._replace(source=source) for piece, source in zip(pieces, sources, strict=True)]
 
 
-def _screen_times(pieces: list[_Piece], columns_per_second: float, duration: int) -> list[tuple[int, int]]:
+def _screen_times(pieces: list[_Piece], duration: int) -> list[tuple[int, int]]:
     """Return when each piece is shown, in milliseconds, without overlaps. pieces: sorted by start.
 
     A piece waits until the piece before it was shown for MIN_MILLISECONDS, or for as long as that one was spoken.
@@ -146,8 +157,7 @@ def _screen_times(pieces: list[_Piece], columns_per_second: float, duration: int
         times.append((start, max(piece.end, free)))
     extended = []
     for number, (piece, (start, end)) in enumerate(zip(pieces, times, strict=True)):
-        columns = sum(map(columns_of, "".join(piece.lines)))
-        reading = max(round(1000 * columns / columns_per_second), MIN_MILLISECONDS)
+        reading = max(piece.reading, MIN_MILLISECONDS)
         limit = times[number + 1][0] if number + 1 < len(times) else max(duration, end)
         extended.append((start, min(max(end, start + reading), limit, start + MAX_MILLISECONDS)))
     return extended
@@ -165,20 +175,22 @@ class _Part(NamedTuple):
 
 
 class _TurnCutter:
-    """Cuts one turn into pieces of at most `line_count` lines of at most `columns` half-width columns.
+    """Cuts one turn into pieces of at most `line_count` lines of at most `max_line_width` characters of its language.
 
     Cuts are at places where a line may break. Of all ways to cut, the one with the lowest sum of penalties is taken,
     first for the pieces and then for the lines of each piece. Places are counted from 0; the lists have one value for
     each. The time is proportional to the length of the text, and to how many places a piece can have.
     """
 
-    def __init__(self, turn: Turn, columns: int, line_count: int):
+    def __init__(self, turn: Turn, max_line_width: int | None, line_count: int):
         self._turn = turn
+        self._style = STYLES.get(turn.language, OTHER)
+        columns = (max_line_width or self._style.line_width) * self._style.columns_per_character
         ruler = Ruler(turn.text)
         starts, ends = _character_times(turn)
         self._is_unsure = to_flags(turn.low_confidence, len(turn.text))
         word_ends = set(accumulate(len(word.text) for word in turn.words)) or None
-        breaks = find_breaks(turn.text, word_ends, ruler, columns)
+        breaks = find_breaks(turn.text, turn.language, word_ends, ruler, columns)
         self._places = list(breaks)
         self._break_penalties = list(breaks.values())
         # The columns of the text before a place, and those without the white space there.
@@ -250,8 +262,10 @@ class _TurnCutter:
     def _to_piece(self, start: int, end: int, lines: list[tuple[int, int]]) -> _Piece:
         places = self._places
         texts, unsure = zip(*(self._line_text(places[first], places[last]) for first, last in lines), strict=True)
-        spoken = self._starts[start], self._ends[end]
-        return _Piece(round(spoken[0] * 1000), round(spoken[1] * 1000), self._turn.speaker, texts, unsure)
+        spoken, ends = round(self._starts[start] * 1000), round(self._ends[end] * 1000)
+        characters = sum(map(columns_of, texts)) / self._style.columns_per_character
+        reading = round(1000 * characters / self._style.characters_per_second)
+        return _Piece(spoken, ends, reading, self._turn.speaker, texts, unsure)
 
     def _line_text(self, start: int, end: int) -> tuple[str, Ranges]:
         """The text of a line, with single spaces, and the ranges of it that the model was unsure of."""

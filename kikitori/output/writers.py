@@ -4,6 +4,10 @@ Names and times are those of whisper's writers (openai/whisper, utils.py). Every
 which only srt and vtt use, and returns the text of the whole file. srt, vtt, tsv and rttm raise SpeechError if a turn
 has no times. txt, srt and vtt end with a line that says so if the transcript is incomplete; tables have no place for
 it.
+
+Text from right to left is written in the order of speech, without invisible marks. There is one exception: WebVTT and
+many players take a line's direction from its first letter, and that is the label's, mostly a Latin one. So in srt and
+vtt the label before such a text begins with U+200F, the right-to-left mark.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ from __future__ import annotations
 import html
 import json
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,7 +103,7 @@ def write_tsv(transcript: Transcript, layout: Layout = DEFAULT_LAYOUT) -> str:
     """Write one row per turn; fields are not quoted. The first three columns are whisper's:
 
     `start` and `end` in whole milliseconds, `text`, `speaker` (empty if there is none), and `unsure`: the share of its
-    words, in Japanese of its characters, that the model was unsure of, such as 0.14.
+    words that the model was unsure of, such as 0.14. In languages without spaces it is the share of its characters.
     """
     rows = [
         (
@@ -193,7 +198,7 @@ def _one_line(text: str) -> str:
 
 
 def _subtitle_text(subtitle: Subtitle) -> str:
-    return _label(subtitle.speaker) + "\n".join((*subtitle.lines, *subtitle.source))
+    return _directed_label(subtitle) + "\n".join((*subtitle.lines, *subtitle.source))
 
 
 def _cue_text(subtitle: Subtitle) -> str:
@@ -201,7 +206,7 @@ def _cue_text(subtitle: Subtitle) -> str:
     text = "\n".join((*marked, *map(_escape, subtitle.source)))
     if subtitle.speaker is None:
         return text
-    label = _escape(_label(subtitle.speaker))
+    label = _escape(_directed_label(subtitle))
     return f"<v {_escape(' '.join(subtitle.speaker.split()))}><c.speaker>{label}</c>{text}</v>"
 
 
@@ -219,6 +224,13 @@ def _escape(text: str) -> str:
 
 def _label(speaker: str | None) -> str:
     return "" if speaker is None else f"[{' '.join(speaker.split())}]: "
+
+
+def _directed_label(subtitle: Subtitle) -> str:
+    """The label, which does not turn text from right to left into text from left to right."""
+    label = _label(subtitle.speaker)
+    directions = filter(("L", "R", "AL").__contains__, map(unicodedata.bidirectional, "".join(subtitle.lines)))
+    return f"\u200f{label}" if label and next(directions, "L") != "L" else label
 
 
 def _milliseconds(seconds: float) -> int:

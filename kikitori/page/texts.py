@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from kikitori.languages import CODES
+
 PREFIX = "speech_"
 """Gradio would take a key that equals one of its own for that one."""
 TEXTS = {
@@ -25,7 +27,8 @@ def translations() -> dict[str, dict[str, str]]:
 
 
 def texts_of_view() -> dict[str, dict]:
-    """Return the texts that static/i18n.js shows, by language."""
+    """Return the texts that static/i18n.js shows, by language, each with the tags of all languages of speech."""
     return {
-        tag: texts["view"] | {"warnings": texts["warnings"], "errors": texts["errors"]} for tag, texts in TEXTS.items()
+        tag: texts["view"] | {"warnings": texts["warnings"], "errors": texts["errors"], "tags": CODES}
+        for tag, texts in TEXTS.items()
     }

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import groupby
 
+import regex
+
+from kikitori.languages import UNSPACED
 from kikitori.text.tags import TOKEN
 from kikitori.transcript import Turn
 
 # A token below this probability is less likely than all other tokens together.
 LOW_CONFIDENCE_PROBABILITY = 0.5
+
+_WORD = regex.compile(r"\S+")
+_CHARACTER = regex.compile(r"(?=\S)\X")  # as readers see it: with its marks
 
 
 def mark_low_confidence(
@@ -32,12 +37,15 @@ def mark_low_confidence(
 
 
 def unsure_share(turns: Iterable[Turn], language: str) -> float:
-    """Return the share, 0 to 1, of words that the model was unsure of; in Japanese, of characters."""
-    unit = r"\S" if language == "Japanese" else r"\S+"
+    """Return the share, 0 to 1, of words that the model was unsure of; of characters in languages without spaces.
+
+    language: of the turns that have none of their own; English name.
+    """
     flags = []
     for turn in turns:
+        unit = _CHARACTER if (turn.language or language) in UNSPACED else _WORD
         is_unsure = to_flags(turn.low_confidence, len(turn.text))
-        flags += [any(is_unsure[slice(*found.span())]) for found in re.finditer(unit, turn.text)]
+        flags += [any(is_unsure[slice(*found.span())]) for found in unit.finditer(turn.text)]
     return sum(flags) / max(1, len(flags))
 
 

@@ -50,6 +50,8 @@ TIMED = transcript(
 )
 SPREAD = transcript(Turn("spk_0", "はい。", 1, 4, "window"), Turn("spk_1", "もしもし。", 1, 4, "window"))
 SPEAKS = "<v spk_0><c.speaker>[spk_0]: </c>"
+TO_THE_LEFT = "\u200f"
+"""What stands before the label of a text from right to left."""
 NEED_TIMES = ("srt", "vtt", "tsv", "rttm")
 HOSTILE = (
     "1\n\n2\n00:00:01,000 --> 00:00:02,000\nforged",
@@ -235,6 +237,22 @@ PARTIAL = replace(TIMED, warnings=(partial_warning(12.5), TranscriptWarning("loo
 NOTICE = "[incomplete: only the first 12 s are in this transcript]"
 
 
+@pytest.mark.parametrize("suffix", ["srt", "vtt"])
+@pytest.mark.parametrize(
+    ("text", "is_marked"), [("نعم، OK.", True), ("«بله» یعنی", True), ("OK، نعم.", False), ("はい。", False)]
+)
+def test_a_label_leaves_the_direction_of_the_text_as_it_is(suffix, text, is_marked):
+    written = WRITERS[suffix](transcript(Turn("spk_0", text, 1.0, 2.0, "aligned")))
+    assert (f"{TO_THE_LEFT}[spk_0]: " in written) == is_marked and "[spk_0]: " in written
+    alone = WRITERS[suffix](transcript(Turn(None, text, 1.0, 2.0, "aligned")))
+    assert TO_THE_LEFT not in alone and text in alone
+
+
+def test_text_files_hold_no_invisible_marks():
+    for suffix in ("txt", "tsv", "json"):
+        assert TO_THE_LEFT not in WRITERS[suffix](transcript(Turn("spk_0", "نعم.", 1.0, 2.0, "aligned")))
+
+
 def test_an_incomplete_transcript_says_so_at_its_end():
     assert WRITERS["txt"](PARTIAL) == WRITERS["txt"](TIMED) + f"{NOTICE}\n"
     last = f"01:01:03.000 --> 01:01:06.000\n{NOTICE}\n\n"
@@ -304,9 +322,10 @@ def test_hostile_text_stays_in_its_field(text):
     wide = Layout(max_line_width=200)
     number, clock, line, *rest = WRITERS["srt"](one, wide).split("\n")
     assert (number, clock, rest) == ("1", "00:00:02,000 --> 00:00:03,900", ["", ""])
-    assert line == f"[spk_0]: {re.sub('-{2,}>', '->', shown)}"
+    assert line.removeprefix(TO_THE_LEFT) == f"[spk_0]: {re.sub('-{2,}>', '->', shown)}"
     header, _, clock, line, *rest = WRITERS["vtt"](one, wide).split("\n")
     assert (header, clock, rest) == ("WEBVTT", "00:02.000 --> 00:03.900", ["", ""])
+    line = line.replace(f"{TO_THE_LEFT}[", "[", 1)
     tag, line = line[: len(SPEAKS)], line[len(SPEAKS) :].removesuffix("</v>")
     assert tag == SPEAKS and html.unescape(line) == shown and not re.search("[<>]|&(?!(amp|lt|gt);)", line)
     header, row, *rest = WRITERS["tsv"](one).split("\n")
@@ -353,9 +372,14 @@ def test_srt_readers_read_every_subtitle(call, layout):
     ]
     read = list(srt.parse(text))
     assert [item.index for item in read] == list(range(1, len(subtitles) + 1))
-    assert [(milliseconds(item.start), milliseconds(item.end), spoken(item.content)) for item in read] == expected
+    contents = [spoken(item.content).removeprefix(TO_THE_LEFT) for item in read]
+    assert [(*map(milliseconds, (item.start, item.end)), text) for item, text in zip(read, contents, strict=True)] == (
+        expected
+    )
     also_read = pysrt.from_string(text, error_handling=pysrt.ERROR_RAISE)
-    assert [(item.start.ordinal, item.end.ordinal, spoken(item.text)) for item in also_read] == expected
+    assert [
+        (item.start.ordinal, item.end.ordinal, spoken(item.text).removeprefix(TO_THE_LEFT)) for item in also_read
+    ] == expected
 
 
 @settings(deadline=None, max_examples=60)
@@ -367,7 +391,7 @@ def test_vtt_readers_read_every_subtitle(call, layout):
             caption.start_time.in_milliseconds(),
             caption.end_time.in_milliseconds(),
             caption.voice,
-            html.unescape(caption.text).split("\n"),
+            html.unescape(caption.text).removeprefix(TO_THE_LEFT).split("\n"),
         )
         for caption in read
     ] == [

@@ -456,6 +456,32 @@ def test_the_page_says_which_checkpoint_answers(page):
         expect(open_tab(page, direction)).to_contain_text("tiny")
 
 
+def shown_again(page, *sheets: dict):
+    """Show recordings in a second view of the page's own."""
+    page.evaluate(
+        """value => {
+            const place = document.body.appendChild(document.createElement('div'));
+            place.id = 'tried';
+            speechPage.mountView(place, { value }, {}, () => {});
+        }""",
+        {"sheets": sheets, "running": False},
+    )
+    return page.locator("#tried")
+
+
+def test_each_row_has_the_language_and_the_direction_of_its_text(page):
+    texts = {"Arabic": "نعم، مرحبا.", "Cantonese": "你好。", "": "Good morning."}
+    turns = tuple(
+        Turn("spk_0", text, float(start), start + 1.0, "window", language=language)
+        for start, (language, text) in enumerate(texts.items())
+    )
+    transcript = Transcript("a.wav", turns, "transcribe", "English", "tiny", 3.0, "")
+    rows = shown_again(page, to_view(transcript, "a.wav")).locator(".turn .words")
+    assert rows.evaluate_all("rows => rows.map(row => row.lang)") == ["ar", "yue", "en"]
+    directions = rows.evaluate_all("rows => rows.map(row => getComputedStyle(row).direction)")
+    assert directions == ["rtl", "ltr", "ltr"]
+
+
 def test_what_a_model_writes_stays_text(page):
     """A transcript of markup and template syntax, put into the page's own view, shows as it is."""
     evil = "<img src=x onerror=alert(1)> ${alert(2)} `{{value}}` {{{value}}} </span>&amp;"
@@ -469,15 +495,7 @@ def test_what_a_model_writes_stays_text(page):
         raw_text=evil,
         warnings=(TranscriptWarning("loop", evil, 0.0, 1.0),),
     )
-    page.evaluate(
-        """value => {
-            const place = document.body.appendChild(document.createElement('div'));
-            place.id = 'tried';
-            speechPage.mountView(place, { value }, {}, () => {});
-        }""",
-        {"sheets": [to_view(transcript, "a.wav")] * 2, "running": False},
-    )
-    shown = page.locator("#tried")
+    shown = shown_again(page, to_view(transcript, "a.wav"), to_view(transcript, "a.wav"))
     assert shown.locator(".words").inner_text() == shown.locator(".warning").inner_text() == evil
     assert shown.locator(".speaker").inner_text() == "<b>spk</b>"
     assert evil in shown.locator(".choice option").first.inner_text()

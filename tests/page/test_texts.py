@@ -9,8 +9,9 @@ import pytest
 
 from benchmarks.served import ROOT
 from kikitori.errors import SENTENCES
+from kikitori.languages import CODES
 from kikitori.page.script import MODULES, STATIC, join_modules
-from kikitori.page.texts import TEXTS
+from kikitori.page.texts import TEXTS, texts_of_view
 from kikitori.text.faults import FAULTS
 
 TRANSLATED = sorted(set(TEXTS) - {"en"})
@@ -56,3 +57,7 @@ def test_all_modules_of_the_script_are_joined():
     assert sorted(MODULES) == sorted(path.name for path in STATIC.glob("*.js"))
     lines = join_modules().splitlines()
     assert [line for line in lines if line.startswith(("import ", "export "))] == []
+
+
+def test_the_page_knows_the_tag_of_every_language():
+    assert all(texts["tags"] == CODES for texts in texts_of_view().values()) and len(CODES) == 30

@@ -57,8 +57,8 @@ TESTS = {
     "kikitori/server/json_size.py": "tests/server/test_json_size.py",
     "kikitori/output/files.py": "tests/output/test_output_files.py",
     "kikitori/output/jsonl.py": "tests/cli/test_resume.py",
-    "kikitori/output/line_breaks.py": "tests/output/test_subtitles.py",
-    "kikitori/output/subtitles.py": "tests/output/test_subtitles.py",
+    "kikitori/output/line_breaks.py": "tests/output/test_line_breaks.py tests/output/test_subtitles.py",
+    "kikitori/output/subtitles.py": "tests/output/test_line_breaks.py tests/output/test_subtitles.py",
     "kikitori/output/writers.py": "tests/output/test_writers.py",
 }
 """Module -> the tests that are to notice a break in it. Slow tests are left out."""

@@ -46,7 +46,7 @@ def test_the_marked_letters_are_the_unsure_ones(pieces, data):
     assert "".join("".join(unsure_texts(marked)).split()) == "".join(inside)
 
 
-def test_the_unsure_share_counts_words_and_in_japanese_characters():
+def test_the_unsure_share_counts_words_and_without_spaces_characters():
     portuguese = (
         Turn(None, "Bom dia, Ana.", low_confidence=((4, 5),)),
         Turn(None, "Sim.", low_confidence=((0, 1), (2, 4))),
@@ -55,6 +55,9 @@ def test_the_unsure_share_counts_words_and_in_japanese_characters():
     assert unsure_share((Turn("spk_0", "はい そう", low_confidence=((1, 2),)),), "Japanese") == 1 / 4
     assert unsure_share((Turn(None, "Sim.", low_confidence=((0, 4),)),), "English") == 1.0
     assert unsure_share((), "English") == 0.0
+    assert unsure_share((Turn(None, "น้ำ ส้ม", low_confidence=((0, 1),)),), "Thai") == 1 / 3  # น้ำ, ส้, ม
+    korean = Turn(None, "네, 좋아요.", low_confidence=((0, 1),), language="Korean")
+    assert unsure_share((korean, Turn(None, "好的", language="Chinese")), "") == 1 / 4
 
 
 def test_the_tiny_checkpoint_marks_its_unlikely_tokens():

@@ -2,11 +2,11 @@
 // Texts in the language of the visitor's browser (kikitori/page/languages/).
 import { clock, make } from "./dom.js";
 
-/** English name of a language -> its tag. */
-export const LANGUAGE_TAGS = /** @type {Record<string, string>} */ ({ Japanese: "ja", English: "en", Portuguese: "pt" });
-
 const language = ["ja", "pt"].find((tag) => navigator.language.startsWith(tag)) ?? "en";
 const texts = /** @type {any} */ (window).speechTexts[language];
+
+/** English name of a language -> its tag. */
+export const LANGUAGE_TAGS = /** @type {Record<string, string>} */ (texts.tags);
 
 /**
  * A text of the part `view`, with values in its places {0}, {1} and so on.

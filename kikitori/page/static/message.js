@@ -20,7 +20,7 @@ export function showMessage(element, value) {
   const bar = make("progress", { ...(total ? { value: done, max: total } : {}), "aria-label": parts[0] });
   const isFirst = !element.childElementCount;
   const status = make("p", { class: "progress", role: "status" }, bar, make("span", {}, parts.join(" · ")));
-  const lines = draft.map((/** @type {string} */ text) => make("p", {}, text));
+  const lines = draft.map((/** @type {string} */ text) => make("p", { dir: "auto" }, text));
   const written = make("div", { class: "draft", hidden: !lines.length }, ...lines);
   element.replaceChildren(status, written);
   written.scrollTop = written.scrollHeight;

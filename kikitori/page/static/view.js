@@ -77,7 +77,7 @@ export class View {
       onloadedmetadata: () => (this.player.hidden = false),
       onerror: () => (this.player.hidden = true), // a format that this browser does not play
     });
-    this.caption = make("p", { class: "caption" });
+    this.caption = make("p", { class: "caption", dir: "auto" });
     this.player = make("div", { class: "player", hidden: true }, this.audio, this.caption);
     this.choice = make("div");
     this.timeline = make("div");
@@ -176,7 +176,7 @@ export class View {
     if (this.sheets.length > 1) this.choice.append(this.makeChoice());
     this.timeline.style.minHeight = "";
     this.timeline.append(this.makeTimeline());
-    this.list = make("ol", { class: "turns", lang: LANGUAGE_TAGS[sheet.transcript.language] });
+    this.list = make("ol", { class: "turns" });
     this.rows.append(this.list);
     this.showTools();
     this.addRows(0);
@@ -380,8 +380,9 @@ export class View {
    * @param {number} number
    */
   makeWords(turn, number) {
+    const script = { class: "words", lang: this.tag(turn), dir: "auto" };
     if (!this.editing) {
-      const said = make("span", { class: "words" }, ...makeText(turn, (seconds) => this.seek(seconds)));
+      const said = make("span", script, ...makeText(turn, (seconds) => this.seek(seconds)));
       if (!turn.source) return said;
       const lang = this.sheet.transcript.language === "Japanese" ? "en" : "ja";
       return make("span", { class: "both" }, make("span", { class: "source", lang }, turn.source), said);
@@ -389,7 +390,15 @@ export class View {
     const onchange = (/** @type {any} */ event) => this.correct(number, { text: strip(event.target.value) });
     const rows = Math.ceil(turn.text.length / 30);
     const onclick = (/** @type {Event} */ event) => event.stopPropagation();
-    return make("textarea", { class: "words", rows, "aria-label": say("words"), onchange, onclick }, turn.text);
+    return make("textarea", { ...script, rows, "aria-label": say("words"), onchange, onclick }, turn.text);
+  }
+
+  /**
+   * The tag of a turn's language; undefined if it is not known.
+   * @param {any} turn
+   */
+  tag({ language }) {
+    return LANGUAGE_TAGS[language || this.sheet.transcript.language];
   }
 
   /**
@@ -452,7 +461,7 @@ export class View {
     const turn = this.sheet.transcript.turns[number];
     this.mark(this.lines[number], turn, now + SEEK_ERROR_SECONDS);
     this.caption.textContent = turn ? turn.text : "";
-    this.caption.lang = LANGUAGE_TAGS[this.sheet.transcript.language];
+    this.caption.lang = (turn && this.tag(turn)) ?? "";
     if (turn && !this.audio.paused) this.scrollTo(this.lines[number]);
   }
 
