@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -143,6 +144,20 @@ def test_a_written_manifest_reads_back_equal(tmp_path):
     samples = [sample(audio=tmp_path / "audio" / f"{n}.flac", seconds=n + 0.125, sha256=str(n)) for n in (1, 2)]
     write_manifest(tmp_path / "m.jsonl", samples)
     assert read_manifest(tmp_path / "m.jsonl") == samples
+
+
+def test_a_context_is_kept_under_either_name(tmp_path):
+    """Qwen3-ASR's own recipe calls it `prompt`."""
+    audio, text = RECORDINGS / "pt_0.flac", "language Portuguese<asr_text>Bom dia."
+    known = {"seconds": 1.0, "sha256": "a"}
+    lines = [{"context": "Fernando"}, {"prompt": "Fernando"} | known, known]
+    path = tmp_path / "m.jsonl"
+    path.write_text("".join(json.dumps({"audio": str(audio), "text": text} | line) + "\n" for line in lines))
+    samples = read_manifest(path)
+    assert [sample.context for sample in samples] == ["Fernando", "Fernando", ""]
+    copied = [replace(sample, audio=tmp_path / "a.flac") for sample in samples[1:]]
+    write_manifest(path, copied)
+    assert read_manifest(path) == copied
 
 
 @pytest.mark.parametrize("content", ["", "no json\n", '{"audio": "a.flac"}\n', "[]\n"])

@@ -24,6 +24,7 @@ from training.manifest import read_manifest
 from training.prepare import prepare
 from training.sft import RECIPES, main
 from training.trainable import IGNORED, load_trainable
+from training.trainer import Settings
 
 pytestmark = pytest.mark.slow
 
@@ -73,6 +74,10 @@ def test_the_recipes_equal_the_cards():
     assert (translation.learning_rate, translation.scheduler, translation.warmup_ratio) == (1e-5, "cosine", 0.03)
     assert (portuguese.learning_rate, portuguese.scheduler, portuguese.warmup_ratio) == (2e-5, "linear", 0.02)
     assert (translation.epochs, portuguese.epochs) == (1.3, 4.0)
+
+
+def test_qwens_own_recipe_is_for_any_language():
+    assert RECIPES["transcribe"] == Settings(2e-5, "linear", 0.02, 32, 4, 1.0, 200)
 
 
 def test_the_loss_equals_qwen_asrs_loss_on_the_target_text(data):
