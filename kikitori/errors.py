@@ -49,6 +49,9 @@ SENTENCES = {
     # Directions
     "unknown_direction": "there is no direction {name}: choose one of {choices}",
     "unknown_language": "{name} is not a language of this model: choose auto or one of {choices}",
+    "unknown_size": "there is no base model of the size {size}: choose {choices}",
+    "fixed_language": "{direction} has its own language: leave the language out, or choose the direction transcribe",
+    "language_not_alignable": "the aligner does not know {language}, only {choices}: turn word times off",
     "no_source": "{direction} does not translate, so it has no source text: turn the source option off",
     "not_alignable": "{direction} translates, so its words cannot be aligned with the speech: turn word times off",
     # Checkpoints

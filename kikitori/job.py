@@ -11,6 +11,7 @@ from kikitori.audio.windows import Window
 from kikitori.engines.engine import Engine, Prompt
 from kikitori.result import DecodingResult, last
 from kikitori.tasks import Plan, Task
+from kikitori.text.detected_language import split_language
 from kikitori.transcript import TranscriptWarning, Turn
 
 
@@ -32,8 +33,9 @@ class Job:
     language_check: Engine | None = None
 
     def stream(self, waveforms: list[np.ndarray]) -> Iterator[list[DecodingResult]]:
-        """Decode clips in the task's language, as `Engine.stream`."""
-        return self.engine.stream(waveforms, Prompt(self.task.language))
+        """Decode clips in the task's language, or in the one that is detected in each, as `Engine.stream`."""
+        for results in self.engine.stream(waveforms, Prompt(self.task.language)):
+            yield results if self.task.language else [split_language(result) for result in results]
 
     def decode(self, waveforms: list[np.ndarray]) -> list[DecodingResult]:
         """Decode clips to the end."""

@@ -1,21 +1,21 @@
-"""Whether a recording is in the language that the direction expects, by a model that can detect it.
+"""Which language is spoken, by a model that can detect it, and whether it is the one that the direction expects.
 
 Without a forced language, Qwen3-ASR begins its text with `language X<asr_text>`. That prefix is enough, so only the
-first tokens of one short window are decoded.
+first tokens of a short clip are decoded.
 """
 
 from __future__ import annotations
 
 import math
-import re
-from contextlib import closing
+from collections.abc import Sequence
 
 import numpy as np
 
 from kikitori.audio.checks import SAMPLE_RATE
 from kikitori.engines.engine import Engine, Prompt
-from kikitori.result import DecodingResult
+from kikitori.result import DecodingResult, last
 from kikitori.tasks import TASKS, Task
+from kikitori.text.detected_language import PREFIX_TOKENS, split_language
 from kikitori.transcript import TranscriptWarning
 
 CHECK_SECONDS = 10.0
@@ -23,40 +23,39 @@ CHECK_SECONDS = 10.0
 MIN_PROBABILITY = 0.9
 """Of the prefix. Speech is far above it; in noise and music the model is unsure of a language or names none."""
 
-_PREFIX = re.compile(r"\Alanguage ([A-Z][a-z]+)<asr_text>")
-_PREFIX_TOKENS = 3
-"""`language`, the name, `<asr_text>`. The names of rare languages have more, and their first ones decide."""
+MAX_PREFIX_TOKENS = 8
+"""That a prefix may have: the name of a rare language is several."""
 
 
-def detect_language(engine: Engine, waveform: np.ndarray) -> str | None:
-    """Return the English name of the language spoken in a clip; None for silence, or if the model is unsure.
+def detect_languages(engine: Engine, waveforms: Sequence[np.ndarray]) -> list[str | None]:
+    """Return the English name of the language spoken in each clip; None for silence, or if the model is unsure.
 
-    engine: a model that can detect languages. waveform: float32 mono 16 kHz, (samples,); its first CHECK_SECONDS are
-    used. Decoding stops after the first tokens.
+    engine: a model that can detect languages. waveforms: float32 mono 16 kHz, (samples,) each; the first CHECK_SECONDS
+    are used, and only the first tokens decoded.
     """
-    clip = waveform[: round(CHECK_SECONDS * SAMPLE_RATE)]
-    with closing(engine.stream([clip], Prompt(None))) as steps:
-        for (result,) in steps:
-            if "<asr_text>" in result.text or result.ended_by != "cancelled":
-                return _named_language(result)
-    return None
+    clips = [waveform[: round(CHECK_SECONDS * SAMPLE_RATE)] for waveform in waveforms]
+    return [_named_language(result) for result in last(engine.stream(clips, Prompt(None), MAX_PREFIX_TOKENS))]
 
 
 def check_language(task: Task, engine: Engine, waveform: np.ndarray) -> TranscriptWarning | None:
-    """Return a warning if a clip is in another language than the task's; it names the direction that fits."""
-    detected = detect_language(engine, waveform)
+    """Return a warning if a clip is in another language than the task's; it names the directions that fit."""
+    (detected,) = detect_languages(engine, [waveform])
     if detected is None or detected == task.spoken:
         return None
-    fitting = [name for name, other in TASKS.items() if other.spoken == detected]
-    remedy = f"choose the direction {' or '.join(fitting)}" if fitting else "no direction here takes it"
+    values = {"detected": detected, "expected": task.spoken, "directions": " ".join(_fitting(task, detected))}
+    remedy = f"choose the direction {values['directions'].replace(' ', ' or ')}"
+    if task.takes_any:
+        remedy = f"choose the language {detected}, or auto"
     message = f"the recording seems to be in {detected}, and {task.name} expects {task.spoken}: {remedy}"
-    values = {"detected": detected, "expected": task.spoken, "directions": " ".join(fitting)}
     return TranscriptWarning("other_language", message, values=values)
 
 
+def _fitting(task: Task, language: str) -> list[str]:
+    """The directions that take a language; those that take any come last."""
+    own = [name for name, other in TASKS.items() if other.spoken == language]
+    return own + [name for name, other in TASKS.items() if other.takes_any and name != task.name]
+
+
 def _named_language(result: DecodingResult) -> str | None:
-    prefix = _PREFIX.match(result.text)
-    probability = math.exp(sum(result.log_probabilities[:_PREFIX_TOKENS]))
-    if prefix is None or prefix[1] == "None" or probability < MIN_PROBABILITY:
-        return None
-    return prefix[1]
+    probability = math.exp(sum(result.log_probabilities[:PREFIX_TOKENS]))
+    return (split_language(result).named_language or None) if probability >= MIN_PROBABILITY else None

@@ -18,7 +18,9 @@ from kikitori.audio.windows import Window, cut_channels, cut_windows, halves
 from kikitori.errors import CheckpointError, DamagedError, RefusedError
 from kikitori.job import Job, ParsedWindow
 from kikitori.joining import choose_joiner
+from kikitori.language_changes import split_by_language
 from kikitori.language_check import check_language
+from kikitori.languages import ALIGNABLE
 from kikitori.result import DecodingResult
 from kikitori.strings import format_time, join_texts
 from kikitori.tasks import Plan
@@ -35,6 +37,8 @@ MAX_RETRIES = 2
 """How deep the halving goes: a window ends as four quarters at most."""
 
 OTHER_SCRIPT = "the text is not in the letters of {language}: the recording may be in another language"
+
+NOT_ALIGNED = "the times are estimates: the aligner does not know {language}"
 
 WINDOWS_AT_ONCE = 16
 """The most windows that are handed to the engine together."""
@@ -59,6 +63,8 @@ def transcribe_blocks(
     for number, group in enumerate(in_groups(_cut(counted, job.plan, is_stereo))):
         if number == 0:
             yield from _language_warning(group[0], job)
+        if job.task.language is None:
+            group = list(split_by_language(group, job.engine))
         for results in job.stream([window.waveform for window in group]):
             yield Draft(_draft_texts(results))
         parsed_windows: Iterable[ParsedWindow] = parse_windows(group, results, job)
@@ -133,17 +139,24 @@ def _cut(sound: Iterable[np.ndarray], plan: Plan, is_stereo: bool) -> Iterator[W
 def _parse(window: Window, result: DecodingResult, faults: tuple[str, ...], job: Job) -> ParsedWindow:
     turns, warnings = (parse_turns if job.plan.has_speakers else parse_plain)(result.text)
     turns = mark_low_confidence(turns, result.text, result.low_confidence)
-    if has_other_script(join_texts(turn.text for turn in turns), job.task.language):
-        warnings += (TranscriptWarning("other_script", OTHER_SCRIPT.format(language=job.task.language)),)
+    turns = tuple(replace(turn, language=result.named_language) for turn in turns)
+    language = job.task.language or result.named_language
+    if has_other_script(join_texts(turn.text for turn in turns), language):
+        warnings += (TranscriptWarning("other_script", OTHER_SCRIPT.format(language=language)),)
+    can_align = job.align and language in ALIGNABLE
+    if turns and job.align and not can_align:
+        warnings += (TranscriptWarning("not_aligned", NOT_ALIGNED.format(language=language or "an unknown language")),)
     messages = {warning.kind: warning.message for warning in warnings} | {fault: FAULTS[fault] for fault in faults}
-    turns, repaired = _with_times(turns, window, job)
-    return ParsedWindow(window, result.text, turns, _window_warnings(messages, window), repaired)
+    turns, repaired = _with_times(turns, window, job, language if can_align else None)
+    return ParsedWindow(window, result.raw_text, turns, _window_warnings(messages, window), repaired)
 
 
-def _with_times(turns: tuple[Turn, ...], window: Window, job: Job) -> tuple[tuple[Turn, ...], int]:
-    """Give turns their own times if they are to be aligned, else the window's; and count the repaired ones."""
-    if job.align and turns:
-        alignment = job.engine.align(window.waveform, turns, job.task.language)
+def _with_times(
+    turns: tuple[Turn, ...], window: Window, job: Job, language: str | None
+) -> tuple[tuple[Turn, ...], int]:
+    """Give turns their own times, or the window's if the language to align is None; and count the repaired ones."""
+    if language and turns:
+        alignment = job.engine.align(window.waveform, turns, language)
         return tuple(_in_recording(turn, window) for turn in alignment.turns), alignment.repaired
     start, end = round(window.start_seconds, 3), round(window.end_seconds, 3)
     return tuple(replace(turn, start_seconds=start, end_seconds=end, timing="window") for turn in turns), 0

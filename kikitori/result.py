@@ -11,6 +11,9 @@ from kikitori.transcript import Turn
 
 Item = TypeVar("Item")
 
+NO_SPEECH = "None"
+"""What the model calls the language of a clip in which it hears no speech."""
+
 
 @dataclass(frozen=True)
 class DecodingResult:
@@ -22,7 +25,7 @@ class DecodingResult:
     ids: the tokens, the one that ends the text included.
     log_probabilities: of each token, natural logarithm.
     low_confidence: spans of the text, (start, end) in characters, of tokens below `LOW_CONFIDENCE_PROBABILITY`.
-    language: English name of the language that the model detected, `None` where it found no speech, and empty if it was
+    language: English name of the language that the model detected, NO_SPEECH where it heard none, and empty if it was
         told the language (`split_language` takes it from the text).
     """
 
@@ -32,6 +35,16 @@ class DecodingResult:
     log_probabilities: tuple[float, ...] = ()
     low_confidence: tuple[tuple[int, int], ...] = ()
     language: str = ""
+
+    @property
+    def raw_text(self) -> str:
+        """What the model wrote, with the language that it detected."""
+        return f"language {self.language}<asr_text>{self.text}" if self.language else self.text
+
+    @property
+    def named_language(self) -> str:
+        """The detected language; empty if there is none."""
+        return "" if self.language == NO_SPEECH else self.language
 
 
 @dataclass(frozen=True)

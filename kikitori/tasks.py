@@ -1,7 +1,7 @@
-"""The four directions that a user can choose (a Task in the code), and the checkpoints they need by role.
+"""The five directions that a user can choose (a Task in the code), and the checkpoints they need by role.
 
-A Task says what is spoken, what is written, by which checkpoint, in what windows. One more task, ENGLISH, only serves
-to show the source of a translation.
+A Task says what is spoken, what is written, by which checkpoint, in what windows. `transcribe` takes any language: it
+is the one task that `in_language` gives a language.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kikitori.errors import CheckpointError, TaskError
+from kikitori.languages import ALIGNABLE, AUTO, find_language
 
 PACKAGE = Path(__file__).resolve().parent
 ASSETS = PACKAGE / "assets" if (PACKAGE / "assets").is_dir() else PACKAGE.parent / "assets"
@@ -54,18 +55,20 @@ class Task:
     """One direction: what is spoken, what is written, and by which checkpoint.
 
     role: a key of CHECKPOINTS. language: the language of the *output*, because Qwen3-ASR is told what to write, not
-    what it hears (translation card, "How Translation Direction Works"). spoken: the language of the *speech*; empty if
-    it is the same. window_seconds: the longest model input; longer recordings are cut.
+    what it hears (translation card, "How Translation Direction Works"); None to detect it. spoken: the language of the
+    *speech*; None if it is the same. window_seconds: the longest model input; longer recordings are cut. takes_any:
+    whether `in_language` may change the language.
     """
 
     name: str
     label: str
     role: str
-    language: str
+    language: str | None
     window_seconds: float
     has_speakers: bool = False
     translates: bool = False
-    spoken: str = ""
+    spoken: str | None = None
+    takes_any: bool = False
 
     def __post_init__(self) -> None:
         """Fill in what is spoken: the language that is written, unless the task translates."""
@@ -77,11 +80,14 @@ class Task:
         return Plan(seconds, OVERLAP_SECONDS if self.has_speakers else 0.0, self.has_speakers)
 
 
+BASES = {"1.7b": Checkpoint("Qwen/Qwen3-ASR-1.7B"), "0.6b": Checkpoint("Qwen/Qwen3-ASR-0.6B")}
+"""Size -> the base model of that size."""
+
 CHECKPOINTS = {
     "diarize": Checkpoint("okadahiroaki/Qwen3asr_diarization_projembed"),
     "translation": Checkpoint("voiceping-ai/qwen3-asr-ja-en-speech-translation"),
     "pt": Checkpoint("yuriyvnv/Qwen3-ASR-1.7B-PT"),
-    "base": Checkpoint("Qwen/Qwen3-ASR-1.7B"),
+    "base": BASES["1.7b"],
     "aligner": Checkpoint("Qwen/Qwen3-ForcedAligner-0.6B"),
 }
 """Role -> the hub's checkpoint."""
@@ -105,26 +111,42 @@ TASKS = {
         ),
         # The card says that clips were filtered by duration, but not at what limit; Common Voice's are far shorter.
         Task("pt", "Portuguese speech to text with capitals and punctuation", "pt", "Portuguese", 30),
+        # The base model takes 20 minutes. Shorter windows follow a change of language sooner, and are read sooner.
+        Task("transcribe", "speech in one of 30 languages to text", "base", None, 30, takes_any=True),
     )
 }
-
-ENGLISH = Task("en", "English speech to English text", "base", "English", 30)
-"""Only used to show the source of a translation: the translation checkpoint writes the other language."""
 
 LANGUAGE_CHECK = "language_check"
 """The role that the page's server gives to the checkpoint that detects the spoken language, if it checks it."""
 
-SOURCES = {"en2ja": ENGLISH, "ja2en": TASKS["diarize"]}
+SOURCES = {"en2ja": replace(TASKS["transcribe"], language="English", spoken="English"), "ja2en": TASKS["diarize"]}
 """Translating task -> the task that writes what was said."""
 
 
 def get_task(name: str) -> Task:
     """Return the task of that name. Raises TaskError, which lists the names."""
-    if name == ENGLISH.name:
-        return ENGLISH
     if name not in TASKS:
         raise TaskError("unknown_direction", name=repr(name), choices=", ".join(TASKS))
     return TASKS[name]
+
+
+def choose_task(name: str, language: str = AUTO) -> Task:
+    """Return the task of that name in a language, given as `find_language` takes it. Raises TaskError.
+
+    Of tasks with a language of their own only `auto` is taken.
+    """
+    task, named = get_task(name), find_language(language)
+    return in_language(task, named) if named else task
+
+
+def in_language(task: Task, language: str | None) -> Task:
+    """Return the task for one language, by its English name; None to detect it.
+
+    Raises TaskError if the task has one language of its own.
+    """
+    if not task.takes_any:
+        raise TaskError("fixed_language", direction=task.name)
+    return replace(task, language=language, spoken=language)
 
 
 def get_source(task: Task) -> Task:
@@ -136,17 +158,20 @@ def get_source(task: Task) -> Task:
 
 def get_language_check(task: Task, checkpoints: Mapping[str, Checkpoint]) -> Task:
     """Return the task whose model detects the spoken language: the same one if its checkpoint can, else the base's."""
-    return task if checkpoints[task.role] == checkpoints[ENGLISH.role] else ENGLISH
+    detecting = TASKS["transcribe"]
+    return task if checkpoints[task.role] == checkpoints[detecting.role] else detecting
 
 
 def check_alignable(task: Task) -> None:
-    """Raise TaskError if the task's words are not those that were spoken."""
+    """Raise TaskError if the task's words are not those that were spoken, or the aligner does not know its language."""
     if task.translates:
         raise TaskError("not_alignable", direction=task.name)
+    if task.language and task.language not in ALIGNABLE:
+        raise TaskError("language_not_alignable", language=task.language, choices=", ".join(ALIGNABLE))
 
 
 def choose_checkpoints(
-    choices: Iterable[str] = (), revisions: Iterable[str] = (), role: str | None = None
+    choices: Iterable[str] = (), revisions: Iterable[str] = (), role: str | None = None, size: str = "1.7b"
 ) -> dict[str, Checkpoint]:
     """Return the checkpoint of each role.
 
@@ -154,14 +179,18 @@ def choose_checkpoints(
         for the role given by `role`. Later ones win.
     revisions: values of `--revision`, `REPOSITORY=REVISION` each, or just the revision for `role`'s repository. A
         commit pins what is run; a branch or a tag can be moved.
+    size: a key of BASES, the base model that the hub's is.
     Raises CheckpointError for a choice that names no role, and for a revision that nothing would use.
     """
-    chosen = dict(CHECKPOINTS)
+    if size not in BASES:
+        raise TaskError("unknown_size", size=repr(size), choices=" or ".join(BASES))
+    hub = CHECKPOINTS | {"base": BASES[size]}
+    chosen = dict(hub)
     for choice in choices:
         chosen |= _chosen(choice, role)
     for pin in revisions:
         repository, _, revision = pin.rpartition("=")
-        repository = repository or (CHECKPOINTS[role].repo_id if role else "")
+        repository = repository or (hub[role].repo_id if role else "")
         pinned = [name for name, checkpoint in chosen.items() if checkpoint.repo_id == repository != ""]
         if not (pinned and revision):
             fetched = sorted(checkpoint.repo_id for checkpoint in chosen.values() if checkpoint.folder is None)

@@ -13,9 +13,10 @@ from kikitori.audio.files import SAMPLE_RATE, open_recording
 from kikitori.audio.resample import resample_waveform
 from kikitori.engines.engine import Engine
 from kikitori.job import Job
+from kikitori.languages import AUTO
 from kikitori.pipeline import transcribe_blocks
 from kikitori.strings import display_name
-from kikitori.tasks import Checkpoint, Task, check_alignable, choose_checkpoints, get_source, get_task
+from kikitori.tasks import Checkpoint, Task, check_alignable, choose_checkpoints, choose_task, get_source
 from kikitori.transcript import Transcript
 from kikitori.update import Transcription
 
@@ -38,24 +39,28 @@ def load_model(
     dtype=None,
     checkpoint: str | None = None,
     revision: str | None = None,
+    language: str = AUTO,
+    size: str = "1.7b",
 ) -> Model:
     """Load what a direction needs; each checkpoint is loaded once per process and kept.
 
     Args:
-        direction: `diarize`, `en2ja`, `ja2en` or `pt`.
+        direction: `diarize`, `en2ja`, `ja2en`, `pt` or `transcribe`.
         device: a torch device; None for CUDA if there is one, else the CPU.
         dtype: a torch dtype; None for `choose_dtype`: bfloat16 on CUDA, on a CPU usually float32.
         checkpoint: None for the direction's own from the hub, `tiny` for the embedded one, or a folder.
         revision: a branch, tag or commit of the hub's checkpoint; None for `main`.
+        language: of `transcribe`: an English name or ISO code of `kikitori.languages`, or `auto` to detect it.
+        size: of the base model, for `transcribe`: `1.7b` or `0.6b`.
 
     Raises:
-        TaskError: there is no such direction.
+        TaskError: there is no such direction, language or size.
         CheckpointError: the checkpoint can't be found, read or trusted.
     """
-    task = get_task(direction)
+    task = choose_task(direction, language)
     choices = [checkpoint] if checkpoint else []
     revisions = [revision] if revision else []
-    return load_task(task, choose_checkpoints(choices, revisions, task.role), device, dtype)
+    return load_task(task, choose_checkpoints(choices, revisions, task.role, size), device, dtype)
 
 
 def load_task(task: Task, checkpoints: Mapping[str, Checkpoint], device: str | None = None, dtype=None) -> Model:
@@ -154,9 +159,9 @@ def stream(
         align,
         stereo,
         source and _as_source(source),
-        language_check and language_check.engine,
+        language_check.engine if language_check and task.spoken else None,
     )
-    blank = Transcript(name, (), task.name, task.language, model.checkpoint.name, 0.0, "")
+    blank = Transcript(name, (), task.name, task.language or "", model.checkpoint.name, 0.0, "")
     return Transcription(transcribe_blocks(blocks, job, reading), blank)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from numbers import Real
@@ -291,6 +292,14 @@ def _turn_from_dict(record: dict) -> Turn:
     low_confidence = tuple(map(tuple, record.get("low_confidence", record.get("doubts", ()))))
     fields = {key: value for key, value in record.items() if key != "doubts"}
     return Turn(**fields | {"words": words, "low_confidence": low_confidence})
+
+
+def languages_of(turns: Iterable[Turn]) -> tuple[str, ...]:
+    """Return the languages that were detected, that of most of the text first."""
+    characters: Counter[str] = Counter()
+    for turn in turns:
+        characters[turn.language] += len(turn.text)
+    return tuple(language for language, _ in characters.most_common() if language)
 
 
 def merge_neighbours(turns: Iterable[Turn]) -> tuple[Turn, ...]:

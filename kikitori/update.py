@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from kikitori.strings import format_duration
 from kikitori.timing import estimate_times
-from kikitori.transcript import Transcript, TranscriptWarning, Turn
+from kikitori.transcript import Transcript, TranscriptWarning, Turn, languages_of
 
 
 @dataclass(frozen=True)
@@ -95,9 +95,11 @@ class Transcription:
         warnings = tuple(self._warnings)
         if not self.is_complete:
             warnings += (partial_warning(self.duration_seconds),)
+        turns = estimate_times((*self._turns, *self._open_turns))
         return replace(
             self.blank,
-            turns=estimate_times((*self._turns, *self._open_turns)),
+            turns=turns,
+            language=self.blank.language or next(iter(languages_of(turns)), ""),
             warnings=warnings,
             raw_text="\n".join(self._raw_texts),
             duration_seconds=self.duration_seconds,

@@ -18,14 +18,14 @@ FLOORS = (
     ("kikitori.cli", "kikitori.page", "kikitori.server"),
     ("kikitori.transcribe",),
     ("kikitori.pipeline", "kikitori.translate_turns"),
-    ("kikitori.joining", "kikitori.language_check"),
+    ("kikitori.joining", "kikitori.language_changes", "kikitori.language_check"),
     ("kikitori.job",),
     ("kikitori.engines",),
     ("kikitori.model", "kikitori.audio", "kikitori.text", "kikitori.output"),
     ("kikitori.result", "kikitori.tasks", "kikitori.update"),
     ("kikitori.timing",),
     ("kikitori.transcript",),
-    ("kikitori.errors", "kikitori.strings"),
+    ("kikitori.errors", "kikitori.languages", "kikitori.strings"),
 )
 """From the top down: a file may import its own floor and those below it."""
 METHODS_THAT_WRITE = {"kikitori.transcript": {"kikitori.output.writers"}}

@@ -40,11 +40,14 @@ def _has_output_dir(options: argparse.Namespace) -> bool:
     return options.output_dir is not None
 
 
+ANY_LANGUAGE = [task.name for task in TASKS.values() if task.takes_any]
 ALIGNABLE = [task.name for task in TASKS.values() if not task.translates]
 WITH_SPEAKERS = [task.name for task in TASKS.values() if task.has_speakers]
 SUBTITLES = _format_in("srt", "vtt")
 
 EFFECTS = (
+    Effect("language", _direction_in(ANY_LANGUAGE), "on {direction}", f"use --direction {' or '.join(ANY_LANGUAGE)}"),
+    Effect("model", _direction_in(ANY_LANGUAGE), "on {direction}", f"use --direction {' or '.join(ANY_LANGUAGE)}"),
     Effect("source", _direction_in([*SOURCES]), "on {direction}", f"use --direction {' or '.join(SOURCES)}"),
     Effect("source", _format_in("json", "srt", "vtt"), "in {output_format}", "use -f json, srt, vtt or all"),
     Effect("align", _direction_in(ALIGNABLE), "on {direction}", f"use --direction {' or '.join(ALIGNABLE)}"),

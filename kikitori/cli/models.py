@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from kikitori.cli.report import Report
 from kikitori.errors import CheckpointError
-from kikitori.tasks import TASKS, Checkpoint, Task, choose_checkpoints, get_language_check, get_source
+from kikitori.tasks import Checkpoint, Task, choose_checkpoints, choose_task, get_language_check, get_source
 from kikitori.transcribe import Model, load_task
 
 
@@ -31,12 +31,13 @@ class Run:
 
 def load_run(options: argparse.Namespace, report: Report) -> Run:
     """Load the models that the options ask for. Raises CheckpointError."""
-    task = TASKS[options.direction]
-    checkpoints = choose_checkpoints(options.checkpoint, options.revision, task.role)
+    task = choose_task(options.direction, options.language)
+    checkpoints = choose_checkpoints(options.checkpoint, options.revision, task.role, options.model)
     report.say(_loading(checkpoints, task.role))
     model = load_task(task, checkpoints, options.device)
     source = _load_source(options, report, checkpoints, get_source(task)) if options.source else None
-    language_check = _load_language_check(options, report, checkpoints, model) if options.language_check else None
+    is_checked = options.language_check and task.spoken is not None
+    language_check = _load_language_check(options, report, checkpoints, model) if is_checked else None
     if options.align:
         report.say(_loading(checkpoints, "aligner", "--align"))
         _ = model.engine.aligner  # loaded now, so that an error comes before the first window is transcribed
@@ -45,6 +46,7 @@ def load_run(options: argparse.Namespace, report: Report) -> Run:
         return Run(options, report, model, source, language_check, {}, {})
     job = {
         "direction": task.name,
+        "language": task.language,
         "weights": _weights(model.checkpoint),
         "device_and_dtype": model.engine.device_and_dtype,
     }

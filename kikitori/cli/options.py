@@ -9,8 +9,9 @@ from pathlib import Path
 import kikitori
 from kikitori.cli.effects import check_effects
 from kikitori.errors import SpeechError
+from kikitori.languages import AUTO, CODES
 from kikitori.output.writers import WRITERS
-from kikitori.tasks import CHECKPOINTS, TASKS, choose_checkpoints
+from kikitori.tasks import BASES, CHECKPOINTS, TASKS, check_alignable, choose_checkpoints, choose_task
 from kikitori.transcribe import MAX_SECONDS
 
 
@@ -19,7 +20,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="kikitori",
         usage=f"%(prog)s audio [audio ...] --direction {{{','.join(TASKS)}}} [options]\n       %(prog)s page [options]",
-        description="Transcribe recordings: Japanese calls with speakers, English to Japanese and back, Portuguese. "
+        description="Transcribe recordings: Japanese calls with speakers, English to Japanese and back, Portuguese, "
+        "and any of 30 languages. "
         "`kikitori page` opens the web page.",
         epilog="Exit codes: 0 all done, 1 a recording failed, 2 wrong usage, 3 a transcript is incomplete, "
         "130 interrupted, 141 standard output was closed.",
@@ -39,6 +41,16 @@ def build_parser() -> argparse.ArgumentParser:
         required=True,
         choices=list(TASKS),
         help="; ".join(f"{task.name}: {task.label}" for task in TASKS.values()),
+    )
+    parser.add_argument(
+        "--language",
+        default=AUTO,
+        metavar="LANGUAGE",
+        help=f"transcribe: what is spoken, by English name or ISO code, one of {', '.join(CODES)}; default: {AUTO}, "
+        "detected from pause to pause",
+    )
+    parser.add_argument(
+        "--model", choices=list(BASES), default="1.7b", help="size of the base model, for transcribe (default: 1.7b)"
     )
     add_checkpoint_options(parser, "a folder for the direction, ")
     parser.add_argument("--device", help="cpu, cuda, cuda:0 … (default: cuda if there is one)")
@@ -61,7 +73,7 @@ def build_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="leave out recordings whose output files all exist; needs --output_dir",
     )
-    parser.add_argument("--align", action="store_true", help="diarize, pt: measure when each word was said")
+    parser.add_argument("--align", action="store_true", help="diarize, pt, transcribe: measure when each word was said")
     parser.add_argument(
         "--source",
         action="store_true",
@@ -138,7 +150,10 @@ def parse_options(argv: list[str]) -> argparse.Namespace:
         parser.error("-f all writes one file per format: name a folder with --output_dir")
     try:
         check_effects(options, parser)
-        choose_checkpoints(options.checkpoint, options.revision, TASKS[options.direction].role)
+        task = choose_task(options.direction, options.language)
+        choose_checkpoints(options.checkpoint, options.revision, task.role, options.model)
+        if options.align:
+            check_alignable(task)
     except (SpeechError, argparse.ArgumentTypeError) as error:
         parser.error(str(error))
     return options

@@ -22,14 +22,14 @@ from kikitori.strings import display_name
 from kikitori.text.confidence import unsure_share
 from kikitori.text.faults import FAULTS
 from kikitori.transcribe import Model, stream
-from kikitori.transcript import Transcript
+from kikitori.transcript import Transcript, languages_of
 from kikitori.update import Update
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_CLOSED = 0, 1, 2, 3, 130, 141
 """130 and 141 are what shells report for a program that Ctrl-C or a closed pipe has ended."""
 INCOMPLETE = {*FAULTS, "other_language", "other_script", *MISSING_PARTS}
 """Kinds of warnings that mean that text may be missing or wrong."""
-HARMLESS = {"language_not_checked", "repaired_times", "unsure"}
+HARMLESS = {"detected", "language_not_checked", "not_aligned", "repaired_times", "unsure"}
 """Kinds of warnings that leave the user nothing to do."""
 SINGLE_FORMATS = ("srt", "vtt", "tsv", "rttm")
 """A file of these formats holds one recording."""
@@ -201,6 +201,8 @@ def _deliver(run: Run, model: Model, delivery: Delivery, warnings: Warnings) -> 
 
 def _kinds_and_messages(transcript: Transcript) -> Warnings:
     messages = [(warning.kind, warning.message) for warning in transcript.warnings]
+    if detected := languages_of(transcript.turns):
+        messages.insert(0, ("detected", f"detected: {', '.join(detected)}"))
     percent = round(100 * unsure_share(transcript.turns, transcript.language))
     unit = "characters" if transcript.language == "Japanese" else "words"
     return messages + ([("unsure", f"unsure of {percent} % of the {unit}")] if percent else [])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from kikitori.result import DecodingResult
+from kikitori.result import NO_SPEECH, DecodingResult
 from kikitori.text.tags import CONTROL_TOKENS
 
 BROKEN_CHARACTER = "\ufffd"
@@ -53,7 +53,9 @@ def find_faults(decoded: DecodingResult, speech_seconds: float) -> tuple[str, ..
         "control_token": bool(_CONTROL.search(text)),
         "echo": bool(_PROMPT.search(text)),
         "broken_character": BROKEN_CHARACTER in text,
-        "empty": speech_seconds >= MIN_SPEECH_SECONDS and not _TAG_OR_SPACE.sub("", text),
+        "empty": speech_seconds >= MIN_SPEECH_SECONDS
+        and decoded.language != NO_SPEECH
+        and not _TAG_OR_SPACE.sub("", text),
     }
     return tuple(kind for kind in FAULTS if found[kind])
 

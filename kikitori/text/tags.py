@@ -64,12 +64,12 @@ def parse_turns(raw_text: str) -> tuple[tuple[Turn, ...], tuple[TranscriptWarnin
 def parse_plain(raw_text: str) -> tuple[tuple[Turn, ...], tuple[TranscriptWarning, ...]]:
     """Parse the raw text of a checkpoint without speakers: one turn, or none if there are no words.
 
-    Removes control tokens and speaker tags, with one warning of the kind control_token.
+    Removes control tokens, with one warning of the kind control_token, and speaker tags, which have no meaning here.
     """
     pieces = TOKEN.split(raw_text)
     text = join_texts(pieces[::2])
     turns = (Turn(None, text),) if text else ()
-    return turns, _control_token_warnings(pieces[1::2])
+    return turns, _control_token_warnings([token for token in pieces[1::2] if not _TAG.match(token)])
 
 
 def _turn_warnings(spoken: list[tuple[str | None, str]], control_tokens: list[str]) -> tuple[TranscriptWarning, ...]:

@@ -467,7 +467,9 @@ def folders(tmp_path):
 def test_a_recording_in_another_language_is_a_warning_and_exit_code_3(tiny):
     english, portuguese = EXAMPLES / "english_travel.flac", EXAMPLES / "portuguese_daily.flac"
     done = tiny("pt", english)
-    message = "the recording seems to be in English, and pt expects Portuguese: choose the direction en2ja"
+    message = (
+        "the recording seems to be in English, and pt expects Portuguese: choose the direction en2ja or transcribe"
+    )
     assert f"warning: {english}: {message}" in done.stderr.splitlines()
     assert done.returncode == 3
     assert tiny("pt", portuguese).returncode == 0

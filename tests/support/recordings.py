@@ -45,6 +45,10 @@ def recordings_in(folder: Path, direction: str | None = None) -> list[Recording]
     """All of a folder, or those of one direction."""
     references = json.loads((folder / "references.json").read_text(encoding="utf-8"))
     found = [Recording(folder / name, **entry) for name, entry in references.items()]
+    if direction == "transcribe":  # what was said in the others, except in calls
+        return [
+            Recording(one.path, direction, one.said or one.reference) for one in found if one.direction != "diarize"
+        ]
     return [recording for recording in found if direction in (None, recording.direction)]
 
 
