@@ -18,6 +18,7 @@ AISHELL-1. Not supported: STM's categories in angle brackets, and Common Voice's
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -40,6 +41,8 @@ from kikitori.languages import AUTO, find_language
 from kikitori.tasks import Task, get_task
 from kikitori.text.tags import parse_plain, parse_turns
 from kikitori.transcript import Turn
+
+_LOG = logging.getLogger(__name__)
 
 
 def read_utterances(source: Source, task: Task) -> Iterator[Utterance]:
@@ -119,7 +122,9 @@ def _read_examples(root: Path, task: Task) -> Iterator[Utterance]:
     references = json.loads((root / "references.json").read_text(encoding="utf-8"))
     for name, entry in references.items():
         context = entry.get("context", "")
-        if entry["direction"] == task.name:
+        if task.takes_any and entry["direction"] == task.name and not entry.get("language"):
+            _LOG.warning("%s has no language, as if it were in several, and is left out", name)
+        elif entry["direction"] == task.name:
             turns, _ = (parse_turns if task.has_speakers else parse_plain)(entry["reference"])
             language = find_language(entry.get("language", AUTO)) or ""
             yield Utterance(name, root / name, segments(turns), language, context)

@@ -27,7 +27,7 @@ from kikitori.cli.run import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
 from kikitori.errors import AudioError, SpeechError
 from kikitori.languages import AUTO
 from kikitori.model.checkpoints import checkpoint_folder, choose_device, choose_dtype
-from kikitori.tasks import BASES, choose_checkpoints
+from kikitori.tasks import BASES, Checkpoint, Task, choose_checkpoints
 from kikitori.transcribe import load_task
 
 
@@ -87,29 +87,30 @@ def run(options: argparse.Namespace) -> dict:
     task = chosen_task(options)
     source = Source(options.data, options.split, options.config, options.reference_config, options.text_column)
     checkpoints = choose_checkpoints([options.checkpoint] if options.checkpoint else [], (), task.role, options.model)
-    checkpoint = checkpoints[task.role]
-    device = choose_device(options.device)
+    name = options.name or f"{Path(options.data).name}, {options.split}"
     folder = RunFolder(options.output_dir)
-    folder.open(
-        asdict(source)
-        | {
-            "name": options.name or f"{Path(options.data).name}, {options.split}",
-            "direction": task.name,
-            # None for the other directions, as in runs of earlier versions.
-            "language": (task.language or AUTO) if task.takes_any else None,
-            "checkpoint": checkpoint.name,
-            "weights_sha256": hash_weights(checkpoint_folder(checkpoint)),
-            # Texts can differ between devices and dtypes. GPUs of one machine count as the same device.
-            "device": device.partition(":")[0],
-            "dtype": str(choose_dtype(device, checkpoint)).removeprefix("torch."),
-        }
-    )
+    folder.open(asdict(source) | {"name": name} | model_settings(task, checkpoints[task.role], options.device))
     done = {result.name for result in folder.results()}
     utterances = islice(read_utterances(source, task), options.limit)
     for utterance in _with_progress(utterance for utterance in utterances if utterance.name not in done):
         model = load_task(task, checkpoints, options.device)  # loaded once, then cached
         folder.add(transcribe(model, utterance))
     return write_summary(folder)
+
+
+def model_settings(task: Task, checkpoint: Checkpoint, device: str | None) -> dict[str, str | None]:
+    """Return what the texts of a run depend on, besides the recordings."""
+    device = choose_device(device)
+    return {
+        "direction": task.name,
+        # None for the other directions, as in runs of earlier versions.
+        "language": (task.language or AUTO) if task.takes_any else None,
+        "checkpoint": checkpoint.name,
+        "weights_sha256": hash_weights(checkpoint_folder(checkpoint)),
+        # Texts can differ between devices and dtypes. GPUs of one machine count as the same device.
+        "device": device.partition(":")[0],
+        "dtype": str(choose_dtype(device, checkpoint)).removeprefix("torch."),
+    }
 
 
 def transcribe(model: Model, utterance: Utterance) -> Result:
