@@ -30,7 +30,13 @@ from kikitori.strings import join_texts
 from kikitori.text.tags import parse_turns
 
 FOLDERS = (ROOT / "tests" / "recordings", ROOT / "examples")
-ENDPOINTS = {"diarize": "/diarize", "pt": "/transcribe_portuguese", "en2ja": "/translate", "ja2en": "/translate"}
+ENDPOINTS = {
+    "diarize": "/diarize",
+    "pt": "/transcribe_portuguese",
+    "en2ja": "/translate",
+    "ja2en": "/translate",
+    "transcribe": "/transcribe",
+}
 CLIENTS, ROUNDS = 50, 10
 ALONE = 20  # sequential requests, to compare with
 FLOOD = 140  # requests in the final burst: twice what is served and queued

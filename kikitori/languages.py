@@ -48,6 +48,40 @@ ALIGNABLE = (
 )
 """The languages of the forced aligner."""
 
+OWN_NAMES = {
+    "Arabic": "العربية",
+    "Cantonese": "粵語",
+    "Chinese": "中文",
+    "Czech": "Čeština",
+    "Danish": "Dansk",
+    "Dutch": "Nederlands",
+    "English": "English",
+    "Filipino": "Filipino",
+    "Finnish": "Suomi",
+    "French": "Français",
+    "German": "Deutsch",
+    "Greek": "Ελληνικά",
+    "Hindi": "हिन्दी",
+    "Hungarian": "Magyar",
+    "Indonesian": "Bahasa Indonesia",
+    "Italian": "Italiano",
+    "Japanese": "日本語",
+    "Korean": "한국어",
+    "Macedonian": "Македонски",
+    "Malay": "Bahasa Melayu",
+    "Persian": "فارسی",
+    "Polish": "Polski",
+    "Portuguese": "Português",
+    "Romanian": "Română",
+    "Russian": "Русский",
+    "Spanish": "Español",
+    "Swedish": "Svenska",
+    "Thai": "ไทย",
+    "Turkish": "Türkçe",
+    "Vietnamese": "Tiếng Việt",
+}
+"""English name -> the language's own name, for menus."""
+
 AUTO = "auto"
 """What a user writes to have the language detected."""
 

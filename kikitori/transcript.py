@@ -294,12 +294,13 @@ def _turn_from_dict(record: dict) -> Turn:
     return Turn(**fields | {"words": words, "low_confidence": low_confidence})
 
 
-def languages_of(turns: Iterable[Turn]) -> tuple[str, ...]:
-    """Return the languages that were detected, that of most of the text first."""
+def count_languages(turns: Iterable[Turn]) -> Counter[str]:
+    """Return how many characters are in each language that was detected."""
     characters: Counter[str] = Counter()
     for turn in turns:
-        characters[turn.language] += len(turn.text)
-    return tuple(language for language, _ in characters.most_common() if language)
+        if turn.language:
+            characters[turn.language] += len(turn.text)
+    return characters
 
 
 def merge_neighbours(turns: Iterable[Turn]) -> tuple[Turn, ...]:

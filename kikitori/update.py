@@ -5,12 +5,13 @@ A step hands on only what is new, so that the last window of a four-hour recordi
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from kikitori.strings import format_duration
 from kikitori.timing import estimate_times
-from kikitori.transcript import Transcript, TranscriptWarning, Turn, languages_of
+from kikitori.transcript import Transcript, TranscriptWarning, Turn, count_languages
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Transcription:
         self._open_turns: tuple[Turn, ...] = ()
         self._warnings = list(blank.warnings)
         self._raw_texts: list[str] = []
+        self._characters: Counter[str] = Counter()
         self.is_complete = False
         self.duration_seconds = 0.0
         """How much of the recording is transcribed so far."""
@@ -95,18 +97,24 @@ class Transcription:
         warnings = tuple(self._warnings)
         if not self.is_complete:
             warnings += (partial_warning(self.duration_seconds),)
-        turns = estimate_times((*self._turns, *self._open_turns))
         return replace(
             self.blank,
-            turns=turns,
-            language=self.blank.language or next(iter(languages_of(turns)), ""),
+            turns=estimate_times((*self._turns, *self._open_turns)),
+            language=self.language,
             warnings=warnings,
             raw_text="\n".join(self._raw_texts),
             duration_seconds=self.duration_seconds,
         )
 
+    @property
+    def language(self) -> str:
+        """The transcript's language; if it is detected, that of most of the text so far, or empty."""
+        detected = max(self._characters, key=self._characters.__getitem__, default="")
+        return self.blank.language or detected
+
     def _add(self, update: Update) -> None:
         """Take what is new; the cost does not depend on what came before."""
+        self._characters += count_languages(update.turns)
         self._turns += update.turns
         self._open_turns = update.open_turns
         self._warnings += update.warnings

@@ -19,7 +19,7 @@ from kikitori.text.detected_language import split_language
 from kikitori.transcribe import load_model, transcribe
 from kikitori.transcript import Transcript
 from tests.support.engines import ScriptedEngine
-from tests.support.recordings import RECORDINGS, recordings_in
+from tests.support.recordings import RECORDINGS, example, recordings_in
 
 SPOKEN = {"ja2en": "Japanese", "en2ja": "English", "pt": "Portuguese"}
 PAUSE = np.zeros(8000, np.float32)
@@ -70,6 +70,13 @@ def test_turns_show_where_the_language_changes(detecting):
     starts = np.cumsum([0, *(len(load_audio(one.path)) / 16000 + 0.5 for one in recordings)])
     for turn, start, end in zip(transcript.turns, starts, starts[1:], strict=False):
         assert start <= turn.start_seconds < turn.end_seconds <= end
+
+
+def test_the_example_in_three_languages(detecting):
+    recording = example("three_languages")
+    transcript = transcribe(detecting, recording.path)
+    assert (transcript.text, transcript.warnings) == (recording.reference, ())
+    assert [turn.language for turn in transcript.turns] == ["English", "Japanese", "Portuguese"]
 
 
 def test_words_have_times_where_the_aligner_knows_the_language(detecting):

@@ -22,7 +22,7 @@ from kikitori.strings import display_name
 from kikitori.text.confidence import unsure_share
 from kikitori.text.faults import FAULTS
 from kikitori.transcribe import Model, stream
-from kikitori.transcript import Transcript, languages_of
+from kikitori.transcript import Transcript, count_languages
 from kikitori.update import Update
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_CLOSED = 0, 1, 2, 3, 130, 141
@@ -201,8 +201,8 @@ def _deliver(run: Run, model: Model, delivery: Delivery, warnings: Warnings) -> 
 
 def _kinds_and_messages(transcript: Transcript) -> Warnings:
     messages = [(warning.kind, warning.message) for warning in transcript.warnings]
-    if detected := languages_of(transcript.turns):
-        messages.insert(0, ("detected", f"detected: {', '.join(detected)}"))
+    if detected := count_languages(transcript.turns).most_common():
+        messages.insert(0, ("detected", f"detected: {', '.join(language for language, _ in detected)}"))
     percent = round(100 * unsure_share(transcript.turns, transcript.language))
     unit = "characters" if transcript.language == "Japanese" else "words"
     return messages + ([("unsure", f"unsure of {percent} % of the {unit}")] if percent else [])

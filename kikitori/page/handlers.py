@@ -10,11 +10,12 @@ from itertools import takewhile
 import gradio as gr
 
 from kikitori.errors import SpeechError
+from kikitori.languages import AUTO
 from kikitori.page import view
 from kikitori.page.jobs import JobOptions, error_message, read_recordings, run_job, translate_call
 from kikitori.page.sessions import is_wanted
 from kikitori.result import last
-from kikitori.tasks import Checkpoint
+from kikitori.tasks import Checkpoint, get_task
 
 Checkpoints = Mapping[str, Checkpoint]
 """Role -> checkpoint."""
@@ -66,7 +67,10 @@ def api_handler(endpoint: str, directions: tuple[str, ...], checkpoints: Checkpo
     def translate(audio: str | None, direction: str = directions[0], source: bool = False) -> dict:
         return run(audio, direction, source)
 
-    handler = translate if len(directions) > 1 else transcribe
+    def transcribe_any(audio: str | None, language: str = AUTO, align: bool = False) -> dict:
+        return run(audio, language, align)
+
+    handler = translate if len(directions) > 1 else transcribe_any if get_task(directions[0]).takes_any else transcribe
     handler.__name__ = endpoint  # MCP clients call it by this name
     return handler
 
@@ -77,7 +81,13 @@ def own_files(audio: str | None, several: list[str] | None) -> list[str]:
 
 
 def job_options(directions: tuple[str, ...], checkpoints: Checkpoints, options: tuple) -> JobOptions:
-    """Return the choices on a tab. options: direction and source if there are several directions, else align."""
+    """Return the choices on a tab.
+
+    options: direction and source if there are several directions, language and align if it takes any, else align.
+    """
+    if get_task(directions[0]).takes_any:
+        language, align = options
+        return JobOptions(directions[0], checkpoints, language=language or AUTO, align=align)
     if len(directions) > 1:
         direction, source = options
         # Programs send null for the default.

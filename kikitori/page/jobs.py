@@ -17,11 +17,21 @@ from kikitori.audio.files import known_seconds, stream_audio
 from kikitori.engines.zero_gpu import ZeroGpuEngine
 from kikitori.errors import AudioError, SpeechError
 from kikitori.job import Job
+from kikitori.languages import AUTO
 from kikitori.output.subtitles import timed_turns
 from kikitori.page.comparison import compare
 from kikitori.page.view import GrowingView
 from kikitori.server.job_log import logged_job
-from kikitori.tasks import CHECKPOINTS, LANGUAGE_CHECK, Checkpoint, get_language_check, get_source, get_task
+from kikitori.tasks import (
+    CHECKPOINTS,
+    LANGUAGE_CHECK,
+    Checkpoint,
+    Task,
+    choose_task,
+    get_language_check,
+    get_source,
+    get_task,
+)
 from kikitori.transcribe import MAX_SECONDS, Model, stream
 from kikitori.transcript import Transcript, Turn
 from kikitori.translate_turns import translate_turns
@@ -33,17 +43,21 @@ DRAFT_EVERY_SECONDS = 0.2
 
 @dataclass(frozen=True)
 class JobOptions:
-    """A visitor's choices. align: measure when each word was said. source: show what was said with the translation."""
+    """A visitor's choices.
+
+    align: measure when each word was said. source: show what was said with the translation. language: as
+    `find_language` takes it, for the direction that takes any.
+    """
 
     direction: str
     checkpoints: Mapping[str, Checkpoint] = field(default_factory=lambda: CHECKPOINTS)
     align: bool = False
     source: bool = False
+    language: str = AUTO
 
 
-def page_model(direction: str, checkpoints: Mapping[str, Checkpoint]) -> Model:
-    """A model that computes on ZeroGPU's GPU, or on this process's device. Raises TaskError."""
-    task = get_task(direction)
+def page_model(task: Task, checkpoints: Mapping[str, Checkpoint]) -> Model:
+    """A model that computes on ZeroGPU's GPU, or on this process's device."""
     checkpoint = checkpoints[task.role]
     return Model(task, checkpoint, ZeroGpuEngine(checkpoint, checkpoints["aligner"], task.has_speakers))
 
@@ -52,8 +66,8 @@ def transcribe_upload(options: JobOptions, audio: str | None) -> Transcription:
     """Start the transcription of a visitor's recording. Raises SpeechError."""
     if audio is None:
         raise AudioError("no_recording")
-    model = page_model(options.direction, options.checkpoints)
-    source = page_model(get_source(model.task).name, options.checkpoints) if options.source else None
+    model = page_model(choose_task(options.direction, options.language), options.checkpoints)
+    source = page_model(get_source(model.task), options.checkpoints) if options.source else None
     return stream(model, audio, align=options.align, source=source, language_check=language_checker(model, options))
 
 
@@ -61,7 +75,7 @@ def language_checker(model: Model, options: JobOptions) -> Model | None:
     """The model that detects the spoken language; None if this server does not check it."""
     if LANGUAGE_CHECK not in options.checkpoints:
         return None
-    return page_model(get_language_check(model.task, options.checkpoints).name, options.checkpoints)
+    return page_model(get_language_check(model.task, options.checkpoints), options.checkpoints)
 
 
 def run_job(options: JobOptions, audio: str | None) -> Iterator[Transcription]:
@@ -235,7 +249,7 @@ def _translate(
             for _ in aligned:
                 yield progress(aligned.duration_seconds / 2, length, time.monotonic() - start), None
             timed = with_corrections(aligned.transcript, call)
-    model = page_model("ja2en", checkpoints)
+    model = page_model(get_task("ja2en"), checkpoints)
     job = Job(model.task, model.task.plan(model.checkpoint), model.engine)
     with closing(translate_turns(timed, stream_audio(call.sound, MAX_SECONDS), job)) as translated:
         view = GrowingView(translated, call.sound)

@@ -1,4 +1,4 @@
-"""The page's three tabs. Each shows the recording on the left and its text on the right, and has an endpoint.
+"""The page's four tabs. Each shows the recording on the left and its text on the right, and has an endpoint.
 
 Gradio components appear here, in handlers.py and in gradio_guards.py only.
 """
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from kikitori.page.gradio_guards import Page, refuse_addresses  # isort: skip, sets what Gradio reads when imported
 import gradio as gr
 
+from kikitori.languages import AUTO, OWN_NAMES
 from kikitori.page.handlers import (
     Checkpoints,
     api_handler,
@@ -57,6 +58,15 @@ class Tab:
         """Whether there is a direction to choose."""
         return len(self.directions) > 1
 
+    @property
+    def takes_any(self) -> bool:
+        """Whether there is a language to choose."""
+        return TASKS[self.directions[0]].takes_any
+
+    def first_option(self, direction: str) -> list[str]:
+        """What the first option is for a direction, if there is something to choose."""
+        return [direction] if self.translates else [AUTO] if self.takes_any else []
+
 
 TABS = (
     Tab(
@@ -84,6 +94,15 @@ TABS = (
         (
             ("portuguese_daily.flac", "pt", "consulta · appointment"),
             ("portuguese_shopping.flac", "pt", "na loja · shopping"),
+        ),
+    ),
+    Tab(
+        "any",
+        ("transcribe",),
+        "transcribe",
+        (
+            ("three_languages.flac", "transcribe", "English · 日本語 · português"),
+            ("japanese_travel.flac", "transcribe", "日本語 · 旅行"),
         ),
     ),
 )
@@ -151,10 +170,10 @@ def build_source(tab: Tab, checkpoints: Checkpoints) -> Source:
     name = text("translate" if tab.translates else "transcribe")
     run = gr.Button(name, variant="primary", elem_classes="places")
     stop = gr.Button(text("stop"), variant="stop", visible=False, elem_classes="places")
-    inputs = [audio, options[0]] if tab.translates else [audio]
+    rows = [[str(EXAMPLES / file), *tab.first_option(direction)] for file, direction, _ in tab.examples]
     examples = gr.Examples(
-        [[str(EXAMPLES / file), direction][: len(inputs)] for file, direction, _ in tab.examples],
-        inputs,
+        rows,
+        [audio, *options][: len(rows[0])],
         label=text("examples"),
         example_labels=[label for _, _, label in tab.examples],
         api_visibility="private",
@@ -164,12 +183,20 @@ def build_source(tab: Tab, checkpoints: Checkpoints) -> Source:
 
 def build_options(tab: Tab) -> list[gr.components.Component]:
     """Build the tab's options, in the order of `job_options`."""
-    direction = []
+    first = []
     if tab.translates:
         choices = [(TASK_NAMES[name], name) for name in tab.directions]
-        direction = [gr.Radio(choices, value=tab.directions[0], label=text("direction"))]
+        first = [gr.Radio(choices, value=tab.directions[0], label=text("direction"))]
+    if tab.takes_any:
+        # Programs may send codes, which are no choices.
+        first = [gr.Dropdown(language_choices(), value=AUTO, allow_custom_value=True, label=text("language"))]
     with gr.Accordion(text("options"), open=False):
-        return [*direction, gr.Checkbox(label=text("source" if tab.translates else "align"))]
+        return [*first, gr.Checkbox(label=text("source" if tab.translates else "align"))]
+
+
+def language_choices() -> list[tuple[str, str]]:
+    """The languages by their own names, after the choice to detect them."""
+    return [("Auto", AUTO), *sorted((own, name) for name, own in OWN_NAMES.items())]
 
 
 def build_result(tab: Tab) -> Result:
@@ -223,7 +250,7 @@ def connect(tab: Tab, checkpoints: Checkpoints, source: Source, result: Result) 
     inputs = [*files, *source.options]
     jobs = [trigger(handler, inputs, outputs, **event) for trigger in triggers]
     for direction, button in offers.items():
-        js = f"(audio, several, ...options) => speechPage.moved({json.dumps(direction)}, options)"
+        js = f"(audio, several, ...options) => speechPage.moved({json.dumps(tab.first_option(direction))}, options)"
         in_browser(button.click, inputs, js, inputs)
         jobs.append(button.click(handler, inputs, outputs, js=js, **event))
     if result.translate:

@@ -66,7 +66,8 @@ class GrowingView:
         self._is_estimated = self._is_estimated or is_estimated(new)
         self.is_empty = False
         seconds = self._transcription.duration_seconds
-        added = replace(blank, turns=new, warnings=(), duration_seconds=seconds)
+        language = self._transcription.language
+        added = replace(blank, turns=new, language=language, warnings=(), duration_seconds=seconds)
         return {
             "kept": kept,
             "transcript": _record(added) | {"warnings": self._warnings[kept["warnings"] :]},

@@ -14,9 +14,22 @@ TABS = {
     "en2ja": "English ↔ Japanese",
     "ja2en": "English ↔ Japanese",
     "pt": "Portuguese",
+    "transcribe": "Any language",
 }
-HINTS = {"diarize": "phone call", "en2ja": "in the other", "ja2en": "in the other", "pt": "Portuguese speech"}
-RUN = {"diarize": "Transcribe", "en2ja": "Translate", "ja2en": "Translate", "pt": "Transcribe"}
+HINTS = {
+    "diarize": "phone call",
+    "en2ja": "in the other",
+    "ja2en": "in the other",
+    "pt": "Portuguese speech",
+    "transcribe": "30 languages",
+}
+RUN = {
+    "diarize": "Transcribe",
+    "en2ja": "Translate",
+    "ja2en": "Translate",
+    "pt": "Transcribe",
+    "transcribe": "Transcribe",
+}
 
 expect.set_options(timeout=1000 * PATIENCE_SECONDS)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.served import ROOT
@@ -26,6 +26,11 @@ class Recording:
     said: str = ""  # the words in their own language, except in calls
 
     @property
+    def is_call(self) -> bool:
+        """Whether it has speaker tags."""
+        return self.direction == "diarize"
+
+    @property
     def turns(self) -> tuple[Turn, ...]:
         """The reference's turns: one per speaker's turn in a call, otherwise one."""
         return parse_turns(self.reference)[0]
@@ -42,14 +47,16 @@ def who_said_what(turns: Iterable[Turn]) -> list[tuple[str | None, str]]:
 
 
 def recordings_in(folder: Path, direction: str | None = None) -> list[Recording]:
-    """All of a folder, or those of one direction."""
-    references = json.loads((folder / "references.json").read_text(encoding="utf-8"))
-    found = [Recording(folder / name, **entry) for name, entry in references.items()]
-    if direction == "transcribe":  # what was said in the others, except in calls
+    """Those of one direction, or all except those that change their language.
+
+    For `transcribe` they are all except calls, with the words as they were spoken.
+    """
+    found = _read(folder)
+    if direction == "transcribe":
         return [
-            Recording(one.path, direction, one.said or one.reference) for one in found if one.direction != "diarize"
+            replace(one, direction=direction, reference=one.said or one.reference) for one in found if not one.is_call
         ]
-    return [recording for recording in found if direction in (None, recording.direction)]
+    return [one for one in found if one.direction == direction or (direction is None and one.direction != "transcribe")]
 
 
 def one_recording(direction: str) -> Recording:
@@ -58,7 +65,12 @@ def one_recording(direction: str) -> Recording:
 
 def example(stem: str) -> Recording:
     """One of those that the page offers."""
-    return next(recording for recording in recordings_in(EXAMPLES) if recording.path.stem == stem)
+    return next(recording for recording in _read(EXAMPLES) if recording.path.stem == stem)
+
+
+def _read(folder: Path) -> list[Recording]:
+    references = json.loads((folder / "references.json").read_text(encoding="utf-8"))
+    return [Recording(folder / name, **entry) for name, entry in references.items()]
 
 
 def microphone_recording() -> Recording:

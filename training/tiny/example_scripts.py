@@ -50,3 +50,6 @@ SENTENCES = {
         [("Eu queria três quilos de laranja.", "")],
     ),
 }
+MIXED = {"three_languages": ("english_travel", "japanese_travel", "portuguese_daily")}
+"""Recordings that change their language: other examples, one after another."""
+MIXED_PAUSE_SECONDS = 0.5

@@ -21,7 +21,7 @@ from kikitori.transcribe import load_model, transcribe
 from training.synthesis import pool, voices
 from training.synthesis.clips import compose_sentences
 from training.synthesis.voices import Speaker, Voice
-from training.tiny.example_scripts import CALLS, SENTENCES
+from training.tiny.example_scripts import CALLS, MIXED, MIXED_PAUSE_SECONDS, SENTENCES
 from training.tiny.measure import ROOT, ROWS, HeldOutClip, Row, held_out_clips
 
 TEST_ROWS = {"diarize": ROWS[0], "pt": ROWS[1], "en2ja": ROWS[2], "ja2en": ROWS[3]}
@@ -75,7 +75,16 @@ def examples() -> dict[str, tuple[str, HeldOutClip]]:
         made[f"{name}.flac"] = ("diarize", scripted_call(turns, random.Random(name)))
     for name, (task, voice, pairs) in SENTENCES.items():
         made[f"{name}.flac"] = (task, scripted_sentences(task, voice, pairs, random.Random(name)))
+    for name, parts in MIXED.items():
+        made[f"{name}.flac"] = ("transcribe", one_after_another([made[f"{part}.flac"][1] for part in parts]))
     return made
+
+
+def one_after_another(clips: list[HeldOutClip]) -> HeldOutClip:
+    """Return clips as one, with pauses between them. The reference is what is spoken."""
+    pause = np.zeros(round(MIXED_PAUSE_SECONDS * voices.SAMPLE_RATE), np.float32)
+    waveform = np.concatenate([part for clip in clips for part in (clip.waveform, pause)][:-1])
+    return HeldOutClip(waveform, join_texts(clip.spoken_text for clip in clips))
 
 
 def correct_clips(direction: str, row: Row) -> dict[str, tuple[str, HeldOutClip]]:

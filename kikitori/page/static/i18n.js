@@ -44,7 +44,7 @@ export function makeWarning({ kind, message, start_seconds: start, end_seconds: 
  * A language's name in the visitor's language.
  * @param {string} name English name
  */
-function languageName(name) {
+export function languageName(name) {
   const tag = LANGUAGE_TAGS[name];
   return tag ? new Intl.DisplayNames([language], { type: "language" }).of(tag) : name;
 }

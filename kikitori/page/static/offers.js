@@ -9,6 +9,7 @@ const TABS = /** @type {Record<string, string>} */ ({
   en2ja: "translate",
   ja2en: "translate",
   pt: "transcribe_portuguese",
+  transcribe: "transcribe",
 });
 const LOOK_EVERY_MS = 50;
 
@@ -50,12 +51,8 @@ function press(id) {
 }
 
 /**
- * What a tab shows and transcribes when a recording is moved to it: that recording alone, in the direction chosen.
- * @param {string} direction
- * @param {any[]} options of the tab: its direction, if there are several to choose from, and a check box
+ * What a tab shows and transcribes when a recording is moved to it: that recording alone.
+ * @param {any[]} first values of the tab's first options: the direction or the language, if there is one to choose
+ * @param {any[]} options of the tab
  */
-export const movedInputs = (direction, options) => [
-  moved,
-  null,
-  ...(options.length > 1 ? [direction, ...options.slice(1)] : options),
-];
+export const movedInputs = (first, options) => [moved, null, ...first, ...options.slice(first.length)];

@@ -1,7 +1,7 @@
 // @ts-check
 // The view of a transcript: player, timeline and rows; it can be corrected, copied and saved.
 import { clock, fileAddress, make, strip } from "./dom.js";
-import { LANGUAGE_TAGS, makeError, makeWarning, say } from "./i18n.js";
+import { LANGUAGE_TAGS, languageName, makeError, makeWarning, say } from "./i18n.js";
 import { offer } from "./offers.js";
 
 const FORMATS = ["txt", "srt", "vtt", "tsv", "json", "rttm"];
@@ -136,6 +136,7 @@ export class View {
     sheet.times.splice(kept.turns, Infinity, ...append.times);
     sheet.rawTexts.splice(kept.raw_texts, Infinity, ...append.raw_texts);
     sheet.transcript.duration_seconds = append.transcript.duration_seconds;
+    sheet.transcript.language = append.transcript.language;
     sheet.speakers = append.speakers;
     sheet.estimated = append.estimated;
     if (isNew || this.current !== number) {
@@ -208,7 +209,9 @@ export class View {
 
   showAbout() {
     const { duration_seconds, language, checkpoint } = this.sheet.transcript;
-    this.about.textContent = [clock(duration_seconds), language, checkpoint].join(" · ");
+    this.about.textContent = [clock(duration_seconds), language && languageName(language), checkpoint]
+      .filter(Boolean)
+      .join(" · ");
   }
 
   showTools() {
@@ -218,7 +221,7 @@ export class View {
 
   makeChoice() {
     const options = this.sheets.map(({ transcript }, number) =>
-      make("option", { value: number, selected: number === this.current }, `${transcript.audio} · ${transcript.language}`),
+      make("option", { value: number, selected: number === this.current }, [transcript.audio, languageName(transcript.language)].filter(Boolean).join(" · ")),
     );
     const onchange = (/** @type {any} */ event) => {
       this.current = Number(event.target.value);
@@ -336,11 +339,22 @@ export class View {
     const about = (this.sheet.estimated ? "~" : "") + clock(start);
     const hint = this.sheet.estimated ? say("estimated") : null;
     const time = make("button", { class: "time", "aria-label": say("play", clock(start)), title: hint }, about);
-    const who = make("span", { class: "who" }, ...(turn.speaker == null ? [] : [this.makeSpeaker(turn, number)]), time);
+    const speaker = turn.speaker == null ? [] : [this.makeSpeaker(turn, number)];
+    const who = make("span", { class: "who" }, ...speaker, time, ...this.makeLanguage(turn, number));
     const onclick = () => this.seek(start);
     const hidden = !this.editing && turn.text === ""; // its text was deleted, and can still be brought back
     const css = `turn ${this.colour(turn.speaker)}`;
     return make("li", { class: css, hidden, onclick }, who, this.makeWords(turn, number));
+  }
+
+  /**
+   * The name of a turn's language where it differs from that of the turn before.
+   * @param {any} turn
+   * @param {number} number
+   */
+  makeLanguage({ language }, number) {
+    const before = this.sheet.transcript.turns[number - 1]?.language;
+    return language && language !== before ? [make("span", { class: "language" }, languageName(language))] : [];
   }
 
   /**
