@@ -120,6 +120,12 @@ def test_references_of_ones_own_may_name_the_language_and_a_context(tmp_path):
     assert (utterance.language, utterance.context) == ("French", "Amélie")
 
 
+@pytest.mark.parametrize("language", ["auto", "Portuguese"])
+def test_an_example_in_several_languages_is_left_out(language, caplog):
+    assert "three_languages.flac" not in {utterance.name for utterance in read(EXAMPLES, language)}
+    assert "three_languages.flac has no language" in caplog.text
+
+
 def test_data_in_another_language_are_refused(tmp_path):
     write_librispeech(tmp_path, said(ENGLISH[0]))
     with pytest.raises(DataError, match="holds no recordings for transcribe in French"):
