@@ -13,7 +13,7 @@ from evaluation.identification import confusions, identification
 from evaluation.metrics import share
 from evaluation.normalisation import normalise_speech
 from evaluation.readers import read_utterances
-from evaluation.results import UTTERANCES, RunFolder
+from evaluation.results import SETTINGS, UTTERANCES, RunFolder
 from evaluation.scoring import Pair, Segment, count_errors
 from kikitori.languages import CODES
 from kikitori.tasks import TASKS, choose_task
@@ -207,6 +207,28 @@ def test_a_run_is_resumed_only_in_the_same_language(tmp_path, capsys):
     code, _, errors = evaluate(capsys, EXAMPLES, output, "--language", "pt")
     assert code == 1
     assert "holds a run with language 'auto', not 'Portuguese': choose another --output_dir" in errors
+
+
+def test_a_run_of_an_earlier_version_is_resumed(tmp_path, capsys):
+    """Its settings and results name no language."""
+    command = (EXAMPLES, tmp_path, "--direction", "pt")
+    evaluate(capsys, *command, "--limit", 1)
+    settings = RunFolder(tmp_path).settings()
+    assert settings.pop("language") is None
+    (tmp_path / SETTINGS).write_text(json.dumps(settings), encoding="utf-8")
+    result = json.loads((tmp_path / UTTERANCES).read_text(encoding="utf-8"))
+    del result["language"], result["detected"]
+    (tmp_path / UTTERANCES).write_text(json.dumps(result) + "\n", encoding="utf-8")
+    code, table, _ = evaluate(capsys, *command)
+    assert (code, "2 utterances" in table) == (0, True)
+
+
+def test_an_unreadable_recording_counts_as_not_identified(tmp_path, capsys):
+    write_common_voice(tmp_path / "pt", said(*PORTUGUESE[:2]))
+    (tmp_path / "pt" / "clips" / "pt_0.flac").write_text("not sound")
+    code, table, _ = evaluate(capsys, tmp_path / "pt", tmp_path / "results")
+    assert code == 1
+    assert "| Portuguese | None | 1 |" in table
 
 
 @pytest.mark.parametrize(
