@@ -26,8 +26,9 @@ def language_of(locale: str) -> str:
 
 
 def locales_in(root: Path) -> list[Path]:
-    """Return the folders of Common Voice's locales in a folder of several."""
-    return sorted(clips.parent for clips in root.glob("*/clips") if clips.is_dir())
+    """Return the folders of Common Voice's locales in a folder of several: those whose language Qwen3-ASR knows."""
+    folders = sorted(clips.parent for clips in root.glob("*/clips") if clips.is_dir())
+    return [folder for folder in folders if language_of(folder.name)]
 
 
 def read_locales(root: Path, split: str, task: Task) -> Iterator[Utterance]:

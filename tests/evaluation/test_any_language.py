@@ -100,6 +100,7 @@ def test_common_voice_is_in_the_language_of_its_locale(tmp_path, folder, locale,
 def test_common_voice_may_have_several_locales(tmp_path):
     write_common_voice(tmp_path / "pt", said(PORTUGUESE[0]))
     write_common_voice(tmp_path / "en", said(ENGLISH[0]))
+    write_common_voice(tmp_path / "ca", said(PORTUGUESE[1]))  # Qwen3-ASR does not know Catalan
     found = [(utterance.name, utterance.language) for utterance in read(tmp_path)]
     assert found == [("en/en2ja_0.flac", "English"), ("pt/pt_0.flac", "Portuguese")]
     assert [utterance.name for utterance in read(tmp_path, "Portuguese")] == ["pt/pt_0.flac"]
