@@ -61,28 +61,34 @@ SHAPES = {
 }
 
 
-def shape_config(shape: str) -> dict:
-    """Return the tiny checkpoint's config.json with the sizes of a real shape, a key of SHAPES."""
+def shape_config(shape: str, layers: int | None = None) -> dict:
+    """Return the tiny checkpoint's config.json with the sizes of a real shape, a key of SHAPES.
+
+    layers: how many layers the encoder and the decoder have; None for all.
+    """
     config = json.loads((TINY.folder / "config.json").read_text())
     for part, sizes in SHAPES[shape].items():
         config["thinker_config"][part] |= sizes
+    if layers:
+        config["thinker_config"]["audio_config"] |= {"encoder_layers": layers, "num_hidden_layers": layers}
+        config["thinker_config"]["text_config"]["num_hidden_layers"] = layers
     return config
 
 
-def meta_model(shape: str) -> Qwen3ASRForConditionalGeneration:
-    """Return a model of the shape, a key of SHAPES, on the meta device: without memory for its weights."""
+def meta_model(shape: str, layers: int | None = None) -> Qwen3ASRForConditionalGeneration:
+    """Return a model of `shape_config` on the meta device: without memory for its weights."""
     from qwen_asr.core.transformers_backend import Qwen3ASRConfig, Qwen3ASRForConditionalGeneration
 
     with torch.device("meta"):
-        return Qwen3ASRForConditionalGeneration(Qwen3ASRConfig(**shape_config(shape)))
+        return Qwen3ASRForConditionalGeneration(Qwen3ASRConfig(**shape_config(shape, layers)))
 
 
-def random_qwen_model(shape: str, dtype: torch.dtype, device: str) -> Qwen3ASRModel:
-    """Return a model of the shape, a key of SHAPES, with small random weights and the tiny checkpoint's processor."""
+def random_qwen_model(shape: str, dtype: torch.dtype, device: str, layers: int | None = None) -> Qwen3ASRModel:
+    """Return a model of `shape_config` with small random weights and the tiny checkpoint's processor."""
     from qwen_asr import Qwen3ASRModel
     from qwen_asr.core.transformers_backend import Qwen3ASRProcessor
 
-    model = meta_model(shape).to(dtype).to_empty(device=device).eval()
+    model = meta_model(shape, layers).to(dtype).to_empty(device=device).eval()
     model.thinker.tie_weights()
     torch.manual_seed(0)
     with torch.no_grad():

@@ -1,9 +1,9 @@
-"""Prints the model cards' tables with our measured figures next to the published ones.
+"""Prints the tables of the model cards and of Qwen3-ASR's report, with our measured figures next to the published ones.
 
-    python -m evaluation.cards results/cv17 results/fleurs-en2ja results/fleurs-ja2en
+    python -m evaluation.cards results/cv17 results/fleurs-en2ja results/fleurs-ja2en results/librispeech
 
-A run fills a row of a card if it has the row's name (`--name "Common Voice 17 (test)"`, `--name FLEURS`) and its
-checkpoint is the row's model. Other runs of the card's directions are listed in a separate table below.
+A run fills a row if it has the row's name (`--name "Common Voice 17 (test)"`, `--name FLEURS`) and its checkpoint is
+the row's model. Other runs of the same directions are listed in a separate table below.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from evaluation.identification import NAME as IDENTIFICATION
 from evaluation.metrics import Figure
 from evaluation.options import OptionParser
 from evaluation.results import RunFolder
 from kikitori.errors import exit_code_of
-from kikitori.tasks import CHECKPOINTS
+from kikitori.tasks import BASES, CHECKPOINTS
 
-BASE = "Qwen/Qwen3-ASR-1.7B"
-"""The model in the Portuguese card's "Zero-shot" columns."""
+BASE = BASES["1.7b"].repo_id
+"""The model of the report, and of the Portuguese card's "Zero-shot" columns."""
 QUALITY = "quality"
 """Name of the figure from `evaluation.judge`: 1 to 5."""
 
@@ -27,6 +28,16 @@ PORTUGUESE_ROWS = (
     # Test set, samples, WER zero-shot and fine-tuned, CER zero-shot and fine-tuned; source: the card, "Results"
     ("Common Voice 17 (test)", 9467, 12.63, 8.11, 3.51, 2.41),
     ("Common Voice 22 (test)", 9641, 12.91, 8.50, 3.6, 2.55),
+)
+REPORT_ROWS = (
+    # Test set, figure, the value of BASE; sources: the summaries of the technical report and of the toolkit's page.
+    ("LibriSpeech (test-clean)", "WER, English", 1.63, "toolkit"),
+    ("GigaSpeech", "WER, English", 8.45, "report"),
+    # The report's summary calls it the meeting subset. The toolkit's page, which has a table of both, calls it net.
+    ("WenetSpeech (net)", "CER, Chinese", 4.97, "report, toolkit"),
+    ("KeSpeech", "CER, Chinese", 5.10, "toolkit"),
+    ("22 Chinese dialects (internal)", "CER, Chinese", 15.94, "report"),
+    ("Several sets (average)", IDENTIFICATION, 97.9, "toolkit"),
 )
 TRANSLATION_ROWS = (
     # Model, parameters, quality EN->JA and JA->EN, tokens per second; source: the card, "Benchmark"
@@ -112,6 +123,16 @@ def translation_table(runs: Runs) -> str:
     return _table(["Model", "Parameters", *_with_ours(["EN->JA (of 5)", "JA->EN (of 5)", "Speed (tok/s)"])], rows)
 
 
+def report_table(runs: Runs) -> str:
+    """The accuracy of the base model in Qwen3-ASR's technical report and on its toolkit's page, as a Markdown table."""
+    rows = []
+    for name, figure, published, source in REPORT_ROWS:
+        run = runs.find(name, "transcribe", BASE)
+        recordings = str(run.summary["utterances"]) if run else ""
+        rows.append([name, figure, f"{published:.2f}", _shown(run, figure), recordings, source])
+    return _table(["Test set", "Figure", "Published", "ours", "Recordings, ours", "Published by"], rows)
+
+
 def others_table(runs: Runs, directions: Sequence[str]) -> str:
     """Runs that fill no row of a card, with all their figures, as a Markdown table; empty if there are none."""
     rows = []
@@ -123,7 +144,7 @@ def others_table(runs: Runs, directions: Sequence[str]) -> str:
 
 
 def cards(runs: Runs) -> Iterator[str]:
-    """Yield each card's heading and table, then the other runs of its directions, as Markdown."""
+    """Yield each checkpoint's heading and table, then the other runs of its directions, as Markdown."""
     translation = CHECKPOINTS["translation"].repo_id
     yield f"## {CHECKPOINTS['diarize'].repo_id}\n\nThe card gives no figures.\n"
     yield others_table(runs, ["diarize"])
@@ -131,6 +152,8 @@ def cards(runs: Runs) -> Iterator[str]:
     yield others_table(runs, ["en2ja", "ja2en"])
     yield f"## {CHECKPOINTS['pt'].repo_id}\n\n{portuguese_table(runs)}"
     yield others_table(runs, ["pt"])
+    yield f"## {BASE}\n\n{report_table(runs)}"
+    yield others_table(runs, ["transcribe"])
 
 
 def _with_ours(columns: Sequence[str]) -> list[str]:

@@ -73,8 +73,16 @@ def error_rate(name: str, errors: Sequence[ErrorCounts]) -> Figure:
     return Figure(name, 100 * summed.total / summed.length, low, high, f"{kinds} in {summed.length}")
 
 
+def share(name: str, hits: Sequence[bool]) -> Figure:
+    """The share of utterances that are hits. Raises ValueError if there are none."""
+    if not hits:
+        raise ValueError(f"{name} needs at least one utterance")
+    low, high = _bootstrap(np.array([[hit, 1] for hit in hits], int))
+    return Figure(name, 100 * sum(hits) / len(hits), low, high, f"{sum(hits)} of {len(hits)}")
+
+
 def _bootstrap(counts: np.ndarray) -> tuple[float, float]:
-    """The 2.5th and 97.5th percentile of 100 * errors / length, from counts (utterances, 2), int."""
+    """The 2.5th and 97.5th percentile of 100 * errors / length (or hits / tries), from counts (utterances, 2), int."""
     rng = np.random.default_rng(SEED)
     sums = np.array([counts[rng.integers(len(counts), size=len(counts))].sum(axis=0) for _ in range(RESAMPLES)])
     sums = sums[sums[:, 1] > 0]  # a draw of only empty references has no rate

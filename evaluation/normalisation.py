@@ -1,8 +1,9 @@
-"""Text normalisation as the model cards describe it."""
+"""Text normalisation: as the model cards describe it, and for any language."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import cache
 
 CLOSING = ".!?…)]}\"'»”’"
@@ -43,6 +44,19 @@ def normalise_japanese(text: str) -> str:
     return " ".join(word.normalized_form() for word in words if word.part_of_speech()[0] not in _NOT_WORDS)
 
 
+def normalise_speech(language: str, text: str) -> str:
+    """Return what was said, without differences in writing: for error rates in any language.
+
+    English: whisper's EnglishTextNormalizer, which also writes numbers, contractions and spellings in one way. Other
+    languages: NFKC, lower case, a space for each punctuation mark and symbol. Diacritics and vowel signs are kept.
+    """
+    if language == "English":
+        return _english_normaliser()(text)
+    folded = unicodedata.normalize("NFKC", text).lower()
+    kept = (" " if unicodedata.category(character)[0] in "PS" else character for character in folded)
+    return " ".join("".join(kept).split())
+
+
 NORMALISERS = {"English": normalise_english, "Japanese": normalise_japanese}
 
 
@@ -51,6 +65,13 @@ def _basic_normaliser():
     from whisper_normalizer.basic import BasicTextNormalizer
 
     return BasicTextNormalizer()
+
+
+@cache
+def _english_normaliser():
+    from whisper_normalizer.english import EnglishTextNormalizer
+
+    return EnglishTextNormalizer()
 
 
 @cache

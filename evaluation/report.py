@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from evaluation.identification import confusions, identification
 from evaluation.metrics import Figure
 from evaluation.results import SUMMARY, Result, RunFolder
 from evaluation.scoring import score
+from kikitori.languages import AUTO
 from kikitori.output.files import write_atomically
 from kikitori.strings import format_duration
 from kikitori.tasks import TASKS
@@ -31,12 +33,15 @@ def summarise(settings: dict, results: Sequence[Result]) -> dict:
     """Return the summary of a run, ready for JSON.
 
     `incomplete`: number of transcripts with a warning that text may be missing or wrong. `tokens_per_second`: tokens
-    written, divided by the time of the transcriptions, which includes reading the files.
+    written, divided by the time of the transcriptions, which includes reading the files. `confusions`: the languages
+    that were detected wrongly, if the run detected them.
     """
     warnings = Counter(kind for result in results for kind in result.warnings)
     seconds = sum(result.seconds for result in results)
     speech = sum(result.duration_seconds for result in results)
-    figures = score(TASKS[settings["direction"]], [result.pair for result in results])
+    pairs = [result.pair for result in results]
+    detects = settings.get("language") == AUTO
+    figures = score(TASKS[settings["direction"]], pairs) + (identification(pairs) if detects else ())
     return settings | {
         "utterances": len(results),
         "speech_seconds": round(speech, 3),
@@ -46,11 +51,12 @@ def summarise(settings: dict, results: Sequence[Result]) -> dict:
         "tokens_per_second": round(sum(result.tokens for result in results) / seconds, 1) if seconds else None,
         "speech_per_second": round(speech / seconds, 2) if seconds else None,
         "figures": [asdict(figure) for figure in figures],
+        "confusions": confusions(pairs) if detects else [],
     }
 
 
 def summary_table(summary: dict) -> str:
-    """The summary as Markdown: a heading, a sentence about the test set, and one row per figure."""
+    """The summary as Markdown: a heading, a sentence about the test set, a row per figure, and the confusions."""
     sentence = (
         f"`{summary['direction']}` by {summary['checkpoint']}: {summary['utterances']} utterances, "
         f"{format_duration(summary['speech_seconds'])} of speech, {summary['refused']} refused, "
@@ -70,6 +76,9 @@ def summary_table(summary: dict) -> str:
         detail = figure.detail.replace("|", " ")
         interval = f"{figure.low:.2f} to {figure.high:.2f}"
         lines.append(f"| {figure.name} | {figure.value:.2f} | {interval} | {detail} |")
+    if wrong := summary.get("confusions"):
+        lines += ["", "| spoken | detected | recordings |", "| --- | --- | --- |"]
+        lines += [f"| {pair['spoken']} | {pair['detected']} | {pair['recordings']} |" for pair in wrong]
     return "\n".join(lines) + "\n"
 
 

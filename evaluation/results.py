@@ -24,7 +24,7 @@ class Result:
 
     seconds: time spent on the transcription, 0 if the recording was refused. tokens: number written by the model.
     warnings: kinds of the transcript's warnings. refused: why there is no transcript, or None; a refused recording is
-    scored as an empty transcript.
+    scored as an empty transcript. language: the spoken language, for `transcribe`. detected: the transcript's language.
     """
 
     name: str
@@ -36,11 +36,13 @@ class Result:
     raw_text: str
     warnings: tuple[str, ...]
     refused: str | None = None
+    language: str = ""
+    detected: str = ""
 
     @property
     def pair(self) -> Pair:
         """The reference and hypothesis, as the metrics take them."""
-        return Pair(self.reference, self.hypothesis)
+        return Pair(self.reference, self.hypothesis, self.language, self.detected)
 
     @classmethod
     def from_dict(cls, record: dict) -> Result:

@@ -15,16 +15,20 @@ from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 
-from evaluation.data import PARQUET_REVISION, Source, Utterance, read_utterances, segments
-from evaluation.options import OptionParser
+from evaluation.data import Source, Utterance
+from evaluation.options import OptionParser, add_direction, chosen_task
+from evaluation.parquet import PARQUET_REVISION
+from evaluation.readers import read_utterances, segments
 from evaluation.report import summary_table, write_summary
 from evaluation.results import Result, RunFolder, hash_weights
-from kikitori import Model, load_model
+from kikitori import Model
 from kikitori import transcribe as transcribe_recording
 from kikitori.cli.run import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
 from kikitori.errors import AudioError, SpeechError
+from kikitori.languages import AUTO
 from kikitori.model.checkpoints import checkpoint_folder, choose_device, choose_dtype
-from kikitori.tasks import TASKS, choose_checkpoints
+from kikitori.tasks import BASES, Checkpoint, Task, choose_checkpoints
+from kikitori.transcribe import load_task
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -33,9 +37,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--data",
         required=True,
-        help="a folder in one of the layouts of evaluation/data.py, or hf://datasets/OWNER/NAME",
+        help="a folder in one of the layouts of evaluation/readers.py, or hf://datasets/OWNER/NAME",
     )
-    parser.add_argument("--direction", required=True, choices=list(TASKS))
+    add_direction(parser)
+    parser.add_argument(
+        "--model", choices=list(BASES), default="1.7b", help="size of the base model, for transcribe (default: 1.7b)"
+    )
     parser.add_argument("--output_dir", required=True, type=Path, help="folder of the results; resumes the run in it")
     parser.add_argument("--checkpoint", help="`tiny` for the embedded model, or a folder (default: from the hub)")
     parser.add_argument("--device", help="cpu, cuda, cuda:0 … (default: cuda if available)")
@@ -77,40 +84,44 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(options: argparse.Namespace) -> dict:
     """Transcribe the recordings that have no result yet and return the summary of the run. Raises SpeechError."""
-    task = TASKS[options.direction]
+    task = chosen_task(options)
     source = Source(options.data, options.split, options.config, options.reference_config, options.text_column)
-    checkpoint = choose_checkpoints([options.checkpoint] if options.checkpoint else [], role=task.role)[task.role]
-    device = choose_device(options.device)
+    checkpoints = choose_checkpoints([options.checkpoint] if options.checkpoint else [], (), task.role, options.model)
+    name = options.name or f"{Path(options.data).name}, {options.split}"
     folder = RunFolder(options.output_dir)
-    folder.open(
-        asdict(source)
-        | {
-            "name": options.name or f"{Path(options.data).name}, {options.split}",
-            "direction": task.name,
-            "checkpoint": checkpoint.name,
-            "weights_sha256": hash_weights(checkpoint_folder(checkpoint)),
-            # Texts can differ between devices and dtypes. GPUs of one machine count as the same device.
-            "device": device.partition(":")[0],
-            "dtype": str(choose_dtype(device, checkpoint)).removeprefix("torch."),
-        }
-    )
+    folder.open(asdict(source) | {"name": name} | model_settings(task, checkpoints[task.role], options.device))
     done = {result.name for result in folder.results()}
     utterances = islice(read_utterances(source, task), options.limit)
     for utterance in _with_progress(utterance for utterance in utterances if utterance.name not in done):
-        model = load_model(task.name, options.device, checkpoint=options.checkpoint)  # loaded once, then cached
+        model = load_task(task, checkpoints, options.device)  # loaded once, then cached
         folder.add(transcribe(model, utterance))
     return write_summary(folder)
+
+
+def model_settings(task: Task, checkpoint: Checkpoint, device: str | None) -> dict[str, str | None]:
+    """Return what the texts of a run depend on, besides the recordings."""
+    device = choose_device(device)
+    return {
+        "direction": task.name,
+        # None for the other directions, as in runs of earlier versions.
+        "language": (task.language or AUTO) if task.takes_any else None,
+        "checkpoint": checkpoint.name,
+        "weights_sha256": hash_weights(checkpoint_folder(checkpoint)),
+        # Texts can differ between devices and dtypes. GPUs of one machine count as the same device.
+        "device": device.partition(":")[0],
+        "dtype": str(choose_dtype(device, checkpoint)).removeprefix("torch."),
+    }
 
 
 def transcribe(model: Model, utterance: Utterance) -> Result:
     """Transcribe one recording. A recording that can't be transcribed gets an empty hypothesis and the reason."""
     start = time.perf_counter()
-    hypothesis, refused, raw_text, duration, warnings = (), None, "", 0.0, ()
+    hypothesis, refused, raw_text, duration, warnings, detected = (), None, "", 0.0, (), ""
     try:
         with utterance.open_file() as path:
             transcript = transcribe_recording(model, path, name=utterance.name)
         hypothesis, raw_text = segments(transcript.turns), transcript.raw_text
-        duration = transcript.duration_seconds
+        duration, detected = transcript.duration_seconds, transcript.language
         warnings = tuple(warning.kind for warning in transcript.warnings)
     except AudioError as error:
         refused = str(error)
@@ -126,6 +137,8 @@ def transcribe(model: Model, utterance: Utterance) -> Result:
         raw_text=raw_text,
         warnings=warnings,
         refused=refused,
+        language=utterance.language,
+        detected=detected,
     )
 
 

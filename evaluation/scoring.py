@@ -8,20 +8,32 @@ from dataclasses import dataclass
 
 from evaluation.data import Segment
 from evaluation.metrics import Figure, bleu, character_errors, chrf, error_rate, speaker_errors, word_errors
-from evaluation.normalisation import NORMALISERS
+from evaluation.normalisation import NORMALISERS, normalise_speech
 from kikitori.strings import join_texts
 from kikitori.tasks import Task
 from kikitori.text.error_counts import ErrorCounts
 
 BLEU_TOKENS = {"English": "13a", "Japanese": "ja-mecab"}
 
+UNSPACED = ("Cantonese", "Chinese", "Japanese", "Thai")
+"""Languages without spaces between words: their errors are counted in characters.
+
+The summary of the technical report gives CER for Mandarin and the Chinese dialects, and WER for English. It does not
+say what it gives for the others.
+"""
+
 
 @dataclass(frozen=True)
 class Pair:
-    """The reference and the hypothesis of one recording."""
+    """The reference and the hypothesis of one recording.
+
+    language: the spoken language, for `transcribe`; detected: the one that the model detected, or that it was told.
+    """
 
     reference: tuple[Segment, ...]
     hypothesis: tuple[Segment, ...]
+    language: str = ""
+    detected: str = ""
 
     @property
     def texts(self) -> tuple[str, str]:
@@ -51,10 +63,12 @@ def count_errors(task: Task, pair: Pair) -> dict[str, ErrorCounts]:
     """Return the name of each error rate -> the error counts of one recording; empty for translation.
 
     Portuguese: WER and CER, as on its card. Calls: cpCER, CER and speaker count errors; only the last if the reference
-    has no words.
+    has no words. `transcribe`: WER or CER of the spoken language.
     """
     if task.translates:
         return {}
+    if task.takes_any:
+        return spoken_errors(pair)
     if not task.has_speakers:
         return {"WER": word_errors(*pair.texts), "CER": character_errors(*pair.texts)}
     reference, hypothesis = by_speaker(pair.reference), by_speaker(pair.hypothesis)
@@ -63,6 +77,14 @@ def count_errors(task: Task, pair: Pair) -> dict[str, ErrorCounts]:
         return {"speaker count errors": speakers}
     characters, speakers = speaker_errors(reference, hypothesis)
     return {"cpCER": characters, "CER": character_errors(*pair.texts), "speaker count errors": speakers}
+
+
+def spoken_errors(pair: Pair) -> dict[str, ErrorCounts]:
+    """Return the name of the error rate -> the error counts of one recording: WER, or CER in languages of UNSPACED."""
+    texts = [normalise_speech(pair.language, text) for text in pair.texts]
+    if pair.language not in UNSPACED:
+        return {f"WER, {pair.language}": word_errors(*texts)}
+    return {f"CER, {pair.language}": character_errors(*(text.replace(" ", "") for text in texts))}
 
 
 def score(task: Task, pairs: Sequence[Pair]) -> tuple[Figure, ...]:

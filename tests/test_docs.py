@@ -23,6 +23,7 @@ from benchmarks.served import ROOT
 from kikitori.cli.run import main
 from kikitori.model.recognizer import load_recognizer
 from kikitori.tasks import CHECKPOINTS
+from tests.support.corpora import write_fleurs
 from tests.support.recordings import RECORDINGS, example, recordings_in
 
 PAGES = {path: path.read_text(encoding="utf-8") for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]}
@@ -249,6 +250,7 @@ def lay_out_data(folder: Path) -> None:
                     shutil.copy(clip.path, audio)
         for language, lines in rows.items():
             (folder / "fleurs" / language / f"{split}.tsv").write_text("".join(lines), encoding="utf-8")
+        write_fleurs(folder / "fleurs", "fr_fr", {clip: clip.said for clip in spoken[several]}, split)
     (folder / "calls").mkdir()
     turns = []
     for call in recordings_in(RECORDINGS, "diarize"):
@@ -264,9 +266,9 @@ def test_the_training_commands_make_checkpoints_of_the_tiny_one(tmp_path, monkey
     lay_out_data(tmp_path)
     monkeypatch.chdir(tmp_path)
     commands = re.findall(r"^\.venv/bin/python -m (training\.(?:prepare|sft|speakers)) (.*)$", TRAINING, re.MULTILINE)
-    assert len(commands) == 9
+    assert len(commands) == 12
     for module, words in commands:
         base = [] if module == "training.prepare" else ["--base", "tiny"]
         assert import_module(module).main([*shlex.split(words), *base]) == 0, words
-    for name in ("pt", "translation", "calls"):
+    for name in ("pt", "fr", "translation", "calls"):
         load_recognizer(str(tmp_path / "models" / name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,6 +16,17 @@ from training.trainable import IGNORED
 END = "<|im_end|>"
 
 
+class Example(NamedTuple):
+    """A sample as the model sees it.
+
+    waveform: (samples,) float32 mono 16 kHz. text: the target. context: the system turn.
+    """
+
+    waveform: np.ndarray
+    text: str
+    context: str = ""
+
+
 class SampleDataset(Dataset):
     """A torch data set of samples. Audio is read when a sample is fetched."""
 
@@ -25,16 +37,19 @@ class SampleDataset(Dataset):
         """Return the number of samples."""
         return len(self._samples)
 
-    def __getitem__(self, number: int) -> tuple[np.ndarray, str]:
-        """Return a waveform, (samples,) float32 mono 16 kHz, and the target text."""
+    def __getitem__(self, number: int) -> Example:
+        """Read a sample's audio."""
         sample = self._samples[number]
-        return load_audio(sample.audio), sample.text
+        return Example(load_audio(sample.audio), sample.text, sample.context)
 
 
-def prompt_text(processor, language: str = "") -> str:
-    """Return the prompt with one audio token. language: forces the output language; empty lets the model choose it."""
+def prompt_text(processor, language: str = "", context: str = "") -> str:
+    """Return the prompt with one audio token.
+
+    language: forces the output language; empty lets the model choose it. context: the system turn.
+    """
     conversation = [
-        {"role": "system", "content": ""},
+        {"role": "system", "content": context},
         {"role": "user", "content": [{"type": "audio", "audio": ""}]},
     ]
     text = processor.apply_chat_template(conversation, add_generation_prompt=True, tokenize=False)
@@ -46,26 +61,24 @@ class Collator:
 
     def __init__(self, processor):
         self._processor = processor
-        self._prompt = prompt_text(processor)
 
-    def __call__(self, batch: Sequence[tuple[np.ndarray, str]]) -> dict[str, torch.Tensor]:
+    def __call__(self, batch: Sequence[Example]) -> dict[str, torch.Tensor]:
         """Return the arguments of `TrainableModel.forward`. Labels cover the text and its end, not the prompt.
 
         As in Qwen's own recipe the language is part of the text: the model learns to write it, and the same words
         force it during transcription.
         """
-        waveforms, texts = zip(*batch, strict=True)
         inputs = self._processor(
-            text=[self._prompt + text + END for text in texts],
-            audio=list(waveforms),
+            text=[prompt_text(self._processor, context=row.context) + row.text + END for row in batch],
+            audio=[row.waveform for row in batch],
             sampling_rate=SAMPLE_RATE,
             return_tensors="pt",
             padding=True,
             padding_side="right",
         )
         labels = torch.full_like(inputs["input_ids"], IGNORED)
-        for row, text in enumerate(texts):
+        for row, example in enumerate(batch):
             end = int(inputs["attention_mask"][row].sum())
-            start = end - len(self._processor.tokenizer(text + END).input_ids)
+            start = end - len(self._processor.tokenizer(example.text + END).input_ids)
             labels[row, start:end] = inputs["input_ids"][row, start:end]
         return {**inputs, "labels": labels}

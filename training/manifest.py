@@ -2,8 +2,9 @@
 
     {"audio": "audio/5f0c….flac", "text": "language Japanese<asr_text>はい。", "seconds": 1.9, "sha256": "5f0c…"}
 
-`audio` is relative to the manifest's folder. `python -m training.prepare` writes manifests. If a manifest lacks
-`seconds` or `sha256`, both are computed when it is read.
+`audio` is relative to the manifest's folder. A line may have a `context`, which becomes the system turn; that recipe
+calls it `prompt`, and either name is read. `python -m training.prepare` writes manifests. If a manifest lacks `seconds`
+or `sha256`, both are computed when it is read.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,7 @@ class Sample:
     """A recording and its target text in Qwen3-ASR's native format (`language X<asr_text>…`).
 
     sha256: see `hash_waveform`; empty if the audio can't be read. read_error: why it can't be read, or empty.
+    context: names and terms that may occur, in the system turn; usually empty.
     """
 
     audio: Path
@@ -42,6 +44,7 @@ class Sample:
     seconds: float
     sha256: str
     read_error: str = ""
+    context: str = ""
 
     @property
     def language(self) -> str:
@@ -92,13 +95,14 @@ def _parse(line: str, path: Path, number: int) -> Sample:
     try:
         record = json.loads(line)
         audio, text = path.parent / record["audio"], str(record["text"])
+        context = str(record.get("context", record.get("prompt", "")))
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(
             f'{path}, line {number}, is not {{"audio": …, "text": …}} ({error}): correct or remove it'
         ) from error
     if "seconds" in record and "sha256" in record:
-        return Sample(audio, text, float(record["seconds"]), record["sha256"])
-    return read_sample(audio, text)
+        return Sample(audio, text, float(record["seconds"]), record["sha256"], context=context)
+    return replace(read_sample(audio, text), context=context)
 
 
 def read_sample(audio: Path, text: str) -> Sample:
@@ -119,6 +123,7 @@ def write_manifest(path: Path, samples: Iterable[Sample]) -> None:
             "seconds": round(sample.seconds, 3),
             "sha256": sample.sha256,
         }
+        | ({"context": sample.context} if sample.context else {})
         for sample in samples
     )
     write_atomically(path, "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records))

@@ -21,13 +21,14 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from evaluation.data import DataError, Segment, Source, Utterance, read_utterances
-from evaluation.options import OptionParser
+from evaluation.data import DataError, Segment, Source, Utterance
+from evaluation.options import OptionParser, add_direction, chosen_task
+from evaluation.readers import read_utterances
 from kikitori.audio.files import SAMPLE_RATE, load_audio
 from kikitori.errors import AudioError, exit_code_of
 from kikitori.output.files import write_atomically
 from kikitori.strings import join_texts
-from kikitori.tasks import TASKS, Task
+from kikitori.tasks import Task
 from training.manifest import (
     FilteredSamples,
     HeldOut,
@@ -56,7 +57,7 @@ def target_text(utterance: Utterance, task: Task) -> str:
     """Return the target text, in Unicode's NFC (translation card, "Unicode normalization")."""
     segments = utterance.reference
     words = tag_speakers(segments) if task.has_speakers else join_texts(segment.text or "" for segment in segments)
-    return native_text(task.language, unicodedata.normalize("NFC", words))
+    return native_text(task.language or utterance.language, unicodedata.normalize("NFC", words))
 
 
 def read_utterance(utterance: Utterance, task: Task, folder: Path) -> tuple[Sample, np.ndarray | None]:
@@ -67,8 +68,8 @@ def read_utterance(utterance: Utterance, task: Task, folder: Path) -> tuple[Samp
             waveform = load_audio(path)
     except AudioError as error:
         return Sample(folder / utterance.name, text, 0.0, "", str(error)), None
-    digest = hash_waveform(waveform)
-    return Sample(folder / f"{digest}.flac", text, len(waveform) / SAMPLE_RATE, digest), waveform
+    digest, seconds = hash_waveform(waveform), len(waveform) / SAMPLE_RATE
+    return Sample(folder / f"{digest}.flac", text, seconds, digest, context=utterance.context), waveform
 
 
 def prepare(source: Source, task: Task, output: Path, held_out: Sequence[Sample] = ()) -> FilteredSamples:
@@ -101,9 +102,9 @@ def build_parser() -> OptionParser:
     """Build the parser of this command's options. Those for the data are the same as in `evaluation.run`."""
     parser = OptionParser(prog="python -m training.prepare", description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--data", required=True, help="a folder in one of the layouts of evaluation/data.py, or the hub"
+        "--data", required=True, help="a folder in one of the layouts of evaluation/readers.py, or the hub"
     )
-    parser.add_argument("--direction", required=True, choices=list(TASKS))
+    add_direction(parser)
     parser.add_argument("--output_dir", required=True, type=Path)
     parser.add_argument("--split", default="train", help="default: train")
     parser.add_argument("--config", help="parquet: the configuration with the audio, such as en_us")
@@ -120,7 +121,7 @@ def main(argv: list[str] | None = None) -> int:
 
     def work() -> None:
         held_out = [sample for manifest in options.held_out for sample in read_manifest(manifest)]
-        print(prepare(source, TASKS[options.direction], options.output_dir, held_out))
+        print(prepare(source, chosen_task(options), options.output_dir, held_out))
 
     return exit_code_of(work)
 

@@ -1,12 +1,13 @@
-"""Fine-tunes all weights for translation or Portuguese, with the recipes of their model cards.
+"""Fine-tunes all weights, with the recipes of the model cards and of Qwen3-ASR itself.
 
     python -m training.sft --recipe portuguese --train data/pt-train/manifest.jsonl \\
         --evaluation data/pt-test/manifest.jsonl --output_dir models/pt
 
-Manifests are JSON Lines: `{"audio": …, "text": "language Portuguese<asr_text>…"}`, see `training.manifest`. The result
-has the weights of the checkpoint with the lowest evaluation loss, in the base's dtype. After a kill, the same command
-resumes the training. `torchrun --nproc_per_node 4 -m training.sft …` shares the batches among processes. The model has
-to fit on one device; `python -m training.memory` estimates the memory.
+Manifests are JSON Lines: `{"audio": …, "text": "language Portuguese<asr_text>…"}`, see `training.manifest`. They may be
+in any language, or in several, and may give a context. The result has the weights of the checkpoint with the lowest
+evaluation loss, in the base's dtype. After a kill, the same command resumes the training.
+`torchrun --nproc_per_node 4 -m training.sft …` shares the batches among processes. The model has to fit on one device;
+`python -m training.memory` estimates the memory.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ RECIPES = {
     "translation": Settings(1e-5, "cosine", 0.03, batch_size=8, accumulation=8, epochs=1.3, save_steps=500),
     # Source: Portuguese card, "Training". It does not give the number of steps between checkpoints.
     "portuguese": Settings(2e-5, "linear", 0.02, batch_size=92, accumulation=2, epochs=4.0),
+    # Source: the defaults of Qwen3-ASR's own recipe, finetuning/qwen3_asr_sft.py in its repository.
+    "transcribe": Settings(2e-5, "linear", 0.02, batch_size=32, accumulation=4, epochs=1.0, save_steps=200),
 }
 
 

@@ -181,6 +181,6 @@ def _digests(train: Sequence[Sample], evaluation: Sequence[Sample]) -> dict[str,
 
     digests = {}
     for name, samples in (("train", train), ("evaluation", evaluation)):
-        text = "".join(f"{sample.sha256} {sample.text}\n" for sample in samples)
+        text = "".join(f"{sample.sha256} {sample.text}\n{sample.context}" for sample in samples)
         digests[f"{name}_sha256"] = hashlib.sha256(text.encode()).hexdigest()
     return digests

@@ -205,7 +205,7 @@ def test_cards_show_measured_figures_next_to_published_ones(common_voice, tmp_pa
     options = [*options_for(common_voice, tmp_path / "tiny"), "--name", "Common Voice 17 (test)"]
     evaluate(capsys, *options)
     cards.main([str(tmp_path / "tiny")])
-    _, _, portuguese = capsys.readouterr().out.split("## ")[1:]
+    _, _, portuguese, _ = capsys.readouterr().out.split("## ")[1:]
     assert (
         "| Common Voice 17 (test) | 9,467 |  | 12.63 |  | 8.11 |  | -4.52 (-35.8%) |  | 3.51 → 2.41 |  |" in portuguese
     )
@@ -215,7 +215,7 @@ def test_cards_show_measured_figures_next_to_published_ones(common_voice, tmp_pa
     checkpoint = checkpoint_named("Qwen3-ASR-1.7B-PT", tmp_path)
     evaluate(capsys, *options, "--checkpoint", checkpoint, "--output_dir", results)
     assert cards.main([str(results)]) == 0
-    _, _, portuguese = capsys.readouterr().out.split("## ")[1:]
+    _, _, portuguese, _ = capsys.readouterr().out.split("## ")[1:]
     row = next(line for line in portuguese.splitlines() if line.startswith("| Common Voice 17"))
     cells = [cell.strip() for cell in row.split("|")]
     wer, cer = (f"{figures_of(results)[name]['value']:.2f} [" for name in ("WER", "CER"))

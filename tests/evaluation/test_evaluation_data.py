@@ -15,7 +15,8 @@ import pyarrow.parquet
 import pytest
 
 from benchmarks.served import ROOT
-from evaluation.data import DataError, Segment, Source, read_utterances
+from evaluation.data import DataError, Segment, Source
+from evaluation.readers import read_utterances
 from kikitori.output.writers import write_rttm
 from kikitori.tasks import TASKS
 from kikitori.transcript import Transcript, Turn
@@ -252,7 +253,8 @@ def test_unusable_data_are_refused_with_the_reason(tmp_path, spoil, message):
 def read_fleurs_offline(home):
     """Read the hub's FLEURS in a process without network. home: the folder with its cache."""
     code = """
-from evaluation.data import Source, read_utterances
+from evaluation.data import Source
+from evaluation.readers import read_utterances
 from kikitori.tasks import TASKS
 for utterance in read_utterances(Source("hf://datasets/google/fleurs"), TASKS["en2ja"]):
     print(utterance.name, utterance.reference[0].text)

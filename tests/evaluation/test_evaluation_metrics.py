@@ -166,7 +166,7 @@ def test_a_mean_score_has_an_interval():
 
 def test_each_task_has_its_figures():
     def pair(*texts):
-        return Pair(*((Segment(None, text),) for text in texts))
+        return Pair(*((Segment(None, text),) for text in texts), "French")
 
     names = {name: [figure.name for figure in score(task, [pair("a", "a")])] for name, task in TASKS.items()}
     translation = ["BLEU", "chrF", "BLEU, normalised", "chrF, normalised"]
@@ -175,6 +175,7 @@ def test_each_task_has_its_figures():
         "en2ja": translation,
         "ja2en": translation,
         "pt": ["WER", "CER"],
+        "transcribe": ["WER, French"],
     }
 
 

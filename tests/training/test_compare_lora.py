@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from benchmarks.served import ROOT
 from kikitori.audio.files import load_audio
 from tests.support.recordings import EXAMPLES, RECORDINGS, recordings_in
-from training.collator import Collator
+from training.collator import Collator, Example
 from training.manifest import read_sample, write_manifest
 from training.speakers import (
     EMBEDDING,
@@ -64,7 +64,9 @@ def test_lora_adapts_only_the_decoder_and_is_merged_into_a_complete_checkpoint(p
         for name, parameter in model.named_parameters():
             if "lora_B" in name:
                 parameter.copy_(0.02 * torch.randn(parameter.shape, generator=generator))
-    batch = Collator(processor)([(load_audio(RECORDINGS / "diarize_0.flac"), "language Japanese<asr_text>はい。")])
+    batch = Collator(processor)(
+        [Example(load_audio(RECORDINGS / "diarize_0.flac"), "language Japanese<asr_text>はい。")]
+    )
     with torch.no_grad():
         adapted_loss = model(**batch)["loss"]
     write_speaker_checkpoint(model, processor, TINY, tmp_path, trained_tensors(model) | merged_tensors(model))

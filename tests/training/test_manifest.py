@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ import soundfile
 from evaluation.data import DataError, Segment, Source
 from kikitori.audio.files import load_audio
 from kikitori.tasks import TASKS
+from tests.support.corpora import SPOKEN, write_fleurs
 from tests.support.recordings import RECORDINGS, recordings_in
 from training.manifest import (
     HeldOut,
@@ -125,7 +128,31 @@ def test_targets_equal_the_references(tmp_path):
         filtered = prepare(Source(str(RECORDINGS)), task, tmp_path / name)
         expected = [recording.reference for recording in recordings_in(RECORDINGS, name)]
         assert [sample.words for sample in filtered.kept] == expected
-        assert {sample.language for sample in filtered.kept} == {task.language}
+        languages = {"English", "Japanese", "Portuguese"} if task.language is None else {task.language}
+        assert {sample.language for sample in filtered.kept} == languages
+
+
+def test_any_language_is_prepared_with_its_context(tmp_path, capsys):
+    data, output = tmp_path / "data", tmp_path / "out"
+    write_fleurs(data, "en_us", {SPOKEN["English"][0]: "The temple opens at half past eight."})
+    write_fleurs(data, "yue_hant_hk", {SPOKEN["Japanese"][0]: "早晨。"})
+    command = ["--data", str(data), "--direction", "transcribe", "--split", "test", "--output_dir", str(output)]
+    assert main(command) == 0
+    assert [sample.text for sample in read_manifest(output / "manifest.jsonl")] == [
+        "language Cantonese<asr_text>早晨。",
+        "language English<asr_text>The temple opens at half past eight.",
+    ]
+    assert main([*command, "--language", "yue"]) == 0
+    assert [sample.language for sample in read_manifest(output / "manifest.jsonl")] == ["Cantonese"]
+
+    shutil.copy(RECORDINGS / "pt_0.flac", data)
+    entry = {"direction": "transcribe", "reference": "Bom dia.", "language": "Portuguese", "context": "Fernando"}
+    (data / "references.json").write_text(json.dumps({"pt_0.flac": entry}), encoding="utf-8")
+    assert main(command) == 0
+    (sample,) = read_manifest(output / "manifest.jsonl")
+    assert (sample.text, sample.context) == ("language Portuguese<asr_text>Bom dia.", "Fernando")
+    assert main([*command, "--language", "Klingon"]) == 1
+    assert "'Klingon'" in capsys.readouterr().err
 
 
 def test_missing_lengths_and_hashes_are_computed(tmp_path):
@@ -143,6 +170,20 @@ def test_a_written_manifest_reads_back_equal(tmp_path):
     samples = [sample(audio=tmp_path / "audio" / f"{n}.flac", seconds=n + 0.125, sha256=str(n)) for n in (1, 2)]
     write_manifest(tmp_path / "m.jsonl", samples)
     assert read_manifest(tmp_path / "m.jsonl") == samples
+
+
+def test_a_context_is_kept_under_either_name(tmp_path):
+    """Qwen3-ASR's own recipe calls it `prompt`."""
+    audio, text = RECORDINGS / "pt_0.flac", "language Portuguese<asr_text>Bom dia."
+    known = {"seconds": 1.0, "sha256": "a"}
+    lines = [{"context": "Fernando"}, {"prompt": "Fernando"} | known, known]
+    path = tmp_path / "m.jsonl"
+    path.write_text("".join(json.dumps({"audio": str(audio), "text": text} | line) + "\n" for line in lines))
+    samples = read_manifest(path)
+    assert [sample.context for sample in samples] == ["Fernando", "Fernando", ""]
+    copied = [replace(sample, audio=tmp_path / "a.flac") for sample in samples[1:]]
+    write_manifest(path, copied)
+    assert read_manifest(path) == copied
 
 
 @pytest.mark.parametrize("content", ["", "no json\n", '{"audio": "a.flac"}\n', "[]\n"])

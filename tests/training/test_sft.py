@@ -24,6 +24,7 @@ from training.manifest import read_manifest
 from training.prepare import prepare
 from training.sft import RECIPES, main
 from training.trainable import IGNORED, load_trainable
+from training.trainer import Settings
 
 pytestmark = pytest.mark.slow
 
@@ -73,6 +74,10 @@ def test_the_recipes_equal_the_cards():
     assert (translation.learning_rate, translation.scheduler, translation.warmup_ratio) == (1e-5, "cosine", 0.03)
     assert (portuguese.learning_rate, portuguese.scheduler, portuguese.warmup_ratio) == (2e-5, "linear", 0.02)
     assert (translation.epochs, portuguese.epochs) == (1.3, 4.0)
+
+
+def test_qwens_own_recipe_is_for_any_language():
+    assert RECIPES["transcribe"] == Settings(2e-5, "linear", 0.02, 32, 4, 1.0, 200)
 
 
 def test_the_loss_equals_qwen_asrs_loss_on_the_target_text(data):
@@ -149,6 +154,19 @@ def test_a_resumed_run_ends_with_the_same_weights(data, tmp_path, capsys):
 
     assert main(command(data, TINY, killed, "--epochs", "3")) == 1
     assert "holds a run with epochs 2.0, not 3.0" in capsys.readouterr().err
+    told = tmp_path / "told.jsonl"
+    write_told(data / "ja2en" / "manifest.jsonl", told, "Kyoto")
+    assert (
+        main(command(data, TINY, killed, *options, "--train", str(data / "en2ja" / "manifest.jsonl"), str(told))) == 1
+    )
+    assert "holds a run with train_sha256 " in capsys.readouterr().err
+
+
+def write_told(manifest, copy, context):
+    """Copy a manifest, with a context in each line."""
+    lines = [json.loads(line) for line in manifest.read_text(encoding="utf-8").splitlines()]
+    told = [line | {"audio": str(manifest.parent / line["audio"]), "context": context} for line in lines]
+    copy.write_text("".join(json.dumps(line) + "\n" for line in told), encoding="utf-8")
 
 
 def test_two_processes_train_the_same_weights_as_one(data, tmp_path):

@@ -17,7 +17,7 @@ from kikitori.result import last
 from kikitori.tasks import TASKS
 from kikitori.transcribe import load_model
 from tests.support.recordings import RECORDINGS, one_recording
-from training.collator import Collator
+from training.collator import Collator, Example
 from training.prepare import prepare
 from training.speakers import (
     EMBEDDING,
@@ -125,7 +125,7 @@ def test_bfloat16_gives_about_the_same_loss_and_has_gradients():
         freeze_all_but_projector_and_rows(model)
         model.gradient_checkpointing_enable({"use_reentrant": False})
         call = one_recording("diarize")
-        batch = Collator(processor)([(load_audio(call.path), f"language Japanese<asr_text>{call.reference}")])
+        batch = Collator(processor)([Example(load_audio(call.path), f"language Japanese<asr_text>{call.reference}")])
         with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
             loss = model.train()(**batch)["loss"]
         loss.backward()
