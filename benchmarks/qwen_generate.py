@@ -16,14 +16,20 @@ _LOCK = threading.Lock()  # the model keeps `rope_deltas` between steps, which t
 
 
 def generate_with_qwen(
-    model: Qwen3ASRModel, waveform: np.ndarray, language: str | None, max_tokens: int, ends_itself: bool = True
+    model: Qwen3ASRModel,
+    waveform: np.ndarray,
+    language: str | None,
+    max_tokens: int,
+    ends_itself: bool = True,
+    context: str = "",
 ) -> list[int]:
     """Decode one clip greedily. Returns token ids, the one that ends the text included.
 
     model: from `load_qwen_model`. waveform: float32 mono 16 kHz, (samples,). language: forces the language of the
-    output. ends_itself: False to decode exactly `max_tokens`.
+    output. ends_itself: False to decode exactly `max_tokens`. context: the system turn.
     """
-    inputs = model.processor(text=[build_prompt(model, language)], audio=[waveform], return_tensors="pt", padding=True)
+    prompt = build_prompt(model, language, context)
+    inputs = model.processor(text=[prompt], audio=[waveform], return_tensors="pt", padding=True)
     inputs = inputs.to(model.model.device).to(model.model.dtype)
     end_ids = end_token_ids(model.processor.tokenizer)
     with _LOCK:

@@ -4,7 +4,7 @@ from kikitori import load_model, transcribe
 print(transcribe(load_model("en2ja"), "talk.m4a").text)
 """
 
-from kikitori.errors import AudioError, CheckpointError, OutputError, SpeechError, TaskError
+from kikitori.errors import AudioError, CheckpointError, OutputError, SpeechError, TaskError, TextError
 from kikitori.transcribe import Model, load_model, stream, transcribe
 from kikitori.transcript import Transcript, TranscriptWarning, Turn, Word
 from kikitori.update import Draft, Transcription, Update
@@ -20,6 +20,7 @@ __all__ = [
     "OutputError",
     "SpeechError",
     "TaskError",
+    "TextError",
     "Transcript",
     "TranscriptWarning",
     "Transcription",

@@ -46,6 +46,16 @@ SENTENCES = {
     "output_unwritable": "{path} cannot be written ({why}): choose another folder",
     "stdout_unwritable": "standard output cannot be written ({why}): write to a file instead",
     "no_times": "{name} has turns without times, and srt, vtt, tsv and rttm need them: choose txt or json",
+    # Context and replacements
+    "context_too_long": "the context has {length} characters; the limit is {limit}: keep the names and terms that are "
+    "most likely to be said",
+    "context_token": "the context contains {token}, which is a control token of the model: take it out",
+    "bad_rule": "{rule} is not a rule for replacements: write old=new in one line, with a text before the equals sign",
+    "too_many_rules": "there are {count} rules for replacements; the limit is {limit}: keep those that are needed",
+    "replaced_too_long": "the rule {rule} makes a turn {length} characters long; the limit is {limit}: shorten what it "
+    "writes",
+    "not_utf8": "{name} is not text in UTF-8: save it in that encoding",
+    "text_file_too_large": "{name} has more than {limit} bytes: shorten it, or choose another file",
     # Directions
     "unknown_direction": "there is no direction {name}: choose one of {choices}",
     "unknown_language": "{name} is not a language of this model: choose auto or one of {choices}",
@@ -153,6 +163,10 @@ class CheckpointError(SpeechError):
 
 class TaskError(SpeechError):
     """A direction that does not exist, or that contradicts another choice."""
+
+
+class TextError(SpeechError):
+    """A context or a replacement rule that can't be used."""
 
 
 class ServerError(SpeechError):

@@ -12,6 +12,7 @@ from kikitori.engines.engine import Engine, Prompt
 from kikitori.result import DecodingResult, last
 from kikitori.tasks import Plan, Task
 from kikitori.text.detected_language import split_language
+from kikitori.text.replacements import Rule
 from kikitori.transcript import TranscriptWarning, Turn
 
 
@@ -22,6 +23,7 @@ class Job:
     align: measure when turns and words were said. stereo: each channel holds one speaker; None to detect it.
     source: the job of the task that writes what was said, to show it with a translation.
     language_check: a model that can detect the spoken language, to warn of another one than the task's.
+    context: names and terms that may be said, from `check_context`. replacements: rules from `check_rules`.
     """
 
     task: Task
@@ -31,10 +33,12 @@ class Job:
     stereo: bool | None = None
     source: Job | None = None
     language_check: Engine | None = None
+    context: str = ""
+    replacements: tuple[Rule, ...] = ()
 
     def stream(self, waveforms: list[np.ndarray]) -> Iterator[list[DecodingResult]]:
-        """Decode clips in the task's language, or in the one that is detected in each, as `Engine.stream`."""
-        for results in self.engine.stream(waveforms, Prompt(self.task.language)):
+        """Decode clips with the context, in the task's language or in the one that is detected, as `Engine.stream`."""
+        for results in self.engine.stream(waveforms, Prompt(self.task.language, self.context)):
             yield results if self.task.language else [split_language(result) for result in results]
 
     def decode(self, waveforms: list[np.ndarray]) -> list[DecodingResult]:

@@ -25,7 +25,9 @@ from kikitori.result import DecodingResult
 from kikitori.strings import format_time, join_texts
 from kikitori.tasks import Plan
 from kikitori.text.confidence import mark_low_confidence
+from kikitori.text.context import echoes
 from kikitori.text.faults import FAULTS, find_faults
+from kikitori.text.replacements import apply_rules
 from kikitori.text.scripts import has_other_script
 from kikitori.text.tags import parse_plain, parse_turns
 from kikitori.transcript import TranscriptWarning, Turn
@@ -39,6 +41,8 @@ MAX_RETRIES = 2
 OTHER_SCRIPT = "the text is not in the letters of {language}: the recording may be in another language"
 
 NOT_ALIGNED = "the times are estimates: the aligner does not know {language}"
+
+COPIED_CONTEXT = "the model copied the context into the text: it was asked again without context"
 
 WINDOWS_AT_ONCE = 16
 """The most windows that are handed to the engine together."""
@@ -72,14 +76,14 @@ def transcribe_blocks(
         if job.source:
             parsed_windows = with_sources(list(parsed_windows), job.source)
         for parsed in parsed_windows:
-            update = joiner.add(parsed)
+            update = _with_replacements(joiner.add(parsed), job)
             has_turns = has_turns or bool(update.turns or update.open_turns)
             repaired += parsed.repaired
             yield replace(update, warnings=(*_take_all(reading), *update.warnings))
     if counted.error and not (has_turns and isinstance(counted.error, DamagedError)):
         raise counted.error
     warnings = (*_take_all(reading), *_final_warnings(has_turns, repaired, counted))
-    yield Update(joiner.open_turns, (), warnings, (), counted.seconds)
+    yield _with_replacements(Update(joiner.open_turns, (), warnings, (), counted.seconds), job)
 
 
 def in_groups(windows: Iterable[Window]) -> Iterator[list[Window]]:
@@ -100,6 +104,9 @@ def parse_windows(
 ) -> Iterator[ParsedWindow]:
     """Parse the results; retry windows with a faulty text in halves, recursively. Faults that remain are warnings."""
     for window, result in zip(windows, results, strict=True):
+        if echoes(result.text, job.context):
+            yield from _parse_echo(window, result, job, retries)
+            continue
         faults = find_faults(result, window.speech_seconds)
         may_retry = faults and retries and window.samples >= MIN_RETRY_SECONDS * SAMPLE_RATE
         if may_retry and (parts := halves(window, overlap=job.plan.has_speakers)):
@@ -107,6 +114,23 @@ def parse_windows(
             yield from parse_windows(list(parts), again, job, retries - 1)
         else:
             yield _parse(window, result, faults, job)
+
+
+def _parse_echo(window: Window, result: DecodingResult, job: Job, retries: int) -> Iterator[ParsedWindow]:
+    """Parse a text that copies the context: decode the window again without context.
+
+    If the second text has the same terms, they were spoken. Otherwise it replaces the first, with a warning.
+    """
+    without = replace(job, context="")
+    (again,) = without.decode([window.waveform])
+    if echoes(again.text, job.context):
+        yield from parse_windows([window], [result], without, retries)
+        return
+    first, *others = parse_windows([window], [again], without, retries)
+    echo = TranscriptWarning("context_echo", COPIED_CONTEXT)
+    warnings = _window_warnings({echo.kind: echo.message}, window)
+    yield replace(first, warnings=(*warnings, *first.warnings))
+    yield from others
 
 
 def with_sources(parsed_windows: list[ParsedWindow], source: Job) -> list[ParsedWindow]:
@@ -186,6 +210,14 @@ def _window_warnings(messages: dict[str, str], window: Window) -> tuple[Transcri
     span = f"{format_time(window.start_seconds)} to {format_time(window.end_seconds)}"
     start, end = round(window.start_seconds, 3), round(window.end_seconds, 3)
     return tuple(TranscriptWarning(kind, f"{span}: {message}", start, end) for kind, message in messages.items())
+
+
+def _with_replacements(update: Update, job: Job) -> Update:
+    """Apply the job's rules after turns are joined: linking compares what the model wrote."""
+    if not job.replacements:
+        return update
+    turns, open_turns = (apply_rules(turns, job.replacements) for turns in (update.turns, update.open_turns))
+    return replace(update, turns=turns, open_turns=open_turns)
 
 
 def _take_all(warnings: list[TranscriptWarning]) -> list[TranscriptWarning]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from kikitori.languages import AUTO
 from kikitori.pipeline import transcribe_blocks
 from kikitori.strings import display_name
 from kikitori.tasks import Checkpoint, Task, check_alignable, choose_checkpoints, choose_task, get_source
+from kikitori.text.context import check_context
+from kikitori.text.replacements import check_rules
 from kikitori.transcript import Transcript
 from kikitori.update import Transcription
 
@@ -84,6 +86,8 @@ def transcribe(
     language_check: Model | None = None,
     max_seconds: float = MAX_SECONDS,
     sample_rate: int = SAMPLE_RATE,
+    context: str = "",
+    replacements: Sequence[tuple[str, str]] = (),
 ) -> Transcript:
     """Transcribe one recording of any length.
 
@@ -99,12 +103,15 @@ def transcribe(
             recording is in another language than the direction's, the first warning says so.
         max_seconds: refuse a longer recording.
         sample_rate: of a waveform, in Hz; files have their own.
+        context: names and terms that may be said, or any text about the recording, of up to 2,000 characters.
+        replacements: what is replaced in the text, and by what (kikitori/text/replacements.py).
 
     A damaged recording is transcribed as far as it can be read, with a warning of the kind `damaged`.
 
     Raises:
         AudioError: the recording can't be read or transcribed.
         TaskError: `align` or `source` does not fit the model's task.
+        TextError: the context or a replacement can't be used, for example because it is too long.
         ValueError: the waveform is not a one-dimensional array of floats, or its rate or `track` not a positive number.
     """
     return stream(
@@ -118,6 +125,8 @@ def transcribe(
         language_check=language_check,
         max_seconds=max_seconds,
         sample_rate=sample_rate,
+        context=context,
+        replacements=replacements,
     ).finish()
 
 
@@ -133,6 +142,8 @@ def stream(
     language_check: Model | None = None,
     max_seconds: float = MAX_SECONDS,
     sample_rate: int = SAMPLE_RATE,
+    context: str = "",
+    replacements: Sequence[tuple[str, str]] = (),
 ) -> Transcription:
     """Transcribe window by window; arguments and errors are those of `transcribe`.
 
@@ -143,6 +154,7 @@ def stream(
         check_alignable(task)
     if source:
         get_source(task)
+    context, rules = check_context(context), check_rules(replacements)
     if isinstance(audio, (str, Path)):
         name = name or display_name(audio)
         mono = not task.has_speakers or stereo is False
@@ -160,8 +172,11 @@ def stream(
         stereo,
         source and _as_source(source),
         language_check.engine if language_check and task.spoken else None,
+        context,
+        rules,
     )
-    blank = Transcript(name, (), task.name, task.language or "", model.checkpoint.name, 0.0, "")
+    language = task.language or ""
+    blank = Transcript(name, (), task.name, language, model.checkpoint.name, 0.0, "", replacements=rules)
     return Transcription(transcribe_blocks(blocks, job, reading), blank)
 
 

@@ -149,6 +149,7 @@ class Transcript:
     checkpoint: name of the checkpoint that wrote the text.
     duration_seconds: length of the recording, 0 <= duration <= MAX_TIME_SECONDS.
     raw_text: the text as the model wrote it, with tags.
+    replacements: what was replaced in the turns afterwards, and by what, in this order.
     """
 
     audio: str
@@ -159,6 +160,7 @@ class Transcript:
     duration_seconds: float
     raw_text: str
     warnings: tuple[TranscriptWarning, ...] = ()
+    replacements: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         """Raise ValueError if a field is not as described above."""
@@ -166,6 +168,9 @@ class Transcript:
             items = getattr(self, name)
             if not isinstance(items, tuple) or not all(isinstance(item, kind) for item in items):
                 raise ValueError(f"a transcript's {name} must be a tuple of {kind.__name__}")
+        _check_types(self, tuple, "replacements")
+        if not all(len(pair) == 2 and all(isinstance(text, str) for text in pair) for pair in self.replacements):
+            raise ValueError("a transcript's replacements must be pairs of strings")
         _check_types(self, str, "audio", "direction", "language", "checkpoint", "raw_text")
         _check_types(self, Real, "duration_seconds")
         for name in ("audio", "direction", "checkpoint"):
@@ -212,6 +217,7 @@ class Transcript:
             "turns": [_turn_to_dict(turn) for turn in self.turns],
             "raw_text": self.raw_text,
             "warnings": [asdict(warning) for warning in self.warnings],
+            "replacements": [list(pair) for pair in self.replacements],
         }
 
     @classmethod
@@ -226,6 +232,7 @@ class Transcript:
             duration_seconds=record["duration_seconds"],
             raw_text=record["raw_text"],
             warnings=tuple(TranscriptWarning(**warning) for warning in record["warnings"]),
+            replacements=tuple(map(tuple, record.get("replacements", ()))),
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:

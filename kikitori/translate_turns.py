@@ -30,7 +30,7 @@ def translate_turns(transcript: Transcript, blocks: Iterable[np.ndarray], job: J
     job: of the translating task. A turn for which the model writes nothing is left out, with a warning.
     """
     task = job.task
-    blank = replace(transcript, turns=(), raw_text="", direction=task.name, language=task.language)
+    blank = replace(transcript, turns=(), raw_text="", direction=task.name, language=task.language, replacements=())
     return Transcription(_steps(transcript, blocks, job), replace(blank, checkpoint=job.engine.name))
 
 

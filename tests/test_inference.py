@@ -14,7 +14,7 @@ import torch
 
 from kikitori import load_model, stream, transcribe
 from kikitori.audio.files import load_audio
-from kikitori.errors import AudioError, CheckpointError, TaskError
+from kikitori.errors import AudioError, CheckpointError, TaskError, TextError
 from kikitori.model import checkpoints
 from kikitori.model.generate import decode, token_budget
 from kikitori.model.qwen import end_token_ids
@@ -230,6 +230,30 @@ def test_a_recording_without_speech_gives_an_empty_transcript_that_says_so(model
     transcript = transcribe(models["pt"], noise)
     assert (transcript.turns, transcript.raw_text, transcript.duration_seconds) == ((), "", 20.0)
     assert [warning.kind for warning in transcript.warnings] == ["no_speech"]
+
+
+def test_a_context_goes_to_the_model_alone_that_writes_the_text(models):
+    """Not to the one that writes what was said, and not to the check of the language."""
+    engines = [ScriptedEngine(lambda waveform: "Olá.") for _ in range(3)]
+    model, source, check = (replace(models["en2ja"], engine=engine) for engine in engines)
+    sound = load_audio(one_recording("en2ja").path)
+    transcribe(model, sound, source=source, language_check=check, context=" Helena\n")
+    assert [{prompt.context for prompt in engine.prompts} for engine in engines] == [{"Helena"}, {""}, {""}]
+
+
+def test_a_context_that_cannot_be_sent_is_refused_before_the_recording_is_read(models, tmp_path):
+    with pytest.raises(TextError, match=r"the context contains <\|im_end\|>"):
+        stream(models["pt"], tmp_path / "missing.wav", context="Ana<|im_end|>")
+
+
+def test_words_are_replaced_and_the_rules_are_recorded(models):
+    recording = one_recording("pt")
+    rules = [("Fernando", "Fernanda Lima"), ("Bom dia,", "Boa tarde:"), ("sou", "")]
+    transcript = transcribe(models["pt"], recording.path, align=True, replacements=rules)
+    assert (recording.reference, transcript.raw_text) == ("Bom dia, eu sou Fernando.", recording.reference)
+    assert transcript.text == "Boa tarde: eu Fernanda Lima."
+    assert [word.text for word in transcript.turns[0].words] == ["Boa tarde:", " eu", " Fernanda Lima."]
+    assert transcript.replacements == tuple(rules)
 
 
 @pytest.mark.slow

@@ -20,6 +20,8 @@ from tests.support.engines import ScriptedEngine
 
 PLAIN = Plan(window_seconds=60, overlap_seconds=0, has_speakers=False)
 CALLS = Plan(window_seconds=60, overlap_seconds=10, has_speakers=True)
+CONTEXT = "Helena, Kikitori, São João"
+LOOP = "Bom dia. " * 20
 UNFINISHED = DecodingResult("Bom", "budget")
 
 
@@ -116,6 +118,46 @@ def test_a_turn_that_ends_before_a_gap_does_not_reach_over_it():
 def test_a_window_without_words_is_not_aligned():
     (made,) = parsed(window(0.5), DecodingResult("", "end"), job(None, align=lambda waveform, turns: 1 / 0))
     assert (made.turns, made.warnings, made.repaired) == ((), (), 0)
+
+
+def with_context(first: str, second: str, third: str = "") -> tuple[list[ParsedWindow], ScriptedEngine]:
+    """What becomes of a window of 8 s whose first text may be an echo. second: without context. third: of halves."""
+    texts = iter([second, third, third])
+    asked = replace(job(lambda waveform: next(texts)), context=CONTEXT)
+    return parsed(window(*[1] * 8, start=60), DecodingResult(first, "end"), asked), asked.engine
+
+
+def test_a_copied_context_is_replaced_by_what_the_model_writes_without_it():
+    (made,), engine = with_context("Helena, Kikitori, São João", "Bom dia.")
+    assert [prompt.context for prompt in engine.prompts] == [""]
+    assert (made.raw_text, [turn.text for turn in made.turns]) == ("Bom dia.", ["Bom dia."])
+    (warning,) = made.warnings
+    assert (warning.kind, warning.start_seconds, warning.end_seconds) == ("context_echo", 60, 68)
+    assert warning.message.startswith("1:00 to 1:08: the model copied the context")
+
+
+def test_names_of_the_context_that_were_really_said_are_kept():
+    (made,), engine = with_context("Helena, Kikitori, São João", "helena kikitori são joão")
+    assert [prompt.context for prompt in engine.prompts] == [""]
+    assert (made.raw_text, made.warnings) == ("Helena, Kikitori, São João", ())
+
+
+def test_a_text_that_copies_no_context_is_not_asked_for_again():
+    (made,), engine = with_context("Helena e São João.", "")
+    assert (made.raw_text, made.warnings, engine.prompts) == ("Helena e São João.", (), [])
+
+
+def test_a_window_that_is_faulty_without_context_is_retried_in_halves_without_context():
+    made, engine = with_context("Helena, Kikitori, São João", LOOP, "Bom dia.")
+    assert [prompt.context for prompt in engine.prompts] == ["", ""]
+    assert [one.raw_text for one in made] == ["Bom dia."] * 2
+    assert [[warning.kind for warning in one.warnings] for one in made] == [["context_echo"], []]
+
+
+def test_a_faulty_text_is_retried_in_halves_with_the_context():
+    made, engine = with_context(LOOP, "Bom dia.", "Bom dia.")
+    assert [prompt.context for prompt in engine.prompts] == [CONTEXT]
+    assert [one.warnings for one in made] == [(), ()]
 
 
 def test_what_was_said_is_with_the_first_turn_of_a_window():

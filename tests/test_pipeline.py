@@ -99,6 +99,22 @@ def test_a_good_window_is_decoded_once():
     assert turn.end_seconds == pytest.approx(len(SOUND) / SAMPLE_RATE, abs=0.7)
 
 
+def test_rules_are_applied_to_final_and_to_open_turns_and_not_to_raw_text():
+    """Where windows of a call meet, turns are linked by what the model wrote."""
+    rules = (("もしもし", "やあ"), ("はい", "ええ"))
+    spoken = [f"<|spk_{n % 2}|> もしもし、{word}。" for n, word in enumerate(["はい", "いいえ", "はいはい", "どうも"])]
+    engine = ScriptedEngine(lambda waveform: " ".join(spoken))
+    plain, replaced = (started(engine, LINKED, replacements=some) for some in ((), rules))
+    for one, other in itertools.zip_longest(plain, replaced):
+        if isinstance(one, Update):
+            texts = [turn.text for turn in (*one.turns, *one.open_turns)]
+            expected = [text.replace("もしもし", "やあ").replace("はい", "ええ") for text in texts]
+            assert [turn.text for turn in (*other.turns, *other.open_turns)] == expected
+            assert other.raw_texts == one.raw_texts
+    assert len(replaced.transcript.turns) == len(plain.transcript.turns) == 4
+    assert replaced.transcript.warnings == plain.transcript.warnings
+
+
 def test_silence_is_never_decoded():
     transcript = run(None, sound=np.tile(QUIET, 5))
     assert kinds(transcript) == ["no_speech"] and transcript.turns == ()

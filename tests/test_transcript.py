@@ -210,6 +210,7 @@ TRANSCRIPTS = st.builds(
     duration_seconds=st.floats(0, 1e6, allow_subnormal=False),
     raw_text=st.text(),
     warnings=st.lists(st.builds(TranscriptWarning, WORDS, WORDS)).map(tuple),
+    replacements=st.lists(st.tuples(WORDS, st.text())).map(tuple),
 )
 
 
@@ -222,10 +223,11 @@ def test_from_dict_is_the_inverse_of_to_dict_even_through_json(made):
 
 
 def test_a_transcript_of_an_earlier_release_can_be_read():
-    """Its JSON has the key `doubts` alone."""
+    """Its JSON has the key `doubts` alone, and no replacements."""
     made = transcript(Turn("spk_0", "はい。", low_confidence=((0, 2),)))
     record = made.to_dict()
     assert record["turns"][0]["doubts"] == record["turns"][0].pop("low_confidence")
+    assert record.pop("replacements") == []
     assert Transcript.from_dict(record) == made
 
 
@@ -250,6 +252,7 @@ ALIGNED = Turn("spk_0", "はい。", 0.5, 1.25, "aligned", (Word("はい。", 0.
         (["warnings", 0, "kind"], {}),
         (["warnings", 0, "values"], "it"),
         (["warnings", 0, "end_seconds"], "3"),
+        *((["replacements"], value) for value in (None, 5, [5], [["a"]], [["a", 5]], [["a", "b", "c"]])),
     ],
     ids=lambda value: "/".join(map(str, value)) if isinstance(value, list) else None,
 )

@@ -46,7 +46,7 @@ class Recording:
         return Path(STDIN, self.path.name) if self.is_stdin else self.path
 
 
-def sentence(error: AudioError | OutputError, shown: str) -> str:
+def sentence(error: SpeechError, shown: str) -> str:
     """An error's sentence, with the recording's path as the user typed it in place of its name."""
     names = {"name": displayed(shown)} if "name" in error.values else {}
     return str(SpeechError(error.code, **error.values | names))
@@ -75,8 +75,8 @@ def find_recordings(options: argparse.Namespace, stack: ExitStack) -> tuple[list
 
 def input_paths(options: argparse.Namespace, recordings: Iterable[Recording]) -> set[str]:
     """Return the real paths of all files that a command reads, which no output may replace."""
-    named = [recording.path for recording in recordings] + ([options.files_from] if options.files_from else [])
-    return {os.path.realpath(path) for path in named}
+    named = [options.files_from, options.context_file, options.replace_file]
+    return {os.path.realpath(path) for path in (*(recording.path for recording in recordings), *filter(None, named))}
 
 
 def check_recording(recording: Recording, max_seconds: float, track: int | None) -> None:

@@ -16,7 +16,8 @@ from kikitori.transcribe import Model, load_task
 class Run:
     """One command: its options, its models, and what identifies its work for `--resume`.
 
-    job: what decides the decoded text (direction, weights, device); if it changes, journalled results can't be reused.
+    job: what decides the decoded text (direction, weights, device, context); if it changes, journalled results can't
+    be reused.
     request: what else decides the output files (aligner, layout and so on). Both are JSON-serialisable.
     """
 
@@ -49,6 +50,7 @@ def load_run(options: argparse.Namespace, report: Report) -> Run:
         "language": task.language,
         "weights": _weights(model.checkpoint),
         "device_and_dtype": model.engine.device_and_dtype,
+        "context": options.context,
     }
     request = _request(options, checkpoints, model, source) | {"language_check": bool(language_check)}
     return Run(options, report, model, source, language_check, job, request)
@@ -95,6 +97,7 @@ def _request(
         "stereo": options.stereo,
         "track": options.track,
         "max_seconds": options.max_seconds,
+        "replacements": [list(rule) for rule in options.replacements],
         "layout": [options.max_line_width, options.max_line_count],
     }
 

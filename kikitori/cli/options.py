@@ -8,6 +8,7 @@ from pathlib import Path
 
 import kikitori
 from kikitori.cli.effects import check_effects
+from kikitori.cli.texts import read_context, read_rules
 from kikitori.errors import SpeechError
 from kikitori.languages import AUTO, CODES
 from kikitori.output.writers import WRITERS
@@ -88,6 +89,21 @@ def build_parser() -> argparse.ArgumentParser:
         "--track", type=_positive(int), help="number of the audio track, from 1 on (default: the first with sound)"
     )
     add_language_check_option(parser)
+    parser.add_argument("--context", metavar="TEXT", help="names and terms that may be said, for the model to know")
+    parser.add_argument("--context_file", "--context-file", metavar="FILE", help="the same, as a text file in UTF-8")
+    parser.add_argument(
+        "--replace",
+        metavar="OLD=NEW",
+        action="append",
+        default=[],
+        help="replace whole words in the text; may be repeated, and the rules are applied in this order",
+    )
+    parser.add_argument(
+        "--replace_file",
+        "--replace-file",
+        metavar="FILE",
+        help="such rules as a text file in UTF-8, one per line, applied before those of --replace",
+    )
     parser.add_argument(
         "--max_seconds",
         "--max-seconds",
@@ -150,6 +166,8 @@ def parse_options(argv: list[str]) -> argparse.Namespace:
         parser.error("-f all writes one file per format: name a folder with --output_dir")
     try:
         check_effects(options, parser)
+        options.context = read_context(options.context, options.context_file)
+        options.replacements = read_rules(options.replace, options.replace_file)
         task = choose_task(options.direction, options.language)
         choose_checkpoints(options.checkpoint, options.revision, task.role, options.model)
         if options.align:

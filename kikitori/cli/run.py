@@ -16,7 +16,7 @@ from kikitori.cli.options import parse_options
 from kikitori.cli.report import Report, make_report
 from kikitori.cli.resume import has_finished, is_up_to_date, make_record, size_and_time
 from kikitori.engines.journal import Journal, JournaledEngine
-from kikitori.errors import AudioError, OutputError, SpeechError
+from kikitori.errors import AudioError, OutputError, SpeechError, TextError
 from kikitori.languages import UNSPACED
 from kikitori.output.writers import MISSING_PARTS
 from kikitori.strings import display_name
@@ -124,7 +124,7 @@ def _attempt(run: Run, delivery: Delivery, journals: list[Path]) -> str:
         _transcribe(run, delivery, journals, warnings)
     except KeyboardInterrupt:
         state = "interrupted"
-    except (AudioError, OutputError) as error:
+    except (AudioError, OutputError, TextError) as error:
         if error.code == "stdout_unwritable":  # and so for all that follow
             raise
         run.report.say(sentence(error, delivery.recording.shown), "error")
@@ -171,7 +171,8 @@ def _transcribe(run: Run, delivery: Delivery, journals: list[Path], warnings: Wa
 def _what_is_resumed(journal: Journal) -> str:
     if journal.resumed:
         return f"windows taken from {journal.path}: {journal.resumed}"
-    return f"starts from the beginning: {journal.path} is missing, or was written by another checkpoint or device"
+    changed = "was written with another checkpoint, device or context"
+    return f"starts from the beginning: {journal.path} is missing, or {changed}"
 
 
 def _deliver(run: Run, model: Model, delivery: Delivery, warnings: Warnings) -> None:
@@ -186,6 +187,8 @@ def _deliver(run: Run, model: Model, delivery: Delivery, warnings: Warnings) -> 
         track=options.track,
         language_check=run.language_check,
         max_seconds=options.max_seconds,
+        context=options.context,
+        replacements=options.replacements,
     )
     try:
         with closing(transcription), run.report.progress(delivery.recording) as advance:

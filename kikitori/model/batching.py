@@ -22,18 +22,17 @@ if TYPE_CHECKING:
 # blocks, copies while a cache grows, and the cache of another stream that takes turns with this one.
 MEMORY_SHARE = 0.5
 ENCODED_TOGETHER_ON_CUDA = 8  # clips
-PROMPT_TOKENS = 64  # more than the prompt has around the audio
 CGROUP = Path("/sys/fs/cgroup")
 
 
-def batch_size(decoder: Decoder, tower: Module, samples: list[int], budget: int) -> int:
+def batch_size(decoder: Decoder, tower: Module, samples: list[int], budget: int, around: int) -> int:
     """Return how many clips, from the first on, fit into memory as one batch; at least 1.
 
-    samples: the clips' lengths, longest first. budget: tokens for the text of the first. Every row of a batch takes
-    as much memory as the first one.
+    samples: the clips' lengths, longest first. budget: tokens for the text of the first. around: the prompt's tokens
+    around the audio. Every row of a batch takes as much memory as the first one.
     """
     limit = free_bytes(decoder.device) * MEMORY_SHARE - shared_bytes(decoder, tower)
-    return max(1, min(len(samples), int(limit // row_bytes(decoder, tower, samples[0], budget))))
+    return max(1, min(len(samples), int(limit // row_bytes(decoder, tower, samples[0], budget, around))))
 
 
 def encoder_groups(device: torch.device, samples: list[int]) -> list[tuple[int, int]]:
@@ -53,12 +52,13 @@ def encoder_groups(device: torch.device, samples: list[int]) -> list[tuple[int, 
     return groups
 
 
-def row_bytes(decoder: Decoder, tower: Module, samples: int, budget: int) -> int:
+def row_bytes(decoder: Decoder, tower: Module, samples: int, budget: int, around: int) -> int:
     """Return the most bytes that one clip takes: its embeddings, its KV cache, and the largest intermediate tensors.
 
-    tower: the original model's `thinker.audio_tower`. samples: the clip's length. budget: tokens for its text.
+    tower: the original model's `thinker.audio_tower`. samples: the clip's length. budget: tokens for its text. around:
+    the prompt's tokens around the audio.
     """
-    prompt = audio_tokens(samples) + PROMPT_TOKENS
+    prompt = audio_tokens(samples) + around
     cache = len(decoder.layers) * 2 * decoder.key_heads * decoder.head_dim * bucket(prompt + budget)
     layer = decoder.layers[0]
     # Gate and up and their product, and a token's input and output of attention.

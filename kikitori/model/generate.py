@@ -162,10 +162,11 @@ def _decode_in_batches(
     samples = [len(waveform) for waveform in waveforms]
     waiting = sorted(range(len(waveforms)), key=lambda index: -samples[index])
     most = len(waiting)
+    around = sum(map(len, recognizer.prompt_ids(prompt)))
     while waiting:
         first = waiting[0]
         fitting = batching.batch_size(
-            recognizer.decoder, recognizer.tower, [samples[index] for index in waiting], rows[first].budget
+            recognizer.decoder, recognizer.tower, [samples[index] for index in waiting], rows[first].budget, around
         )
         batch = waiting[: min(most, fitting)]
         batch_waveforms, batch_rows = [waveforms[index] for index in batch], [rows[index] for index in batch]

@@ -61,14 +61,22 @@ def api_handler(endpoint: str, directions: tuple[str, ...], checkpoints: Checkpo
         return done.transcript.to_dict()
 
     # Programs see a handler's parameters, so each kind of tab has its own.
-    def transcribe(audio: str | None, align: bool = False) -> dict:
-        return run(audio, align)
+    def transcribe(audio: str | None, align: bool = False, context: str = "", replace: str = "") -> dict:
+        return run(audio, align, context, replace)
 
-    def translate(audio: str | None, direction: str = directions[0], source: bool = False) -> dict:
-        return run(audio, direction, source)
+    def translate(
+        audio: str | None,
+        direction: str = directions[0],
+        source: bool = False,
+        context: str = "",
+        replace: str = "",
+    ) -> dict:
+        return run(audio, direction, source, context, replace)
 
-    def transcribe_any(audio: str | None, language: str = AUTO, align: bool = False) -> dict:
-        return run(audio, language, align)
+    def transcribe_any(
+        audio: str | None, language: str = AUTO, align: bool = False, context: str = "", replace: str = ""
+    ) -> dict:
+        return run(audio, language, align, context, replace)
 
     handler = translate if len(directions) > 1 else transcribe_any if get_task(directions[0]).takes_any else transcribe
     handler.__name__ = endpoint  # MCP clients call it by this name
@@ -83,16 +91,18 @@ def own_files(audio: str | None, several: list[str] | None) -> list[str]:
 def job_options(directions: tuple[str, ...], checkpoints: Checkpoints, options: tuple) -> JobOptions:
     """Return the choices on a tab.
 
-    options: direction and source if there are several directions, language and align if it takes any, else align.
+    options: direction and source if there are several directions, language and align if it takes any, else align; then
+    context and replace. Programs send null for the default.
     """
+    *own, context, replace = options
+    texts = {"context": context or "", "replace": replace or ""}
     if get_task(directions[0]).takes_any:
-        language, align = options
-        return JobOptions(directions[0], checkpoints, language=language or AUTO, align=align)
+        language, align = own
+        return JobOptions(directions[0], checkpoints, language=language or AUTO, align=align, **texts)
     if len(directions) > 1:
-        direction, source = options
-        # Programs send null for the default.
-        return JobOptions(direction or directions[0], checkpoints, source=source)
-    return JobOptions(directions[0], checkpoints, align=options[0])
+        direction, source = own
+        return JobOptions(direction or directions[0], checkpoints, source=source, **texts)
+    return JobOptions(directions[0], checkpoints, align=own[0], **texts)
 
 
 def stop_running(shown: dict | None) -> list:

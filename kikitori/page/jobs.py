@@ -31,6 +31,7 @@ from kikitori.tasks import (
     get_source,
     get_task,
 )
+from kikitori.text.replacements import parse_rules
 from kikitori.transcribe import MAX_SECONDS, Model, stream
 from kikitori.transcript import Transcript, Turn
 from kikitori.translate_turns import translate_turns
@@ -45,7 +46,8 @@ class JobOptions:
     """A visitor's choices.
 
     align: measure when each word was said. source: show what was said with the translation. language: as
-    `find_language` takes it, for the direction that takes any.
+    `find_language` takes it, for the direction that takes any. context, replace: as the visitor typed them; replace has
+    one rule per line.
     """
 
     direction: str
@@ -53,6 +55,8 @@ class JobOptions:
     align: bool = False
     source: bool = False
     language: str = AUTO
+    context: str = ""
+    replace: str = ""
 
 
 def page_model(task: Task, checkpoints: Mapping[str, Checkpoint], check: Checkpoint | None = None) -> Model:
@@ -69,8 +73,15 @@ def transcribe_upload(options: JobOptions, audio: str | None) -> Transcription:
     check = options.checkpoints.get(LANGUAGE_CHECK) if task.spoken else None
     model = page_model(task, options.checkpoints, check)
     source = page_model(get_source(model.task), options.checkpoints) if options.source else None
-    checked = replace(model, engine=HeardLanguage(model.engine)) if check else None
-    return stream(model, audio, align=options.align, source=source, language_check=checked)
+    return stream(
+        model,
+        audio,
+        align=options.align,
+        source=source,
+        language_check=replace(model, engine=HeardLanguage(model.engine)) if check else None,
+        context=options.context,
+        replacements=parse_rules(options.replace),
+    )
 
 
 def run_job(options: JobOptions, audio: str | None) -> Iterator[Transcription]:

@@ -191,7 +191,9 @@ def build_options(tab: Tab) -> list[gr.components.Component]:
         # Programs may send codes, which are no choices.
         first = [gr.Dropdown(language_choices(), value=AUTO, allow_custom_value=True, label=text("language"))]
     with gr.Accordion(text("options"), open=False):
-        return [*first, gr.Checkbox(label=text("source" if tab.translates else "align"))]
+        check_box = gr.Checkbox(label=text("source" if tab.translates else "align"))
+        # The last ones, so that programs may leave them out.
+        return [*first, check_box, *(gr.Textbox("", label=text(key), lines=2) for key in ("context", "replace"))]
 
 
 def language_choices() -> list[tuple[str, str]]:

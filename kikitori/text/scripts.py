@@ -12,6 +12,8 @@ JAPANESE = frozenset({"HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "CJK", "IDEOG
 LATIN = frozenset({"LATIN"})
 SCRIPTS = {"Japanese": JAPANESE | LATIN, "English": LATIN, "Portuguese": LATIN}
 """Language -> the scripts of its words, as they begin Unicode's names of letters."""
+UNSPACED = JAPANESE | {"THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN", "HANGUL"}
+"""Scripts in which words follow each other without a space; in Korean, particles follow words so."""
 
 MIN_FOREIGN_LETTERS = 2
 """One letter may be a symbol, such as µ or π."""
@@ -37,6 +39,17 @@ def has_other_script(text: str, language: str) -> bool:
         return False
     has_no_japanese = not JAPANESE.intersection(scripts)
     return bool(_LATIN_SENTENCE.search(text) or (has_no_japanese and _LATIN_WORDS.search(text)))
+
+
+def splits_word(text: str, place: int) -> bool:
+    """Whether the characters before and after a place belong to one word. Never so in an UNSPACED script."""
+    return 0 < place < len(text) and _is_in_word(text[place - 1]) and _is_in_word(text[place])
+
+
+@lru_cache(maxsize=4096)
+def _is_in_word(character: str) -> bool:
+    is_mark = unicodedata.category(character).startswith("M")  # such as a vowel of Devanagari
+    return (character.isalnum() or is_mark) and unicodedata.name(character, "").partition(" ")[0] not in UNSPACED
 
 
 def _foreign_runs(scripts: Iterable[str | None], own: frozenset[str]) -> Iterator[int]:

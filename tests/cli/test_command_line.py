@@ -192,10 +192,14 @@ def test_no_output_replaces_a_file_that_the_command_reads(tiny, tmp_path, monkey
     for name in ("call.txt", "rec.flac", "rec.pt.journal", "list.flac"):
         Path(name).write_bytes(sound)
     Path("list.txt").write_text("list.flac\n")
+    Path("rules.txt").write_text("a=b\n")
+    Path("rules.flac").write_bytes(sound)
     for arguments, kept in (
         (["call.txt"], "call.txt"),
         (["rec.flac", "rec.pt.journal"], "rec.pt.journal"),
         (["--files_from", "list.txt"], "list.txt"),
+        (["list.flac", "--context_file", "list.txt"], "list.txt"),
+        (["rules.flac", "--replace_file", "rules.txt"], "rules.txt"),
     ):
         before = Path(kept).read_bytes()
         done = tiny("pt", *arguments, "-o", ".")
@@ -354,6 +358,12 @@ def test_no_model_is_loaded_for_recordings_that_cannot_be_used(run, tmp_path, mo
         (["a.wav", "--direction", "pt", "--max_line_width", "9"], "--max_line_width has no effect in txt: use -f srt"),
         (["a.wav", "--direction", "pt", "--max-line-count", "1", "-f", "json"], "--max_line_count has no effect in js"),
         (["a.wav", "--direction", "pt", "--max_seconds", "0"], "0 is not positive"),
+        (["a.wav", "--direction", "pt", "--context", "a", "--context_file", "b"], "can't both be given: leave one out"),
+        (
+            ["a.wav", "--direction", "pt", "--replace", "Ana"],
+            "Ana is not a rule for replacements: write old=new",
+        ),
+        (["a.wav", "--direction", "pt", "--context", "Ana <|audio_pad|>"], "the context contains <|audio_pad|>, which"),
         (["a.wav", "--direction", "pt", "--revision", "someone/else=v1"], "the revision someone/else=v1 does not"),
     ],
     ids=" ".join,
@@ -361,6 +371,58 @@ def test_no_model_is_loaded_for_recordings_that_cannot_be_used(run, tmp_path, mo
 def test_wrong_usage_is_exit_code_2(run, arguments, complaint):
     done = run(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
+    assert complaint in done.stderr
+
+
+def test_a_context_is_sent_from_an_option_or_a_file(tiny, monkeypatch, tmp_path):
+    sent = []
+    monkeypatch.setattr(
+        command_line, "stream", lambda *audio, **options: sent.append(options) or stream(*audio, **options)
+    )
+    (tmp_path / "names.txt").write_bytes("\ufeffHelena\r\nSão João\n".encode())
+    clip = one_recording("pt")
+    for options in (["--context", "Helena"], ["--context-file", tmp_path / "names.txt"], []):
+        assert tiny("pt", clip.path, *options).returncode == 0
+    assert [one["context"] for one in sent] == ["Helena", "Helena\r\nSão João", ""]
+
+
+def test_rules_of_a_file_come_before_those_of_options(tiny, tmp_path):
+    (tmp_path / "rules.txt").write_text("# names\n\nFernando = Fernanda\n", encoding="utf-8")
+    rules = ["--replace", "Fernanda=Helena", "--replace_file", tmp_path / "rules.txt", "--replace", "dia="]
+    done = tiny("pt", one_recording("pt").path, *rules, "-f", "json")
+    transcript = json.loads(done.stdout)
+    assert transcript["text"] == "Bom, eu sou Helena."
+    assert transcript["replacements"] == [["Fernando", "Fernanda"], ["Fernanda", "Helena"], ["dia", ""]]
+
+
+def test_a_rule_that_makes_a_text_too_long_is_an_error_of_that_recording(tiny, two_clips):
+    steps = ((CLIP_TEXTS[0], "a"), ("a", "b"))
+    rules = [f"--replace={old}={' '.join([new] * 200)}" for old, new in steps]
+    done = tiny("pt", *two_clips, *rules)
+    assert done.returncode == 1
+    assert "error: the rule a=b b b" in done.stderr
+    assert CLIP_TEXTS[1] in done.stdout
+
+
+@pytest.mark.parametrize("option", ["--context_file", "--replace_file"])
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (None, "names.txt does not exist: check the path"),
+        ("folder", "names.txt cannot be opened (Is a directory): check the path"),
+        (b"S\xe3o", "names.txt is not text in UTF-8: save it in that encoding"),
+        (b"a" * 1_000_001, "names.txt has more than 1000000 bytes: shorten it, or choose another file"),
+    ],
+    ids=["missing", "folder", "Latin-1", "large"],
+)
+def test_a_text_file_that_is_no_use_is_one_sentence(tiny, tmp_path, monkeypatch, option, content, complaint):
+    monkeypatch.chdir(tmp_path)
+    if content == "folder":
+        Path("names.txt").mkdir()
+    elif content:
+        Path("names.txt").write_bytes(content)
+    done = tiny("pt", one_recording("pt").path, option, "names.txt")
+    assert done.returncode == 2
     assert complaint in done.stderr
 
 

@@ -272,7 +272,14 @@ def test_a_finished_recording_is_skipped(run_again, tmp_path, capsys):
 
 @pytest.mark.parametrize(
     "options",
-    [("-f", "all"), ("-f", "tsv", "--align"), ("-f", "tsv", "--max_seconds", "60"), ("-f", "srt")],
+    [
+        ("-f", "all"),
+        ("-f", "tsv", "--align"),
+        ("-f", "tsv", "--max_seconds", "60"),
+        ("-f", "srt"),
+        ("-f", "tsv", "--context", "Helena"),
+        ("-f", "tsv", "--replace", "Helena=Ana"),
+    ],
     ids=" ".join,
 )
 def test_with_other_options_the_output_is_written_again(run_again, options):

@@ -8,6 +8,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import zip_longest
 
 import numpy as np
@@ -21,7 +22,7 @@ from kikitori.model import batching, cuda_graphs, encoder, generate
 from kikitori.model.cuda_graphs import GraphedStep
 from kikitori.model.generate import decode, stream_decode, token_budget
 from kikitori.model.kv_cache import KVCache, bucket
-from kikitori.model.qwen import build_prompt, load_qwen_model
+from kikitori.model.qwen import build_prompt, end_token_ids, load_qwen_model
 from kikitori.model.recognizer import Recognizer, load_recognizer
 from kikitori.result import DecodingResult, last
 from kikitori.tasks import TASKS, TINY
@@ -33,6 +34,7 @@ CLIPS = [
     for folder in (EXAMPLES, RECORDINGS)
     for recording in recordings_in(folder)
 ]
+CONTEXT = "Helena, Kikitori 3.0、佐藤さん; São João\n"
 JAPANESE = [waveform for waveform, language in CLIPS if language == "Japanese"]
 NOISE = np.random.default_rng(0).normal(0, 0.1, 40 * 16000).astype(np.float32)
 
@@ -56,8 +58,11 @@ def ids(results: Sequence[DecodingResult]) -> list[tuple[int, ...]]:
     return [result.ids for result in results]
 
 
-def original_ids(recognizer: Recognizer, waveform: np.ndarray, language: str | None) -> tuple[int, ...]:
-    return tuple(generate_with_qwen(recognizer.qwen, waveform, language, token_budget(len(waveform) / 16000)))
+def original_ids(
+    recognizer: Recognizer, waveform: np.ndarray, language: str | None, context: str = ""
+) -> tuple[int, ...]:
+    budget = token_budget(len(waveform) / 16000)
+    return tuple(generate_with_qwen(recognizer.qwen, waveform, language, budget, context=context))
 
 
 @pytest.mark.slow
@@ -72,6 +77,38 @@ def test_every_clip_decodes_as_with_generate_alone_and_in_a_batch(dtype, languag
     batch = decode(tiny, waveforms, language)
     assert ids(batch) == expected
     assert {result.ended_by for result in batch} == {"end"}
+
+
+@pytest.mark.parametrize("language", ["Portuguese", None])
+def test_a_context_is_sent_and_decoded_as_qwen_asr_does(tiny, monkeypatch, language):
+    """The ids of the prompt, those of the texts in a batch, and the text of the original model's own function.
+
+    That function assumes the end tokens of the 1.7B vocabulary, so it is told those of the tiny one.
+    """
+    waveforms = [waveform for waveform, clip_language in CLIPS if clip_language == "Portuguese"][:2]
+    prompt = tiny.qwen._build_text_prompt(context=CONTEXT, force_language=language)
+    inputs = tiny.qwen.processor(text=[prompt], audio=[waveforms[0]], return_tensors="pt")["input_ids"][0].tolist()
+    before, after = tiny.prompt_ids(build_prompt(tiny.qwen, language, CONTEXT))
+    pads = [tiny.qwen.model.thinker.config.audio_token_id] * encoder.audio_tokens(len(waveforms[0]))
+    assert [*before, *pads, *after] == inputs
+    assert CONTEXT.strip() in tiny.tokenizer.decode(before)
+    results = decode(tiny, waveforms, language, context=CONTEXT)
+    assert ids(results) == [original_ids(tiny, waveform, language, CONTEXT) for waveform in waveforms]
+    assert ids(results) != ids(decode(tiny, waveforms, language))
+    ends = {"eos_token_id": end_token_ids(tiny.tokenizer), "pad_token_id": end_token_ids(tiny.tokenizer)[-1]}
+    monkeypatch.setattr(tiny.qwen.model, "generate", partial(tiny.qwen.model.generate, **ends))
+    original = tiny.qwen.transcribe([(waveform, 16000) for waveform in waveforms], CONTEXT, language)
+    assert [result.text.rpartition("<asr_text>")[2] for result in results] == [one.text for one in original]
+
+
+def test_nothing_of_the_context_is_written_for_noise(tiny):
+    sounds = [NOISE[:8000], NOISE[: 2 * 16000], NOISE[: 10 * 16000], np.zeros(2 * 16000, np.float32)]
+    languages = sorted({language for _, language in CLIPS})
+    decoded = [decode(tiny, sounds, language, context=CONTEXT) for language in languages]
+    texts = [result.text for results in decoded for result in results]
+    assert any(texts)  # without a check for speech, it does write something
+    names = ("Helena", "Kikitori", "佐藤", "São João")
+    assert not [name for name in names for text in texts if name.casefold() in text.casefold()]
 
 
 @pytest.mark.slow
@@ -351,39 +388,45 @@ def test_nothing_to_decode_is_an_empty_result(tiny):
 def test_batches_fit_into_memory(tiny, monkeypatch):
     samples = [480000, 480000, 320000, 160000, 15999, 8000]
     model, budget = (tiny.decoder, tiny.tower), token_budget(30)
-    assert batching.batch_size(*model, samples, budget) == 6
-    row, shared = batching.row_bytes(*model, 480000, budget), batching.shared_bytes(*model)
+    assert batching.batch_size(*model, samples, budget, 18) == 6
+    row, shared = batching.row_bytes(*model, 480000, budget, 18), batching.shared_bytes(*model)
     for rows in (1, 2, 3):
         free = int((rows * row + shared) / batching.MEMORY_SHARE) + 1
         monkeypatch.setattr(batching, "free_bytes", lambda device, free=free: free)
-        assert batching.batch_size(*model, samples, budget) == rows
+        assert batching.batch_size(*model, samples, budget, 18) == rows
+    assert batching.batch_size(*model, samples, budget, 2000) == 1  # a longer prompt leaves room for fewer
     monkeypatch.setattr(batching, "free_bytes", lambda device: 0)
-    assert batching.batch_size(*model, samples, budget) == 1
+    assert batching.batch_size(*model, samples, budget, 18) == 1
 
 
 @pytest.mark.slow
 def test_each_batch_is_planned_with_the_memory_that_is_free_then(tiny, monkeypatch):
-    expected = ids(decode(tiny, JAPANESE[:5], "Japanese"))
+    expected = ids(decode(tiny, JAPANESE[:5], "Japanese", context=CONTEXT))
+    prompt = tiny.prompt_ids(build_prompt(tiny.qwen, "Japanese", CONTEXT))
     rows, sizes = iter([2, 1, 9]), []
 
-    def batch_size(decoder, tower, samples, budget):
+    def batch_size(decoder, tower, samples, budget, around):
         assert samples == sorted(samples, reverse=True)
+        assert around == sum(map(len, prompt))
         sizes.append(min(next(rows), len(samples)))
         return sizes[-1]
 
     monkeypatch.setattr(batching, "batch_size", batch_size)
-    assert ids(decode(tiny, JAPANESE[:5], "Japanese")) == expected
+    assert ids(decode(tiny, JAPANESE[:5], "Japanese", context=CONTEXT)) == expected
     assert sizes == [2, 1, 2]
 
 
-def test_a_row_takes_no_more_memory_than_planned(tiny):
+@pytest.mark.parametrize("context", ["", "佐藤、" * 600], ids=["alone", "context"])
+def test_a_row_takes_no_more_memory_than_planned(tiny, context):
     """What torch allocates for a batch of eight, against what was planned for it."""
     waveforms = [NOISE[: 20 * 16000]] * 8
     model = tiny.decoder, tiny.tower
-    planned = 8 * batching.row_bytes(*model, len(waveforms[0]), token_budget(20)) + batching.shared_bytes(*model)
-    tiny.decoder.rotations(1024)
+    around = sum(map(len, tiny.prompt_ids(build_prompt(tiny.qwen, "Japanese", context))))
+    row = batching.row_bytes(*model, len(waveforms[0]), token_budget(20), around)
+    planned = 8 * row + batching.shared_bytes(*model)
+    tiny.decoder.rotations(4096)
     with torch.profiler.profile(profile_memory=True) as profile:
-        decode(tiny, waveforms, "Japanese")
+        decode(tiny, waveforms, "Japanese", max_tokens=8, context=context)
     held = peak = 0
     for event in profile.profiler.kineto_results.events():
         if event.name() == "[memory]":

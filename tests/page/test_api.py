@@ -96,6 +96,21 @@ def test_a_translation_comes_with_its_source_on_request(client):
     assert [(turn["text"], turn["source"]) for turn in transcript["turns"]] == [(recording.reference, recording.said)]
 
 
+@pytest.mark.parametrize("direction", ["pt", "en2ja"])
+def test_context_and_rules_are_the_last_arguments_and_are_checked(client, direction):
+    recording = one_recording(direction)
+    asked = request(direction, recording.path)
+    assert client.predict(**asked, context=None, replace=None)["text"] == recording.reference
+    first = recording.reference[:3]
+    replaced = client.predict(**asked, replace=f"{first}=あ\n\nあ = い")
+    assert replaced["text"] == "い" + recording.reference[3:]
+    assert replaced["replacements"] == [[first, "あ"], ["あ", "い"]]
+    with pytest.raises(AppError, match="Ana is not a rule for replacements: write old=new in one line"):
+        client.predict(**asked, replace="Ana")
+    with pytest.raises(AppError, match="the context has 2001 characters; the limit is 2000"):
+        client.predict(**asked, context="a" * 2001)
+
+
 def test_a_direction_that_does_not_exist_is_refused(client):
     recording = one_recording("en2ja")
     with pytest.raises((AppError, ValueError), match="fr"):

@@ -124,6 +124,21 @@ def test_a_missing_recording_is_an_inline_message(page):
     assert panel.get_by_role("button", name="Copy").count() == 0
 
 
+def test_names_can_be_given_and_words_replaced(page):
+    panel = open_tab(page, "pt")
+    upload(panel, one_recording("pt").path)
+    panel.get_by_role("button", name="Options").click()
+    context, replace = panel.get_by_label("Names and terms that may be said"), panel.get_by_label("Replace (one rule")
+    context.fill("Fernando <|audio_pad|>")
+    run_button(panel, "pt").click()
+    expect(panel.get_by_role("alert")).to_contain_text("the context contains <|audio_pad|>, which is a control")
+    context.fill("")
+    replace.fill("Fernando = Helena\n")
+    run_to_the_end(panel, "pt")
+    assert words(panel) == [one_recording("pt").reference.replace("Fernando", "Helena")]
+    assert saved_transcript(page, panel).replacements == (("Fernando", "Helena"),)
+
+
 def test_an_unusable_recording_is_an_inline_message_and_a_good_one_clears_it(page, tmp_path):
     panel = open_tab(page, "pt")
     bad = tmp_path / "notes.wav"

@@ -14,7 +14,7 @@ from kikitori.transcript import Turn
 class ScriptedEngine:
     """Decodes each clip by a function of its waveform, and aligns by another function.
 
-    batches: how many clips came with each request.
+    batches: how many clips came with each request. prompts: what came with them.
     """
 
     name = "scripted"
@@ -26,11 +26,13 @@ class ScriptedEngine:
     ):
         self._decode, self._align = decode, align
         self.batches: list[int] = []
+        self.prompts: list[Prompt] = []
 
     def stream(
         self, waveforms: Sequence[np.ndarray], prompt: Prompt, max_tokens: int | None = None
     ) -> Iterator[list[DecodingResult]]:
         self.batches.append(len(waveforms))
+        self.prompts.append(prompt)
         results = [self._decode(waveform) for waveform in waveforms]
         yield [DecodingResult(one, "end") if isinstance(one, str) else one for one in results]
 
