@@ -119,7 +119,7 @@ def transcribe(model: Model, utterance: Utterance) -> Result:
     hypothesis, refused, raw_text, duration, warnings, detected = (), None, "", 0.0, (), ""
     try:
         with utterance.open_file() as path:
-            transcript = transcribe_recording(model, path, name=utterance.name)
+            transcript = transcribe_recording(model, path, name=utterance.name, context=utterance.context)
         hypothesis, raw_text = segments(transcript.turns), transcript.raw_text
         duration, detected = transcript.duration_seconds, transcript.language
         warnings = tuple(warning.kind for warning in transcript.warnings)

@@ -182,6 +182,7 @@ def test_to_dict_has_every_field():
         "warnings": [
             {"kind": "untagged", "message": "a sentence", "start_seconds": None, "end_seconds": None, "values": {}},
         ],
+        "replacements": [],
     }
 
 
