@@ -75,6 +75,14 @@ def test_an_uploaded_recording_becomes_its_text(page, direction):
         assert speakers(panel) == [turn.speaker for turn in recording.turns]
 
 
+def test_rows_show_where_the_language_changes(page):
+    panel = transcribed(page, "transcribe", example("three_languages").path)
+    assert panel.locator(".turn .language").all_inner_texts() == ["English", "Japanese", "Portuguese"]
+    expect(panel.locator(".about")).to_contain_text("English, Japanese, Portuguese")
+    texts = panel.locator(".turn .words")
+    assert [texts.nth(number).get_attribute("lang") for number in range(3)] == ["en", "ja", "pt"]
+
+
 def test_two_speakers_have_two_colours(page):
     panel = call_transcribed(page)
     colours = {

@@ -14,6 +14,7 @@ PICTURES = {
     "page-diarize.png": ("diarize", "call_appointment.flac"),
     "page-translate.png": ("en2ja", "english_travel.flac"),
     "page-portuguese.png": ("pt", "portuguese_daily.flac"),
+    "page-any-language.png": ("transcribe", "three_languages.flac"),
 }
 
 

@@ -208,10 +208,10 @@ export class View {
   }
 
   showAbout() {
-    const { duration_seconds, language, checkpoint } = this.sheet.transcript;
-    this.about.textContent = [clock(duration_seconds), language && languageName(language), checkpoint]
-      .filter(Boolean)
-      .join(" · ");
+    const { duration_seconds, language, checkpoint, turns } = this.sheet.transcript;
+    const detected = turns.map((/** @type {any} */ turn) => turn.language).filter(Boolean);
+    const languages = [...new Set(detected.length ? detected : [language])].filter(Boolean).map(languageName);
+    this.about.textContent = [clock(duration_seconds), languages.join(", "), checkpoint].filter(Boolean).join(" · ");
   }
 
   showTools() {
