@@ -111,6 +111,11 @@ def test_the_usual_line_has_so_many_characters(language, character, limit):
     assert len(flat(character * (limit + 1), language)) == 2
 
 
+def test_invisible_characters_take_no_column():
+    assert flat("a" * 21 + "\u200b" + "a" * 21, "English") == ["a" * 21 + "\u200b" + "a" * 21]
+    assert len(flat("a" * 22 + "\u200b" + "a" * 21, "English")) == 2
+
+
 @pytest.mark.parametrize(
     ("language", "spoken", "character", "limit"), [("English", "Japanese", "あ", 20), ("Japanese", "English", "a", 42)]
 )
