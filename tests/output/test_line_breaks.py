@@ -83,6 +83,12 @@ def test_words_without_spaces_stay_whole(language, words):
         assert len(lines) > 2 and set(accumulate(map(len, lines))) <= ends
 
 
+def test_thai_marks_stay_with_their_words():
+    """budoux sees a border before the mark that repeats a word, and before closing marks."""
+    lines = flat("ค่อยๆเดินช้าๆบ่อยๆต่างๆจริงๆเร็วๆนี้(ประมาณ)นะ", "Thai", max_line_width=7)
+    assert len(lines) > 4 and not [line for line in lines if line[0] in "ๆ)" or line[-1] == "("]
+
+
 def test_french_marks_stay_with_their_words():
     lines = flat("« Oui ! » Mais pourquoi ? Parce que : voilà", "French", max_line_width=10)
     assert lines == ["« Oui ! »", "Mais", "pourquoi ?", "Parce", "que :", "voilà"]
