@@ -195,14 +195,15 @@ def test_japanese_with_words_is_cut_between_them():
 
 
 def test_english_with_words_is_cut_at_spaces():
-    words = spoken(("We", 0, 1), (" see", 1, 2), (" the", 2, 3), (" sea", 3, 4))
-    made = make_subtitles(transcript(words, language="English"), max_line_width=7)
-    assert [subtitle.lines for subtitle in made] == [("We see", "the sea")]
+    words = spoken(("In", 0, 1), (" Constantinople", 1, 3))
+    made = make_subtitles(transcript(words, language="English"), max_line_width=15)
+    assert [subtitle.lines for subtitle in made] == [("In", "Constantinople")]
 
 
 def test_a_word_longer_than_a_line_is_cut_inside():
     assert lines_of("an internationalisation", "English", max_line_width=12) == [("an internati", "onalisation")]
     assert lines_of("an internationalisation", "English", max_line_width=20) == [("an", "internationalisation")]
+    assert lines_of("no", "English", max_line_width=1) == [("n", "o")]
 
 
 def test_a_text_that_fits_is_one_line():
