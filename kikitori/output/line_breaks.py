@@ -45,8 +45,10 @@ _SPACE = re.compile("[^\\S\u00a0\u2007\u202f]")
 _SYLLABLE = r"[\p{lb=ID}\p{lb=H2}\p{lb=H3}]"
 _NEXT_WORD = r"(?<=[\p{L}\p{N}.,;:!?]\p{M}{0,2} )(?=\w)"
 _SURE_BREAK = regex.compile(f"(?<={_SYLLABLE})(?={_SYLLABLE})|{_NEXT_WORD}")
-# And stretches inside which it never allows one: a word or a syllable, and marks after it.
-_UNBROKEN = regex.compile(rf"(?:[\p{{lb=AL}}\p{{lb=HL}}]+|{_SYLLABLE}?)[\p{{lb=CL}}\p{{lb=EX}}\p{{lb=IS}}]* *")
+# And stretches inside which it never allows one: a word, number or syllable, and marks after it.
+_UNBROKEN = regex.compile(
+    rf"(?:[\p{{lb=AL}}\p{{lb=HL}}\p{{lb=NU}}]+|{_SYLLABLE}?)[\p{{lb=CL}}\p{{lb=EX}}\p{{lb=IS}}]* *"
+)
 # Words of natural language are shorter; only such a stretch takes uniseg longer than a moment.
 _LONGEST_WORD = 1000
 
@@ -140,7 +142,7 @@ def _divided(
     for left, right in pairwise(sorted(penalties)):
         if ruler.width(left, right) > columns:
             more |= {place: penalty for place in range(left + 1, right) if place in places}
-    return dict(sorted((penalties | more).items()))
+    return dict(sorted((more | penalties).items()))
 
 
 def _phrase_borders(text: str, language: str) -> set[int]:

@@ -83,6 +83,12 @@ def test_words_without_spaces_stay_whole(language, words):
         assert len(lines) > 2 and set(accumulate(map(len, lines))) <= ends
 
 
+def test_thai_marks_stay_with_their_words():
+    """budoux sees a border before the mark that repeats a word, and before closing marks."""
+    lines = flat("ค่อยๆเดินช้าๆบ่อยๆต่างๆจริงๆเร็วๆนี้(ประมาณ)นะ", "Thai", max_line_width=7)
+    assert len(lines) > 4 and not [line for line in lines if line[0] in "ๆ)" or line[-1] == "("]
+
+
 def test_french_marks_stay_with_their_words():
     lines = flat("« Oui ! » Mais pourquoi ? Parce que : voilà", "French", max_line_width=10)
     assert lines == ["« Oui ! »", "Mais", "pourquoi ?", "Parce", "que :", "voilà"]
@@ -109,6 +115,11 @@ def test_a_no_break_space_is_kept():
 def test_the_usual_line_has_so_many_characters(language, character, limit):
     assert flat(character * limit, language) == [character * limit]
     assert len(flat(character * (limit + 1), language)) == 2
+
+
+def test_invisible_characters_take_no_column():
+    assert flat("a" * 21 + "\u200b" + "a" * 21, "English") == ["a" * 21 + "\u200b" + "a" * 21]
+    assert len(flat("a" * 22 + "\u200b" + "a" * 21, "English")) == 2
 
 
 @pytest.mark.parametrize(

@@ -194,9 +194,16 @@ def test_japanese_with_words_is_cut_between_them():
     ]
 
 
+def test_english_with_words_is_cut_at_spaces():
+    words = spoken(("In", 0, 1), (" Constantinople", 1, 3))
+    made = make_subtitles(transcript(words, language="English"), max_line_width=15)
+    assert [subtitle.lines for subtitle in made] == [("In", "Constantinople")]
+
+
 def test_a_word_longer_than_a_line_is_cut_inside():
     assert lines_of("an internationalisation", "English", max_line_width=12) == [("an internati", "onalisation")]
     assert lines_of("an internationalisation", "English", max_line_width=20) == [("an", "internationalisation")]
+    assert lines_of("no", "English", max_line_width=1) == [("n", "o")]
 
 
 def test_a_text_that_fits_is_one_line():
@@ -259,6 +266,7 @@ def test_long_speech_is_cut_between_words_even_if_its_text_fits():
     text = "one two three four five six seven eight"
     assert lines_of(text, "English", 7) == [(text,)]
     assert lines_of(text, "English", 14) == [("one two three four",), ("five six seven eight",)]
+    assert lines_of("Well then", "English", 13) == [("Well",), ("then",)]
     phrase = "東京都議会議員選挙"
     assert lines_of(phrase, "Japanese", 14) == [(phrase,)]
     assert lines_of(phrase, "Japanese", 14, max_line_width=8) == [("東京都議会", "議員選挙")]
