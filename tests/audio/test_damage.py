@@ -109,13 +109,31 @@ def test_the_second_of_joined_files_may_be_the_one_that_is_cut(tmp_path, encoded
         assert result.seconds == pytest.approx(4.5, abs=PAGE_SECONDS)
 
 
-@pytest.mark.parametrize("claimed", [0, 0x7FFFF000, 0xFFFFFFFF])
-def test_a_header_that_was_never_finished_promises_nothing(tmp_path, encoded, claimed):
-    for name, mark, order in (("WAV", b"data", "little"), ("AIFF", b"SSND", "big")):
-        data = bytearray(data_of(name, encoded))
-        start = data.index(mark) + 4
-        data[start : start + 4] = claimed.to_bytes(4, order)
-        assert read_data(tmp_path, data).outcome == "whole"
+def with_size(data: bytes, start: int, order: str, claimed: int) -> bytes:
+    return data[:start] + claimed.to_bytes(4, order) + data[start + 4 :]
+
+
+@pytest.mark.parametrize(
+    ("claimed", "outcome"),
+    [
+        *(
+            (claimed, "whole")
+            for claimed in (0, 0x7F000000, 0x7FFFF000, 0x7FFFFFDB, 0x80000000, 0xFFFFFFDB, 0xFFFFFFFF)
+        ),
+        *((claimed, "damaged") for claimed in (0x7E000000, 0x7F100000, 0x80001000, 0xFFF00000)),
+    ],
+)
+@pytest.mark.parametrize(("name", "mark", "order"), [("WAV", b"data", "little"), ("AIFF", b"SSND", "big")])
+def test_a_header_that_was_never_finished_promises_nothing(tmp_path, encoded, name, mark, order, claimed, outcome):
+    """Any other size than those that programs write to a pipe is one that the file lacks."""
+    data = data_of(name, encoded)
+    result = read_data(tmp_path, with_size(data, data.index(mark) + 4, order, claimed))
+    assert (result.seconds, result.outcome) == (3.0, outcome)
+
+
+def test_an_au_that_claims_gigabytes_is_damaged_unless_its_size_is_unknown(tmp_path, encoded):
+    for claimed, outcome in ((0xFFFFFFFF, "whole"), (0x7E000000, "damaged")):
+        assert read_data(tmp_path, with_size(data_of("AU", encoded), 8, "big", claimed)) == Read(3.0, outcome)
 
 
 def between_frames(data: bytes, mark: bytes) -> bytes:

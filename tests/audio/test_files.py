@@ -488,6 +488,7 @@ def test_a_resampled_waveform_equals_the_resampled_file(tmp_path, rate):
 def test_a_waveform_at_16_khz_is_resampled_to_itself():
     sound = two_tones(SAMPLE_RATE)
     np.testing.assert_array_equal(resample_waveform(sound, SAMPLE_RATE), sound)
+    assert len(resample_waveform(two_tones(48000), 48000)) == 32000
 
 
 def test_an_empty_waveform_is_resampled_to_an_empty_one():
@@ -514,6 +515,13 @@ def test_floating_arrays_become_float32_and_stay_unchanged(dtype):
     waveform = check_waveform(sound, "the array")
     assert waveform.dtype == np.float32 and np.abs(waveform).max() == 1
     np.testing.assert_array_equal(sound, before)
+
+
+def test_an_array_of_three_seconds_is_unchanged_if_they_are_allowed():
+    sound = two_tones(SAMPLE_RATE, 3.0)
+    np.testing.assert_array_equal(check_waveform(sound, "the array", max_seconds=3), sound)
+    with pytest.raises(AudioError, match="the array is 3 s long; the limit is 2 s"):
+        check_waveform(two_tones(SAMPLE_RATE, 3.0), "the array", max_seconds=2)
 
 
 def test_an_empty_array():

@@ -48,7 +48,7 @@ TESTS = {
     "kikitori/update.py": "tests/test_pipeline.py",
     "kikitori/language_check.py": "tests/test_language_check.py",
     "kikitori/audio/checks.py": "tests/audio/test_files.py -k 'finite or short or silent or quiet or limit or array "
-    "or durations or long or peak or rate'",
+    "or durations or long or peak or rate or error or header'",
     "kikitori/audio/mixing.py": "tests/audio/test_mixing.py",
     "kikitori/audio/tracks.py": "tests/audio/test_tracks.py",
     "kikitori/audio/files.py": "tests/audio/test_files.py",
@@ -68,7 +68,8 @@ TESTS = {
     "kikitori/output/jsonl.py": "tests/cli/test_resume.py",
     "kikitori/output/line_breaks.py": "tests/output/test_subtitles.py",
     "kikitori/output/subtitles.py": "tests/output/test_subtitles.py",
-    "kikitori/output/writers.py": "tests/output/test_writers.py tests/test_transcript.py",
+    "kikitori/output/writers.py": "tests/output/test_writers.py tests/test_transcript.py "
+    "-k 'writers or suffix or format'",
 }
 """Module -> the tests that are to notice a break in it. Slow tests are left out."""
 
