@@ -156,6 +156,13 @@ def test_flac_from_a_pipe_is_read_to_the_end(tmp_path):
     np.testing.assert_array_equal(waveform, load_audio(tmp_path / "clip.flac"))
 
 
+@pytest.mark.parametrize("container", ["NIST", "PAF", "VOC"])
+def test_formats_that_libsndfile_alone_reads(tmp_path, container):
+    sound = two_tones(SAMPLE_RATE)
+    soundfile.write(tmp_path / "clip", sound, SAMPLE_RATE, "PCM_16", format=container)
+    np.testing.assert_allclose(load_audio(tmp_path / "clip"), sound, atol=1e-4)
+
+
 def test_a_title_that_is_not_utf8_is_no_obstacle(tmp_path):
     path = tmp_path / "clip.mkv"
     with av.open(str(path), "w") as container:
