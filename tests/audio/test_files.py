@@ -17,9 +17,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from benchmarks.damage import by_ffmpeg
 from kikitori.audio.checks import SAMPLE_RATE, check_waveform
 from kikitori.audio.decoders import _drop_samples
-from kikitori.audio.files import load_audio
+from kikitori.audio.files import known_seconds, load_audio, stream_audio
 from kikitori.audio.resample import resample_waveform
 from kikitori.errors import AudioError
 from kikitori.strings import format_duration
@@ -146,6 +147,18 @@ def test_joined_aac_files_of_two_rates_keep_their_pitch(tmp_path):
     three = write(tmp_path / "three.aac", high + low + high)
     assert len(load_audio(three, max_seconds=6.3)) > 5.9 * SAMPLE_RATE
     refusal(three, max_seconds=5)
+
+
+def test_the_length_is_known_where_the_header_has_it(tmp_path):
+    for suffix, seconds in ((".wav", 3.0), (".flac", 3.0), (".m4a", None)):
+        assert known_seconds(encode(tmp_path / f"clip{suffix}", two_tones(RATE, 3.0), RATE)) == seconds
+    assert known_seconds(write(tmp_path / "piped.flac", by_ffmpeg("flac", "flac", is_piped=True))) is None
+    assert known_seconds(tmp_path / "missing.wav") is None
+
+
+def test_a_stream_of_blocks_is_mono_unless_the_channels_are_wanted(tmp_path):
+    path = encode(tmp_path / "clip.wav", np.stack([two_tones(RATE)] * 2, axis=1), RATE)
+    assert [next(stream_audio(path, **options)).shape[1] for options in ({}, {"mono": False})] == [1, 2]
 
 
 def test_flac_from_a_pipe_is_read_to_the_end(tmp_path):
