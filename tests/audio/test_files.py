@@ -16,12 +16,13 @@ import librosa
 import numpy as np
 import pytest
 import soundfile
+import soxr
 
 from benchmarks.damage import by_ffmpeg
 from kikitori.audio.checks import SAMPLE_RATE, check_waveform
 from kikitori.audio.decoders import _drop_samples
 from kikitori.audio.files import known_seconds, load_audio, stream_audio
-from kikitori.audio.resample import resample_waveform
+from kikitori.audio.resample import resample_blocks, resample_waveform
 from kikitori.errors import AudioError
 from kikitori.strings import format_duration
 from tests.support.sound_files import AV_CODECS, SOUNDFILE, encode, encode_silent_film, two_tones
@@ -465,6 +466,7 @@ def test_a_header_that_claims_less_than_there_is(tmp_path):
 @pytest.mark.parametrize("limit", [0, -1, float("nan")])
 def test_a_limit_that_is_not_positive_is_the_callers_bug(tmp_path, limit):
     path = encode(tmp_path / "clip.wav", two_tones(SAMPLE_RATE), SAMPLE_RATE)
+    assert len(load_audio(encode(tmp_path / "short.wav", two_tones(8000, 0.5), 8000), max_seconds=0.5)) == 8000
     with pytest.raises(ValueError, match="max_seconds must be positive"):
         load_audio(path, max_seconds=limit)
 
@@ -503,6 +505,8 @@ def test_a_resampled_waveform_equals_the_resampled_file(tmp_path, rate):
     resampled = resample_waveform(noise, rate)
     assert resampled.dtype == np.float32
     np.testing.assert_array_equal(resampled, load_audio(tmp_path / "clip.wav"))
+    in_one_piece = soxr.resample(noise, rate, SAMPLE_RATE, "HQ")
+    np.testing.assert_allclose(resampled[: len(in_one_piece)], in_one_piece, atol=1e-6)
 
 
 def test_a_waveform_at_16_khz_is_resampled_to_itself():
@@ -526,6 +530,14 @@ def test_a_rate_that_is_not_positive_is_the_callers_bug(rate):
 def test_a_rate_below_that_of_speech():
     with pytest.raises(AudioError, match="my call has 3999 samples per second; speech needs at least 4000"):
         resample_waveform(two_tones(3999), 3999, "my call")
+    assert len(resample_waveform(two_tones(4000), 4000)) == 32000
+
+
+def test_blocks_may_be_as_long_as_the_limit_and_no_longer():
+    blocks = [(two_tones(8000)[:, np.newaxis], 8000)] * 2
+    assert sum(map(len, resample_blocks(blocks, "my call", 4.0))) == 4 * SAMPLE_RATE
+    with pytest.raises(AudioError, match="my call is more than 3.99 s long"):
+        list(resample_blocks(blocks, "my call", 3.9999))
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
