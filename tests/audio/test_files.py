@@ -533,7 +533,7 @@ def test_a_rate_below_that_of_speech():
     assert len(resample_waveform(two_tones(4000), 4000)) == 32000
 
 
-def test_blocks_may_be_as_long_as_the_limit_and_no_longer():
+def test_blocks_of_another_rate_may_be_as_long_as_the_limit_and_no_longer():
     blocks = [(two_tones(8000)[:, np.newaxis], 8000)] * 2
     assert sum(map(len, resample_blocks(blocks, "my call", 4.0))) == 4 * SAMPLE_RATE
     with pytest.raises(AudioError, match="my call is more than 3.99 s long"):
