@@ -536,7 +536,7 @@ def test_a_rate_below_that_of_speech():
 def test_blocks_of_another_rate_may_be_as_long_as_the_limit_and_no_longer():
     blocks = [(two_tones(8000)[:, np.newaxis], 8000)] * 2
     assert sum(map(len, resample_blocks(blocks, "my call", 4.0))) == 4 * SAMPLE_RATE
-    with pytest.raises(AudioError, match="my call is more than 3.99 s long"):
+    with pytest.raises(AudioError, match=r"my call is more than 3\.99 s long"):
         list(resample_blocks(blocks, "my call", 3.9999))
 
 
