@@ -67,7 +67,8 @@ TESTS = {
     "kikitori/audio/containers/ogg.py": "tests/audio/test_damage.py -k 'Ogg or OggS or pages or chained'",
     "kikitori/server/json_size.py": "tests/server/test_json_size.py",
     "kikitori/output/files.py": "tests/output/test_output_files.py",
-    "kikitori/output/jsonl.py": "tests/cli/test_resume.py -k 'journal or half or unchanged'",
+    "kikitori/output/jsonl.py": "tests/cli/test_resume.py tests/output/test_output_files.py "
+    "-k 'journal or half or unchanged or record'",
     "kikitori/output/line_breaks.py": "tests/output/test_subtitles.py",
     "kikitori/output/subtitles.py": "tests/output/test_subtitles.py",
     "kikitori/output/writers.py": "tests/output/test_writers.py tests/test_transcript.py "
