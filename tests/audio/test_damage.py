@@ -84,6 +84,7 @@ LYRICS_TAG = b"LYRICSBEGIN" + b"LYR00005words" + b"000024LYRICS200"
         *((name, b"", ID3V1_TAG) for name in ("Ogg Opus", "WebM", "WebM, live", "M4A, index first", "FLV")),
         *((name, b"", b"x" * 999) for name in ("WMA", "WebM", "M4A, index first", "AVI")),
         *((name, b"", bytes(999)) for name in ("WAV", "AIFF", "CAF", "AVI", "MP4 in fragments", "MPEG-PS")),
+        *(("WebM, live", b"", after) for after in (bytes(1), bytes(10), b"\xec\0", b"\xec\0" + bytes(10), b"\xe7\xff")),
     ],
 )
 def test_what_stands_before_or_behind_the_sound_is_no_damage(tmp_path, encoded, name, before, after):
@@ -179,6 +180,27 @@ def test_a_live_avi_that_ends_in_the_header_of_a_chunk_is_damaged(tmp_path):
     data = between_frames(by_ffmpeg("avi", "libmp3lame", is_piped=True), b"00wb")
     assert read_data(tmp_path, data).outcome == "whole"
     assert read_data(tmp_path, data + b"00wb").outcome == "damaged"
+
+
+LIVE_WEBM = bytes.fromhex("1a45dfa3 80 18538067 01ffffffffffffff 1f43b675 ff")
+"""As browsers record: neither the segment nor its cluster has a size."""
+ELEMENTS = "e7 a3 a0 a7 ab 5854 ec bf 1a45dfa3 114d9b74 1549a966 1654ae6b 1c53bb6b 1254c367 1941a469 1043a770".split()
+"""RFC 9559, section 5: the parts of a cluster, those of any element, and those of a segment."""
+
+
+@pytest.mark.parametrize("kind", ELEMENTS)
+def test_each_element_of_a_live_webm_must_fit(kind):
+    element = bytes.fromhex(kind) + b"\x84data"
+    data = LIVE_WEBM + element + LIVE_WEBM[-5:] + element
+    assert share_before_damage(io.BytesIO(data)) is None
+    assert all(share_before_damage(io.BytesIO(data[:-missing])) == 1.0 for missing in (1, 4))
+
+
+@pytest.mark.parametrize("length", [1, 4, 5, 11])
+def test_a_webm_that_ends_in_the_header_of_a_cluster_is_damaged(tmp_path, encoded, length):
+    """Its length is a number of eight bytes."""
+    header = bytes.fromhex("1f43b675 01000000000000ff")
+    assert read_data(tmp_path, data_of("WebM, live", encoded) + header[:length]).outcome == "damaged"
 
 
 def test_an_flv_that_ends_between_two_tags_is_shorter_than_it_says(tmp_path, encoded):
