@@ -137,6 +137,28 @@ def test_an_au_that_claims_gigabytes_is_damaged_unless_its_size_is_unknown(tmp_p
         assert read_data(tmp_path, with_size(data_of("AU", encoded), 8, "big", claimed)) == Read(3.0, outcome)
 
 
+def chunk(kind: bytes, size: int, content: bytes, order: str = "little", size_bytes: int = 4) -> bytes:
+    return kind + size.to_bytes(size_bytes, order) + content
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"RIFF----WAVE" + chunk(b"note", 3, b"abc\0") + chunk(b"data", 4, b"true"),
+        b"FORM----AIFF" + chunk(b"NAME", 3, b"abc\0", "big") + chunk(b"SSND", 4, b"true", "big"),
+        b"caff----" + chunk(b"free", 3, b"abc", "big", 8) + chunk(b"data", 4, b"true", "big", 8),
+        b"riff" + bytes(36) + chunk(b"fact" + bytes(12), 27, b"abc" + bytes(5), "little", 8)
+        + chunk(b"data" + bytes(12), 28, b"true", "little", 8),
+        b"RIFF----AVI " + chunk(b"JUNK", 3, b"abc\0") + chunk(b"00wb", 4, b"true"),
+        b"\0\0\0\x0cftyp----" + b"\0\0\0\1mdat" + (20).to_bytes(8, "big") + b"true",
+    ],
+    ids=["WAV", "AIFF", "CAF", "W64", "AVI", "MP4"],
+)  # fmt: skip
+def test_chunks_of_odd_lengths_and_long_boxes_are_passed(data):
+    assert share_before_damage(io.BytesIO(data)) is None
+    assert [share_before_damage(io.BytesIO(data[:-missing])) for missing in (1, 2, 3)] == [1.0] * 3
+
+
 def between_frames(data: bytes, mark: bytes) -> bytes:
     """What stands before a frame near the end, whose first bytes are given."""
     return data[: data.rindex(mark, 0, len(data) * 9 // 10)]
