@@ -253,6 +253,36 @@ def test_the_time_of_a_changed_byte_in_a_chained_ogg(tmp_path, encoded):
     assert caught.value.seconds == pytest.approx(4, abs=0.1)
 
 
+def ogg_page(granule: int, flags: int = 0, serial: bytes = b"abcd", is_right: bool = True) -> bytes:
+    """A page of one byte, and its checksum by RFC 3533, bit for bit."""
+    head = b"OggS\0" + bytes([flags]) + granule.to_bytes(8, "little", signed=True) + serial + bytes(4)
+    checksum = 0
+    for byte in head + bytes(4) + b"\1\1x":
+        checksum ^= byte << 24
+        for _ in range(8):
+            checksum = checksum << 1 ^ (0x104C11DB7 if checksum >> 31 else 0)
+    return head + (checksum ^ (not is_right)).to_bytes(4, "little") + b"\1\1x"
+
+
+def share_of(*pages: bytes) -> float | None:
+    return share_before_damage(io.BytesIO(b"".join(pages)))
+
+
+def test_the_place_of_a_damaged_ogg_page():
+    """It is a share of the sound in the other pages. A page in which no packet ends has the time -1."""
+    first, between, last = ogg_page(100, 2), ogg_page(-1), ogg_page(400, 4)
+    assert share_of(first, between, ogg_page(250), last) is None
+    assert share_of(first, between, ogg_page(250, is_right=False), last) == 0.4
+    assert share_of(first, between, ogg_page(250), ogg_page(400, 4, is_right=False)) == 1.0
+
+
+@pytest.mark.parametrize("other", [b"Abcd", b"abcD"])
+def test_each_stream_of_an_ogg_has_its_last_page(other):
+    begun = ogg_page(0, 2), ogg_page(0, 2, other)
+    assert share_of(*begun, ogg_page(-1, 4)) == 1.0
+    assert share_of(*begun, ogg_page(-1, 4), b"something else", ogg_page(-1, 4, other)) is None
+
+
 def test_what_follows_a_damaged_packet_is_read_too(tmp_path, encoded):
     data = bytearray(data_of("MPEG-TS", encoded))
     middle = len(data) // 188 // 3
