@@ -11,7 +11,7 @@ from kikitori.audio.checks import SAMPLE_RATE
 from kikitori.audio.vad import Span
 from kikitori.audio.windows import Piece, Window
 from kikitori.job import Job, ParsedWindow
-from kikitori.joining import ChannelJoiner, LinkJoiner
+from kikitori.joining import ChannelJoiner, LinkJoiner, PlainJoiner
 from kikitori.pipeline import in_groups, parse_windows, with_sources
 from kikitori.result import Alignment, DecodingResult
 from kikitori.tasks import TASKS, Plan
@@ -178,6 +178,11 @@ def joined(joiner, *windows: tuple[Window, tuple[Turn, ...]]) -> tuple[list[tupl
     return [(turn.speaker, turn.text) for turn in (*turns, *joiner.open_turns)], warnings
 
 
+def test_an_update_reaches_to_the_end_of_its_window():
+    update = PlainJoiner().add(ParsedWindow(window(1.2345, start=65.4375625), "Bom", (), (), 0))
+    assert update.duration_seconds == 66.672
+
+
 def test_a_channel_is_a_speaker_in_the_order_of_first_words():
     turns, _ = joined(
         ChannelJoiner(),
@@ -197,9 +202,9 @@ def test_a_link_by_less_than_half_of_the_overlap_is_a_warning(said, share):
     joiner = LinkJoiner(job(lambda waveform: "<|spk_0|> まったく別の話", CALLS))
     first = tuple(Turn(f"spk_{number}", text) for number, text in enumerate(said))
     second = (Turn("spk_0", "".join(said) + "そうですか。"),)
-    _, warnings = joined(joiner, (window(10, 2), first), (window(2, 10, start=10), second))
+    _, warnings = joined(joiner, (window(10, 2, start=5.0125625), first), (window(2, 10, start=15.0125625), second))
     found = [(warning.kind, warning.start_seconds, warning.end_seconds) for warning in warnings]
-    assert found == ([("weak_link", 10.0, 10.0)] if share else [])
-    assert all(warning.message.startswith("from 0:10 on") for warning in warnings)
+    assert found == ([("weak_link", 15.013, 15.013)] if share else [])
+    assert all(warning.message.startswith("from 0:15 on") for warning in warnings)
     assert all(warning.message.endswith(f"agree by {share}") for warning in warnings)
     assert joiner._job.engine.batches == ([1] if share else [])

@@ -44,9 +44,8 @@ def _frames(container: av.container.InputContainer) -> Iterator[tuple[av.AudioFr
     import av
 
     streams = [stream for stream in container.streams.audio if stream.codec_context]
-    if (
-        not streams
-    ):  # PyAV would then take packets of all streams, and PyAV 17 ends the process at one without a decoder
+    if not streams:
+        # PyAV would then take packets of all streams, and PyAV 17 ends the process at one without a decoder.
         return
     seconds = {stream.index: 0.0 for stream in streams}
     try:

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 
+from fastapi.exceptions import RequestValidationError
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
@@ -17,7 +18,7 @@ from kikitori.errors import CheckpointError
 from kikitori.model.checkpoints import checkpoint_folder
 from kikitori.model.weights import check_weights
 from kikitori.page.script import STATIC, page_head
-from kikitori.page.sessions import KnownSessions
+from kikitori.page.sessions import KnownSessions, refuse_invalid
 from kikitori.server.health import health
 from kikitori.server.limits import Gate
 from kikitori.server.logging import log_to
@@ -135,6 +136,7 @@ def launch(page: gr.Blocks, options: argparse.Namespace) -> None:
         enable_monitoring=False,
         app_kwargs={
             "middleware": middleware(page, options),
+            "exception_handlers": {RequestValidationError: refuse_invalid},
             "routes": [Route("/health", health(page))],
         },
         prevent_thread_lock=True,

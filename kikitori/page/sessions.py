@@ -6,7 +6,9 @@ import asyncio
 from typing import Any
 from urllib.parse import parse_qs
 
+from fastapi.exceptions import RequestValidationError
 from gradio.context import LocalContext
+from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -57,9 +59,10 @@ def guard_queue(blocks: Any) -> None:
 def _refusal(blocks: Any, body: Any, request: Any) -> tuple[str, str] | None:
     """Why a request is not queued, and Gradio's name for that; None if it is."""
     fn = blocks.fns.get(body.fn_index)
-    takes = len(fn.inputs) if fn else 0
-    if fn is None or len(body.data) > takes:
-        return f"This request has {len(body.data):,} values, and at most {takes} are taken", "error"
+    if fn is None:
+        return f"There is no function with fn_index {body.fn_index}: take it from /config", "error"
+    if len(body.data) > len(fn.inputs):
+        return f"This request has {len(body.data):,} values, and at most {len(fn.inputs)} are taken", "error"
     waiting = [event for one in blocks._queue.event_queue_per_concurrency_id.values() for event in one.queue]
     elements = sum(event.request.scope.get(ELEMENTS_KEY, 0) for event in waiting)
     if elements and elements + request.scope.get(ELEMENTS_KEY, 0) > MAX_WAITING_ELEMENTS:
@@ -79,6 +82,11 @@ def _forget(blocks: Any, event: Any) -> None:
     if not waiting:
         queue.pending_event_ids_session.pop(event.session_hash, None)
         queue.pending_messages_per_session.pop(event.session_hash, None)
+
+
+async def refuse_invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+    """Answer 422 with what is wrong in a request. FastAPI would repeat the value, and fail if it is infinite."""
+    return JSONResponse({"detail": [{"loc": one["loc"], "msg": one["msg"]} for one in error.errors()]}, 422)
 
 
 def is_wanted() -> bool:

@@ -84,6 +84,7 @@ LYRICS_TAG = b"LYRICSBEGIN" + b"LYR00005words" + b"000024LYRICS200"
         *((name, b"", ID3V1_TAG) for name in ("Ogg Opus", "WebM", "WebM, live", "M4A, index first", "FLV")),
         *((name, b"", b"x" * 999) for name in ("WMA", "WebM", "M4A, index first", "AVI")),
         *((name, b"", bytes(999)) for name in ("WAV", "AIFF", "CAF", "AVI", "MP4 in fragments", "MPEG-PS")),
+        *(("WebM, live", b"", after) for after in (bytes(1), bytes(10), b"\xec\0", b"\xec\0" + bytes(10), b"\xe7\xff")),
     ],
 )
 def test_what_stands_before_or_behind_the_sound_is_no_damage(tmp_path, encoded, name, before, after):
@@ -109,13 +110,53 @@ def test_the_second_of_joined_files_may_be_the_one_that_is_cut(tmp_path, encoded
         assert result.seconds == pytest.approx(4.5, abs=PAGE_SECONDS)
 
 
-@pytest.mark.parametrize("claimed", [0, 0x7FFFF000, 0xFFFFFFFF])
-def test_a_header_that_was_never_finished_promises_nothing(tmp_path, encoded, claimed):
-    for name, mark, order in (("WAV", b"data", "little"), ("AIFF", b"SSND", "big")):
-        data = bytearray(data_of(name, encoded))
-        start = data.index(mark) + 4
-        data[start : start + 4] = claimed.to_bytes(4, order)
-        assert read_data(tmp_path, data).outcome == "whole"
+def with_size(data: bytes, start: int, order: str, claimed: int) -> bytes:
+    return data[:start] + claimed.to_bytes(4, order) + data[start + 4 :]
+
+
+@pytest.mark.parametrize(
+    ("claimed", "outcome"),
+    [
+        *(
+            (claimed, "whole")
+            for claimed in (0, 0x7F000000, 0x7FFFF000, 0x7FFFFFDB, 0x80000000, 0xFFFFFFDB, 0xFFFFFFFF)
+        ),
+        *((claimed, "damaged") for claimed in (0x7E000000, 0x7F100000, 0x80001000, 0xFFF00000)),
+    ],
+)
+@pytest.mark.parametrize(("name", "mark", "order"), [("WAV", b"data", "little"), ("AIFF", b"SSND", "big")])
+def test_a_header_that_was_never_finished_promises_nothing(tmp_path, encoded, name, mark, order, claimed, outcome):
+    """Any other size than those that programs write to a pipe is one that the file lacks."""
+    data = data_of(name, encoded)
+    result = read_data(tmp_path, with_size(data, data.index(mark) + 4, order, claimed))
+    assert (result.seconds, result.outcome) == (3.0, outcome)
+
+
+def test_an_au_that_claims_gigabytes_is_damaged_unless_its_size_is_unknown(tmp_path, encoded):
+    for claimed, outcome in ((0xFFFFFFFF, "whole"), (0x7E000000, "damaged")):
+        assert read_data(tmp_path, with_size(data_of("AU", encoded), 8, "big", claimed)) == Read(3.0, outcome)
+
+
+def chunk(kind: bytes, size: int, content: bytes, order: str = "little", size_bytes: int = 4) -> bytes:
+    return kind + size.to_bytes(size_bytes, order) + content
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"RIFF----WAVE" + chunk(b"note", 3, b"abc\0") + chunk(b"data", 4, b"true"),
+        b"FORM----AIFF" + chunk(b"NAME", 3, b"abc\0", "big") + chunk(b"SSND", 4, b"true", "big"),
+        b"caff----" + chunk(b"free", 3, b"abc", "big", 8) + chunk(b"data", 4, b"true", "big", 8),
+        b"riff" + bytes(36) + chunk(b"fact" + bytes(12), 27, b"abc" + bytes(5), "little", 8)
+        + chunk(b"data" + bytes(12), 28, b"true", "little", 8),
+        b"RIFF----AVI " + chunk(b"JUNK", 3, b"abc\0") + chunk(b"00wb", 4, b"true"),
+        b"\0\0\0\x0cftyp----" + b"\0\0\0\1mdat" + (20).to_bytes(8, "big") + b"true",
+    ],
+    ids=["WAV", "AIFF", "CAF", "W64", "AVI", "MP4"],
+)  # fmt: skip
+def test_chunks_of_odd_lengths_and_long_boxes_are_passed(data):
+    assert share_before_damage(io.BytesIO(data)) is None
+    assert [share_before_damage(io.BytesIO(data[:-missing])) for missing in (1, 2, 3)] == [1.0] * 3
 
 
 def between_frames(data: bytes, mark: bytes) -> bytes:
@@ -163,6 +204,27 @@ def test_a_live_avi_that_ends_in_the_header_of_a_chunk_is_damaged(tmp_path):
     assert read_data(tmp_path, data + b"00wb").outcome == "damaged"
 
 
+LIVE_WEBM = bytes.fromhex("1a45dfa3 80 18538067 01ffffffffffffff 1f43b675 ff")
+"""As browsers record: neither the segment nor its cluster has a size."""
+ELEMENTS = "e7 a3 a0 a7 ab 5854 ec bf 1a45dfa3 114d9b74 1549a966 1654ae6b 1c53bb6b 1254c367 1941a469 1043a770".split()
+"""RFC 9559, section 5: the parts of a cluster, those of any element, and those of a segment."""
+
+
+@pytest.mark.parametrize("kind", ELEMENTS)
+def test_each_element_of_a_live_webm_must_fit(kind):
+    element = bytes.fromhex(kind) + b"\x84data"
+    data = LIVE_WEBM + element + LIVE_WEBM[-5:] + element
+    assert share_before_damage(io.BytesIO(data)) is None
+    assert all(share_before_damage(io.BytesIO(data[:-missing])) == 1.0 for missing in (1, 4))
+
+
+@pytest.mark.parametrize("length", [1, 4, 5, 11])
+def test_a_webm_that_ends_in_the_header_of_a_cluster_is_damaged(tmp_path, encoded, length):
+    """Its length is a number of eight bytes."""
+    header = bytes.fromhex("1f43b675 01000000000000ff")
+    assert read_data(tmp_path, data_of("WebM, live", encoded) + header[:length]).outcome == "damaged"
+
+
 def test_an_flv_that_ends_between_two_tags_is_shorter_than_it_says(tmp_path, encoded):
     for name, outcome in (("FLV", "damaged"), ("FLV, live", "whole")):
         data = data_of(name, encoded)
@@ -189,6 +251,36 @@ def test_the_time_of_a_changed_byte_in_a_chained_ogg(tmp_path, encoded):
     with pytest.raises(DamagedError) as caught:
         load_audio(tmp_path / "file")
     assert caught.value.seconds == pytest.approx(4, abs=0.1)
+
+
+def ogg_page(granule: int, flags: int = 0, serial: bytes = b"abcd", is_right: bool = True) -> bytes:
+    """A page of one byte, and its checksum by RFC 3533, bit for bit."""
+    head = b"OggS\0" + bytes([flags]) + granule.to_bytes(8, "little", signed=True) + serial + bytes(4)
+    checksum = 0
+    for byte in head + bytes(4) + b"\1\1x":
+        checksum ^= byte << 24
+        for _ in range(8):
+            checksum = checksum << 1 ^ (0x104C11DB7 if checksum >> 31 else 0)
+    return head + (checksum ^ (not is_right)).to_bytes(4, "little") + b"\1\1x"
+
+
+def share_of(*pages: bytes) -> float | None:
+    return share_before_damage(io.BytesIO(b"".join(pages)))
+
+
+def test_the_place_of_a_damaged_ogg_page():
+    """It is a share of the sound in the other pages. A page in which no packet ends has the time -1."""
+    first, between, last = ogg_page(100, 2), ogg_page(-1), ogg_page(400, 4)
+    assert share_of(first, between, ogg_page(250), last) is None
+    assert share_of(first, between, ogg_page(250, is_right=False), last) == 0.4
+    assert share_of(first, between, ogg_page(250), ogg_page(400, 4, is_right=False)) == 1.0
+
+
+@pytest.mark.parametrize("other", [b"Abcd", b"abcD"])
+def test_each_stream_of_an_ogg_has_its_last_page(other):
+    begun = ogg_page(0, 2), ogg_page(0, 2, other)
+    assert share_of(*begun, ogg_page(-1, 4)) == 1.0
+    assert share_of(*begun, ogg_page(-1, 4), b"something else", ogg_page(-1, 4, other)) is None
 
 
 def test_what_follows_a_damaged_packet_is_read_too(tmp_path, encoded):

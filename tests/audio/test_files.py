@@ -16,11 +16,13 @@ import librosa
 import numpy as np
 import pytest
 import soundfile
+import soxr
 
+from benchmarks.damage import by_ffmpeg
 from kikitori.audio.checks import SAMPLE_RATE, check_waveform
 from kikitori.audio.decoders import _drop_samples
-from kikitori.audio.files import load_audio
-from kikitori.audio.resample import resample_waveform
+from kikitori.audio.files import known_seconds, load_audio, stream_audio
+from kikitori.audio.resample import resample_blocks, resample_waveform
 from kikitori.errors import AudioError
 from kikitori.strings import format_duration
 from tests.support.sound_files import AV_CODECS, SOUNDFILE, encode, encode_silent_film, two_tones
@@ -148,12 +150,31 @@ def test_joined_aac_files_of_two_rates_keep_their_pitch(tmp_path):
     refusal(three, max_seconds=5)
 
 
+def test_the_length_is_known_where_the_header_has_it(tmp_path):
+    for suffix, seconds in ((".wav", 3.0), (".flac", 3.0), (".m4a", None)):
+        assert known_seconds(encode(tmp_path / f"clip{suffix}", two_tones(RATE, 3.0), RATE)) == seconds
+    assert known_seconds(write(tmp_path / "piped.flac", by_ffmpeg("flac", "flac", is_piped=True))) is None
+    assert known_seconds(tmp_path / "missing.wav") is None
+
+
+def test_a_stream_of_blocks_is_mono_unless_the_channels_are_wanted(tmp_path):
+    path = encode(tmp_path / "clip.wav", np.stack([two_tones(RATE)] * 2, axis=1), RATE)
+    assert [next(stream_audio(path, **options)).shape[1] for options in ({}, {"mono": False})] == [1, 2]
+
+
 def test_flac_from_a_pipe_is_read_to_the_end(tmp_path):
     data = bytearray(encode(tmp_path / "clip.flac", two_tones(RATE), RATE).read_bytes())
     data[21] &= 0xF0  # the 36 bits of STREAMINFO that count the samples: 0 is "unknown"
     data[22:26] = bytes(4)
     waveform = load_audio(write(tmp_path / "piped.flac", data), max_seconds=3)
     np.testing.assert_array_equal(waveform, load_audio(tmp_path / "clip.flac"))
+
+
+@pytest.mark.parametrize("container", ["NIST", "PAF", "VOC"])
+def test_formats_that_libsndfile_alone_reads(tmp_path, container):
+    sound = two_tones(SAMPLE_RATE)
+    soundfile.write(tmp_path / "clip", sound, SAMPLE_RATE, "PCM_16", format=container)
+    np.testing.assert_allclose(load_audio(tmp_path / "clip"), sound, atol=1e-4)
 
 
 def test_a_title_that_is_not_utf8_is_no_obstacle(tmp_path):
@@ -445,6 +466,7 @@ def test_a_header_that_claims_less_than_there_is(tmp_path):
 @pytest.mark.parametrize("limit", [0, -1, float("nan")])
 def test_a_limit_that_is_not_positive_is_the_callers_bug(tmp_path, limit):
     path = encode(tmp_path / "clip.wav", two_tones(SAMPLE_RATE), SAMPLE_RATE)
+    assert len(load_audio(encode(tmp_path / "short.wav", two_tones(8000, 0.5), 8000), max_seconds=0.5)) == 8000
     with pytest.raises(ValueError, match="max_seconds must be positive"):
         load_audio(path, max_seconds=limit)
 
@@ -483,11 +505,14 @@ def test_a_resampled_waveform_equals_the_resampled_file(tmp_path, rate):
     resampled = resample_waveform(noise, rate)
     assert resampled.dtype == np.float32
     np.testing.assert_array_equal(resampled, load_audio(tmp_path / "clip.wav"))
+    in_one_piece = soxr.resample(noise, rate, SAMPLE_RATE, "HQ")
+    np.testing.assert_allclose(resampled[: len(in_one_piece)], in_one_piece, atol=1e-6)
 
 
 def test_a_waveform_at_16_khz_is_resampled_to_itself():
     sound = two_tones(SAMPLE_RATE)
     np.testing.assert_array_equal(resample_waveform(sound, SAMPLE_RATE), sound)
+    assert len(resample_waveform(two_tones(48000), 48000)) == 32000
 
 
 def test_an_empty_waveform_is_resampled_to_an_empty_one():
@@ -505,6 +530,14 @@ def test_a_rate_that_is_not_positive_is_the_callers_bug(rate):
 def test_a_rate_below_that_of_speech():
     with pytest.raises(AudioError, match="my call has 3999 samples per second; speech needs at least 4000"):
         resample_waveform(two_tones(3999), 3999, "my call")
+    assert len(resample_waveform(two_tones(4000), 4000)) == 32000
+
+
+def test_blocks_of_another_rate_may_be_as_long_as_the_limit_and_no_longer():
+    blocks = [(two_tones(8000)[:, np.newaxis], 8000)] * 2
+    assert sum(map(len, resample_blocks(blocks, "my call", 4.0))) == 4 * SAMPLE_RATE
+    with pytest.raises(AudioError, match=r"my call is more than 3\.99 s long"):
+        list(resample_blocks(blocks, "my call", 3.9999))
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
@@ -514,6 +547,13 @@ def test_floating_arrays_become_float32_and_stay_unchanged(dtype):
     waveform = check_waveform(sound, "the array")
     assert waveform.dtype == np.float32 and np.abs(waveform).max() == 1
     np.testing.assert_array_equal(sound, before)
+
+
+def test_an_array_of_three_seconds_is_unchanged_if_they_are_allowed():
+    sound = two_tones(SAMPLE_RATE, 3.0)
+    np.testing.assert_array_equal(check_waveform(sound, "the array", max_seconds=3), sound)
+    with pytest.raises(AudioError, match="the array is 3 s long; the limit is 2 s"):
+        check_waveform(two_tones(SAMPLE_RATE, 3.0), "the array", max_seconds=2)
 
 
 def test_an_empty_array():

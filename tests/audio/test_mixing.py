@@ -10,6 +10,7 @@ from kikitori.audio.channels import split_or_mix
 from kikitori.audio.checks import SAMPLE_RATE
 from kikitori.audio.files import load_audio, open_recording
 from kikitori.audio.mixing import mix_down
+from kikitori.errors import AudioError
 from tests.support.recordings import example
 from tests.support.sound_files import encode
 
@@ -49,18 +50,53 @@ def test_channels_may_begin_and_cease_to_cancel():
     """The decision is made for each second; a pause is mixed like what came before it."""
     second = np.sin(np.arange(SAMPLE_RATE) / 9).astype(np.float32)
     hiss = 1e-4 * second
-    parts = [(second, second), (second, -second), (hiss, 0 * hiss), (second, -second), (second, 0.2 * second)]
+    parts = [
+        (hiss, 0 * hiss),
+        (second, second),
+        (second, -second),
+        (hiss, 0 * hiss),
+        (second, -second),
+        (second, 0.2 * second),
+    ]
     sound = np.concatenate([np.stack(part, axis=1) for part in parts])
     mono, (warning,) = mixed(sound, 1600)
-    expected = np.concatenate([second, second, hiss, second, 0.6 * second])
+    expected = np.concatenate([0.5 * hiss, second, second, hiss, second, 0.6 * second])
     np.testing.assert_allclose(mono, expected, atol=1e-6)
-    assert warning.start_seconds == 1.0
+    assert warning.start_seconds == 2.0
 
 
 def test_blocks_of_other_channels_between_two_keep_their_order():
     blocks = [np.full((4, channels), number, np.float32) for number, channels in enumerate((2, 1, 2, 3, 2, 2))]
     values = [block[0, 0] for block, _ in mix_down(((block, SAMPLE_RATE) for block in blocks), [])]
     assert values == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("samples", [[3], [2, 4], [1, 2, 6], [0, 1, 2, 9]])
+def test_any_number_of_channels_is_averaged(samples):
+    warnings = []
+    blocks = [(np.array([samples] * length, np.float32), 8000) for length in (1, 2, 5)]
+    assert [(block.tolist(), rate) for block, rate in mix_down(blocks, warnings)] == [
+        ([[3.0]] * length, 8000) for length in (1, 2, 5)
+    ]
+    assert warnings == []
+
+
+def test_the_warning_has_the_time_in_milliseconds():
+    warnings = []
+    blocks = [np.ones((1234, 1), np.float32), np.tile(np.float32([0.5, -0.5]), (1000, 1))]
+    list(mix_down([(block, SAMPLE_RATE) for block in blocks], warnings))
+    assert [(warning.start_seconds, warning.end_seconds) for warning in warnings] == [(0.077, 0.077)]
+
+
+def test_an_error_comes_after_what_was_read_before_it():
+    def failing():
+        yield np.ones((4, 2), np.float32), 8000
+        raise AudioError("not_finite", name="call.wav")
+
+    blocks = mix_down(failing(), [])
+    assert next(blocks)[0].tolist() == [[1.0]] * 4
+    with pytest.raises(AudioError, match="not finite"):
+        next(blocks)
 
 
 @pytest.mark.parametrize("suffix", [".wav", ".m4a"])

@@ -12,7 +12,8 @@ from kikitori.errors import AudioError
 from tests.support.sound_files import encode, encode_tracks, two_tones
 
 SILENT = np.zeros(4 * SAMPLE_RATE, np.float32)
-FAINT = 5e-4 * np.sin(np.arange(4 * SAMPLE_RATE) / 9).astype(np.float32)  # below -60 dBFS
+WAVE = np.sin(np.arange(4 * SAMPLE_RATE) / 9).astype(np.float32)
+FAINT, SOFT = 9.5e-4 * WAVE, 1.05e-3 * WAVE  # -60.4 and -59.6 dBFS
 LOW, HIGH = two_tones(SAMPLE_RATE, 4.0), two_tones(SAMPLE_RATE, 4.0)[::-1]
 LATE = np.concatenate([SILENT[: 3 * SAMPLE_RATE], LOW[:SAMPLE_RATE]])
 
@@ -24,6 +25,8 @@ LATE = np.concatenate([SILENT[: 3 * SAMPLE_RATE], LOW[:SAMPLE_RATE]])
         ((SILENT, HIGH), 2, "1"),
         ((FAINT, SILENT, HIGH, LOW), 3, "1, 2, 4"),
         ((SILENT, LATE), 2, "1"),
+        ((SILENT, SOFT), 2, "1"),
+        ((SILENT, FAINT), 1, "2"),
         ((LATE, HIGH), 1, "2"),  # the first one has sound, if only in the end
     ],
 )
@@ -38,10 +41,20 @@ def test_the_first_track_with_sound_is_read_and_the_others_named(tmp_path, sound
     )
 
 
-def test_a_track_that_is_silent_for_the_first_minute_loses_to_one_with_sound(tmp_path, monkeypatch):
-    monkeypatch.setattr(tracks, "PROBE_SECONDS", 2.0)
+@pytest.mark.parametrize(("seconds", "chosen"), [(2.5, HIGH), (3.5, LATE)])
+def test_a_track_that_is_silent_for_the_first_minute_loses_to_one_with_sound(tmp_path, monkeypatch, seconds, chosen):
+    monkeypatch.setattr(tracks, "PROBE_SECONDS", seconds)
     recording = open_recording(encode_tracks(tmp_path / "film.mkv", (LATE, HIGH), SAMPLE_RATE))
-    np.testing.assert_allclose(np.concatenate(list(recording.blocks))[:, 0], HIGH, atol=1e-4)
+    np.testing.assert_allclose(np.concatenate(list(recording.blocks))[:, 0], chosen, atol=1e-4)
+
+
+def test_the_warning_names_tracks_by_language_and_title(tmp_path):
+    titles = [{}, {"language": "por", "title": "Comentário"}, {"title": "x" * 41}, {"language": "und"}]
+    film = encode_tracks(tmp_path / "film.mkv", [LOW] * 4, SAMPLE_RATE, titles)
+    recording = open_recording(film)
+    list(recording.blocks)
+    (warning,) = recording.warnings
+    assert warning.message.endswith(f"these are not: 2 (por, Comentário), 3 ({'x' * 40}), 4")
 
 
 def test_silence_that_all_tracks_share_is_read_past_the_first_minute(tmp_path, monkeypatch):

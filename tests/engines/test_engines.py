@@ -131,3 +131,5 @@ def test_an_engine_for_calls_refuses_a_checkpoint_without_speakers(monkeypatch):
     with pytest.raises(CheckpointError, match="can't mark speakers"):
         next(page_model(TASKS["diarize"], choose_checkpoints(["tiny"])).engine.stream(SOUNDS[:1], PORTUGUESE))
     assert last(page_model(TASKS["pt"], choose_checkpoints(["tiny"])).engine.stream(SOUNDS[:1], PORTUGUESE))
+    assert last(ZeroGpuEngine(TINY, TINY_ALIGNER).stream(SOUNDS[:1], PORTUGUESE))
+    assert last(StreamRequest(TINY, TINY_ALIGNER, tuple(SOUNDS[:1]), PORTUGUESE).run())

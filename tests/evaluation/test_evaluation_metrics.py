@@ -83,6 +83,7 @@ def test_errors_are_counted_by_kind():
     assert word_errors("a b c", "a x c d") == ErrorCounts(insertions=1, deletions=0, substitutions=1, length=3)
     assert character_errors("京都に", "東京都へ") == ErrorCounts(insertions=1, deletions=0, substitutions=1, length=3)
     assert word_errors("a b", "") == ErrorCounts(insertions=0, deletions=2, substitutions=0, length=2)
+    assert ErrorCounts(1, 2, 3, 4) + ErrorCounts(10, 20, 30, 40) == ErrorCounts(11, 22, 33, 44)
 
 
 def test_a_rate_is_computed_from_sums():

@@ -13,6 +13,7 @@ import pytest
 from benchmarks.served import ROOT
 from kikitori.errors import AudioError, OutputError
 from kikitori.output.files import check_writable, write_output
+from kikitori.output.jsonl import append_records, read_records
 from tests.support.recordings import one_recording
 
 
@@ -100,6 +101,17 @@ def test_a_disk_without_room_for_a_journal_is_one_sentence(tmp_path):
     code += f"Journal(pathlib.Path({str(path)!r}), {{}}, False).note_written({{'output': 'a.txt'}})"
     error = error_of(code, preexec_fn=let_files_have(20))
     assert error.startswith(f"{path} cannot be written (File too large): free some space")
+
+
+def test_a_damaged_record_is_named_by_its_line_and_those_before_it_are_read(tmp_path):
+    path = tmp_path / "a.jsonl"
+    append_records(path, [{"text": "olá"}])
+    with path.open("a", encoding="utf-8") as file:
+        file.write("{\n")
+    records = read_records(path)
+    assert next(records) == {"text": "olá"}
+    with pytest.raises(ValueError, match=r"a\.jsonl is damaged in line 2$"):
+        next(records)
 
 
 @pytest.mark.parametrize(

@@ -65,3 +65,11 @@ def test_backslashes_at_the_end_of_a_chunk_escape_the_quote_after_them_or_each_o
     size.add(b'["' + b"\\" * backslashes)
     size.add(b'",[[]]"]' if backslashes % 2 else b'",[[]]]')
     assert (size.elements, size.depth) == (elements, depth)
+
+
+def test_a_zero_byte_anywhere_shows_another_encoding_than_utf_8():
+    for chunks, is_utf8 in (((b'["', b'ol\xc3\xa1"]'), True), (("[".encode("utf-16-le"), b"]"), False)):
+        size = JsonSize()
+        for chunk in chunks:
+            size.add(chunk)
+        assert size.is_utf8 is is_utf8

@@ -179,11 +179,21 @@ def test_an_unknown_session_gets_an_answer(api, path):
     assert answer.status_code == 404 and answer.json()["detail"].startswith("There is no such session")
 
 
-@pytest.mark.parametrize("body", [{"fn_index": 0, "data": [None] * 9}, {"fn_index": 10**9, "data": []}])
-def test_a_request_that_no_handler_can_use_gets_an_answer(api, body):
-    answer = httpx.post(f"{api}/queue/join", json=body | {"session_hash": "stranger"}, timeout=60)
-    assert answer.status_code == 400
-    assert answer.json()["detail"].startswith(f"This request has {len(body['data'])} values, and at most ")
+@pytest.mark.parametrize(
+    ("body", "status", "sentence"),
+    [
+        ('"fn_index": 0, "data": [1,2,3,4,5,6,7,8,9]', 400, "This request has 9 values, and at most "),
+        ('"fn_index": 999, "data": []', 400, "There is no function with fn_index 999: take it from /config"),
+        ('"data": []', 400, "There is no function with fn_index None"),
+        ('"fn_index": 1e400, "data": []', 422, "Input should be a finite number"),
+    ],
+    ids=["values", "number", "none", "infinite"],
+)
+def test_a_request_that_no_handler_can_use_gets_an_answer(api, body, status, sentence):
+    content = f'{{{body}, "session_hash": "stranger"}}'
+    headers = {"Content-Type": "application/json"}
+    answer = httpx.post(f"{api}/queue/join", content=content, headers=headers, timeout=60)
+    assert answer.status_code == status and sentence in answer.text
 
 
 def test_a_result_comes_whatever_session_a_program_names(api):

@@ -54,10 +54,15 @@ def encode(path: Path, waveform: np.ndarray, rate: int) -> Path:
     return path
 
 
-def encode_tracks(path: Path, sounds: Iterable[np.ndarray], rate: int) -> Path:
-    """Write several mono waveforms as the audio tracks of a Matroska file, interleaved as a player needs them."""
+def encode_tracks(path: Path, sounds: Iterable[np.ndarray], rate: int, names: Iterable[dict[str, str]] = ()) -> Path:
+    """Write several mono waveforms as the audio tracks of a Matroska file, interleaved as a player needs them.
+
+    names: for each track, in this order, a language and a title.
+    """
     with av.open(str(path), "w") as container:
         streams = [container.add_stream("pcm_s16le", rate=rate, layout="mono") for _ in sounds]
+        for stream, name in zip(streams, names, strict=False):
+            stream.metadata.update(name)
         packets = []
         for stream, sound in zip(streams, sounds, strict=True):
             for frame in chain(_sound_frames(sound, rate, "mono"), [None]):

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from kikitori.audio.containers.reader import Reader
 
-STREAMED_BYTES = 2_000_000_000
-"""A header that is written to a pipe claims about 2 or 4 GB, or nothing, because the length is not known yet."""
+UNKNOWN_SIZES = ((0, 0), (0x7EFFFF00, 0x7F000008), (0x7FFF0000, 0x80000000), (0xFFFF0000, 0xFFFFFFFF))
+"""What programs write to a pipe, when they do not know the length yet: nothing, SoX's 0x7F000000 for AIFF, and the
+highest number of 31 or 32 bits, often less a header or rounded down. First and last of each range.
+"""
 
 AVI_CHUNKS = (b"LIST", b"idx1", b"JUNK")
 """Beside those of a stream, which begin with its number, and their indexes (ix00, ix01, ...)."""
@@ -95,7 +97,11 @@ def is_au_cut(reader: Reader) -> bool:
 
 
 def _passes_end(reader: Reader, start: int, size: int) -> bool:
-    return size < STREAMED_BYTES and start + size > reader.size
+    return not _is_unknown(size) and start + size > reader.size
+
+
+def _is_unknown(size: int) -> bool:
+    return any(first <= size <= last for first, last in UNKNOWN_SIZES)
 
 
 def is_caf_cut(reader: Reader) -> bool:
@@ -115,7 +121,7 @@ def is_avi_cut(reader: Reader) -> bool:
     while position < reader.size:
         head = reader.at(position, 8)
         kind, size = head[:4], int.from_bytes(head[4:], "little")
-        if kind == b"RIFF" or (kind == b"LIST" and (size == 0 or size >= STREAMED_BYTES)):
+        if kind == b"RIFF" or (kind == b"LIST" and _is_unknown(size)):
             position += 12
         elif len(head) < 8 or kind in AVI_CHUNKS or kind[:2] == b"ix" or kind[:2].isdigit():
             if len(head) < 8 or position + 8 + size > reader.size:

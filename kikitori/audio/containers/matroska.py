@@ -23,7 +23,7 @@ def is_matroska_cut(reader: Reader) -> bool:
     while position < reader.size:
         kind, size, length = _element(reader.at(position, 12))
         if kind is None:
-            return length > reader.size - position
+            return length > 0
         if kind not in PARTS or (size is None and kind not in (SEGMENT, CLUSTER)):
             return False  # not an element: something else follows
         position += length
@@ -32,11 +32,16 @@ def is_matroska_cut(reader: Reader) -> bool:
 
 
 def _element(head: bytes) -> tuple[int | None, int | None, int]:
-    """Return an element's id (None if there is none), its size (None if unknown), and the length of both in bytes."""
+    """Return an element's id (None if there is none), its size (None if unknown), and the length of both in bytes.
+
+    The length is 0 if what is there can't be the beginning of an element.
+    """
     id_length = _length(head[:1])
     size_length = _length(head[id_length : id_length + 1])
     length = id_length + size_length
-    if id_length > 4 or size_length > 8 or length > len(head):
+    if id_length > 4 or size_length > 8:
+        return None, None, 0
+    if length > len(head):
         return None, None, length
     kind = int.from_bytes(head[:id_length], "big")
     unknown = (1 << 7 * size_length) - 1
