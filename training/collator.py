@@ -31,10 +31,13 @@ class SampleDataset(Dataset):
         return load_audio(sample.audio), sample.text
 
 
-def prompt_text(processor, language: str = "") -> str:
-    """Return the prompt with one audio token. language: forces the output language; empty lets the model choose it."""
+def prompt_text(processor, language: str = "", context: str = "") -> str:
+    """Return the prompt with one audio token.
+
+    language: forces the output language; empty lets the model choose it. context: the system turn.
+    """
     conversation = [
-        {"role": "system", "content": ""},
+        {"role": "system", "content": context},
         {"role": "user", "content": [{"type": "audio", "audio": ""}]},
     ]
     text = processor.apply_chat_template(conversation, add_generation_prompt=True, tokenize=False)

@@ -1,0 +1,96 @@
+"""Training clips with a list of names: what the model is told, and what it has to write."""
+
+from __future__ import annotations
+
+import random
+import re
+
+import numpy as np
+import pytest
+
+from benchmarks.served import ROOT
+from kikitori.model.qwen import build_prompt, load_qwen_model
+from training.synthesis import names, pool
+from training.synthesis.clips import Clip, ClipMaker
+from training.synthesis.voices import SpokenSentence, Voice
+from training.tiny.train import TinyLosses
+
+SENTENCES = {
+    "names_ja": "こちらは渡辺です。",
+    "names_en": "Hello, Sarah, how are you?",
+    "names_pt": "Mariana viu a Maria.",
+    "en2ja": "Where is the station?",
+}
+
+
+def make_clips(task: str, count: int = 60) -> list[Clip]:
+    """Draw clips of a task that all have a list."""
+    voice = Voice("openjtalk")
+    noise = np.random.default_rng(0).integers(-8000, 8000, 6400, dtype=np.int16)
+    spoken = {kind: [SpokenSentence(text, "駅", "a", voice, noise)] for kind, text in SENTENCES.items()}
+    maker = ClipMaker(spoken, {task: 1.0}, seed=1, contexts={task: 1.0})
+    return [maker.draw() for _ in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("task", "group"),
+    [
+        ("names_ja", "渡辺 渡邊 渡邉 渡部"),
+        ("names_en", "Sarah Sara"),
+        ("names_pt", "Maria Mariah"),
+    ],
+)
+def test_the_answer_has_the_spelling_of_the_list_and_else_the_usual_one(task, group):
+    usual, *others = group.split()
+    written = set()
+    for clip in make_clips(task):
+        listed = [name for name in re.split(r"[、,; \n]+", clip.context) if name in group.split()]
+        expected = SENTENCES[task].replace(f"{usual}.", f"{listed[0]}.") if task == "names_pt" and listed else None
+        expected = expected or SENTENCES[task].replace(usual, listed[0] if listed and task != "names_pt" else usual)
+        assert len(listed) <= 1
+        for text in (clip.answer, clip.transcript):
+            assert expected in text
+        written |= set(listed)
+    assert written == {usual, *others}
+
+
+def test_a_list_changes_nothing_where_no_name_is_said():
+    for clip in make_clips("en2ja", 20):
+        assert clip.context and set(clip.answer) == {"駅"}
+    for clip in make_clips("silence", 40):
+        assert clip.context and clip.answer in ("", "language None<asr_text>")
+
+
+def test_without_speech_there_is_silence_or_noise():
+    loudest = [np.abs(clip.waveform).max() for clip in make_clips("silence", 40)]
+    assert {level > 0 for level in loudest} == {True, False} and max(loudest) <= 1
+
+
+def test_a_name_is_in_one_group_only_and_some_spellings_are_never_written():
+    for language, groups in names.GROUPS.items():
+        every = [name for group in groups for name in group] + names.OTHERS[language]
+        assert len(every) == len(set(every))
+        rng = random.Random(0)
+        chosen = {
+            name for _ in range(300) for name in names.choose_spellings(rng, language, names.usual_names(language))
+        }
+        expected = {name for group in groups for name in group} - set(names.ONLY_LISTED[language])
+        assert chosen == expected
+        lists = {name for _ in range(300) for name in names.draw_list(rng, language)}
+        assert lists >= set(names.ONLY_LISTED[language])
+
+
+@pytest.mark.parametrize(("kind", "language"), pool.NAMES.items())
+def test_every_sentence_with_names_has_names_of_a_group(kind, language):
+    maker = pool.MAKERS[kind](0)
+    for _ in range(100):
+        assert names.find_names(language, maker.draw().text, names.usual_names(language))
+
+
+def test_training_sees_the_prompt_that_transcription_sends():
+    qwen = load_qwen_model(str(ROOT / "assets" / "tiny"))
+    losses = TinyLosses(qwen.processor, set())
+    for language, context in (("Portuguese", "Thiago, Luiz"), ("", "渡邊、髙橋"), ("English", ""), ("", "Sara\nMarc")):
+        clip = Clip(np.zeros(0, np.float32), language, "", "", "", (), context)
+        sent = build_prompt(qwen, language or None, context)
+        assert losses.prompt(clip) == qwen.processor.tokenizer(sent).input_ids
