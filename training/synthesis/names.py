@@ -57,7 +57,8 @@ OTHERS = {
     ).split(),
 }
 """More names for the lists. They are never said."""
-LIST_LENGTHS = (2, 12)
+LIST_LENGTHS = (*range(2, 13), 20, 32)
+"""Most lists are short. Long ones are drawn sometimes, so that they do no harm."""
 OTHER_SPELLING_SHARE, USUAL_SPELLING_SHARE = 0.6, 0.15
 """How often a name that is said is in the list, in another spelling and in the usual one."""
 SEPARATORS = (", ", ", ", ",", " ", "\n", "; ")
@@ -69,6 +70,16 @@ _GROUP_OF = {language: {name: group for group in groups for name in group} for l
 def usual_names(language: str) -> list[str]:
     """Return the usual spelling of every group."""
     return [group[0] for group in GROUPS[language]]
+
+
+def every_name(language: str) -> list[str]:
+    """Return all names that a list can have, in all spellings."""
+    return [*_GROUP_OF[language], *OTHERS[language]]
+
+
+def other_spellings(language: str, name: str, only_listed: bool = False) -> list[str]:
+    """Return the other spellings of a name that training writes, or those of ONLY_LISTED. name: in its usual spelling."""
+    return [other for other in _GROUP_OF[language][name][1:] if (other in ONLY_LISTED[language]) == only_listed]
 
 
 def usual(language: str, name: str) -> str:
@@ -96,7 +107,7 @@ def choose_spellings(rng: random.Random, language: str, said: Iterable[str]) -> 
     """Draw which of the names that are said a list has, and how it spells them. said: usual spellings."""
     chosen = []
     for name in said:
-        others = [other for other in _GROUP_OF[language][name][1:] if other not in ONLY_LISTED[language]]
+        others = other_spellings(language, name)
         place = rng.random()
         if place < OTHER_SPELLING_SHARE and others:
             chosen.append(rng.choice(others))
@@ -113,7 +124,7 @@ def draw_list(rng: random.Random, language: str, said: Iterable[str] = (), liste
     """
     listed, said = list(listed), set(said)
     unsaid = [rng.choice(group) for group in GROUPS[language] if group[0] not in said] + OTHERS[language]
-    more = max(1, rng.randint(*LIST_LENGTHS) - len(listed))
+    more = max(1, rng.choice(LIST_LENGTHS) - len(listed))
     drawn = listed + rng.sample(unsaid, more)
     rng.shuffle(drawn)
     return drawn
