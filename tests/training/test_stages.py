@@ -47,6 +47,7 @@ def small(monkeypatch):
     monkeypatch.setattr(stages, "WARMUP_STEPS", 1)
     monkeypatch.setattr(clips, "BATCH_CLIPS", 2)
     monkeypatch.setattr(clips, "BATCHES_SORTED_TOGETHER", 3)
+    monkeypatch.setattr(train, "HEADS_STEPS", 1)
     monkeypatch.setattr(train, "tokenizer_texts", lambda: [*SENTENCES.values()] * 3)
     monkeypatch.setattr(
         train,

@@ -78,7 +78,7 @@ def every_name(language: str) -> list[str]:
 
 
 def other_spellings(language: str, name: str, only_listed: bool = False) -> list[str]:
-    """Return the other spellings of a name that training writes, or those of ONLY_LISTED. name: in its usual spelling."""
+    """Return other spellings than the usual one, `name`: those that training writes, or those of ONLY_LISTED."""
     return [other for other in _GROUP_OF[language][name][1:] if (other in ONLY_LISTED[language]) == only_listed]
 
 

@@ -60,6 +60,8 @@ sentence, and whose input predicts the speaker."""
 SEMITONES_PER_OCTAVE = 12.0
 FINE_TUNING_RATE = 3e-4
 """Peak learning rate when the weights are those of a checkpoint."""
+HEADS_STEPS = 500
+"""Steps before that in which only the new auxiliary heads learn. Their first gradients would spoil the weights."""
 SYMBOLS_PER_TOKEN = 2
 """English has more phonemes per second than there are audio tokens (13)."""
 
@@ -72,6 +74,7 @@ class TinyStage:
     mix: dict[str, float]
     whole: bool  # True to train the whole model, False for the encoder only
     contexts: Mapping[str, float] | None = None  # share of clips with a list of names, by task
+    heads_only: bool = False  # True to train the auxiliary heads and leave the model as it is
 
 
 STAGES = (
@@ -143,8 +146,9 @@ class TinyLosses(nn.Module):
         for parameter in thinker.audio_tower.proj2.parameters():
             parameter.mul_(ratio)
 
-    def forward(self, clips: list[Clip], whole: bool) -> dict[str, torch.Tensor]:
+    def forward(self, clips: list[Clip], whole: bool, heads_only: bool = False) -> dict[str, torch.Tensor]:
         """Return the losses by name, without those of the decoder unless the whole model is trained."""
+        self.model.requires_grad_(not heads_only)
         audio, mask = encode_audio(self.model.thinker.audio_tower, [clip.waveform for clip in clips], self.filters)
         speakers, pitches = (column.to(audio.device) for column in who_speaks(clips, mask.shape[1]))
         losses = self._encoder_losses(audio, mask, clips, pitches)
@@ -277,7 +281,7 @@ def ctc_loss(logits: torch.Tensor, lengths: torch.Tensor, targets: list[list[int
 def draw_inputs(pool: dict, stage: TinyStage, seed: int) -> Iterator[dict]:
     """Yield batches of a stage without end, as arguments of `TinyLosses.forward`."""
     for clips in ClipMaker(pool, stage.mix, seed, stage.contexts).batches():
-        yield {"clips": clips, "whole": stage.whole}
+        yield {"clips": clips, "whole": stage.whole, "heads_only": stage.heads_only}
 
 
 def training_stages(losses: TinyLosses, pool: dict, chosen: Sequence[TinyStage]) -> list[stages.TrainingStage]:
@@ -294,10 +298,9 @@ def training_stages(losses: TinyLosses, pool: dict, chosen: Sequence[TinyStage])
 def train(output: Path, work: Path, start: Path | None, steps: int | None = None, shards: int = pools.SHARDS) -> None:
     """Synthesise missing speech, train in stages, and write the checkpoint to `output`. Raises SpeechError.
 
-    start: a checkpoint whose weights to start from; only the last stage is run then. steps: of the last stage, if not
-    those of STAGES. shards:
-    how many of the pool's shards per kind to use. Until the checkpoint is written, `output` contains the intermediate
-    checkpoints for resuming a killed run.
+    start: a checkpoint whose weights to start from; only the last stage is run then, after new heads have learned.
+    steps: of the last stage, if not those of STAGES. shards: how many of the pool's shards per kind to use. Until the
+    checkpoint is written, `output` contains the intermediate checkpoints for resuming a killed run.
     """
     torch.manual_seed(0)
     pool = pools.load_or_make(work / "pool", count=shards)
@@ -309,7 +312,8 @@ def train(output: Path, work: Path, start: Path | None, steps: int | None = None
     folder = output / "checkpoints"
     settings = {"start_sha256": hash_weights(start) if start else None, "shards": shards}
     last = replace(STAGES[-1], steps=steps or STAGES[-1].steps)
-    chosen = [last] if start else [*STAGES[:-1], last]
+    heads = replace(last, steps=HEADS_STEPS, heads_only=True)
+    chosen = [heads, last] if start else [*STAGES[:-1], last]
     rate = FINE_TUNING_RATE if start else stages.PEAK_LEARNING_RATE
     stages.fit_stages(losses, training_stages(losses, pool, chosen), WEIGHTS, folder, settings, rate)
     save_checkpoint(losses.model, processor, output)
