@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from dataclasses import astuple
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from kikitori.model.qwen import build_prompt, load_qwen_model
 from training.synthesis import names, pool
 from training.synthesis.clips import CHANGE, Clip, ClipMaker
 from training.synthesis.voices import SpokenSentence, Voice
+from training.tiny.measure_context import NamedClip, count
 from training.tiny.train import TinyLosses
 
 SENTENCES = {
@@ -105,3 +107,23 @@ def test_new_heads_learn_first_without_the_model():
     assert all(parameter.grad is None for parameter in losses.model.parameters())
     sum(losses(clips, whole=True).values()).backward()
     assert all(parameter.grad.isfinite().all() for parameter in losses.model.parameters())
+
+
+def test_names_are_counted_by_how_the_person_spells_them():
+    clip = NamedClip(np.zeros(0, np.float32), "Portuguese", "Luís e Artur.", {"Luís": "Luiz", "Artur": "Arthur"})
+    for text, expected in (
+        ("Luiz e Arthur.", (2, 0, 0, 0, "Luís e Artur.")),
+        ("Luís e Arthur.", (2, 1, 0, 0, "Luís e Artur.")),
+        ("Luzia e Thiago.", (2, 2, 2, 1, "Luzia e Tiago.")),
+        ("Duarte, Luiz e Arthur.", (2, 0, 0, 1, "Duarte, Luís e Artur.")),
+    ):
+        assert astuple(count(clip, text)) == expected
+
+
+def test_the_right_list_has_the_persons_spelling_and_the_wrong_list_no_spelling():
+    clip = NamedClip(np.zeros(0, np.float32), "English", "I am Mark.", {"Mark": "Marc"})
+    for seed in range(50):
+        for kind, expected in (("right", {"Marc"}), ("usual", {"Mark"}), ("none", set()), ("wrong", set())):
+            context = clip.context(random.Random(seed), kind)
+            assert set(names.find_names("English", context, ["Mark", "Marc"])) == expected
+            assert bool(context) == (kind != "none")
