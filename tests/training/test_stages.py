@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from qwen_asr.core.transformers_backend import Qwen3ASRProcessor
 from safetensors.torch import load_file
+from torch.utils.data import DataLoader
 
 from benchmarks.served import ROOT
 from kikitori.model.aligner import align_turns, load_qwen_aligner
@@ -19,7 +21,8 @@ pytestmark = pytest.mark.slow
 
 KILLED_IN_STEP = 5
 SENTENCES = {"call": "はい。", "ja2en": "はい。", "en2ja": "Yes.", "pt": "Bom dia."}
-TRANSLATIONS = {"call": "", "ja2en": "Yes.", "en2ja": "はい。", "pt": ""}
+SENTENCES |= {"names_ja": "佐藤です。", "names_en": "Hello, Sarah.", "names_pt": "Bom dia, Tiago."}
+TRANSLATIONS = {"ja2en": "Yes.", "en2ja": "はい。"}
 
 
 class Killed(BaseException):
@@ -32,9 +35,9 @@ def noise(seed: int) -> np.ndarray:
 
 
 def voices(kind: str) -> list[Voice]:
-    if kind in ("call", "ja2en"):
+    if kind in train.pools.JAPANESE_KINDS:
         return [Voice("openjtalk", half_tone=half_tone) for half_tone in TRAINING_HALF_TONES]
-    return [Voice("en-us" if kind == "en2ja" else "pt-br", "m1")]
+    return [Voice("en-us" if kind in train.pools.ENGLISH_KINDS else "pt-br", "m1")]
 
 
 @pytest.fixture(autouse=True)
@@ -44,18 +47,24 @@ def small(monkeypatch):
     monkeypatch.setattr(stages, "WARMUP_STEPS", 1)
     monkeypatch.setattr(clips, "BATCH_CLIPS", 2)
     monkeypatch.setattr(clips, "BATCHES_SORTED_TOGETHER", 3)
+    monkeypatch.setattr(train, "HEADS_STEPS", 1)
     monkeypatch.setattr(train, "tokenizer_texts", lambda: [*SENTENCES.values()] * 3)
     monkeypatch.setattr(
-        train, "STAGES", (train.TinyStage(3, clips.SENTENCES_MIX, False), train.TinyStage(4, clips.MIX, True))
+        train,
+        "STAGES",
+        (
+            train.TinyStage(3, clips.SENTENCES_MIX, False),
+            train.TinyStage(4, clips.CONTEXT_MIX, True, clips.CONTEXT_SHARES),
+        ),
     )
     pool = {
         kind: [
-            SpokenSentence(text, TRANSLATIONS[kind], "a b", voice, noise(number))
+            SpokenSentence(text, TRANSLATIONS.get(kind, ""), "a b", voice, noise(number))
             for number, voice in enumerate(voices(kind))
         ]
         for kind, text in SENTENCES.items()
     }
-    monkeypatch.setattr(train.pools, "load_or_make", lambda folder: pool)
+    monkeypatch.setattr(train.pools, "load_or_make", lambda folder, count: pool)
 
 
 def kill_in_step(monkeypatch, number: int) -> None:
@@ -77,6 +86,30 @@ def test_each_stage_and_each_checkpoint_starts_a_new_seed(first):
     short = [("short", 0, 0), ("short", 0, 1), ("short", 2, 0)]
     long = [("long", 3, 0), ("long", 4, 0), ("long", 4, 1), ("long", 6, 0)]
     assert list(stages.Batches(planned, first)) == [*short, *long][first:]
+
+
+@pytest.mark.parametrize("first", [0, 2, 5])
+def test_workers_share_the_steps_and_resume_with_the_same_batches(first):
+    def draw(seed):
+        step, worker = divmod(seed, 3)
+        return (range(step, 9)[(worker - step) % 3 :: 3][n] for n in range(9))
+
+    planned = [stages.TrainingStage(5, draw), stages.TrainingStage(4, draw)]
+    loader = DataLoader(stages.Batches(planned, first), batch_size=None, num_workers=3)
+    assert list(loader) == list(range(first, 9))
+
+
+def test_a_checkpoint_is_taught_names_in_as_many_steps_as_asked_for(tmp_path):
+    start, output = ROOT / "assets" / "tiny", tmp_path / "names"
+    processor = Qwen3ASRProcessor.from_pretrained(start)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(train, "build_processor", lambda texts: processor)
+        options = ["--output_dir", str(output), "--work", str(tmp_path), "--start", str(start), "--steps", "3"]
+        assert train.main(options) == 0
+    before, after = (load_file(folder / "model.safetensors") for folder in (start, output))
+    assert before.keys() == after.keys()
+    changed = [(after[name].float() - tensor.float()).abs().max().item() for name, tensor in before.items()]
+    assert 0 < max(changed) < 0.1  # the weights are still those of the checkpoint, a little trained
 
 
 def test_a_resumed_run_ends_with_the_same_weights(tmp_path, monkeypatch):

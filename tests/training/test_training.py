@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from kikitori.model.encoder import mel_filters
+from training.collator import prompt_text
 from training.synthesis.sentences import HELD_OUT_ONE_IN, english_sentences, japanese_sentences
 from training.tiny.architecture import build_model, build_processor
 from training.tiny.batched_model import encode_audio, run_decoder
@@ -41,18 +42,21 @@ def test_the_tokenizer_restores_every_text_and_keeps_speaker_tags(processor):
 
 def test_the_batched_forward_pass_equals_qwen_asrs_on_single_clips(model, processor, waveforms):
     tokenizer = processor.tokenizer
-    prompt_text = "<|im_start|>user\n<|audio_start|><|audio_pad|><|audio_end|><|im_end|>\nlanguage Japanese<asr_text>"
+    texts = [
+        prompt_text(processor, *told) for told in (("Japanese", "佐藤"), ("", ""), ("Portuguese", "Ana, Thiago, Luiz"))
+    ]
     answers = [tokenizer(text).input_ids for text in ("はい。", "はい、さくら歯科です。", "Bom dia")]
     with torch.no_grad():
         audio, mask = encode_audio(model.thinker.audio_tower, waveforms, mel_filters(processor, "cpu"))
-        prompts = [tokenizer(prompt_text).input_ids] * 3
+        prompts = [tokenizer(text).input_ids for text in texts]
+        assert len({prompt.index(model.thinker.config.audio_token_id) for prompt in prompts}) == 3
         output = run_decoder(model.thinker, audio, mask, prompts, answers)
         logits, targets = output.logits, output.targets
         audio_logits = model.thinker.lm_head(output.layers[-1][:, output.audio_starts :])
         assert targets.tolist() == [token for answer in answers for token in answer]
         start = 0
-        for row, (waveform, answer) in enumerate(zip(waveforms, answers, strict=True)):
-            inputs = processor(text=prompt_text, audio=waveform, return_tensors="pt")
+        for row, (text, waveform, answer) in enumerate(zip(texts, waveforms, answers, strict=True)):
+            inputs = processor(text=text, audio=waveform, return_tensors="pt")
             ids = torch.cat([inputs.pop("input_ids"), torch.tensor([answer])], dim=1)
             inputs["attention_mask"] = torch.ones_like(ids)
             single = model.thinker(input_ids=ids, **inputs).logits[0]

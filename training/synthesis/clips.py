@@ -3,18 +3,55 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from training.synthesis import voices
+from training.synthesis import names, voices
 from training.synthesis.voices import Speaker, SpokenSentence, Voice
 
 MIX = {"call": 0.48, "ja2en": 0.11, "en2ja": 0.21, "pt": 0.13, "english": 0.03, "japanese": 0.03, "silence": 0.01}
 """Share of clips by task. `english` and `japanese` are transcriptions of the sentences for translation."""
 SENTENCES_MIX = {task: share for task, share in MIX.items() if task not in ("call", "silence")}
 """Mix for the first training steps. In short clips the model learns sounds sooner."""
+CONTEXT_MIX = {
+    "call": 0.38,
+    "ja2en": 0.09,
+    "en2ja": 0.17,
+    "pt": 0.10,
+    "english": 0.03,
+    "japanese": 0.03,
+    "names_ja": 0.05,
+    "names_en": 0.06,
+    "names_pt": 0.05,
+    "silence": 0.04,
+}
+"""Mix for learning lists of names."""
+CONTEXT_SHARES = {
+    "call": 0.4,
+    "ja2en": 0.2,
+    "en2ja": 0.2,
+    "pt": 0.4,
+    "english": 0.3,
+    "japanese": 0.3,
+    "names_ja": 0.75,
+    "names_en": 0.75,
+    "names_pt": 0.75,
+    "silence": 0.6,
+}
+"""Share of clips with a list of names as context, by task. Without names in the speech, the list changes nothing."""
+SPOKEN_LANGUAGE = {
+    "call": "Japanese",
+    "ja2en": "Japanese",
+    "japanese": "Japanese",
+    "names_ja": "Japanese",
+    "en2ja": "English",
+    "english": "English",
+    "names_en": "English",
+    "pt": "Portuguese",
+    "names_pt": "Portuguese",
+}
 OUTPUT_LANGUAGE = {
     "call": "Japanese",
     "japanese": "Japanese",
@@ -22,6 +59,9 @@ OUTPUT_LANGUAGE = {
     "ja2en": "English",
     "english": "English",
     "pt": "Portuguese",
+    "names_ja": "Japanese",
+    "names_en": "English",
+    "names_pt": "Portuguese",
     "silence": "None",
 }
 UNFORCED_SHARE = 0.25
@@ -32,6 +72,8 @@ TELEPHONE_SHARE = 0.9
 """Share of calls that are limited to a telephone's band."""
 LONG_CALL_SHARE = 0.65
 """Share of calls that can fill a window of a long recording."""
+NOISE_SHARE = 0.5
+"""Share of clips without speech that have noise. The others are digital silence."""
 TALKING_OVER_SHARE = 0.5
 """Share of the long calls in which people talk over each other."""
 MAX_CALL_SECONDS = 30.0
@@ -75,6 +117,7 @@ class Clip:
     transcript: str  # in the spoken language, for the auxiliary loss of the decoder
     spelling: str  # for the auxiliary CTC loss; `CHANGE` marks the start of a turn
     spans: tuple[SpeechSpan, ...]  # who speaks when; empty for clips that do not train speakers
+    context: str = ""  # the system turn: names that may be said
 
 
 def compose_call(
@@ -118,7 +161,7 @@ def compose_sentences(
     gaps = voices.draw_gaps(rng, len(sentences))
     waveforms = [sentence.waveform for sentence in sentences]
     waveform = voices.mix(waveforms, gaps, rng, False)
-    japanese = task in ("ja2en", "japanese")
+    japanese = SPOKEN_LANGUAGE[task] == "Japanese"
     space = "" if japanese else " "
     transcript = ("<|spk_0|> " if japanese else "") + space.join(sentence.text for sentence in sentences)
     answer = transcript
@@ -131,10 +174,20 @@ def compose_sentences(
 
 
 class ClipMaker:
-    """Draws clips of all tasks from a pool of spoken sentences. Each clip is mixed anew, so that no two are equal."""
+    """Draws clips of all tasks from a pool of spoken sentences. Each clip is mixed anew, so that no two are equal.
 
-    def __init__(self, pool: dict[str, list[SpokenSentence]], mix: dict[str, float], seed: int):
+    contexts: share of clips with a list of names as context, by task.
+    """
+
+    def __init__(
+        self,
+        pool: dict[str, list[SpokenSentence]],
+        mix: dict[str, float],
+        seed: int,
+        contexts: Mapping[str, float] | None = None,
+    ):
         self._mix = mix
+        self._contexts = contexts or {}
         self._rng = random.Random(seed)
         self._pool = pool
         self._by_voice = group_by_voice(pool)
@@ -144,7 +197,7 @@ class ClipMaker:
         rng = self._rng
         task = rng.choices(list(self._mix), list(self._mix.values()))[0]
         if task == "silence":
-            waveform = voices.mix([np.zeros(16000, np.float32)], [1.0], rng, False)
+            waveform = self._no_speech()
             answer = transcript = spelling = ""
             spans: tuple[SpeechSpan, ...] = ()
         elif task == "call":
@@ -152,6 +205,7 @@ class ClipMaker:
             answer = transcript
         else:
             waveform, answer, transcript, spelling, spans = self._one_speaker(task)
+        context, transcript, answer = self._with_context(task, transcript, answer)
         may_choose = task not in ("en2ja", "ja2en")
         forced = not may_choose or rng.random() >= UNFORCED_SHARE
         language = OUTPUT_LANGUAGE[task]
@@ -164,7 +218,23 @@ class ClipMaker:
             transcript,
             spelling,
             spans,
+            context,
         )
+
+    def _with_context(self, task: str, transcript: str, answer: str) -> tuple[str, ...]:
+        """Return a context or "", and the texts as they are written with it."""
+        if self._rng.random() >= self._contexts.get(task, 0):
+            return "", transcript, answer
+        language = SPOKEN_LANGUAGE.get(task) or self._rng.choice(list(names.GROUPS))
+        return names.draw_context(self._rng, language, transcript, answer)
+
+    def _no_speech(self) -> np.ndarray:
+        rng = self._rng
+        quiet = voices.mix([np.zeros(16000, np.float32)], [1.0], rng, False)
+        if rng.random() >= NOISE_SHARE:
+            return quiet
+        noise = voices.draw_noise(len(quiet), rng)
+        return noise * np.float32(10 ** (rng.uniform(-24, 0) / 20) / np.abs(noise).max())
 
     def _call(self) -> tuple[np.ndarray, str, str, tuple[SpeechSpan, ...]]:
         rng = self._rng

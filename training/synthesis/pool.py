@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from training.synthesis import sentences, shards
@@ -19,34 +21,38 @@ from training.synthesis.voices import (
     speak,
 )
 
-KINDS = {"call": 7200, "ja2en": 3000, "en2ja": 9000, "pt": 9000}
+NAMES = {"names_ja": "Japanese", "names_en": "English", "names_pt": "Portuguese"}
+"""Kinds of sentences with names -> their language."""
+KINDS = {"call": 7200, "ja2en": 3000, "en2ja": 9000, "pt": 9000} | dict.fromkeys(NAMES, 2400)
 """Number of sentences to speak, by kind."""
 SHARDS = 8
 """Per kind."""
+JAPANESE_KINDS = ("call", "ja2en", "names_ja")
+ENGLISH_KINDS = ("en2ja", "names_en")
 
 MAKERS = {
     "call": sentences.call_sentences,
     "ja2en": sentences.japanese_sentences,
     "en2ja": sentences.english_sentences,
     "pt": sentences.portuguese_sentences,
-}
+} | {kind: partial(sentences.sentences_with_names, language) for kind, language in NAMES.items()}
 
 
 def draw_voice(kind: str, rng: random.Random, held_out: bool) -> Voice:
     """Draw a voice that speaks the language of `kind`."""
-    if kind in ("call", "ja2en"):
+    if kind in JAPANESE_KINDS:
         return draw_japanese_voice(rng, held_out)
-    engine = ENGLISH_ENGINE if kind == "en2ja" else PORTUGUESE_ENGINE
+    engine = ENGLISH_ENGINE if kind in ENGLISH_KINDS else PORTUGUESE_ENGINE
     return draw_espeak_voice(rng, engine, held_out)
 
 
 def spelling(kind: str, text: str) -> str:
     """Return the pronunciation: kana for Japanese, else espeak-ng's phonemes without stress and length."""
-    if kind in ("call", "ja2en"):
+    if kind in JAPANESE_KINDS:
         import pyopenjtalk
 
         return "".join(symbol for symbol in pyopenjtalk.g2p(text, kana=True) if "ァ" <= symbol <= "ー")
-    return phonemes(text, ENGLISH_ENGINE if kind == "en2ja" else PORTUGUESE_ENGINE)
+    return phonemes(text, ENGLISH_ENGINE if kind in ENGLISH_KINDS else PORTUGUESE_ENGINE)
 
 
 def speak_sentence(kind: str, sentence: sentences.Sentence, voice: Voice) -> SpokenSentence:
@@ -83,6 +89,11 @@ def load_shard(path: Path) -> list[SpokenSentence]:
     ]
 
 
-def load_or_make(folder: Path) -> dict[str, list[SpokenSentence]]:
-    """Return the spoken sentences of every kind. Missing shards are spoken first."""
-    return shards.load_or_make(folder, dict.fromkeys(KINDS, SHARDS), make_shard, load_shard)
+def load_or_make(
+    folder: Path, kinds: Iterable[str] = tuple(KINDS), count: int = SHARDS
+) -> dict[str, list[SpokenSentence]]:
+    """Return the spoken sentences of the kinds. Missing shards are spoken first.
+
+    count: number of shards per kind, 1 to SHARDS. With fewer the same ones come first.
+    """
+    return shards.load_or_make(folder, dict.fromkeys(kinds, count), make_shard, load_shard)

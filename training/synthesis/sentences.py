@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 import re
 import zlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from training.synthesis import sentences_en_ja, sentences_ja, sentences_pt
+from training.synthesis import sentences_en_ja, sentences_ja, sentences_names, sentences_pt
 
 HELD_OUT_ONE_IN = 8
 """One sentence in HELD_OUT_ONE_IN, chosen by a checksum of its text, is held out for measuring."""
@@ -83,12 +84,12 @@ class SentenceMaker:
 
 def call_sentences(seed: int) -> SentenceMaker:
     """Return a maker of Japanese sentences from phone calls."""
-    return _one_language(sentences_ja, seed)
+    return _one_language(sentences_ja.PATTERNS, sentences_ja.WORDS, seed)
 
 
 def portuguese_sentences(seed: int) -> SentenceMaker:
     """Return a maker of Portuguese sentences with capitals and punctuation."""
-    return _one_language(sentences_pt, seed)
+    return _one_language(sentences_pt.PATTERNS, sentences_pt.WORDS, seed)
 
 
 def english_sentences(seed: int) -> SentenceMaker:
@@ -105,6 +106,11 @@ def japanese_sentences(seed: int) -> SentenceMaker:
     )
 
 
-def _one_language(module, seed: int) -> SentenceMaker:
-    words = {name: [(word,) for word in entries] for name, entries in module.WORDS.items()}
-    return SentenceMaker([(pattern,) for pattern in module.PATTERNS], words, seed)
+def sentences_with_names(language: str, seed: int) -> SentenceMaker:
+    """Return a maker of sentences with names in their usual spelling."""
+    return _one_language(sentences_names.patterns(language), sentences_names.words(language), seed)
+
+
+def _one_language(patterns: Iterable[str], words: Mapping[str, Iterable[str]], seed: int) -> SentenceMaker:
+    entries = {name: [(word,) for word in choices] for name, choices in words.items()}
+    return SentenceMaker([(pattern,) for pattern in patterns], entries, seed)

@@ -40,6 +40,8 @@ class DecoderPass:
     audio token of the longest clip."""
     audio_starts: int
     """Position of the first audio token, the same in all clips."""
+    prompt_starts: torch.Tensor
+    """Position of the first token of each clip, (clips,) int64. Shorter prompts are padded at the start."""
 
 
 def run_decoder(
@@ -47,21 +49,27 @@ def run_decoder(
 ) -> DecoderPass:
     """Run the decoder on encoded clips with teacher forcing.
 
+    Shorter prompts are padded at the start, so that the audio starts at the same position in all clips. Positions are
+    relative, so this changes nothing.
+
     audio, audio_mask: from `encode_audio`. prompts: token ids, each with one audio token, which is replaced by the
     clip's embeddings. answers: token ids.
     """
     embed = thinker.model.embed_tokens
     device = audio.device
-    (place,) = {prompt.index(thinker.config.audio_token_id) for prompt in prompts}
+    places = [prompt.index(thinker.config.audio_token_id) for prompt in prompts]
+    audio_starts = max(places)
+    padding = prompts[0][0]  # masked; any token will do
     rows = []
-    for embeddings, kept, prompt, answer in zip(audio, audio_mask, prompts, answers, strict=True):
-        text = embed(torch.tensor(prompt[:place] + prompt[place + 1 :] + answer, device=device))
-        rows.append(torch.cat([text[:place], embeddings[kept], text[place:]]))
+    for embeddings, kept, prompt, answer, place in zip(audio, audio_mask, prompts, answers, places, strict=True):
+        before = [padding] * (audio_starts - place) + prompt[:place]
+        text = embed(torch.tensor(before + prompt[place + 1 :] + answer, device=device))
+        rows.append(torch.cat([text[:audio_starts], embeddings[kept], text[audio_starts:]]))
     lengths = [len(row) for row in rows]
     x = pad_sequence(rows, batch_first=True)
-    positions = torch.arange(x.shape[1], device=device)
-    mask = (positions < torch.tensor(lengths, device=device)[:, None]).long()
-    output = thinker.model(inputs_embeds=x, attention_mask=mask, use_cache=False, output_hidden_states=True)
+    starts = audio_starts - torch.tensor(places, device=device)
+    seen = seen_places(starts, x.shape[1])
+    output = thinker.model(inputs_embeds=x, attention_mask=seen, use_cache=False, output_hidden_states=True)
     hidden = output.last_hidden_state
     # Each token is predicted from the position before it.
     predicting = [
@@ -69,16 +77,30 @@ def run_decoder(
         for row, (length, answer) in enumerate(zip(lengths, answers, strict=True))
     ]
     targets = torch.tensor([token for answer in answers for token in answer], device=device)
-    audio_end = place + audio.shape[1]
+    audio_end = audio_starts + audio.shape[1]
     layers = tuple(layer[:, :audio_end] for layer in (*output.hidden_states[: len(thinker.model.layers)], hidden))
-    return DecoderPass(thinker.lm_head(torch.cat(predicting)), targets, layers, place)
+    return DecoderPass(thinker.lm_head(torch.cat(predicting)), targets, layers, audio_starts, starts)
 
 
-def attention_logits(decoder, number: int, x: torch.Tensor, heads: slice) -> torch.Tensor:
+def seen_places(starts: torch.Tensor, tokens: int) -> torch.Tensor:
+    """Return which places each place attends to: (clips, 1, tokens, tokens) bool.
+
+    They are those up to itself, without the padding at the start; padding sees only itself, because a softmax over
+    nothing is not a number. starts: position of each clip's first token, (clips,) int64.
+    """
+    places = torch.arange(tokens, device=starts.device)
+    inside = (places <= places[:, None]) & (places >= starts[:, None, None, None])
+    return inside | (places == places[:, None])
+
+
+def attention_logits(
+    decoder, number: int, x: torch.Tensor, heads: slice, starts: torch.Tensor | None = None
+) -> torch.Tensor:
     """Return attention logits of one layer, (clips, heads, tokens, tokens); masked ones are -1e4.
 
     The layer's own attention does not return them. x: the layer's input, (clips, tokens, hidden), from the start of the
-    prompt. heads: query heads that share the first key head.
+    prompt. heads: query heads that share the first key head. starts: position of each clip's first token, (clips,)
+    int64; the tokens before are masked.
     """
     from qwen_asr.core.transformers_backend.modeling_qwen3_asr import apply_rotary_pos_emb
 
@@ -91,4 +113,5 @@ def attention_logits(decoder, number: int, x: torch.Tensor, heads: slice) -> tor
     places = torch.arange(x.shape[1], device=x.device)
     query, key = apply_rotary_pos_emb(query, key, *decoder.rotary_emb(x, places.expand(3, len(x), -1)))
     logits = query[:, heads] @ key[:, :1].transpose(2, 3) * attention.scaling
-    return logits.masked_fill(places > places[:, None], -1e4)
+    starts = places.new_zeros(len(x)) if starts is None else starts
+    return logits.masked_fill(~seen_places(starts, x.shape[1]), -1e4)

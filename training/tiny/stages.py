@@ -7,6 +7,7 @@ with clips of similar length. The loss is a weighted sum, and each term is logge
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import torch
 from torch import nn
-from torch.utils.data import IterableDataset
+from torch.utils.data import IterableDataset, get_worker_info
 from transformers import Trainer, TrainerCallback
 
 from evaluation.results import RunFolder
@@ -42,7 +43,8 @@ class TrainingStage:
 class Batches(IterableDataset):
     """The batches of all stages, starting at step `first`.
 
-    Each stage and each checkpoint starts a new seed, so that a resumed run continues with the same batches.
+    Each stage and each checkpoint starts a new seed, so that a resumed run continues with the same batches. Of several
+    workers each draws the batches of every so many steps, with seeds of its own.
     """
 
     def __init__(self, stages: Sequence[TrainingStage], first: int):
@@ -51,13 +53,17 @@ class Batches(IterableDataset):
 
     def __iter__(self) -> Iterator[dict]:
         """Yield the batches."""
+        worker = get_worker_info()
+        workers, number = (worker.num_workers, worker.id) if worker else (1, 0)
+        mine = (self._first + number) % workers  # the first batch is taken from worker 0
         begin = 0
         for stage in self._stages:
             end = begin + stage.steps
             step = max(begin, self._first)
             while step < end:
                 cut = min(end, step - step % SAVE_STEPS + SAVE_STEPS)
-                yield from islice(stage.draw(step), cut - step)
+                count = len(range(step + (mine - step) % workers, cut, workers))
+                yield from islice(stage.draw(step * workers + mine), count)
                 step = cut
             begin = end
 
@@ -101,12 +107,20 @@ class StageStarts(TrainerCallback):
 
 
 def fit_stages(
-    model: nn.Module, stages: Sequence[TrainingStage], weights: Mapping[str, float], folder: Path, settings: dict
+    model: nn.Module,
+    stages: Sequence[TrainingStage],
+    weights: Mapping[str, float],
+    folder: Path,
+    settings: dict,
+    learning_rate: float = PEAK_LEARNING_RATE,
 ) -> None:
     """Train the model in place with AdamW; warm-up and cosine schedule span all stages. Checkpoints go to `folder`.
 
-    settings: further settings that must be equal to resume the run in `folder`. Raises DataError if the folder holds a
-    run with other settings.
+    settings: further settings that must be equal to resume the run in `folder`. learning_rate: the highest one. Raises
+    DataError if the folder holds a run with other settings.
+
+    With a GPU, clips are made in processes of their own. A resumed run gets the same batches if their number is the
+    same.
     """
     lengths = [stage.steps for stage in stages]
     RunFolder(folder).open(settings | {"steps": lengths, "weights": dict(weights)})
@@ -117,7 +131,7 @@ def fit_stages(
         args=common_arguments(
             folder,
             SAVE_STEPS,
-            learning_rate=PEAK_LEARNING_RATE,
+            learning_rate=learning_rate,
             lr_scheduler_type="cosine",
             warmup_steps=WARMUP_STEPS,
             adam_beta2=0.98,
@@ -125,6 +139,7 @@ def fit_stages(
             max_steps=sum(lengths),
             per_device_train_batch_size=1,  # one item of the data set is a whole batch
             accelerator_config={"dispatch_batches": False},
+            dataloader_num_workers=min(8, os.cpu_count() or 1) if torch.cuda.is_available() else 0,
             ignore_data_skip=True,  # `Batches` starts at the right step itself
             save_safetensors=False,  # safetensors can't write the tied weights of a plain Module
         ),

@@ -20,8 +20,8 @@ on one device only.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -38,7 +38,7 @@ from training.checkpoints import BaseError
 from training.collator import END, prompt_text
 from training.synthesis import pool as pools
 from training.synthesis import sentences
-from training.synthesis.clips import CHANGE, MIX, SENTENCES_MIX, Clip, ClipMaker
+from training.synthesis.clips import CHANGE, CONTEXT_MIX, CONTEXT_SHARES, MIX, SENTENCES_MIX, Clip, ClipMaker
 from training.tiny import stages
 from training.tiny.architecture import build_model, build_processor, save_checkpoint
 from training.tiny.batched_model import DecoderPass, attention_logits, encode_audio, run_decoder, token_times
@@ -58,6 +58,10 @@ LOOKING_LAYER, SPEAKERS_LAYER = 1, 3
 """Of layers 0 to 3: where attention is trained to look at the first
 sentence, and whose input predicts the speaker."""
 SEMITONES_PER_OCTAVE = 12.0
+FINE_TUNING_RATE = 3e-4
+"""Peak learning rate when the weights are those of a checkpoint."""
+HEADS_STEPS = 500
+"""Steps before that in which only the new auxiliary heads learn. Their first gradients would spoil the weights."""
 SYMBOLS_PER_TOKEN = 2
 """English has more phonemes per second than there are audio tokens (13)."""
 
@@ -69,6 +73,8 @@ class TinyStage:
     steps: int
     mix: dict[str, float]
     whole: bool  # True to train the whole model, False for the encoder only
+    contexts: Mapping[str, float] | None = None  # share of clips with a list of names, by task
+    heads_only: bool = False  # True to train the auxiliary heads and leave the model as it is
 
 
 STAGES = (
@@ -76,8 +82,10 @@ STAGES = (
     TinyStage(1500, MIX, whole=False),
     TinyStage(1500, SENTENCES_MIX, whole=True),
     TinyStage(18000, MIX, whole=True),
+    TinyStage(6000, CONTEXT_MIX, whole=True, contexts=CONTEXT_SHARES),
 )
-"""The encoder is trained first, and on short clips first. Otherwise the decoder just memorises the sentences."""
+"""The encoder is trained first, and on short clips first. Otherwise the decoder just memorises the sentences. Lists of
+names come last."""
 
 
 def tokenizer_texts(count: int = 4000) -> list[str]:
@@ -111,9 +119,10 @@ class TinyLosses(nn.Module):
         self.speaker_head = nn.Linear(hidden, 2)
         self.register_buffer("filters", mel_filters(processor, "cpu"), persistent=False)
         self.blank_id, self.end_id = processor.tokenizer.convert_tokens_to_ids(["<blank1>", END])
-        self.prompts = {
-            language: processor.tokenizer(prompt_text(processor, language)).input_ids for language in prompt_languages()
-        }
+
+    def prompt(self, clip: Clip) -> list[int]:
+        """Return the token ids of a clip's prompt."""
+        return self.processor.tokenizer(prompt_text(self.processor, clip.forced_language, clip.context)).input_ids
 
     def start_from(self, folder: Path) -> None:
         """Load the weights of a checkpoint. Raises BaseError if its tokenizer differs."""
@@ -137,8 +146,9 @@ class TinyLosses(nn.Module):
         for parameter in thinker.audio_tower.proj2.parameters():
             parameter.mul_(ratio)
 
-    def forward(self, clips: list[Clip], whole: bool) -> dict[str, torch.Tensor]:
+    def forward(self, clips: list[Clip], whole: bool, heads_only: bool = False) -> dict[str, torch.Tensor]:
         """Return the losses by name, without those of the decoder unless the whole model is trained."""
+        self.model.requires_grad_(not heads_only)
         audio, mask = encode_audio(self.model.thinker.audio_tower, [clip.waveform for clip in clips], self.filters)
         speakers, pitches = (column.to(audio.device) for column in who_speaks(clips, mask.shape[1]))
         losses = self._encoder_losses(audio, mask, clips, pitches)
@@ -172,7 +182,7 @@ class TinyLosses(nn.Module):
         tokenizer = self.processor.tokenizer
         thinker = self.model.thinker
         answers = [[*tokenizer(clip.answer).input_ids, self.end_id] for clip in clips]
-        prompts = [self.prompts[clip.forced_language] for clip in clips]
+        prompts = [self.prompt(clip) for clip in clips]
         made = run_decoder(thinker, audio, mask, prompts, answers)
         word_logits = thinker.lm_head(made.layers[-1][:, made.audio_starts :])
         words = [tokenizer(clip.transcript).input_ids for clip in clips]
@@ -211,7 +221,7 @@ class TinyLosses(nn.Module):
         if not len(calls):
             return made.logits.new_zeros(())
         x = made.layers[LOOKING_LAYER][calls]
-        logits = attention_logits(self.model.thinker.model, LOOKING_LAYER, x, slice(1))[:, 0]
+        logits = attention_logits(self.model.thinker.model, LOOKING_LAYER, x, slice(1), made.prompt_starts[calls])[:, 0]
         times = torch.tensor(token_times(two.shape[1]), device=two.device)
         start, end = (
             torch.tensor([getattr(clips[call].spans[0], side) for call in calls.tolist()], device=two.device)[:, None]
@@ -268,15 +278,10 @@ def ctc_loss(logits: torch.Tensor, lengths: torch.Tensor, targets: list[list[int
     )
 
 
-def prompt_languages() -> tuple[str, ...]:
-    """Return the languages that a prompt can force, and "" for no forced language."""
-    return ("Japanese", "English", "Portuguese", "")
-
-
 def draw_inputs(pool: dict, stage: TinyStage, seed: int) -> Iterator[dict]:
     """Yield batches of a stage without end, as arguments of `TinyLosses.forward`."""
-    for clips in ClipMaker(pool, stage.mix, seed).batches():
-        yield {"clips": clips, "whole": stage.whole}
+    for clips in ClipMaker(pool, stage.mix, seed, stage.contexts).batches():
+        yield {"clips": clips, "whole": stage.whole, "heads_only": stage.heads_only}
 
 
 def training_stages(losses: TinyLosses, pool: dict, chosen: Sequence[TinyStage]) -> list[stages.TrainingStage]:
@@ -290,24 +295,27 @@ def training_stages(losses: TinyLosses, pool: dict, chosen: Sequence[TinyStage])
     return converted
 
 
-def train(output: Path, work: Path, start: Path | None) -> None:
+def train(output: Path, work: Path, start: Path | None, steps: int | None = None, shards: int = pools.SHARDS) -> None:
     """Synthesise missing speech, train in stages, and write the checkpoint to `output`. Raises SpeechError.
 
-    start: a checkpoint whose weights to start from; only the last stage is run then. Until the checkpoint is written,
-    `output` contains the intermediate checkpoints for resuming a killed run.
+    start: a checkpoint whose weights to start from; only the last stage is run then, after new heads have learned.
+    steps: of the last stage, if not those of STAGES. shards: how many of the pool's shards per kind to use. Until the
+    checkpoint is written, `output` contains the intermediate checkpoints for resuming a killed run.
     """
     torch.manual_seed(0)
-    pool = pools.load_or_make(work / "pool")
+    pool = pools.load_or_make(work / "pool", count=shards)
     processor = build_processor(tokenizer_texts())
     spellings = {symbol for kind in pool.values() for sentence in kind for symbol in sentence.spelling} | {CHANGE}
     losses = TinyLosses(processor, spellings)
     if start:
         losses.start_from(start)
     folder = output / "checkpoints"
-    settings = {"start_sha256": hash_weights(start) if start else None}
-    stages.fit_stages(
-        losses, training_stages(losses, pool, STAGES[-1:] if start else STAGES), WEIGHTS, folder, settings
-    )
+    settings = {"start_sha256": hash_weights(start) if start else None, "shards": shards}
+    last = replace(STAGES[-1], steps=steps or STAGES[-1].steps)
+    heads = replace(last, steps=HEADS_STEPS, heads_only=True)
+    chosen = [heads, last] if start else [*STAGES[:-1], last]
+    rate = FINE_TUNING_RATE if start else stages.PEAK_LEARNING_RATE
+    stages.fit_stages(losses, training_stages(losses, pool, chosen), WEIGHTS, folder, settings, rate)
     save_checkpoint(losses.model, processor, output)
     shutil.rmtree(folder)
 
@@ -318,8 +326,17 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--output_dir", type=Path, default=ROOT / "assets" / "tiny")
     parser.add_argument("--work", type=Path, default=ROOT / "training" / "work", help="cache of the synthesised speech")
     parser.add_argument("--start", type=Path, help="start from this checkpoint's weights and run the last stage only")
+    parser.add_argument("--steps", type=int, help=f"number of updates of the last stage; default: {STAGES[-1].steps}")
+    parser.add_argument(
+        "--shards",
+        type=int,
+        choices=range(1, pools.SHARDS + 1),
+        default=pools.SHARDS,
+        metavar="N",
+        help=f"use the first N of the {pools.SHARDS} shards of speech per kind; default: %(default)s",
+    )
     options = parser.parse_args(argv)
-    return exit_code_of(lambda: train(options.output_dir, options.work, options.start))
+    return exit_code_of(lambda: train(options.output_dir, options.work, options.start, options.steps, options.shards))
 
 
 if __name__ == "__main__":
