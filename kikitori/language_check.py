@@ -37,18 +37,17 @@ def check_language(task: Task, engine: Engine, waveform: np.ndarray) -> Transcri
     (detected,) = detect_languages(engine, [waveform])
     if detected is None or detected == task.spoken:
         return None
-    values = {"detected": detected, "expected": task.spoken, "directions": " ".join(_fitting(task, detected))}
-    remedy = f"choose the direction {values['directions'].replace(' ', ' or ')}"
+    values = {"detected": detected, "expected": task.spoken, "directions": " ".join(_fitting(detected))}
+    remedy = f"{task.name} expects {task.spoken}: choose the direction {values['directions'].replace(' ', ' or ')}"
     if task.takes_any:
-        remedy = f"choose the language {detected}, or auto"
-    message = f"the recording seems to be in {detected}, and {task.name} expects {task.spoken}: {remedy}"
-    return TranscriptWarning("other_language", message, values=values)
+        remedy = f"{task.spoken} was chosen: choose {detected}, or auto"
+    return TranscriptWarning("other_language", f"the recording seems to be in {detected}, and {remedy}", values=values)
 
 
-def _fitting(task: Task, language: str) -> list[str]:
+def _fitting(language: str) -> list[str]:
     """The directions that take a language; those that take any come last."""
     own = [name for name, other in TASKS.items() if other.spoken == language]
-    return own + [name for name, other in TASKS.items() if other.takes_any and name != task.name]
+    return own + [name for name, other in TASKS.items() if other.takes_any]
 
 
 def _named_language(result: DecodingResult) -> str | None:

@@ -88,6 +88,9 @@ OWN_NAMES = {
 AUTO = "auto"
 """What a user writes to have the language detected."""
 
+SHOWN_CHARACTERS = 100
+"""Of a name in an error's sentence."""
+
 _BY_NAME = {name.lower(): name for name in CODES} | {code: name for name, code in CODES.items()}
 # Other names in use.
 _BY_NAME |= {"mandarin": "Chinese", "cmn": "Chinese", "farsi": "Persian", "tagalog": "Filipino", "tl": "Filipino"}
@@ -98,10 +101,12 @@ def find_language(text: str) -> str | None:
 
     A code may have a region or script after it, as in pt-BR. Raises TaskError, which lists the languages.
     """
+    if not isinstance(text, str):
+        raise TaskError("unknown_language", name=repr(text)[:SHOWN_CHARACTERS], choices=", ".join(CODES))
     wanted = text.strip().lower().replace("_", "-")
     if wanted == AUTO:
         return None
     name = _BY_NAME.get(wanted) or _BY_NAME.get(wanted.partition("-")[0])
     if name is None:
-        raise TaskError("unknown_language", name=repr(text), choices=", ".join(CODES))
+        raise TaskError("unknown_language", name=repr(text[:SHOWN_CHARACTERS]), choices=", ".join(CODES))
     return name

@@ -76,8 +76,9 @@ def transcribe_blocks(
         if job.source:
             parsed_windows = with_sources(list(parsed_windows), job.source)
         for parsed in parsed_windows:
-            update = _with_replacements(joiner.add(parsed), job)
+            update = joiner.add(parsed)
             has_turns = has_turns or bool(update.turns or update.open_turns)
+            update = _with_replacements(update, job)
             repaired += parsed.repaired
             yield replace(update, warnings=(*_take_all(reading), *update.warnings))
     if counted.error and not (has_turns and isinstance(counted.error, DamagedError)):

@@ -51,7 +51,11 @@ def build_parser() -> argparse.ArgumentParser:
         "detected from pause to pause",
     )
     parser.add_argument(
-        "--model", choices=list(BASES), default="1.7b", help="size of the base model, for transcribe (default: 1.7b)"
+        "--model",
+        type=str.lower,
+        choices=list(BASES),
+        default="1.7b",
+        help="size of the base model, for transcribe (default: 1.7b)",
     )
     add_checkpoint_options(parser, "a folder for the direction, ")
     parser.add_argument("--device", help="cpu, cuda, cuda:0 … (default: cuda if there is one)")

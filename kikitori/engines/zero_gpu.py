@@ -29,6 +29,9 @@ GPU_SECONDS_PER_SECOND = 0.5
 """Speech has up to 10 tokens per second, and the translation card reports 45.8 decoded per second: 0.22 s per second
 of speech. This is about twice that, to be safe."""
 
+PREFIX_SHARE = 0.2
+"""Of the time that a whole text takes: a clip is encoded and the prompt read. An estimate, to be safe."""
+
 
 @dataclass(frozen=True)
 class StreamRequest:
@@ -47,8 +50,9 @@ class StreamRequest:
 
     @property
     def seconds(self) -> float:
-        """Length of the sound that is written in full."""
-        return 0.0 if self.max_tokens else sum(map(len, self.waveforms)) / SAMPLE_RATE
+        """Length of the sound; where only the first tokens are decoded, the share that encoding takes."""
+        share = PREFIX_SHARE if self.max_tokens else 1.0
+        return share * sum(map(len, self.waveforms)) / SAMPLE_RATE
 
     def run(self) -> Iterator[list[DecodingResult] | CheckpointError]:
         """Decode, where the GPU is. With `check`, the first item is what that heard, or why it could not be loaded."""

@@ -27,9 +27,9 @@ _PARSERS = {
     "Thai": budoux.load_default_thai_parser,
 }
 
-# A character as readers see it.
-_CLUSTER = regex.compile(r"\X")
-_VISIBLE = regex.compile(r"\X(?<![\s\x1c-\x1f])")
+# A character as readers see it. Flags come first: among many of them \X takes the square of their number.
+_CLUSTER = regex.compile(r"\p{RI}{2}[\p{M}\u200d]*|\X")
+_VISIBLE = regex.compile(r"\p{RI}{2}[\p{M}\u200d]*|\X(?<![\s\x1c-\x1f])")
 
 # A mark, and what may stand between it and a break: white space, quotes and closing brackets.
 _AFTER = r"[\s\p{Pe}\p{Pf}\"']*"

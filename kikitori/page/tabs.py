@@ -197,8 +197,9 @@ def build_options(tab: Tab) -> list[gr.components.Component]:
 
 
 def language_choices() -> list[tuple[str, str]]:
-    """The languages by their own names, after the choice to detect them."""
-    return [("Auto", AUTO), *sorted((own, name) for name, own in OWN_NAMES.items())]
+    """The languages by their own and their English names, which can be searched, after the choice to detect them."""
+    named = {name: own if own == name else f"{own} · {name}" for name, own in sorted(OWN_NAMES.items())}
+    return [("Auto", AUTO), *((label, name) for name, label in named.items())]
 
 
 def build_result(tab: Tab) -> Result:

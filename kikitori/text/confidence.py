@@ -16,7 +16,8 @@ from kikitori.transcript import Turn
 LOW_CONFIDENCE_PROBABILITY = 0.5
 
 _WORD = regex.compile(r"\S+")
-_CHARACTER = regex.compile(r"(?=\S)\X")  # as readers see it: with its marks
+# As readers see it: with its marks. Flags come first: among many of them \X takes the square of their number.
+_CHARACTER = regex.compile(r"\p{RI}{2}[\p{M}\u200d]*|(?=\S)\X")
 
 
 def mark_low_confidence(

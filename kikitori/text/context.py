@@ -29,8 +29,10 @@ def check_context(context: str) -> str:
     """Return the context without white space at its ends.
 
     Raises TextError for more than MAX_CONTEXT_CHARACTERS, and for a tag or a control token of the tokenizer: the model
-    would take `<|audio_pad|>`, for example, for sound.
+    would take `<|audio_pad|>`, for example, for sound. Raises ValueError for what is no string.
     """
+    if not isinstance(context, str):
+        raise ValueError(f"the context must be a string, but is {context!r}")
     context = context.strip()
     if len(context) > MAX_CONTEXT_CHARACTERS:
         raise TextError("context_too_long", length=len(context), limit=MAX_CONTEXT_CHARACTERS)

@@ -22,11 +22,15 @@ Rule = tuple[str, str]
 """What is replaced, and by what; the second may be empty."""
 Span = tuple[int, int]
 
-MAX_RULES = 1000
+MAX_RULES = 300
+MAX_RULE_CHARACTERS = 200
+"""Of each side. With longer ones, a search could take the square of a turn's length."""
 MAX_GROWTH = 10
 """So many times as long may a turn become; if it has fewer than MIN_CHARACTERS, as if it had those. Otherwise, rules
 that each double a letter would fill the memory."""
-MIN_CHARACTERS = 1000
+MIN_CHARACTERS = 200
+SHOWN_CHARACTERS = 100
+"""Of a rule in an error's sentence."""
 
 
 def parse_rules(text: str) -> tuple[Rule, ...]:
@@ -42,23 +46,36 @@ def parse_rule(rule: str) -> Rule:
     """Read `old=new`, without white space around both sides. Raises TextError if there is no equals sign."""
     old, equals, new = rule.partition("=")
     if not equals:
-        raise TextError("bad_rule", rule=displayed(rule))
+        raise TextError("bad_rule", rule=_shown(rule))
     return old.strip(), new.strip()
 
 
 def check_rules(rules: Iterable[Sequence[str]]) -> tuple[Rule, ...]:
     """Return the rules as tuples.
 
-    Raises TextError for more than MAX_RULES, for a rule that replaces nothing, and for one with line breaks or control
-    characters.
+    Raises TextError for more than MAX_RULES, for a rule that replaces nothing or is too long, and for one with line
+    breaks or control characters. Raises ValueError for what is no pair of strings.
     """
-    checked = tuple((old, new) for old, new in rules)
+    checked = tuple(map(_checked_pair, rules))
     if len(checked) > MAX_RULES:
         raise TextError("too_many_rules", count=len(checked), limit=MAX_RULES)
     for old, new in checked:
         if not old.strip() or displayed(old + new) != old + new:
-            raise TextError("bad_rule", rule=displayed(f"{old}={new}"))
+            raise TextError("bad_rule", rule=_shown(f"{old}={new}"))
+        if max(len(old), len(new)) > MAX_RULE_CHARACTERS:
+            raise TextError("rule_too_long", rule=_shown(f"{old}={new}"), limit=MAX_RULE_CHARACTERS)
     return checked
+
+
+def _shown(rule: str) -> str:
+    """A rule in an error's sentence."""
+    return displayed(rule if len(rule) <= SHOWN_CHARACTERS else f"{rule[:SHOWN_CHARACTERS]}…")
+
+
+def _checked_pair(rule: Sequence[str]) -> Rule:
+    if isinstance(rule, str) or len(rule) != 2 or not all(isinstance(text, str) for text in rule):
+        raise ValueError(f"a replacement must be a pair of strings, old and new, but is {rule!r}")
+    return tuple(rule)
 
 
 def apply_rules(turns: Iterable[Turn], rules: Sequence[Rule]) -> tuple[Turn, ...]:
@@ -76,7 +93,7 @@ def _apply(turn: Turn, rules: Sequence[Rule]) -> Turn | None:
         if spans := find_spans(turn.text, old, new):
             change = _Change(turn.text, spans, new)
             if len(change.text) > limit:
-                raise TextError("replaced_too_long", rule=f"{old}={new}"[:100], length=len(change.text), limit=limit)
+                raise TextError("replaced_too_long", rule=_shown(f"{old}={new}"), length=len(change.text), limit=limit)
             if not change.text.strip():
                 return None
             turn = change.apply(turn)

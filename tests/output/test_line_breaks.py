@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from uniseg.linebreak import line_break_boundaries
 
-from kikitori.output.line_breaks import _allowed_places
+from kikitori.output.line_breaks import Ruler, _allowed_places
 from kikitori.output.subtitles import make_subtitles
 from kikitori.transcript import Transcript, Turn
 
@@ -52,6 +52,12 @@ def columns(text: str) -> int:
 
 @pytest.mark.parametrize("width", [None, 10, 20])
 @pytest.mark.parametrize("language", SPOKEN)
+def test_a_flag_is_one_character_among_many():
+    """And none takes longer to find than the one before it."""
+    flags = "🇯🇵🇵🇹🇬🇧" * 20_000
+    assert sorted(Ruler(flags).starts)[:4] == [0, 2, 4, 6] and len(Ruler(flags).starts) == 60_000
+
+
 def test_lines_fit_and_lose_nothing_and_begin_as_lines_do(language, width):
     text = SPOKEN[language]
     lines = flat(text, language, max_line_width=width)

@@ -83,6 +83,15 @@ def test_rows_show_where_the_language_changes(page):
     assert [texts.nth(number).get_attribute("lang") for number in range(3)] == ["en", "ja", "pt"]
 
 
+def test_an_error_after_the_page_has_loaded_does_not_load_it_again(page):
+    """Gradio's player raises one when an example replaces a recording."""
+    panel = call_transcribed(page)
+    page.evaluate("setTimeout(() => dispatchEvent(new ErrorEvent('error')))")
+    page.wait_for_timeout(6000)
+    assert panel.locator(".turn").count() > 1
+    assert page.evaluate("sessionStorage.length") == 0
+
+
 def test_two_speakers_have_two_colours(page):
     panel = call_transcribed(page)
     colours = {

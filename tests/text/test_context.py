@@ -12,6 +12,11 @@ NAMES = "Helena, Kikitori 3.0, São João; Maria da Silva"
 CALL = "佐藤、田中、鈴木商事\n予約番号"
 
 
+def test_a_context_that_is_no_string_is_the_callers_mistake():
+    with pytest.raises(ValueError, match="the context must be a string, but is None"):
+        check_context(None)
+
+
 def test_a_context_is_kept_but_for_the_space_around_it():
     assert check_context(f"\n {NAMES} \n") == NAMES
     assert check_context(" " + "名" * MAX_CONTEXT_CHARACTERS) == "名" * MAX_CONTEXT_CHARACTERS

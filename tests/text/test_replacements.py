@@ -170,5 +170,19 @@ def test_a_rule_that_cannot_be_shown_or_found_is_refused(rule):
 
 def test_there_may_be_so_many_rules_and_no_more():
     assert len(check_rules([["a", "b"]] * MAX_RULES)) == MAX_RULES
-    with pytest.raises(TextError, match="there are 1001 rules for replacements; the limit is 1000"):
+    with pytest.raises(TextError, match="there are 301 rules for replacements; the limit is 300"):
         check_rules([("a", "b")] * (MAX_RULES + 1))
+
+
+@pytest.mark.parametrize("rules", [{"laranja": "uva"}, ["laranja=uva"], ("laranja", "uva"), [("laranja", None)]])
+def test_what_is_no_pair_is_the_callers_mistake(rules):
+    with pytest.raises(ValueError, match="a replacement must be a pair of strings, old and new, but is"):
+        check_rules(rules)
+
+
+def test_a_rule_may_be_so_long_and_no_longer():
+    assert check_rules([("a" * 200, "b" * 200)])
+    for rule in (("a" * 201, "b"), ("a", "b" * 201)):
+        with pytest.raises(TextError, match="is too long; the limit is 200 characters on each side") as caught:
+            check_rules([rule])
+        assert len(str(caught.value)) < 300

@@ -32,13 +32,21 @@ function keepFocus() {
   shown?.focus({ preventScroll: true });
 }
 
+/** Whether the page was once without its loading screen. Gradio gives the same classes to what covers a result. */
+let isReady = false;
+
+function noteReady() {
+  isReady ||= Boolean(document.querySelector("[role=tab]")) && !document.querySelector(LOADING_SCREEN);
+}
+
 /**
  * An error while the page loads, such as a script that could not be fetched, leaves Gradio's loading screen over the
  * page for ever. Load the page again then; there is nothing yet that the visitor could lose. If that does not help,
  * say so above the loading screen.
  */
 function rescueLoading() {
-  if (!document.querySelector(LOADING_SCREEN)) return;
+  noteReady();
+  if (isReady) return;
   if (Date.now() - Number(sessionStorage.getItem(RELOADED)) > RELOAD_AGAIN_AFTER_MS) {
     sessionStorage.setItem(RELOADED, String(Date.now()));
     location.reload();
@@ -54,6 +62,7 @@ export function watchPage() {
     focused = { target, panel: /** @type {Element} */ (target).closest("[role=tabpanel]") };
   });
   new MutationObserver(fixAccessibility).observe(document.documentElement, WHOLE_PAGE);
+  new MutationObserver(noteReady).observe(document.documentElement, { ...WHOLE_PAGE, attributeFilter: ["class"] });
   new MutationObserver(keepFocus).observe(document.documentElement, { ...WHOLE_PAGE, attributeFilter: ["class"] });
   for (const event of ["error", "unhandledrejection"]) {
     addEventListener(event, () => setTimeout(rescueLoading, LOADING_GOES_ON_MS));
