@@ -50,7 +50,7 @@ SENTENCES = {
     "context_too_long": "the context has {length} characters; the limit is {limit}: keep the names and terms that are "
     "most likely to be said",
     "context_token": "the context contains {token}, which is a control token of the model: take it out",
-    "bad_rule": "`{rule}` is not a rule for replacements: write old=new in one line, with a text before the sign =",
+    "bad_rule": "`{rule}` is not a rule for replacements: write old=new in one line, with text before the equals sign",
     "rule_too_long": "the rule {rule} is too long; the limit is {limit} characters on each side: shorten it",
     "too_many_rules": "there are {count} rules for replacements; the limit is {limit}: keep those that are needed",
     "replaced_too_long": "the rule {rule} makes a turn {length} characters long; the limit is {limit}: shorten what it "

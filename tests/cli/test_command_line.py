@@ -361,7 +361,7 @@ def test_no_model_is_loaded_for_recordings_that_cannot_be_used(run, tmp_path, mo
         (["a.wav", "--direction", "pt", "--context", "a", "--context_file", "b"], "can't both be given: leave one out"),
         (
             ["a.wav", "--direction", "pt", "--replace", "Ana"],
-            "Ana is not a rule for replacements: write old=new",
+            "`Ana` is not a rule for replacements: write old=new",
         ),
         (["a.wav", "--direction", "pt", "--context", "Ana <|audio_pad|>"], "the context contains <|audio_pad|>, which"),
         (["a.wav", "--direction", "pt", "--revision", "someone/else=v1"], "the revision someone/else=v1 does not"),
@@ -397,7 +397,7 @@ def test_rules_of_a_file_come_before_those_of_options(tiny, tmp_path):
 
 def test_a_rule_that_makes_a_text_too_long_is_an_error_of_that_recording(tiny, two_clips):
     steps = ((CLIP_TEXTS[0], "a"), ("a", "b"))
-    rules = [f"--replace={old}={' '.join([new] * 200)}" for old, new in steps]
+    rules = [f"--replace={old}={' '.join([new] * 100)}" for old, new in steps]
     done = tiny("pt", *two_clips, *rules)
     assert done.returncode == 1
     assert "error: the rule a=b b b" in done.stderr
