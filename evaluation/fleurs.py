@@ -71,12 +71,22 @@ def read_fleurs(root: Path, split: str, task: Task) -> Iterator[Utterance]:
 
 def _sentences(spoken: Path, written: Path, split: str) -> dict[str, str]:
     """The sentence of each recording, by file name. Recordings whose sentence is not in `written` are left out."""
-    texts = {row["id"]: row["raw_transcription"] for row in tsv_rows(written / f"{split}.tsv", COLUMNS)}
-    files = {row["file_name"]: row["id"] for row in tsv_rows(spoken / f"{split}.tsv", COLUMNS)}
+    texts = {row["id"]: row["raw_transcription"] for row in _rows(written / f"{split}.tsv")}
+    files: dict[str, str] = {}
+    for row in _rows(spoken / f"{split}.tsv"):
+        if files.setdefault(row["file_name"], row["id"]) != row["id"]:
+            raise DataError(f"{spoken / split}.tsv has two sentences for {row['file_name']}: fetch the data again")
     sentences = {name: texts[identity] for name, identity in files.items() if identity in texts}
     if unpaired := len(files) - len(sentences):
         _LOG.warning("%d of %d recordings have no sentence in %s and are left out", unpaired, len(files), written.name)
     return sentences
+
+
+def _rows(path: Path) -> Iterator[dict[str, str]]:
+    for number, row in enumerate(tsv_rows(path, COLUMNS), start=1):
+        if row["raw_transcription"] is None:
+            raise DataError(f"{path}, row {number}, is cut short: fetch the data again")
+        yield row
 
 
 def _audio(folder: Path, split: str, names: Iterable[str]) -> Iterator[tuple[str, Path | bytes]]:
@@ -85,12 +95,15 @@ def _audio(folder: Path, split: str, names: Iterable[str]) -> Iterator[tuple[str
         yield from ((name, folder / split / name) for name in names)
         return
     missing = set(names)
-    with tarfile.open(archive, mode="r|gz") as members:
-        for member in members:
-            name = Path(member.name).name
-            if name in missing:
-                missing.remove(name)
-                yield name, members.extractfile(member).read()
+    try:
+        with tarfile.open(archive, mode="r|gz") as members:
+            for member in members:
+                name = Path(member.name).name
+                if name in missing and member.isfile():
+                    missing.remove(name)
+                    yield name, members.extractfile(member).read()
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise DataError(f"{archive} can't be read ({error}): fetch it again") from error
     if missing:
         raise DataError(f"{archive} lacks {min(missing)} and {len(missing) - 1} more: fetch it again")
 

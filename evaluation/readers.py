@@ -37,10 +37,14 @@ from evaluation.data import DataError, Segment, Source, Utterance
 from evaluation.fleurs import languages_in, read_fleurs
 from evaluation.normalisation import written_form
 from evaluation.parquet import HUB, read_hub, read_local_parquet
+from kikitori.errors import TaskError
 from kikitori.languages import AUTO, find_language
 from kikitori.tasks import Task, get_task
 from kikitori.text.tags import parse_plain, parse_turns
 from kikitori.transcript import Turn
+
+TEXTS = ("direction", "reference", "said", "language", "context")
+"""What an example in references.json may have."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -119,8 +123,7 @@ def _corpus_reader(root: Path, split: str, task: Task) -> Iterator[Utterance] | 
 
 
 def _read_examples(root: Path, task: Task) -> Iterator[Utterance]:
-    references = json.loads((root / "references.json").read_text(encoding="utf-8"))
-    for name, entry in references.items():
+    for name, entry in _references(root / "references.json").items():
         context = entry.get("context", "")
         if task.takes_any and entry["direction"] == task.name and not entry.get("language"):
             _LOG.warning("%s has no language, as if it were in several, and is left out", name)
@@ -131,6 +134,26 @@ def _read_examples(root: Path, task: Task) -> Iterator[Utterance]:
         elif task.takes_any and entry.get("said"):
             language = get_task(entry["direction"]).spoken
             yield Utterance(name, root / name, (Segment(None, entry["said"]),), language, context)
+
+
+def _references(path: Path) -> dict[str, dict[str, str]]:
+    """Return what a references.json holds: file name -> direction, reference and so on. Raises DataError."""
+    try:
+        references = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} can't be read ({error}): correct it") from error
+    if not isinstance(references, dict):
+        raise DataError(f"{path} is no JSON object of file names: correct it")
+    for name, entry in references.items():
+        if not isinstance(entry, dict) or not {"direction", "reference"} <= entry.keys():
+            raise DataError(f"{path}: {name} needs a direction and a reference: correct it")
+        if wrong := [key for key in TEXTS if not isinstance(entry.get(key, ""), str)]:
+            raise DataError(f"{path}: {wrong[0]} of {name} is no text: correct it")
+        try:
+            _ = get_task(entry["direction"]), find_language(entry.get("language") or AUTO)
+        except TaskError as error:
+            raise DataError(f"{path}: {name}: {error}") from error
+    return references
 
 
 def segments(turns: Iterable[Turn]) -> tuple[Segment, ...]:

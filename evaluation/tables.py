@@ -16,12 +16,14 @@ def tsv_rows(path: Path, columns: tuple[str, ...] | None = None) -> Iterator[dic
             yield from csv.DictReader(file, columns, delimiter="\t", quoting=csv.QUOTE_NONE)
     except FileNotFoundError as error:
         raise DataError(f"{path} does not exist: check --data and --split") from error
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} can't be read ({error}): fetch the data again") from error
 
 
 def named_lines(path: Path) -> Iterator[tuple[str, str]]:
     """Yield (name, words) of each line: the name, white space, the words. Raises DataError if a line has no words."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} can't be read ({error}): fetch the data again") from error
     for number, line in enumerate(lines, start=1):

@@ -171,7 +171,7 @@ def _transcribe(run: Run, delivery: Delivery, journals: list[Path], warnings: Wa
 def _what_is_resumed(journal: Journal) -> str:
     if journal.resumed:
         return f"windows taken from {journal.path}: {journal.resumed}"
-    changed = "was written with another checkpoint, device or context"
+    changed = "was written with another checkpoint, device, language or context"
     return f"starts from the beginning: {journal.path} is missing, or {changed}"
 
 

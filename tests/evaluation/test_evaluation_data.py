@@ -286,3 +286,52 @@ def test_an_unreachable_hub_is_an_error(tmp_path):
     with pytest.raises(DataError, match="someone/something can't be fetched from the hub"):
         read("hf://datasets/someone/something", "pt", config="pt_br")
     assert "google/fleurs can't be fetched from the hub" in read_fleurs_offline(tmp_path).stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("{", "can't be read"),
+        ("[]", "no JSON object of file names"),
+        ('{"a.wav": 5}', "a.wav needs a direction and a reference"),
+        ('{"a.wav": {"direction": "pt"}}', "a.wav needs a direction and a reference"),
+        ('{"a.wav": {"direction": "pt", "reference": 5}}', "reference of a.wav is no text"),
+        ('{"a.wav": {"direction": "nope", "reference": ""}}', "a.wav: there is no direction 'nope'"),
+        (
+            '{"a.wav": {"direction": "pt", "reference": "", "language": "Klingon"}}',
+            "a.wav: 'Klingon' is not a language",
+        ),
+    ],
+)
+def test_examples_that_cannot_be_read_are_named(tmp_path, content, complaint):
+    (tmp_path / "references.json").write_text(content, encoding="utf-8")
+    with pytest.raises(DataError, match=complaint):
+        read(tmp_path, "pt")
+
+
+def test_tables_that_cannot_be_read_are_named(tmp_path):
+    (tmp_path / "clips").mkdir()
+    table = tmp_path / "test.tsv"
+    for content in (b"path\tsentence\na.mp3\t\xff\n", b"path\tsentence\na.mp3\t" + b"x" * 200_000 + b"\n"):
+        table.write_bytes(content)
+        with pytest.raises(DataError, match=r"test\.tsv can't be read"):
+            read(tmp_path, "pt")
+    table.unlink()
+    table.mkdir()
+    with pytest.raises(DataError, match=r"test\.tsv can't be read"):
+        read(tmp_path, "pt")
+
+
+@pytest.mark.parametrize("damage", ["cut", "link"])
+def test_an_archive_that_cannot_be_read_is_named(tmp_path, damage):
+    make_fleurs(tmp_path, archive=True)
+    (archive,) = (tmp_path / "en_us" / "audio").glob("*.tar.gz")
+    if damage == "cut":
+        archive.write_bytes(archive.read_bytes()[:2000])
+    else:
+        link = tarfile.TarInfo(ENGLISH[0].path.name)
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        with tarfile.open(archive, "w:gz") as members:
+            members.addfile(link)
+    with pytest.raises(DataError, match=f"{archive.name} (can't be read|lacks)"):
+        read(tmp_path, "en2ja")
