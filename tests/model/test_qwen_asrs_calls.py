@@ -70,7 +70,7 @@ def test_prompt_audio_and_tokens_are_those_of_transcribe(engine, language, conte
 
     ((_, inputs, output),) = generated
     (ids,) = inputs["input_ids"].tolist()
-    (((prompt,), _, (before, after)),) = prompts
+    *_, ((prompt,), _, (before, after)) = prompts
     audio = qwen.model.thinker.config.audio_token_id
     assert [id for id in ids if id != audio] == before + after
     expected = f"<|im_start|>system\n{context}<|im_end|>\n<|im_start|>user\n<|audio_start|><|audio_pad|><|audio_end|>"

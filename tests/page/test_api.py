@@ -105,7 +105,7 @@ def test_context_and_rules_are_the_last_arguments_and_are_checked(client, direct
     replaced = client.predict(**asked, replace=f"{first}=あ\n\nあ = い")
     assert replaced["text"] == "い" + recording.reference[3:]
     assert replaced["replacements"] == [[first, "あ"], ["あ", "い"]]
-    with pytest.raises(AppError, match="Ana is not a rule for replacements: write old=new in one line"):
+    with pytest.raises(AppError, match="`Ana` is not a rule for replacements: write old=new in one line"):
         client.predict(**asked, replace="Ana")
     with pytest.raises(AppError, match="the context has 2001 characters; the limit is 2000"):
         client.predict(**asked, context="a" * 2001)
