@@ -42,7 +42,11 @@ TESTS = {
     "kikitori/audio/vad.py": "tests/audio/test_windows.py",
     "kikitori/audio/resample.py": "tests/audio/test_files.py -k 'resampled or rate or array or wav or flac or finite'",
     "kikitori/engines/journal.py": "tests/cli/test_resume.py",
-    "kikitori/engines/zero_gpu.py": "tests/engines -k 'zero_gpu or refuses'",
+    "kikitori/engines/zero_gpu.py": "tests/engines -k 'zero_gpu or refuses or hears or missing'",
+    "kikitori/text/context.py": "tests/text/test_context.py",
+    "kikitori/text/detected_language.py": "tests/test_any_language.py tests/test_language_check.py",
+    "kikitori/text/replacements.py": "tests/text/test_replacements.py",
+    "kikitori/language_changes.py": "tests/test_any_language.py -k 'parts or changes'",
     "kikitori/pipeline.py": "tests/test_parsed_windows.py tests/test_pipeline.py tests/test_language_check.py",
     "kikitori/joining.py": "tests/test_parsed_windows.py tests/test_pipeline.py",
     "kikitori/update.py": "tests/test_pipeline.py",
@@ -57,7 +61,7 @@ TESTS = {
     "tracks or libsndfile or changed_byte or damaged_packet or stands or joined or FLAC or test_files'",
     "kikitori/audio/frames.py": "tests/audio/test_files.py",
     "kikitori/audio/containers/__init__.py": "tests/audio/test_damage.py",
-    "kikitori/audio/containers/reader.py": "tests/audio/test_damage.py",
+    "kikitori/audio/containers/reader.py": "tests/audio/test_reader.py",
     "kikitori/audio/containers/chunks.py": "tests/audio/test_damage.py -k '[WAV or [RF64 or [W64 or [AIFF or [AU "
     "or [CAF or [M4A or [MP4 or [MOV or [3GP or [AVI or [WMA or chunks or lists or boxes or finished or avi "
     "or order or wav'",
@@ -138,7 +142,7 @@ class _Finder(MetaPathFinder):
     """Imports one module from another source."""
 
     def __init__(self, file: str, source: str):
-        self._name = file.removesuffix(".py").replace("/", ".")
+        self._name = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
         self._loader = _Loader(self._name, str(Path(file).resolve()))
         self._loader.source = source
 
