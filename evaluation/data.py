@@ -1,4 +1,4 @@
-"""The records of a test set: recordings, what is said in them, and where they are read from."""
+"""The records of a test set: its recordings, their reference texts, and its source."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ UNFINISHED = DecodingResult("Bom", "budget")
 
 
 def window(*lengths: float, start: float = 0.0, gap: float = 0.0, channel: int | None = None) -> Window:
-    """Pieces of so many seconds, with so much of the recording left out between them."""
+    """Pieces of these lengths in seconds. gap: the seconds of the recording that are left out between them."""
     pieces = []
     for length in lengths:
         samples = round(length * SAMPLE_RATE)

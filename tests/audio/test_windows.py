@@ -146,7 +146,7 @@ def test_the_last_sample_of_a_recording_is_in_a_piece(loud_is_speech):
 
 
 def row(*lengths: float, pauses: tuple[int, ...] = ()) -> list[Piece]:
-    """Consecutive pieces of so many seconds; the number of a piece is its sound."""
+    """Consecutive pieces of these lengths in seconds. The sound of each piece is its number."""
     pieces, start = [], 0
     for number, (length, pause) in enumerate(itertools.zip_longest(lengths, pauses, fillvalue=0)):
         samples = round(length * SAMPLE_RATE)

@@ -43,8 +43,8 @@ class TrainingStage:
 class Batches(IterableDataset):
     """The batches of all stages, starting at step `first`.
 
-    Each stage and each checkpoint starts a new seed, so that a resumed run continues with the same batches. Of several
-    workers each draws the batches of every so many steps, with seeds of its own.
+    Each stage and each checkpoint starts a new seed, so that a resumed run continues with the same batches. Several
+    workers take turns, and each has seeds of its own.
     """
 
     def __init__(self, stages: Sequence[TrainingStage], first: int):
