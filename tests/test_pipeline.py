@@ -115,6 +115,12 @@ def test_rules_are_applied_to_final_and_to_open_turns_and_not_to_raw_text():
     assert replaced.transcript.warnings == plain.transcript.warnings
 
 
+def test_a_rule_that_deletes_all_text_does_not_claim_that_nobody_spoke():
+    engine = ScriptedEngine(lambda waveform: "Bom dia.")
+    transcript = started(engine, PLAIN, replacements=(("Bom dia.", ""),)).finish()
+    assert (transcript.turns, transcript.raw_text, transcript.warnings) == ((), "Bom dia.", ())
+
+
 def test_silence_is_never_decoded():
     transcript = run(None, sound=np.tile(QUIET, 5))
     assert kinds(transcript) == ["no_speech"] and transcript.turns == ()
