@@ -33,6 +33,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name != "test_real_shape.py")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item):
+    """Add what the page shows to the report of a failed test. It is often the reason why something else never came."""
+    report = yield
+    page = getattr(item, "funcargs", {}).get("page")
+    if report.when == "call" and report.failed and hasattr(page, "inner_text"):
+        report.sections.append(("What the page shows", page.inner_text("body")))
+    return report
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
     """The address of the page on the tiny checkpoint."""

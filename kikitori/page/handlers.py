@@ -24,14 +24,14 @@ WRITING = asyncio.Semaphore(2)
 
 
 def page_handler(directions: tuple[str, ...], checkpoints: Checkpoints):
-    """Return the handler of a tab's run button. It yields the message, the view, and which buttons are visible.
+    """Return the handler of a tab's run button. It yields the message and the view.
 
     It is a generator, so that what it has yielded stays on the page when the visitor stops it.
     """
 
     def run(audio: str | None, several: list[str] | None, *options):
         for message, shown in read_recordings(own_files(audio, several), job_options(directions, checkpoints, options)):
-            yield message, *view_updates(shown)
+            yield message, view_update(shown)
 
     return run
 
@@ -41,7 +41,7 @@ def call_handler(checkpoints: Checkpoints):
 
     def run(audio: str | None, several: list[str] | None, shown: dict | None):
         for message, made in translate_call(own_files(audio, several), shown, checkpoints):
-            yield message, *view_updates(made)
+            yield message, view_update(made)
 
     return run
 
@@ -110,9 +110,9 @@ def stop_running(shown: dict | None) -> list:
     return [{"stopped": True}, shown and shown | {"running": False}, *button_updates(running=False)]
 
 
-def view_updates(value: dict | None) -> list:
-    """Return the updates of the view and of both buttons; None leaves them as they are."""
-    return [gr.skip()] * 3 if value is None else [value, *button_updates(value["running"])]
+def view_update(value: dict | None):
+    """Return the update of the view; None leaves it as it is."""
+    return gr.skip() if value is None else value
 
 
 def button_updates(running: bool) -> list:

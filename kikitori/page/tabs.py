@@ -240,7 +240,7 @@ def build_comparison(view: gr.HTML) -> gr.HTML:
 def connect(tab: Tab, checkpoints: Checkpoints, source: Source, result: Result) -> None:
     """Connect the buttons to their handlers."""
     files = [source.audio, source.several]
-    outputs = [result.message, result.view, source.run, source.stop]
+    outputs, buttons = [result.message, result.view], [source.run, source.stop]
     # The message shows the place in the queue.
     event = {"api_visibility": "private", "show_progress": "minimal", "show_progress_on": [result.message]}
     event |= JOBS_SHARE
@@ -262,15 +262,18 @@ def connect(tab: Tab, checkpoints: Checkpoints, source: Source, result: Result) 
     source.stop.click(
         stop_running,
         [result.view],
-        outputs,
+        [*outputs, *buttons],
         js="(view) => speechPage.whole(view)",
         cancels=jobs,
         queue=False,
         api_visibility="private",
     )
-    for job in jobs:  # what the queue or ZeroGPU refuses; Gradio shows why
-        buttons = json.dumps(button_updates(running=False))
-        in_browser(job.failure, outputs, f"speechPage.ended({buttons})", [result.message, result.view])
+    at_rest = json.dumps(button_updates(running=False))
+    for job in jobs:
+        # Not with the job's last output: Gradio ignores a click on a button whose job has not quite ended.
+        in_browser(job.then, buttons, f"() => {at_rest}")
+        # What the queue or ZeroGPU refuses; Gradio shows why.
+        in_browser(job.failure, [*outputs, *buttons], f"speechPage.ended({at_rest})", outputs)
     for chosen in (source.audio.upload, source.audio.stop_recording, source.several.upload):
         in_browser(chosen, [result.message], "() => null")
 

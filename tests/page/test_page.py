@@ -17,6 +17,7 @@ from kikitori.page.view import to_view
 from kikitori.transcript import Transcript, TranscriptWarning, Turn
 from tests.support.browser import (
     HINTS,
+    RUN,
     TABS,
     choose_option,
     open_tab,
@@ -46,6 +47,18 @@ EXAMPLES = {
 VIEW_OF = """() => {
     const visible = [...document.querySelectorAll('[role=tabpanel]')].find(panel => panel.offsetParent);
     return speechPage.views.find(view => visible.contains(view.rows));
+}"""
+CLICK_WHEN_IT_COMES_BACK = """(panel, name) => {
+    const isShown = button => button.offsetParent && button.textContent.trim() === name;
+    let gone = false;
+    new MutationObserver((_, observer) => {
+        const button = [...panel.querySelectorAll('button')].find(isShown);
+        gone ||= !button;
+        if (!gone || !button) return;
+        observer.disconnect();
+        button.click();
+        window.clicked = true;
+    }).observe(panel, { childList: true, subtree: true, attributes: true });
 }"""
 JSON_OF = f"key => ({VIEW_OF})().sheet[key]"
 
@@ -154,6 +167,19 @@ def test_names_can_be_given_and_words_replaced(page):
     run_to_the_end(panel, "pt")
     assert words(panel) == [one_recording("pt").reference.replace("Fernando", "Helena")]
     assert saved_transcript(page, panel).replacements == (("Fernando", "Helena"),)
+
+
+def test_a_click_at_the_moment_a_job_ends_starts_another(page):
+    started = []
+    page.on("request", lambda request: "/queue/join" in request.url and started.append(request))
+    panel = open_tab(page, "pt")
+    upload(panel, one_recording("pt").path)
+    panel.evaluate(CLICK_WHEN_IT_COMES_BACK, RUN["pt"])
+    run_button(panel, "pt").click()
+    page.wait_for_function("() => window.clicked")
+    run_button(panel, "pt").wait_for()
+    assert len(started) == 2
+    assert words(panel) == [one_recording("pt").reference]
 
 
 def test_an_unusable_recording_is_an_inline_message_and_a_good_one_clears_it(page, tmp_path):
