@@ -20,7 +20,7 @@ MODULES = ("dom.js", "i18n.js", "message.js", "comparison.js", "offers.js", "vie
 def join_modules() -> str:
     """Return the modules as one script. They share one scope, so that imports and exports fall away."""
     sources = [(STATIC / name).read_text(encoding="utf-8") for name in MODULES]
-    bodies = [re.sub(r"^import .*\n|^export ", "", source, flags=re.MULTILINE) for source in sources]
+    bodies = [re.sub(r"^import [^;]+;\n|^export ", "", source, flags=re.MULTILINE) for source in sources]
     return "(() => {\n" + "\n".join(bodies) + "\n})();"
 
 

@@ -43,5 +43,6 @@ export function fileAddress(path) {
  * @param {string} text
  */
 export function strip(text) {
+  // eslint-disable-next-line no-control-regex -- Python counts them as white space
   return text.replace(/^[\s\x1c-\x1f\x85]+|[\s\x1c-\x1f\x85]+$/g, "");
 }

@@ -46,5 +46,5 @@ export function makeWarning({ kind, message, start_seconds: start, end_seconds: 
  */
 export function languageName(name) {
   const tag = LANGUAGE_TAGS[name];
-  return tag ? new Intl.DisplayNames([language], { type: "language" }).of(tag) : name;
+  return (tag && new Intl.DisplayNames([language], { type: "language" }).of(tag)) || name;
 }

@@ -24,7 +24,10 @@ let moved = null;
  */
 export function offer(note, { values = {} }, sheet) {
   for (const direction of (values.directions ?? "").split(" ").filter(Boolean)) {
-    note.append(" ", make("button", { class: "offer", onclick: () => move(direction, sheet) }, say(`offer_${direction}`)));
+    note.append(
+      " ",
+      make("button", { class: "offer", onclick: () => move(direction, sheet) }, say(`offer_${direction}`)),
+    );
   }
   return note;
 }

@@ -85,9 +85,7 @@ export class View {
     this.problem = make("div");
     this.rows = make("div", { class: "rows", tabindex: 0, role: "region", "aria-label": say("turns") });
     this.about = make("p", { class: "about" });
-    element.replaceChildren(
-      this.choice, this.player, this.timeline, this.tools, this.problem, this.rows, this.about,
-    );
+    element.replaceChildren(this.choice, this.player, this.timeline, this.tools, this.problem, this.rows, this.about);
     this.show();
   }
 
@@ -221,7 +219,11 @@ export class View {
 
   makeChoice() {
     const options = this.sheets.map(({ transcript }, number) =>
-      make("option", { value: number, selected: number === this.current }, [transcript.audio, languageName(transcript.language)].filter(Boolean).join(" · ")),
+      make(
+        "option",
+        { value: number, selected: number === this.current },
+        [transcript.audio, languageName(transcript.language)].filter(Boolean).join(" · "),
+      ),
     );
     const onchange = (/** @type {any} */ event) => {
       this.current = Number(event.target.value);
@@ -273,7 +275,11 @@ export class View {
 
   /** @param {any} sheet */
   makeTools({ speakers }) {
-    const names = make("span", { class: "speakers" }, ...speakers.map((/** @type {string} */ name) => this.makeName(name)));
+    const names = make(
+      "span",
+      { class: "speakers" },
+      ...speakers.map((/** @type {string} */ name) => this.makeName(name)),
+    );
     const onclick = () => {
       this.editing = !this.editing;
       this.render();
@@ -318,7 +324,7 @@ export class View {
       .map((/** @type {any} */ warning, /** @type {number} */ number) => [startOf(warning), notes[number]])
       .sort((/** @type {any} */ [one], /** @type {any} */ [two]) => one - two);
     const warn = (/** @type {number} */ until) => {
-      while (inOrder.length && inOrder[0][0] <= until) this.list.append(inOrder.shift()[1]);
+      while (inOrder.length && inOrder[0][0] <= until) this.list.append(/** @type {any} */ (inOrder.shift())[1]);
     };
     transcript.turns.slice(first).forEach((/** @type {any} */ turn, /** @type {number} */ number) => {
       const [start] = times[first + number];
@@ -409,7 +415,9 @@ export class View {
   correct(number, change) {
     if ("text" in change) change = { ...change, words: [], low_confidence: [] };
     const { turns } = this.sheet.transcript;
-    this.replace(turns.map((/** @type {any} */ turn, /** @type {number} */ at) => (at === number ? { ...turn, ...change } : turn)));
+    this.replace(
+      turns.map((/** @type {any} */ turn, /** @type {number} */ at) => (at === number ? { ...turn, ...change } : turn)),
+    );
   }
 
   /**
