@@ -13,7 +13,18 @@ from pathlib import Path
 from kikitori.page.texts import texts_of_view
 
 STATIC = Path(__file__).parent / "static"
-MODULES = ("dom.js", "i18n.js", "message.js", "comparison.js", "offers.js", "view.js", "gradio_fixes.js", "main.js")
+MODULES = (
+    "dom.js",
+    "i18n.js",
+    "message.js",
+    "comparison.js",
+    "offers.js",
+    "player.js",
+    "downloads.js",
+    "view.js",
+    "gradio_fixes.js",
+    "main.js",
+)
 """Each after those that it imports."""
 
 

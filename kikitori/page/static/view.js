@@ -1,13 +1,11 @@
 // @ts-check
 // The view of a transcript: player, timeline and rows; it can be corrected, copied and saved.
-import { clock, fileAddress, make, strip } from "./dom.js";
-import { LANGUAGE_TAGS, languageName, makeError, makeWarning, say } from "./i18n.js";
+import { clock, make, strip } from "./dom.js";
+import { Downloads } from "./downloads.js";
+import { LANGUAGE_TAGS, languageName, makeWarning, say } from "./i18n.js";
 import { offer } from "./offers.js";
+import { colourOf, Player } from "./player.js";
 
-const FORMATS = ["txt", "srt", "vtt", "tsv", "json", "rttm"];
-const LANE = 14; // height in pixels
-const COLOURS = 8;
-const SHORTEST_SECONDS = 0.001;
 const SEEK_ERROR_SECONDS = 0.001; // players land up to a microsecond before the place that they are sent to
 
 /**
@@ -69,23 +67,20 @@ export class View {
     this.editing = false;
     /** @type {string | null} The job whose values add to the sheets. */
     this.job = null;
-    this.audio = make("audio", {
-      controls: true,
-      preload: "metadata",
-      "aria-label": say("player"),
-      ontimeupdate: () => this.follow(),
-      onloadedmetadata: () => (this.player.hidden = false),
-      onerror: () => (this.player.hidden = true), // a format that this browser does not play
-    });
-    this.caption = make("p", { class: "caption", dir: "auto" });
-    this.player = make("div", { class: "player", hidden: true }, this.audio, this.caption);
+    this.player = new Player(() => this.follow());
+    this.downloads = new Downloads(this);
     this.choice = make("div");
-    this.timeline = make("div");
     this.tools = make("div", { class: "tools" });
-    this.problem = make("div");
     this.rows = make("div", { class: "rows", tabindex: 0, role: "region", "aria-label": say("turns") });
     this.about = make("p", { class: "about" });
-    element.replaceChildren(this.choice, this.player, this.timeline, this.tools, this.problem, this.rows, this.about);
+    element.replaceChildren(
+      this.choice,
+      this.player.element,
+      this.tools,
+      this.downloads.problem,
+      this.rows,
+      this.about,
+    );
     this.show();
   }
 
@@ -150,7 +145,7 @@ export class View {
     const sheet = this.sheet;
     const atEnd = this.isAtEnd();
     const { scrollTop } = this.rows;
-    for (const part of [this.choice, this.timeline, this.tools, this.problem, this.rows, this.about]) {
+    for (const part of [this.choice, this.tools, this.downloads.problem, this.rows, this.about]) {
       part.replaceChildren();
     }
     /** @type {HTMLElement[]} One per turn. */
@@ -160,20 +155,11 @@ export class View {
     /** @type {any} The row and the word that are being said. */
     this.said = {};
     if (!sheet) {
-      this.sound = null;
-      this.player.hidden = true;
-      this.audio.removeAttribute("src");
+      this.player.show(null);
       this.rows.append(make("p", { class: "empty" }, say("empty")));
       return;
     }
-    if (this.sound !== sheet.sound) {
-      this.sound = sheet.sound;
-      this.player.hidden = true;
-      this.audio.src = fileAddress(sheet.sound);
-    }
     if (this.sheets.length > 1) this.choice.append(this.makeChoice());
-    this.timeline.style.minHeight = "";
-    this.timeline.append(this.makeTimeline());
     this.list = make("ol", { class: "turns" });
     this.rows.append(this.list);
     this.showTools();
@@ -182,7 +168,7 @@ export class View {
     // left there.
     this.rows.scrollTop = atEnd && ends ? 0 : atEnd && this.running ? this.rows.scrollHeight : scrollTop;
     this.showAbout();
-    this.follow();
+    this.player.show(sheet);
   }
 
   /**
@@ -193,12 +179,11 @@ export class View {
     const atEnd = this.isAtEnd();
     for (const line of this.lines.splice(kept.turns)) line.remove();
     for (const note of this.notes.splice(kept.warnings)) note.remove();
-    this.updateTimeline(kept.turns);
     if (this.shownSpeakers !== this.sheet.speakers.join("\n")) this.showTools();
     this.addRows(kept.turns);
     if (atEnd) this.rows.scrollTop = this.rows.scrollHeight;
     this.showAbout();
-    this.follow();
+    this.player.show(this.sheet, kept.turns);
   }
 
   isAtEnd() {
@@ -235,42 +220,7 @@ export class View {
 
   /** @param {string | null} speaker */
   colour(speaker) {
-    const number = this.sheet.speakers.indexOf(speaker);
-    return number < 0 ? "" : `speaker-${number % COLOURS}`;
-  }
-
-  /** A picture one second per unit wide, with a lane for each speaker. */
-  makeTimeline() {
-    this.playhead = make("line", { class: "playhead", y1: 0 });
-    /** @type {(HTMLElement | null)[]} One per turn; null for one whose text was deleted. */
-    this.bars = [];
-    const onclick = (/** @type {any} */ event) => {
-      const box = event.currentTarget.getBoundingClientRect();
-      this.seek(((event.clientX - box.left) / box.width) * this.sheet.transcript.duration_seconds);
-    };
-    const label = { role: "img", "aria-label": say("timeline"), class: "timeline" };
-    this.picture = make("svg", { preserveAspectRatio: "none", ...label, onclick }, this.playhead);
-    this.updateTimeline(0);
-    return this.picture;
-  }
-
-  /** @param {number} first the first turn whose bar is made anew */
-  updateTimeline(first) {
-    const { transcript, times, speakers } = this.sheet;
-    const lanes = speakers.length ? speakers : [null];
-    const height = lanes.length * LANE;
-    this.picture.setAttribute("viewBox", `0 0 ${Math.max(transcript.duration_seconds, SHORTEST_SECONDS)} ${height}`);
-    this.picture.style.height = `${height}px`;
-    this.playhead.setAttribute("y2", height);
-    for (const bar of this.bars.splice(first)) bar?.remove();
-    transcript.turns.slice(first).forEach((/** @type {any} */ turn, /** @type {number} */ number) => {
-      const [start, end] = times[first + number];
-      const lane = Math.max(0, lanes.indexOf(turn.speaker));
-      const place = { x: start, y: lane * LANE + 2, width: end - start, height: LANE - 4 };
-      const bar = turn.text === "" ? null : make("rect", { ...place, class: `bar ${this.colour(turn.speaker)}` });
-      this.bars.push(bar);
-      if (bar) this.playhead.before(bar);
-    });
+    return colourOf(this.sheet.speakers, speaker);
   }
 
   /** @param {any} sheet */
@@ -287,12 +237,7 @@ export class View {
     };
     const state = { "aria-pressed": String(this.editing), disabled: this.running };
     const edit = make("button", { class: "edit", ...state, onclick }, say("edit"));
-    const copy = make("button", { onclick: (/** @type {any} */ event) => this.copy(event.target) }, say("copy"));
-    const saves = FORMATS.map((suffix) => {
-      const name = suffix.toUpperCase();
-      return make("button", { "aria-label": say("save", name), onclick: () => this.save(suffix) }, name);
-    });
-    return [names, make("span", { class: "buttons" }, edit, copy, ...saves)];
+    return [names, make("span", { class: "buttons" }, edit, ...this.downloads.makeButtons())];
   }
 
   /** @param {string} speaker */
@@ -347,7 +292,7 @@ export class View {
     const time = make("button", { class: "time", "aria-label": say("play", clock(start)), title: hint }, about);
     const speaker = turn.speaker == null ? [] : [this.makeSpeaker(turn, number)];
     const who = make("span", { class: "who" }, ...speaker, time, ...this.makeLanguage(turn, number));
-    const onclick = () => this.seek(start);
+    const onclick = () => this.player.seek(start);
     const hidden = !this.editing && turn.text === ""; // its text was deleted, and can still be brought back
     const css = `turn ${this.colour(turn.speaker)}`;
     return make("li", { class: css, hidden, onclick }, who, this.makeWords(turn, number));
@@ -388,7 +333,7 @@ export class View {
   makeWords(turn, number) {
     const script = { class: "words", lang: this.tag(turn), dir: "auto" };
     if (!this.editing) {
-      const said = make("span", script, ...makeText(turn, (seconds) => this.seek(seconds)));
+      const said = make("span", script, ...makeText(turn, (seconds) => this.player.seek(seconds)));
       if (!turn.source) return said;
       const lang = this.sheet.transcript.language === "Japanese" ? "en" : "ja";
       return make("span", { class: "both" }, make("span", { class: "source", lang }, turn.source), said);
@@ -442,35 +387,21 @@ export class View {
     const changed = { ...this.sheet, speakers: [...new Set(speakers)], transcript };
     this.sheets = this.sheets.map((sheet, number) => (number === this.current ? changed : sheet));
     this.props.value = this.whole();
-    // Fewer lanes would move everything below them under a click.
-    this.timeline.style.minHeight = `${this.timeline.offsetHeight}px`;
-    this.updateTimeline(0);
     turns.forEach((turn, number) => {
       this.lines[number].className = `turn ${this.colour(turn.speaker)}`;
       this.lines[number].querySelector("select")?.replaceChildren(...this.makeOptions(turn));
     });
-    this.follow();
+    this.player.show(changed);
   }
 
-  /** @param {number} seconds */
-  seek(seconds) {
-    if (this.player.hidden) return;
-    this.audio.currentTime = seconds;
-    this.follow();
-  }
-
-  /** Mark the row that is being said in the list, in the caption and on the timeline. */
+  /** Mark the row that is being said. */
   follow() {
-    if (!this.sheet) return;
-    const now = this.audio.currentTime || 0;
-    for (const x of ["x1", "x2"]) this.playhead.setAttribute(x, now);
-    const isPlaying = !this.player.hidden && (now > 0 || !this.audio.paused);
-    const number = isPlaying ? this.turnAt(now + SEEK_ERROR_SECONDS) : -1;
+    if (!this.sheet || !this.player.sheet) return;
+    const now = this.player.now + SEEK_ERROR_SECONDS;
+    const number = this.player.isInUse ? this.turnAt(now) : -1;
     const turn = this.sheet.transcript.turns[number];
-    this.mark(this.lines[number], turn, now + SEEK_ERROR_SECONDS);
-    this.caption.textContent = turn ? turn.text : "";
-    this.caption.lang = (turn && this.tag(turn)) ?? "";
-    if (turn && !this.audio.paused) this.scrollTo(this.lines[number]);
+    this.mark(this.lines[number], turn, now);
+    if (turn && this.player.isPlaying) this.scrollTo(this.lines[number]);
   }
 
   /** @param {number} seconds */
@@ -504,60 +435,5 @@ export class View {
     const bottom = top + line.offsetHeight;
     const isHidden = top < this.rows.scrollTop || bottom > this.rows.scrollTop + this.rows.clientHeight;
     if (isHidden) this.rows.scrollTop = top;
-  }
-
-  /**
-   * The transcript as a file, {name, text}, or null after an error, which is shown. Python writes it, so that it equals
-   * the command line's. Its times are those of the page.
-   * @param {string} suffix
-   */
-  async write(suffix) {
-    const { transcript, times } = this.whole().sheets[this.sheets.indexOf(this.sheet)];
-    const isLeft = (/** @type {any} */ _, /** @type {number} */ number) => transcript.turns[number].text !== "";
-    const left = { ...transcript, turns: transcript.turns.filter(isLeft) };
-    this.problem.replaceChildren();
-    const noAnswer = () => ({ errors: [{ text: say("no_answer") }] });
-    const file = await this.server.write_file([suffix, left, times.filter(isLeft)]).catch(noAnswer);
-    if (typeof file?.text === "string") return file;
-    const { errors } = file?.errors ? file : noAnswer();
-    this.problem.replaceChildren(make("div", { class: "error", role: "alert" }, ...errors.map(makeError)));
-    return null;
-  }
-
-  /** @param {any} button */
-  async copy(button) {
-    const file = this.write("txt");
-    if (navigator.clipboard) {
-      // The text is awaited inside the item: browsers let a page copy only at once after a click.
-      const blob = file.then((made) => {
-        if (!made) throw new Error("there is nothing to copy");
-        return new Blob([made.text], { type: "text/plain" });
-      });
-      blob.catch(() => {});
-      try {
-        await navigator.clipboard.write([new ClipboardItem({ "text/plain": blob })]);
-      } catch (error) {
-        if (await file) throw error;
-      }
-    } else if (await file) {
-      const area = make("textarea", {}, (await file).text); // pages without https have no clipboard object
-      document.body.append(area);
-      area.select();
-      document.execCommand("copy");
-      area.remove();
-    }
-    if (!(await file)) return;
-    button.textContent = say("copied");
-    setTimeout(() => (button.textContent = say("copy")), 2000);
-  }
-
-  /** @param {string} suffix */
-  async save(suffix) {
-    const file = await this.write(suffix);
-    if (!file) return;
-    const type = suffix === "json" ? "application/json" : "text/plain;charset=utf-8";
-    const link = make("a", { href: URL.createObjectURL(new Blob([file.text], { type })), download: file.name });
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   }
 }
