@@ -1,0 +1,355 @@
+// @ts-check
+// What a visitor can change in a recording's transcript. Nothing is changed in place: each function returns a new sheet,
+// so that every earlier one can be brought back.
+//
+// A sheet holds `transcript` (kikitori/transcript.py as JSON), `times` (start and end of each turn in seconds, as they
+// are shown) and `speakers` (labels). Python counts characters where JavaScript counts UTF-16 units, so places in a text
+// are numbers of characters.
+
+/** @typedef {any} Sheet */
+/** @typedef {any} Turn */
+/** @typedef {[number, number]} Span */
+
+export const SHORTEST_TURN_SECONDS = 0.05;
+
+/** Languages that are written without spaces between words. */
+const UNSPACED = new Set(["Japanese", "Chinese", "Cantonese", "Thai"]);
+
+/**
+ * Replace `count` turns and their times.
+ * @param {Sheet} sheet
+ * @param {number} number the first one
+ * @param {number} count
+ * @param {Turn[]} turns
+ * @param {Span[]} times
+ * @returns {Sheet}
+ */
+function splice(sheet, number, count, turns, times) {
+  const { transcript } = sheet;
+  return withTurns(
+    sheet,
+    transcript.turns.toSpliced(number, count, ...turns),
+    sheet.times.toSpliced(number, count, ...times),
+  );
+}
+
+/**
+ * The sheet with other turns. Its speakers keep their order and colours; those without a turn disappear.
+ * @param {Sheet} sheet
+ * @param {Turn[]} turns
+ * @param {Span[]} times
+ * @param {string[]} speakers in the order wanted
+ * @returns {Sheet}
+ */
+function withTurns(sheet, turns, times, speakers = sheet.speakers) {
+  const heard = new Set(turns.filter((turn) => turn.text !== "").map((turn) => turn.speaker));
+  heard.delete(null);
+  const kept = speakers.filter((speaker) => heard.has(speaker));
+  return {
+    ...sheet,
+    times,
+    speakers: [...new Set([...kept, ...heard])],
+    transcript: { ...sheet.transcript, turns },
+  };
+}
+
+/**
+ * @param {Sheet} sheet
+ * @param {number} number
+ * @param {Partial<Turn>} change
+ */
+function changeTurn(sheet, number, change) {
+  return splice(sheet, number, 1, [{ ...sheet.transcript.turns[number], ...change }], [sheet.times[number]]);
+}
+
+/**
+ * Give a turn another text. What the model was unsure of stays marked outside the changed part; times of words are lost.
+ * @param {Sheet} sheet
+ * @param {number} number
+ * @param {string} text without white space at its ends; "" deletes the turn
+ * @returns {Sheet}
+ */
+export function setText(sheet, number, text) {
+  const turn = sheet.transcript.turns[number];
+  if (text === turn.text) return sheet;
+  const low_confidence = keepOutsideChange(turn.low_confidence, [...turn.text], [...text]);
+  return changeTurn(sheet, number, { text, words: [], low_confidence });
+}
+
+/**
+ * @param {Span[]} ranges of the text before
+ * @param {string[]} before
+ * @param {string[]} after
+ * @returns {Span[]}
+ */
+function keepOutsideChange(ranges, before, after) {
+  const shorter = Math.min(before.length, after.length);
+  let same = 0; // characters at the start
+  while (same < shorter && before[same] === after[same]) same++;
+  let tail = 0; // characters at the end
+  while (tail < shorter - same && before.at(-1 - tail) === after.at(-1 - tail)) tail++;
+  const moved = after.length - before.length;
+  return ranges.flatMap(([start, end]) => {
+    if (end <= same) return [/** @type {Span} */ ([start, end])];
+    return start >= before.length - tail ? [/** @type {Span} */ ([start + moved, end + moved])] : [];
+  });
+}
+
+/**
+ * Split a turn in two at a place in its text. A source stays with the first part.
+ * @param {Sheet} sheet
+ * @param {number} number
+ * @param {number} place in characters
+ * @returns {Sheet} the same sheet if one part would be empty
+ */
+export function splitTurn(sheet, number, place) {
+  const turn = sheet.transcript.turns[number];
+  const letters = [...turn.text];
+  const first = part(turn, letters, 0, place);
+  const second = part(turn, letters, place, letters.length);
+  if (!first || !second) return sheet;
+  const [start, end] = sheet.times[number];
+  const middle = timeAt(turn, place, [start, end]);
+  const times = /** @type {Span[]} */ ([
+    [start, middle],
+    [middle, end],
+  ]);
+  const turns = [withTimes(first, start, middle), withTimes({ ...second, source: "" }, middle, end)];
+  return splice(sheet, number, 1, turns, times);
+}
+
+/**
+ * A part of a turn without white space at its ends; null if nothing is left.
+ * @param {Turn} turn
+ * @param {string[]} letters
+ * @param {number} from
+ * @param {number} to
+ * @returns {Turn | null}
+ */
+function part(turn, letters, from, to) {
+  while (from < to && /\s/u.test(letters[from])) from++;
+  while (to > from && /\s/u.test(letters[to - 1])) to--;
+  if (from === to) return null;
+  const low_confidence = turn.low_confidence
+    .map((/** @type {Span} */ [start, end]) => [Math.max(start, from) - from, Math.min(end, to) - from])
+    .filter((/** @type {Span} */ [start, end]) => start < end);
+  const words = wordsWithin(turn.words, from, to);
+  return { ...turn, text: letters.slice(from, to).join(""), words, low_confidence };
+}
+
+/**
+ * The words from one place to another, or none if a word is cut.
+ * @param {any[]} words
+ * @param {number} from
+ * @param {number} to
+ */
+function wordsWithin(words, from, to) {
+  const kept = [];
+  let place = 0;
+  for (const word of words) {
+    const letters = [...word.text];
+    const [start, end] = [place, place + letters.length];
+    place = end;
+    const text = letters.slice(Math.max(0, from - start), Math.max(0, to - start)).join("");
+    const isWhole = text.trim() === word.text.trim();
+    if (text.trim() && !isWhole) return [];
+    if (text.trim()) kept.push({ ...word, text });
+  }
+  return kept;
+}
+
+/**
+ * When a place in a turn's text is said: by its share of its word, or of the whole text if words have no times.
+ * @param {Turn} turn
+ * @param {number} place
+ * @param {Span} span
+ */
+function timeAt(turn, place, [start, end]) {
+  let until = 0;
+  for (const word of turn.words) {
+    const length = [...word.text].length;
+    if (until + length > place) {
+      const spaces = length - [...word.text.trimStart()].length;
+      const share = Math.max(0, place - until - spaces) / (length - spaces);
+      return word.start_seconds + share * (word.end_seconds - word.start_seconds);
+    }
+    until += length;
+  }
+  return start + ((end - start) * place) / [...turn.text].length;
+}
+
+/**
+ * A turn with the times that are shown, if it has times.
+ * @param {Turn} turn
+ * @param {number} start
+ * @param {number} end
+ */
+function withTimes(turn, start, end) {
+  if (turn.timing == null || turn.timing === "window") return turn;
+  return { ...turn, start_seconds: start, end_seconds: end };
+}
+
+/**
+ * Join a turn to the one before it that has text, whose speaker it gets.
+ * @param {Sheet} sheet
+ * @param {number} number
+ * @returns {Sheet} the same sheet if there is none before it
+ */
+export function joinTurns(sheet, number) {
+  const { turns, language } = sheet.transcript;
+  const before = turns.findLastIndex((/** @type {Turn} */ turn, /** @type {number} */ at) => at < number && turn.text);
+  if (before < 0) return sheet;
+  const [one, two] = [turns[before], turns[number]];
+  const space = two.text && !UNSPACED.has(two.language || language) ? " " : "";
+  const moved = [...one.text].length + space.length;
+  const low = two.low_confidence.map((/** @type {Span} */ [start, end]) => [start + moved, end + moved]);
+  const timed = one.words.length && two.words.length;
+  const [next, ...rest] = two.words;
+  const [start] = sheet.times[before];
+  const end = Math.max(sheet.times[before][1], sheet.times[number][1]);
+  const joined = {
+    ...one,
+    text: one.text + space + two.text,
+    low_confidence: [...one.low_confidence, ...low],
+    words: timed ? [...one.words, { ...next, text: space + next.text }, ...rest] : [],
+    source: [one.source, two.source].filter(Boolean).join(" "),
+  };
+  return splice(sheet, before, number - before + 1, [withTimes(joined, start, end)], [[start, end]]);
+}
+
+/**
+ * Give one turn to a speaker, who may be new.
+ * @param {Sheet} sheet
+ * @param {number} number
+ * @param {string} speaker
+ * @returns {Sheet}
+ */
+export function setSpeaker(sheet, number, speaker) {
+  return changeTurn(sheet, number, { speaker });
+}
+
+/**
+ * Give a speaker another name; an existing one merges the two.
+ * @param {Sheet} sheet
+ * @param {string} speaker
+ * @param {string} name
+ * @returns {Sheet}
+ */
+export function renameSpeaker(sheet, speaker, name) {
+  const renamed = (/** @type {Turn} */ turn) => (turn.speaker === speaker ? { ...turn, speaker: name } : turn);
+  const speakers = sheet.speakers.map((/** @type {string} */ other) => (other === speaker ? name : other));
+  return withTurns(sheet, sheet.transcript.turns.map(renamed), sheet.times, speakers);
+}
+
+/**
+ * A label that no speaker has yet.
+ * @param {Sheet} sheet
+ */
+export function newSpeaker({ speakers }) {
+  let number = 0;
+  while (speakers.includes(`spk_${number}`)) number++;
+  return `spk_${number}`;
+}
+
+/**
+ * Move a turn's start and end. The turns next to it stay as they are; times stay within the recording.
+ * @param {Sheet} sheet
+ * @param {number} number
+ * @param {number} start
+ * @param {number} end
+ * @returns {Sheet}
+ */
+export function setTimes(sheet, number, start, end) {
+  const { turns, duration_seconds: length } = sheet.transcript;
+  const from = Math.min(Math.max(0, start), Math.max(0, length - SHORTEST_TURN_SECONDS));
+  const to = Math.min(Math.max(from + SHORTEST_TURN_SECONDS, end), Math.max(length, from));
+  if (from === sheet.times[number][0] && to === sheet.times[number][1]) return sheet;
+  return splice(sheet, number, 1, [withTimes(turns[number], from, to)], [[from, to]]);
+}
+
+/**
+ * Where a text is found: turn, first and last character of each place.
+ * @param {Sheet} sheet
+ * @param {string} wanted
+ * @param {boolean} matchCase
+ * @returns {{ turn: number, from: number, to: number }[]}
+ */
+export function findText(sheet, wanted, matchCase = false) {
+  if (!wanted) return [];
+  const fold = (/** @type {string} */ letter) => (matchCase ? letter : letter.toLowerCase());
+  const target = [...wanted].map(fold);
+  return sheet.transcript.turns.flatMap((/** @type {Turn} */ turn, /** @type {number} */ number) => {
+    const letters = [...turn.text].map(fold);
+    const places = [];
+    for (let from = 0; from + target.length <= letters.length; from++) {
+      if (target.some((letter, at) => letters[from + at] !== letter)) continue;
+      places.push({ turn: number, from, to: from + target.length });
+      from += target.length - 1;
+    }
+    return places;
+  });
+}
+
+/**
+ * Replace what `findText` found.
+ * @param {Sheet} sheet
+ * @param {{ turn: number, from: number, to: number }[]} places in order
+ * @param {string} replacement
+ * @returns {Sheet}
+ */
+export function replaceText(sheet, places, replacement) {
+  /** @type {Map<number, string[]>} */
+  const changed = new Map();
+  for (const { turn, from, to } of places.toReversed()) {
+    const letters = changed.get(turn) ?? [...sheet.transcript.turns[turn].text];
+    changed.set(turn, letters.toSpliced(from, to - from, ...replacement));
+  }
+  return [...changed].reduce((made, [turn, letters]) => setText(made, turn, letters.join("").trim()), sheet);
+}
+
+/**
+ * The places that the model was unsure of, in order.
+ * @param {Sheet} sheet
+ * @returns {{ turn: number, from: number, to: number }[]}
+ */
+export function unsurePlaces(sheet) {
+  return sheet.transcript.turns.flatMap((/** @type {Turn} */ turn, /** @type {number} */ number) =>
+    turn.low_confidence.map((/** @type {Span} */ [from, to]) => ({ turn: number, from, to })),
+  );
+}
+
+/**
+ * Tick off a place that the model was unsure of.
+ * @param {Sheet} sheet
+ * @param {{ turn: number, from: number }} place
+ * @returns {Sheet}
+ */
+export function tickOff(sheet, { turn, from }) {
+  const { low_confidence: ranges } = sheet.transcript.turns[turn];
+  return changeTurn(sheet, turn, {
+    low_confidence: ranges.filter((/** @type {Span} */ [start]) => start !== from),
+  });
+}
+
+/**
+ * How long each speaker talks, in seconds, in the order of `speakers`.
+ * @param {Sheet} sheet
+ * @returns {Map<string, number>}
+ */
+export function talkTimes({ transcript, times, speakers }) {
+  const talked = new Map(speakers.map((/** @type {string} */ speaker) => [speaker, 0]));
+  transcript.turns.forEach((/** @type {Turn} */ turn, /** @type {number} */ number) => {
+    const [start, end] = times[number];
+    if (turn.text !== "" && talked.has(turn.speaker)) talked.set(turn.speaker, talked.get(turn.speaker) + end - start);
+  });
+  return talked;
+}
+
+/**
+ * How fast a turn has to be read as a subtitle, in characters per second.
+ * @param {Turn} turn
+ * @param {Span} span
+ */
+export function readingSpeed({ text }, [start, end]) {
+  return [...text].length / Math.max(end - start, SHORTEST_TURN_SECONDS);
+}
