@@ -4,6 +4,7 @@ import globals from "globals";
 export default [
   { ignores: ["**/.venv/", "results/", "training/"] },
   js.configs.recommended,
+  { rules: { "no-unused-vars": ["error", { ignoreRestSiblings: true }] } },
   { files: ["kikitori/page/static/*.js"], languageOptions: { globals: globals.browser } },
   { files: ["tests/page/static/*.js"], languageOptions: { globals: globals.node } },
 ];

@@ -208,17 +208,17 @@ def build_result(tab: Tab) -> Result:
         js_on_load="speechPage.mountMessage(element, props, watch)", elem_classes="message", **FILLED_BY_SCRIPT
     )
     view = gr.HTML(
-        js_on_load="speechPage.mountView(element, props, server, watch)",
+        js_on_load=f"speechPage.mountView(element, props, server, watch, '{tab.key}')",
         server_functions=[write_file],
         elem_classes="transcript",
         **FILLED_BY_SCRIPT,
     )
-    compared = build_comparison(view) if tab.key == "portuguese" else None
+    compared = build_comparison(tab.key, view) if tab.key == "portuguese" else None
     translate = gr.Button(text("translate_call"), size="sm") if tab.key == "diarize" else None
     return Result(message, view, translate, compared)
 
 
-def build_comparison(view: gr.HTML) -> gr.HTML:
+def build_comparison(key: str, view: gr.HTML) -> gr.HTML:
     """Build the comparison with a reference text, below the transcript; returns the component that shows it."""
     with gr.Accordion(text("compare"), open=False):
         reference = gr.Textbox(label=text("reference"), lines=3)
@@ -229,7 +229,7 @@ def build_comparison(view: gr.HTML) -> gr.HTML:
         compare_shown,
         [view, reference],
         [compared],
-        js="(view, reference) => [speechPage.whole(view), reference]",
+        js=f"(view, reference) => [speechPage.shown('{key}'), reference]",
         concurrency_limit=1,
         show_progress="hidden",
         api_visibility="private",
@@ -257,13 +257,13 @@ def connect(tab: Tab, checkpoints: Checkpoints, source: Source, result: Result) 
         in_browser(button.click, inputs, js, inputs)
         jobs.append(button.click(handler, inputs, outputs, js=js, **event))
     if result.translate:
-        js = "(audio, several, view) => [audio, several, speechPage.whole(view)]"
+        js = f"(audio, several, view) => [audio, several, speechPage.shown('{tab.key}')]"
         jobs.append(result.translate.click(call_handler(checkpoints), [*files, result.view], outputs, js=js, **event))
     source.stop.click(
         stop_running,
         [result.view],
         [*outputs, *buttons],
-        js="(view) => speechPage.whole(view)",
+        js=f"() => speechPage.shown('{tab.key}')",
         cancels=jobs,
         queue=False,
         api_visibility="private",
@@ -273,7 +273,7 @@ def connect(tab: Tab, checkpoints: Checkpoints, source: Source, result: Result) 
         # Not with the job's last output: Gradio ignores a click on a button whose job has not quite ended.
         in_browser(job.then, buttons, f"() => {at_rest}")
         # What the queue or ZeroGPU refuses; Gradio shows why.
-        in_browser(job.failure, [*outputs, *buttons], f"speechPage.ended({at_rest})", outputs)
+        in_browser(job.failure, [*outputs, *buttons], f"speechPage.ended('{tab.key}', {at_rest})", outputs)
     for chosen in (source.audio.upload, source.audio.stop_recording, source.several.upload):
         in_browser(chosen, [result.message], "() => null")
 

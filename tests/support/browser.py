@@ -101,7 +101,9 @@ def words(panel: Locator) -> list[str]:
 
 def speakers(panel: Locator) -> list[str]:
     """The speaker of each row."""
-    return panel.locator(".turn:not([hidden]) .speaker").all_inner_texts()
+    return panel.locator(".turn:not([hidden]) .speaker").evaluate_all(
+        "menus => menus.map(menu => menu.selectedOptions[0].textContent)"
+    )
 
 
 def transcribed(page: Page, direction: str, path) -> Locator:
@@ -117,6 +119,12 @@ def run_to_the_end(panel: Locator, direction: str) -> None:
     run_button(panel, direction).click()
     panel.locator(".turn").first.wait_for()
     run_button(panel, direction).wait_for()
+
+
+def rename(panel: Locator, speaker: str, name: str) -> None:
+    """Give a speaker another name."""
+    panel.get_by_label(f"Name of {speaker}").fill(name)
+    panel.get_by_label(f"Name of {speaker}").press("Enter")
 
 
 def saved(page: Page, panel: Locator, suffix: str) -> tuple[str, str]:

@@ -48,3 +48,19 @@ export function languageName(name) {
   const tag = LANGUAGE_TAGS[name];
   return (tag && new Intl.DisplayNames([language], { type: "language" }).of(tag)) || name;
 }
+
+/**
+ * A share as a percentage.
+ * @param {number} share 0 to 1
+ */
+export function percent(share) {
+  return new Intl.NumberFormat(language, { style: "percent" }).format(share);
+}
+
+/**
+ * A day and a time.
+ * @param {number} milliseconds since 1970
+ */
+export function when(milliseconds) {
+  return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(milliseconds);
+}

@@ -4,18 +4,18 @@ import { showComparison } from "./comparison.js";
 import { watchPage } from "./gradio_fixes.js";
 import { showMessage } from "./message.js";
 import { movedInputs } from "./offers.js";
+import { Store } from "./store.js";
 import { View } from "./view.js";
 
 /** @type {View[]} */
 const views = [];
+const store = new Store();
 
 /**
- * Return all that a view shows. The component's value may hold only the newest part of it.
- * @param {any} value
+ * Return all that a tab shows, with the visitor's changes. The component's value may hold only the newest part of it.
+ * @param {string} tab
  */
-function whole(value) {
-  return value?.append ? (views.find((view) => view.job === value.job)?.whole() ?? null) : value;
-}
+const shown = (tab) => views.findLast((view) => view.tab === tab)?.whole() ?? null;
 
 /** @param {(element: HTMLElement, value: any) => void} show */
 const mount = (show) => (/** @type {any} */ element, /** @type {any} */ props, /** @type {any} */ watch) => {
@@ -26,19 +26,26 @@ const mount = (show) => (/** @type {any} */ element, /** @type {any} */ props, /
 
 /** @type {any} */ (window).speechPage = {
   views,
-  whole,
+  shown,
   moved: movedInputs,
   mountMessage: mount(showMessage),
   mountComparison: mount(showComparison),
-  mountView(/** @type {any} */ element, /** @type {any} */ props, /** @type {any} */ server, /** @type {any} */ watch) {
-    const view = new View(element, props, server);
+  mountView(
+    /** @type {any} */ element,
+    /** @type {any} */ props,
+    /** @type {any} */ server,
+    /** @type {any} */ watch,
+    /** @type {string} */ tab,
+  ) {
+    const view = new View(element, props, server, tab, store);
     views.push(view);
     watch("value", () => view.show());
   },
   // After a job that failed. One that is stopped while it waits counts as failed; its message already says so.
-  ended: (/** @type {any[]} */ buttons) => (/** @type {any} */ message, /** @type {any} */ value) => {
-    const view = whole(value);
-    return [message?.stopped ? message : null, view && { ...view, running: false }, ...buttons];
+  ended: (/** @type {string} */ tab, /** @type {any[]} */ buttons) => (/** @type {any} */ message) => {
+    const value = shown(tab);
+    return [message?.stopped ? message : null, value && { ...value, running: false }, ...buttons];
   },
 };
+addEventListener("pagehide", () => views.forEach((view) => view.saveNow()));
 watchPage();

@@ -74,10 +74,11 @@ export class Player {
       this.audio.removeAttribute("src");
       return;
     }
-    if (this.sound !== sheet.sound) {
-      this.sound = sheet.sound;
+    const sound = sheet.address ?? sheet.sound;
+    if (this.sound !== sound) {
+      this.sound = sound;
       this.bar.hidden = true;
-      this.audio.src = fileAddress(sheet.sound);
+      this.audio.src = sheet.address ?? fileAddress(sheet.sound);
     }
     this.drawTimeline(first);
   }
@@ -111,6 +112,22 @@ export class Player {
     if (this.bar.hidden) return;
     this.audio.currentTime = seconds;
     this.move();
+  }
+
+  /** @param {number} seconds where to play from */
+  play(seconds) {
+    this.seek(seconds);
+    this.audio.play().catch(() => {}); // stopped at once, or a format that this browser does not play
+  }
+
+  toggle() {
+    if (this.isPlaying) this.audio.pause();
+    else this.play(this.now);
+  }
+
+  /** @param {number} seconds forward, or back if negative */
+  skip(seconds) {
+    this.seek(Math.max(0, this.now + seconds));
   }
 
   move() {

@@ -1,96 +1,76 @@
 // @ts-check
-// The view of a transcript: player, timeline and rows; it can be corrected, copied and saved.
-import { clock, make, strip } from "./dom.js";
+// The view of a transcript: it shows what Python sends, takes the visitor's changes, and keeps both in the browser.
+import { clock, fileAddress, make } from "./dom.js";
 import { Downloads } from "./downloads.js";
-import { LANGUAGE_TAGS, languageName, makeWarning, say } from "./i18n.js";
-import { offer } from "./offers.js";
-import { colourOf, Player } from "./player.js";
+import { Editor } from "./editor.js";
+import { History } from "./history.js";
+import { languageName, say } from "./i18n.js";
+import { Player } from "./player.js";
+import { Projects } from "./projects.js";
+import { runShortcut } from "./shortcuts.js";
+import { Tools } from "./tools.js";
 
+const SAVE_AFTER_MS = 300;
 const SEEK_ERROR_SECONDS = 0.001; // players land up to a microsecond before the place that they are sent to
-
-/**
- * Letters of a turn from one place to another, with those that the model was unsure of marked.
- * @param {string[]} letters
- * @param {[number, number][]} lowConfidence
- * @param {number} from
- * @param {number} to
- */
-function markLowConfidence(letters, lowConfidence, from, to) {
-  const parts = [];
-  let place = from;
-  for (const [start, end] of lowConfidence.filter(([start, end]) => start < to && end > from)) {
-    const [first, last] = [Math.max(start, from), Math.min(end, to)];
-    parts.push(letters.slice(place, first).join(""));
-    parts.push(make("mark", { title: say("doubt") }, letters.slice(first, last).join("")));
-    place = last;
-  }
-  return [...parts, letters.slice(place, to).join("")].filter((part) => part !== "");
-}
-
-/**
- * The text of a turn. A click on a word whose time is known plays from there. Python counts characters, JavaScript
- * UTF-16 units, so the text is split into characters first.
- * @param {any} turn
- * @param {(seconds: number) => void} seek
- */
-function makeText({ text, words, low_confidence: lowConfidence }, seek) {
-  const letters = [...text];
-  if (!words.length) return markLowConfidence(letters, lowConfidence, 0, letters.length);
-  let place = 0;
-  return words.map((/** @type {any} */ word) => {
-    const from = place;
-    place += [...word.text].length;
-    const onclick = (/** @type {Event} */ event) => {
-      event.stopPropagation();
-      seek(word.start_seconds);
-    };
-    return make("span", { class: "word", onclick }, ...markLowConfidence(letters, lowConfidence, from, place));
-  });
-}
-
-/** @param {any} warning */
-const startOf = (warning) => warning.start_seconds ?? 0;
 
 export class View {
   /**
    * @param {HTMLElement} element
-   * @param {any} props of the Gradio component; `value` is what Python sent last, or what the visitor corrected.
+   * @param {any} props of the Gradio component; `value` is what Python sent last.
    * @param {any} server functions of the Gradio component.
+   * @param {string} tab
+   * @param {import("./store.js").Store} store
    */
-  constructor(element, props, server) {
+  constructor(element, props, server, tab, store) {
+    this.element = element;
     this.props = props;
     this.server = server;
+    this.tab = tab;
+    this.store = store;
     /** @type {any[]} One per recording. */
     this.sheets = [];
     this.current = 0;
     this.running = false;
-    this.editing = false;
-    /** @type {string | null} The job whose values add to the sheets. */
-    this.job = null;
+    /** @type {string | null} The stored project that is shown. */
+    this.id = null;
+    /** @type {Map<number, History<any>>} by sheet */
+    this.histories = new Map();
+    /** @type {ReturnType<typeof setTimeout> | undefined} Until the next save. */
+    this.timer = undefined;
+    this.shownChoice = "";
+    /** @type {any} The row and the word that are being said. */
+    this.said = {};
     this.player = new Player(() => this.follow());
     this.downloads = new Downloads(this);
+    this.editor = new Editor(this);
+    this.tools = new Tools(this);
+    this.projects = new Projects(this, store);
     this.choice = make("div");
-    this.tools = make("div", { class: "tools" });
-    this.rows = make("div", { class: "rows", tabindex: 0, role: "region", "aria-label": say("turns") });
     this.about = make("p", { class: "about" });
-    element.replaceChildren(
-      this.choice,
-      this.player.element,
-      this.tools,
-      this.downloads.problem,
-      this.rows,
-      this.about,
-    );
-    this.show();
+    this.empty = make("p", { class: "empty" }, say("empty"));
+    const { downloads, editor, player, projects, tools } = this;
+    this.parts = [this.choice, player.element, tools.element, downloads.problem, editor.element, this.about];
+    element.replaceChildren(this.empty, projects.element, ...this.parts);
+    element.addEventListener("keydown", (event) => this.press(event));
+    this.refresh();
+    if (props.value) this.show();
+    else this.restore();
   }
 
   get sheet() {
     return this.sheets[Math.min(this.current, this.sheets.length - 1)];
   }
 
-  /** All that is shown, as Python takes it. */
+  get history() {
+    const known = this.histories.get(this.current) ?? new History();
+    this.histories.set(this.current, known);
+    return known;
+  }
+
+  /** All that is shown, as Python takes it; null if nothing is. */
   whole() {
-    const sheets = this.sheets.map(({ rawTexts, ...sheet }) => {
+    if (!this.sheets.length) return null;
+    const sheets = this.sheets.map(({ rawTexts, address, ...sheet }) => {
       if (!rawTexts) return sheet;
       return { ...sheet, transcript: { ...sheet.transcript, raw_text: rawTexts.join("\n") } };
     });
@@ -102,20 +82,20 @@ export class View {
     const value = this.props.value ?? {};
     const ends = this.running && !value.running;
     this.running = Boolean(value.running);
-    if (this.running) this.editing = false;
     if (value.append) return this.append(value);
-    this.job = null;
+    // A job that begins, unlike one that adds a translation, is a project of its own: no earlier one is overwritten.
+    if (!value.sheets?.length) this.begin();
     this.sheets = value.sheets ?? [];
     this.current = value.current ?? Math.max(0, this.sheets.length - 1);
-    this.render(ends);
+    this.refresh();
+    if (ends) this.end();
   }
 
   /**
    * Add to a sheet; the cost does not depend on what it holds.
    * @param {any} value see GrowingView in kikitori/page/view.py
    */
-  append({ job, sheet: number, append }) {
-    this.job = job;
+  append({ sheet: number, append }) {
     const isNew = this.sheets.length <= number;
     if (isNew) {
       const transcript = { ...append.transcript, turns: [], warnings: [] };
@@ -132,62 +112,36 @@ export class View {
     sheet.transcript.language = append.transcript.language;
     sheet.speakers = append.speakers;
     sheet.estimated = append.estimated;
-    if (isNew || this.current !== number) {
-      this.current = number;
-      this.render();
-    } else {
-      this.update(kept);
-    }
+    this.current = number;
+    const rows = this.editor.element;
+    const atEnd = rows.scrollTop + rows.clientHeight > rows.scrollHeight - 8;
+    this.refresh(kept.turns);
+    if (atEnd) rows.scrollTop = rows.scrollHeight;
+    this.saveSoon();
   }
 
-  /** @param {boolean} ends whether the job has just ended */
-  render(ends = false) {
-    const sheet = this.sheet;
-    const atEnd = this.isAtEnd();
-    const { scrollTop } = this.rows;
-    for (const part of [this.choice, this.tools, this.downloads.problem, this.rows, this.about]) {
-      part.replaceChildren();
-    }
-    /** @type {HTMLElement[]} One per turn. */
-    this.lines = [];
-    /** @type {HTMLElement[]} One per warning. */
-    this.notes = [];
-    /** @type {any} The row and the word that are being said. */
-    this.said = {};
-    if (!sheet) {
-      this.player.show(null);
-      this.rows.append(make("p", { class: "empty" }, say("empty")));
-      return;
-    }
-    if (this.sheets.length > 1) this.choice.append(this.makeChoice());
-    this.list = make("ol", { class: "turns" });
-    this.rows.append(this.list);
-    this.showTools();
-    this.addRows(0);
-    // Whoever looks at the end stays there, and reads from the start when the job is done. Whoever has scrolled up is
-    // left there.
-    this.rows.scrollTop = atEnd && ends ? 0 : atEnd && this.running ? this.rows.scrollHeight : scrollTop;
+  /** Whoever has looked at the end reads from the start when a job is done. */
+  end() {
+    this.editor.element.scrollTop = 0;
+    if (!this.sheets.length) return;
+    this.saveNow();
+    const id = this.id;
+    this.sheets.forEach((sheet, number) => this.keepSound(id, number, sheet.sound));
+  }
+
+  /** Show all parts; each changes what differs from what it shows. First: the first turn that may have changed. */
+  refresh(first = 0) {
+    const { sheet } = this;
+    for (const part of this.parts) part.hidden = !sheet;
+    this.empty.hidden = Boolean(sheet) || this.running;
+    this.projects.element.hidden = Boolean(sheet) || this.running;
+    this.player.show(sheet ?? null, first);
+    if (!sheet) return void this.projects.show();
+    this.showChoice();
+    this.editor.show();
+    this.tools.show();
     this.showAbout();
-    this.player.show(sheet);
-  }
-
-  /**
-   * Replace the rows after those that are kept.
-   * @param {any} kept
-   */
-  update(kept) {
-    const atEnd = this.isAtEnd();
-    for (const line of this.lines.splice(kept.turns)) line.remove();
-    for (const note of this.notes.splice(kept.warnings)) note.remove();
-    if (this.shownSpeakers !== this.sheet.speakers.join("\n")) this.showTools();
-    this.addRows(kept.turns);
-    if (atEnd) this.rows.scrollTop = this.rows.scrollHeight;
-    this.showAbout();
-    this.player.show(this.sheet, kept.turns);
-  }
-
-  isAtEnd() {
-    return this.rows.scrollTop + this.rows.clientHeight > this.rows.scrollHeight - 8;
+    this.follow();
   }
 
   showAbout() {
@@ -197,201 +151,68 @@ export class View {
     this.about.textContent = [clock(duration_seconds), languages.join(", "), checkpoint].filter(Boolean).join(" · ");
   }
 
-  showTools() {
-    this.shownSpeakers = this.sheet.speakers.join("\n");
-    this.tools.replaceChildren(...this.makeTools(this.sheet));
-  }
-
-  makeChoice() {
-    const options = this.sheets.map(({ transcript }, number) =>
-      make(
-        "option",
-        { value: number, selected: number === this.current },
-        [transcript.audio, languageName(transcript.language)].filter(Boolean).join(" · "),
-      ),
+  showChoice() {
+    const names = this.sheets.map(({ transcript }) =>
+      [transcript.audio, languageName(transcript.language)].filter(Boolean).join(" · "),
+    );
+    const shown = JSON.stringify([names, this.current]);
+    if (shown === this.shownChoice) return;
+    this.shownChoice = shown;
+    const options = names.map((name, number) =>
+      make("option", { value: number, selected: number === this.current }, name),
     );
     const onchange = (/** @type {any} */ event) => {
       this.current = Number(event.target.value);
-      if (!this.running) this.props.value = this.whole();
-      this.render();
+      this.refresh();
+      this.saveSoon();
     };
-    return make("label", { class: "choice" }, say("recording"), make("select", { onchange }, ...options));
-  }
-
-  /** @param {string | null} speaker */
-  colour(speaker) {
-    return colourOf(this.sheet.speakers, speaker);
-  }
-
-  /** @param {any} sheet */
-  makeTools({ speakers }) {
-    const names = make(
-      "span",
-      { class: "speakers" },
-      ...speakers.map((/** @type {string} */ name) => this.makeName(name)),
-    );
-    const onclick = () => {
-      this.editing = !this.editing;
-      this.render();
-      this.tools.querySelector(".edit").focus();
-    };
-    const state = { "aria-pressed": String(this.editing), disabled: this.running };
-    const edit = make("button", { class: "edit", ...state, onclick }, say("edit"));
-    return [names, make("span", { class: "buttons" }, edit, ...this.downloads.makeButtons())];
-  }
-
-  /** @param {string} speaker */
-  makeName(speaker) {
-    const css = `name ${this.colour(speaker)}`;
-    if (!this.editing) return make("span", { class: css }, speaker);
-    let name = speaker;
-    const onchange = (/** @type {any} */ event) => {
-      const wanted = strip(event.target.value) || name;
-      this.rename(name, wanted);
-      event.target.value = name = wanted;
-    };
-    const onkeydown = (/** @type {any} */ event) => event.key === "Enter" && event.target.blur();
-    const label = { "aria-label": say("rename", speaker), title: say("rename", speaker) };
-    return make("input", { class: css, value: speaker, size: 10, maxlength: 60, ...label, onchange, onkeydown });
+    const choice = make("label", { class: "choice" }, say("recording"), make("select", { onchange }, ...options));
+    this.choice.replaceChildren(...(names.length > 1 ? [choice] : []));
   }
 
   /**
-   * Make the rows from the first on, and warnings that are not shown yet, each before the row where its time begins.
-   * @param {number} first
+   * Keep a change that the visitor made.
+   * @param {any} sheet
+   * @param {string | null} group see History
    */
-  addRows(first) {
-    const { transcript, times } = this.sheet;
-    const told = (/** @type {any} */ warning) => warning.kind !== "partial" || !this.running;
-    const waiting = transcript.warnings.slice(this.notes.length).filter(told);
-    const notes = waiting.map((/** @type {any} */ warning) => offer(makeWarning(warning), warning, this.sheet));
-    this.notes.push(...notes);
-    const inOrder = waiting
-      .map((/** @type {any} */ warning, /** @type {number} */ number) => [startOf(warning), notes[number]])
-      .sort((/** @type {any} */ [one], /** @type {any} */ [two]) => one - two);
-    const warn = (/** @type {number} */ until) => {
-      while (inOrder.length && inOrder[0][0] <= until) this.list.append(/** @type {any} */ (inOrder.shift())[1]);
-    };
-    transcript.turns.slice(first).forEach((/** @type {any} */ turn, /** @type {number} */ number) => {
-      const [start] = times[first + number];
-      warn(start);
-      const row = this.makeRow(turn, first + number, start);
-      this.lines.push(row);
-      this.list.append(row);
-    });
-    warn(Infinity);
+  change(sheet, group = null) {
+    if (this.running || sheet === this.sheet) return;
+    this.history.note(this.sheet, group);
+    this.put(sheet);
+  }
+
+  undo() {
+    this.put(this.running ? undefined : this.history.undo(this.sheet));
+  }
+
+  redo() {
+    this.put(this.running ? undefined : this.history.redo(this.sheet));
+  }
+
+  /** @param {any} sheet in place of the one that is shown; undefined changes nothing */
+  put(sheet) {
+    if (!sheet) return;
+    this.sheets = this.sheets.with(Math.min(this.current, this.sheets.length - 1), sheet);
+    this.refresh();
+    this.saveSoon();
+  }
+
+  /** @param {KeyboardEvent} event */
+  press(event) {
+    const inField = event.target instanceof HTMLInputElement && ["z", "y"].includes(event.key.toLowerCase());
+    if (!this.sheet || event.isComposing || inField) return; // fields of one line have an undo of their own
+    if (runShortcut(this, event)) event.preventDefault();
   }
 
   /**
-   * @param {any} turn
-   * @param {number} number
-   * @param {number} start
+   * When a place in the text is said.
+   * @param {{ turn: number, from: number }} place
    */
-  makeRow(turn, number, start) {
-    const about = (this.sheet.estimated ? "~" : "") + clock(start);
-    const hint = this.sheet.estimated ? say("estimated") : null;
-    const time = make("button", { class: "time", "aria-label": say("play", clock(start)), title: hint }, about);
-    const speaker = turn.speaker == null ? [] : [this.makeSpeaker(turn, number)];
-    const who = make("span", { class: "who" }, ...speaker, time, ...this.makeLanguage(turn, number));
-    const onclick = () => this.player.seek(start);
-    const hidden = !this.editing && turn.text === ""; // its text was deleted, and can still be brought back
-    const css = `turn ${this.colour(turn.speaker)}`;
-    return make("li", { class: css, hidden, onclick }, who, this.makeWords(turn, number));
-  }
-
-  /**
-   * The name of a turn's language where it differs from that of the turn before.
-   * @param {any} turn
-   * @param {number} number
-   */
-  makeLanguage({ language }, number) {
-    const before = this.sheet.transcript.turns[number - 1]?.language;
-    return language && language !== before ? [make("span", { class: "language" }, languageName(language))] : [];
-  }
-
-  /**
-   * @param {any} turn
-   * @param {number} number
-   */
-  makeSpeaker(turn, number) {
-    if (!this.editing) return make("span", { class: "speaker" }, turn.speaker);
-    const onchange = (/** @type {any} */ event) => this.correct(number, { speaker: event.target.value });
-    const onclick = (/** @type {Event} */ event) => event.stopPropagation();
-    return make("select", { "aria-label": say("speaker"), onchange, onclick }, ...this.makeOptions(turn));
-  }
-
-  /** @param {any} turn */
-  makeOptions(turn) {
-    return this.sheet.speakers.map((/** @type {string} */ name) =>
-      make("option", { selected: name === turn.speaker }, name),
-    );
-  }
-
-  /**
-   * @param {any} turn
-   * @param {number} number
-   */
-  makeWords(turn, number) {
-    const script = { class: "words", lang: this.tag(turn), dir: "auto" };
-    if (!this.editing) {
-      const said = make("span", script, ...makeText(turn, (seconds) => this.player.seek(seconds)));
-      if (!turn.source) return said;
-      const lang = this.sheet.transcript.language === "Japanese" ? "en" : "ja";
-      return make("span", { class: "both" }, make("span", { class: "source", lang }, turn.source), said);
-    }
-    const onchange = (/** @type {any} */ event) => this.correct(number, { text: strip(event.target.value) });
-    const rows = Math.ceil(turn.text.length / 30);
-    const onclick = (/** @type {Event} */ event) => event.stopPropagation();
-    return make("textarea", { ...script, rows, "aria-label": say("words"), onchange, onclick }, turn.text);
-  }
-
-  /**
-   * The tag of a turn's language; undefined if it is not known.
-   * @param {any} turn
-   */
-  tag({ language }) {
-    return LANGUAGE_TAGS[language || this.sheet.transcript.language];
-  }
-
-  /**
-   * Change one turn.
-   * @param {number} number
-   * @param {any} change
-   */
-  correct(number, change) {
-    if ("text" in change) change = { ...change, words: [], low_confidence: [] };
-    const { turns } = this.sheet.transcript;
-    this.replace(
-      turns.map((/** @type {any} */ turn, /** @type {number} */ at) => (at === number ? { ...turn, ...change } : turn)),
-    );
-  }
-
-  /**
-   * Give a speaker another name; an existing one merges the two.
-   * @param {string} speaker
-   * @param {string} name
-   */
-  rename(speaker, name) {
-    const speakers = this.sheet.speakers.map((/** @type {string} */ other) => (other === speaker ? name : other));
-    const { turns } = this.sheet.transcript;
-    const renamed = (/** @type {any} */ turn) => (turn.speaker === speaker ? { ...turn, speaker: name } : turn);
-    this.replace(turns.map(renamed), speakers);
-  }
-
-  /**
-   * Keep a correction. What the visitor may be about to click on stays in place.
-   * @param {any[]} turns
-   * @param {string[]} speakers
-   */
-  replace(turns, speakers = this.sheet.speakers) {
-    const transcript = { ...this.sheet.transcript, turns };
-    const changed = { ...this.sheet, speakers: [...new Set(speakers)], transcript };
-    this.sheets = this.sheets.map((sheet, number) => (number === this.current ? changed : sheet));
-    this.props.value = this.whole();
-    turns.forEach((turn, number) => {
-      this.lines[number].className = `turn ${this.colour(turn.speaker)}`;
-      this.lines[number].querySelector("select")?.replaceChildren(...this.makeOptions(turn));
-    });
-    this.player.show(changed);
+  timeOf({ turn, from }) {
+    let until = 0;
+    const { words } = this.sheet.transcript.turns[turn];
+    const word = words.find((/** @type {any} */ one) => (until += [...one.text].length) > from);
+    return word?.start_seconds ?? this.sheet.times[turn][0];
   }
 
   /** Mark the row that is being said. */
@@ -400,8 +221,9 @@ export class View {
     const now = this.player.now + SEEK_ERROR_SECONDS;
     const number = this.player.isInUse ? this.turnAt(now) : -1;
     const turn = this.sheet.transcript.turns[number];
-    this.mark(this.lines[number], turn, now);
-    if (turn && this.player.isPlaying) this.scrollTo(this.lines[number]);
+    const line = turn && this.editor.rowAt(number)?.element;
+    this.mark(line, turn, now);
+    if (line && this.player.isPlaying) this.scrollTo(line);
   }
 
   /** @param {number} seconds */
@@ -431,9 +253,110 @@ export class View {
 
   /** @param {HTMLElement} line */
   scrollTo(line) {
-    const top = line.offsetTop - this.rows.offsetTop;
+    const rows = this.editor.element;
+    const top = line.offsetTop - rows.offsetTop;
     const bottom = top + line.offsetHeight;
-    const isHidden = top < this.rows.scrollTop || bottom > this.rows.scrollTop + this.rows.clientHeight;
-    if (isHidden) this.rows.scrollTop = top;
+    if (top < rows.scrollTop || bottom > rows.scrollTop + rows.clientHeight) rows.scrollTop = top;
+  }
+
+  /** Begin a project. */
+  begin() {
+    this.saveNow();
+    this.id = null;
+    this.histories = new Map();
+  }
+
+  /** Show the list of projects; the one that was shown is among them. */
+  async close() {
+    if (this.running) return;
+    await this.saveNow();
+    this.begin();
+    this.remember(null);
+    this.sheets = [];
+    this.refresh();
+  }
+
+  /** @param {string} id of a stored project */
+  async open(id) {
+    const stored = await this.store.load(id);
+    if (!stored || this.running) return;
+    this.begin();
+    this.remember(id);
+    const { sheets, current } = stored.state;
+    const sounds = await Promise.all(
+      sheets.map((/** @type {any} */ _, /** @type {number} */ n) => this.store.loadSound(id, n)),
+    );
+    this.sheets = sheets.map((/** @type {any} */ sheet, /** @type {number} */ number) => ({
+      ...sheet,
+      address: sounds[number] && URL.createObjectURL(sounds[number]),
+    }));
+    this.current = current;
+    this.refresh();
+  }
+
+  /** Show what this tab showed before the page was loaded again. */
+  async restore() {
+    const id = sessionStorage.getItem(this.key);
+    if (id) await this.open(id).catch(() => {}); // a browser may forbid storage
+  }
+
+  /**
+   * Add a project that was read from a file.
+   * @param {{ sheets: any[], current: number }} project
+   */
+  async add({ sheets, current }) {
+    this.begin();
+    [this.sheets, this.current] = [sheets, current];
+    await this.saveNow();
+    this.refresh();
+  }
+
+  get key() {
+    return `kikitori-${this.tab}`;
+  }
+
+  /** @param {string | null} id */
+  remember(id) {
+    this.id = id;
+    if (id) sessionStorage.setItem(this.key, id);
+    else sessionStorage.removeItem(this.key);
+  }
+
+  saveSoon() {
+    this.timer ??= setTimeout(() => this.saveNow(), SAVE_AFTER_MS);
+  }
+
+  /** Keep the project in this browser. */
+  async saveNow() {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    const state = this.whole();
+    if (!state) return;
+    if (!this.id) this.remember(crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`);
+    const [{ transcript }] = state.sheets;
+    const entry = {
+      id: this.id,
+      tab: this.tab,
+      name: transcript.audio,
+      seconds: transcript.duration_seconds,
+      changed: Date.now(),
+    };
+    await this.store.save(entry, { sheets: state.sheets, current: state.current }).catch(() => {}); // not in all browsers
+  }
+
+  /**
+   * Keep a sound next to its project, because the server deletes it.
+   * @param {string | null} id
+   * @param {number} number
+   * @param {string} path
+   */
+  async keepSound(id, number, path) {
+    if (!id) return;
+    try {
+      const response = await fetch(fileAddress(path));
+      if (response.ok) await this.store.saveSound(id, number, await response.blob());
+    } catch {
+      // Without it the recording can be played until the server deletes it.
+    }
   }
 }

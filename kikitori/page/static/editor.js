@@ -1,0 +1,359 @@
+// @ts-check
+// The rows of a transcript. Click into a text and type: there is no mode for editing.
+import { caretIn, select } from "./caret.js";
+import { clock, make, strip } from "./dom.js";
+import { LANGUAGE_TAGS, languageName, makeWarning, say } from "./i18n.js";
+import { offer } from "./offers.js";
+import { colourOf } from "./player.js";
+import { joinTurns, newSpeaker, setSpeaker, setText, setTimes, splitTurn } from "./sheet.js";
+
+const NUDGE_SECONDS = 0.1;
+const NEW_SPEAKER = "\n"; // no label: Python strips labels
+
+/**
+ * Letters of a turn from one place to another, with those that the model was unsure of marked.
+ * @param {string[]} letters
+ * @param {[number, number][]} lowConfidence
+ * @param {number} from
+ * @param {number} to
+ */
+function markLowConfidence(letters, lowConfidence, from, to) {
+  const parts = [];
+  let place = from;
+  for (const [start, end] of lowConfidence.filter(([start, end]) => start < to && end > from)) {
+    const [first, last] = [Math.max(start, from), Math.min(end, to)];
+    parts.push(letters.slice(place, first).join(""));
+    parts.push(make("mark", { title: say("doubt") }, letters.slice(first, last).join("")));
+    place = last;
+  }
+  return [...parts, letters.slice(place, to).join("")].filter((part) => part !== "");
+}
+
+/**
+ * The text of a turn; words whose time is known are elements of their own.
+ * @param {any} turn
+ * @returns {(Node | string)[]}
+ */
+function makeText({ text, words, low_confidence: lowConfidence }) {
+  const letters = [...text];
+  if (!words.length) return markLowConfidence(letters, lowConfidence, 0, letters.length);
+  let place = 0;
+  return words.map((/** @type {any} */ word) => {
+    const from = place;
+    place += [...word.text].length;
+    return make("span", { class: "word" }, ...markLowConfidence(letters, lowConfidence, from, place));
+  });
+}
+
+/** One turn on the page. It is made anew when its turn, its time or its surroundings change. */
+class Row {
+  /**
+   * @param {Editor} editor
+   * @param {number} number
+   */
+  constructor(editor, number) {
+    this.editor = editor;
+    this.number = number;
+    this.isDirty = false; // whether the visitor has typed since the text was made
+    const { sheet } = editor.view;
+    this.turn = sheet.transcript.turns[number];
+    this.key = editor.keyOf(number);
+    const who = make(
+      "span",
+      { class: "who" },
+      ...this.makeSpeaker(sheet),
+      this.makeTime(sheet),
+      ...this.makeLanguage(sheet),
+    );
+    const source = this.turn.source ? [this.makeSource(sheet)] : [];
+    this.words = this.makeWords(sheet);
+    const css = `turn ${colourOf(sheet.speakers, this.turn.speaker)}`;
+    this.element = make("li", { class: css, hidden: this.turn.text === "" }, who, ...source, this.words);
+  }
+
+  /** @param {any} sheet */
+  makeSpeaker({ speakers }) {
+    if (!speakers.length) return [];
+    const name = this.turn.speaker ?? "";
+    const choice = make(
+      "select",
+      { class: "speaker", "aria-label": say("speaker") },
+      make("option", { value: name }, name),
+    );
+    const fill = () => {
+      const others = this.editor.view.sheet.speakers.map((/** @type {string} */ one) =>
+        make("option", { value: one, selected: one === this.turn.speaker }, one),
+      );
+      choice.replaceChildren(...others, make("option", { value: NEW_SPEAKER }, say("new_speaker")));
+    };
+    for (const event of ["focus", "pointerdown"]) choice.addEventListener(event, fill, { once: true });
+    choice.addEventListener("change", () => this.editor.giveTo(this.number, choice.value));
+    return [choice];
+  }
+
+  /** @param {any} sheet */
+  makeTime({ times, estimated }) {
+    const [start] = times[this.number];
+    const label = { "aria-label": say("play", clock(start)), title: estimated ? say("estimated") : null };
+    const onclick = () => this.editor.view.player.play(start);
+    return make("button", { class: "time", ...label, onclick }, (estimated ? "~" : "") + clock(start));
+  }
+
+  /**
+   * The name of the turn's language where it differs from that of the turn before.
+   * @param {any} sheet
+   */
+  makeLanguage({ transcript }) {
+    const { language } = this.turn;
+    const before = transcript.turns[this.number - 1]?.language;
+    return language && language !== before ? [make("span", { class: "language" }, languageName(language))] : [];
+  }
+
+  /** @param {any} sheet */
+  makeSource({ transcript }) {
+    return make("span", { class: "source", lang: transcript.language === "Japanese" ? "en" : "ja" }, this.turn.source);
+  }
+
+  /** @param {any} sheet */
+  makeWords({ transcript }) {
+    const { editor } = this;
+    const editable = editor.view.running
+      ? {}
+      : { contenteditable: "plaintext-only", role: "textbox", "aria-multiline": "true", "aria-label": say("words") };
+    const script = { class: "words", lang: LANGUAGE_TAGS[this.turn.language || transcript.language], dir: "auto" };
+    const events = {
+      oninput: () => this.type(),
+      onblur: () => this.leave(),
+      onkeydown: (/** @type {KeyboardEvent} */ event) => editor.press(this, event),
+      onclick: () => this.goTo(),
+    };
+    return make("span", { ...script, ...editable, spellcheck: "false", ...events }, ...makeText(this.turn));
+  }
+
+  /** The text as the visitor sees it. */
+  get text() {
+    return strip((this.words.textContent ?? "").replace(/\s*\n\s*/g, " "));
+  }
+
+  /** Take over what was typed. */
+  type() {
+    this.isDirty = true;
+    this.editor.type(this, this.text);
+  }
+
+  /** Show the text anew after typing: with its marks, or hidden if it was deleted. */
+  leave() {
+    if (!this.isDirty) return;
+    this.isDirty = false;
+    this.words.replaceChildren(...makeText(this.turn));
+    this.element.hidden = this.turn.text === "";
+    this.editor.view.history.endGroup();
+  }
+
+  /** Move a player that does not play to the word that was clicked. */
+  goTo() {
+    const { player, sheet } = this.editor.view;
+    const place = caretIn(this.words);
+    if (player.isPlaying || place === null) return;
+    let until = 0;
+    const said = this.turn.words.find((/** @type {any} */ word) => (until += [...word.text].length) >= place);
+    player.seek(said?.start_seconds ?? sheet.times[this.number][0]);
+  }
+}
+
+export class Editor {
+  /** @param {any} view */
+  constructor(view) {
+    this.view = view;
+    /** @type {Map<any, Row>} by turn */
+    this.rows = new Map();
+    /** @type {Map<any, HTMLElement>} by warning */
+    this.notes = new Map();
+    this.list = make("ol", { class: "turns" });
+    this.element = make("div", { class: "rows", tabindex: 0, role: "region", "aria-label": say("turns") }, this.list);
+  }
+
+  /** What a row shows besides its turn. A row is made anew when it changes. */
+  keyOf(/** @type {number} */ number) {
+    const { sheet, running } = this.view;
+    const { turns } = sheet.transcript;
+    const turn = turns[number];
+    const isFirst = turn.language !== turns[number - 1]?.language;
+    const colour = colourOf(sheet.speakers, turn.speaker);
+    return [...sheet.times[number], sheet.estimated, colour, sheet.speakers.length > 0, isFirst, running].join(" ");
+  }
+
+  /** Show the view's sheet. Rows that show the same as before stay, with the cursor in them. */
+  show() {
+    const { sheet } = this.view;
+    const caret = this.caret();
+    const before = this.rows;
+    this.rows = new Map();
+    sheet.transcript.turns.forEach((/** @type {any} */ turn, /** @type {number} */ number) => {
+      const known = before.get(turn);
+      const row = known && known.key === this.keyOf(number) ? known : new Row(this, number);
+      row.number = number;
+      this.rows.set(turn, row);
+    });
+    this.place(this.withNotes([...this.rows.values()]));
+    if (caret && !this.element.contains(document.activeElement)) this.putCaret(caret.number, caret.place);
+  }
+
+  /**
+   * Rows and warnings in order: each warning comes before the row where its time begins.
+   * @param {Row[]} rows
+   * @returns {HTMLElement[]}
+   */
+  withNotes(rows) {
+    const { sheet, running } = this.view;
+    const known = this.notes;
+    this.notes = new Map();
+    const told = sheet.transcript.warnings.filter((/** @type {any} */ one) => one.kind !== "partial" || !running);
+    for (const warning of told) {
+      this.notes.set(warning, known.get(warning) ?? offer(makeWarning(warning), warning, sheet));
+    }
+    const start = (/** @type {any} */ warning) => warning.start_seconds ?? 0;
+    const inOrder = [...this.notes].sort(([one], [two]) => start(one) - start(two));
+    const elements = [];
+    for (const row of rows) {
+      while (inOrder.length && start(inOrder[0][0]) <= sheet.times[row.number][0]) {
+        elements.push(/** @type {any} */ (inOrder.shift())[1]);
+      }
+      elements.push(row.element);
+    }
+    return [...elements, ...inOrder.map(([, note]) => note)];
+  }
+
+  /**
+   * Make the list hold these elements; those that are in their place are not touched.
+   * @param {HTMLElement[]} elements
+   */
+  place(elements) {
+    const wanted = new Set(elements);
+    for (const child of [...this.list.children]) if (!wanted.has(child)) child.remove();
+    let next = this.list.firstElementChild;
+    for (const element of elements) {
+      if (element === next) next = next.nextElementSibling;
+      else this.list.insertBefore(element, next);
+    }
+  }
+
+  /** @param {number} number */
+  rowAt(number) {
+    return this.rows.get(this.view.sheet.transcript.turns[number]);
+  }
+
+  /** The row and the place where the cursor is; null if it is in no row. */
+  caret() {
+    for (const row of this.rows.values()) {
+      if (row.words !== document.activeElement) continue;
+      return { number: row.number, place: caretIn(row.words) ?? 0 };
+    }
+    return null;
+  }
+
+  /**
+   * @param {number} number
+   * @param {number} place in characters
+   */
+  putCaret(number, place) {
+    const row = this.rowAt(Math.min(number, this.rows.size - 1));
+    if (!row || row.element.hidden) return;
+    select(row.words, place);
+    row.element.scrollIntoView({ block: "nearest" });
+  }
+
+  /**
+   * Select a part of a row's text and show it.
+   * @param {{ turn: number, from: number, to: number }} place
+   */
+  select({ turn, from, to }) {
+    const row = this.rowAt(turn);
+    if (!row) return;
+    select(row.words, from, to);
+    row.element.scrollIntoView({ block: "nearest" });
+  }
+
+  /**
+   * The row keeps what the visitor has typed, and its cursor.
+   * @param {Row} row
+   * @param {string} text
+   */
+  type(row, text) {
+    const before = this.view.sheet;
+    const sheet = setText(before, row.number, text);
+    if (sheet === before) return;
+    this.rows.delete(row.turn);
+    row.turn = sheet.transcript.turns[row.number];
+    this.rows.set(row.turn, row);
+    this.view.change(sheet, `typing ${row.number}`);
+  }
+
+  /**
+   * @param {number} number
+   * @param {string} name
+   */
+  giveTo(number, name) {
+    const { sheet } = this.view;
+    this.view.change(setSpeaker(sheet, number, name === NEW_SPEAKER ? newSpeaker(sheet) : name));
+    /** @type {any} */ (this.rowAt(number)?.element.querySelector("select"))?.focus();
+  }
+
+  /**
+   * Keys in a row's text.
+   * @param {Row} row
+   * @param {KeyboardEvent} event
+   */
+  press(row, event) {
+    if (event.isComposing || this.view.running) return;
+    const place = caretIn(row.words);
+    if (event.key === "Enter" && !event.ctrlKey && !event.metaKey) {
+      event.preventDefault();
+      if (place !== null) this.split(row.number, place);
+    } else if (event.key === "Backspace" && place === 0) {
+      event.preventDefault();
+      this.join(row.number);
+    } else if (event.altKey && event.shiftKey && ["ArrowLeft", "ArrowRight"].includes(event.key)) {
+      event.preventDefault();
+      this.nudge(row.number, event.key === "ArrowLeft" ? -NUDGE_SECONDS : NUDGE_SECONDS, event.ctrlKey);
+    } else if (event.key === "Escape") {
+      this.element.focus({ preventScroll: true });
+    }
+  }
+
+  /**
+   * @param {number} number
+   * @param {number} place
+   */
+  split(number, place) {
+    const before = this.view.sheet;
+    const sheet = splitTurn(before, number, place);
+    if (sheet === before) return;
+    this.view.change(sheet);
+    this.putCaret(number + 1, 0);
+  }
+
+  /** @param {number} number */
+  join(number) {
+    const before = this.view.sheet;
+    const sheet = joinTurns(before, number);
+    if (sheet === before) return;
+    const { turns } = before.transcript;
+    const first = turns.findLastIndex((/** @type {any} */ turn, /** @type {number} */ at) => at < number && turn.text);
+    this.view.change(sheet);
+    this.putCaret(first, [...sheet.transcript.turns[first].text].length - [...turns[number].text].length);
+  }
+
+  /**
+   * Move the start or the end of a turn.
+   * @param {number} number
+   * @param {number} seconds
+   * @param {boolean} isEnd
+   */
+  nudge(number, seconds, isEnd) {
+    const { sheet } = this.view;
+    const [start, end] = sheet.times[number];
+    const moved = setTimes(sheet, number, isEnd ? start : start + seconds, isEnd ? end + seconds : end);
+    if (moved !== sheet) this.view.change(moved, `nudging ${number}`);
+  }
+}

@@ -1,0 +1,76 @@
+// @ts-check
+// The list of earlier transcripts, which are kept in this browser.
+import { clock, make } from "./dom.js";
+import { say, when } from "./i18n.js";
+import { readProject, writeProject } from "./project_file.js";
+
+/**
+ * Save text as a file.
+ * @param {string} name
+ * @param {string} text
+ * @param {string} type
+ */
+export function saveText(name, text, type) {
+  const link = make("a", { href: URL.createObjectURL(new Blob([text], { type })), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
+export class Projects {
+  /**
+   * @param {any} view
+   * @param {import("./store.js").Store} store
+   */
+  constructor(view, store) {
+    this.view = view;
+    this.store = store;
+    this.list = make("ul", { class: "projects" });
+    this.problem = make("div", { role: "alert" });
+    const file = make("input", { type: "file", accept: ".json", hidden: true });
+    file.addEventListener("change", () => this.read(file));
+    const open = make("button", { class: "plain", onclick: () => file.click() }, say("open_project"));
+    this.heading = make("h3", {}, say("continue"));
+    this.note = make("p", { class: "about" }, say("stays_here"));
+    this.element = make("section", { hidden: true }, this.heading, this.list, this.note, open, file, this.problem);
+  }
+
+  /** Show what is stored now. */
+  async show() {
+    const entries = await this.store.list(this.view.tab).catch(() => []); // a browser may forbid storage
+    this.list.replaceChildren(...entries.map((/** @type {any} */ entry) => this.makeItem(entry)));
+    for (const part of [this.heading, this.list, this.note]) part.hidden = !entries.length;
+  }
+
+  /** @param {any} entry */
+  makeItem(entry) {
+    const about = [clock(entry.seconds), when(entry.changed)].join(" · ");
+    const open = make("button", { class: "plain open", onclick: () => this.view.open(entry.id) }, entry.name);
+    const save = make("button", { class: "plain", onclick: () => this.save(entry) }, say("save_project"));
+    const label = say("delete_project", entry.name);
+    const remove = make("button", { class: "plain", "aria-label": label, title: label }, "✕");
+    remove.addEventListener("click", async () => {
+      await this.store.remove(entry.id);
+      await this.show();
+      /** @type {HTMLElement | null} */ (
+        this.list.querySelector("button") ?? this.element.querySelector("button")
+      )?.focus();
+    });
+    return make("li", {}, open, make("span", { class: "about" }, about), save, remove);
+  }
+
+  /** @param {any} entry */
+  async save({ id, name }) {
+    const stored = await this.store.load(id);
+    if (stored) saveText(`${name}.kikitori.json`, writeProject({ name, ...stored.state }), "application/json");
+  }
+
+  /** @param {any} input the file input */
+  async read(input) {
+    const [file] = input.files;
+    input.value = "";
+    if (!file) return;
+    const project = readProject(await file.text());
+    this.problem.replaceChildren(...(project ? [] : [make("div", { class: "error" }, say("no_project", file.name))]));
+    if (project) await this.view.add(project);
+  }
+}

@@ -1,0 +1,120 @@
+// @ts-check
+// What the visitor has made, kept in this browser (IndexedDB): nothing of it is sent anywhere.
+//
+// An entry is what a list shows of a project: id, tab, name, seconds and changed (milliseconds). Its sheets and its
+// sounds are stored apart, so that a list loads quickly.
+
+const NAME = "kikitori";
+const LARGEST_SOUND = 300e6; // bytes; a larger one is played from the server as long as that has it
+
+/**
+ * @template Result
+ * @param {IDBRequest<Result>} request
+ * @returns {Promise<Result>}
+ */
+function answer(request) {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}
+
+export class Store {
+  constructor() {
+    /** @type {Promise<IDBDatabase> | null} */
+    this.opened = null;
+  }
+
+  /** @returns {Promise<IDBDatabase>} */
+  database() {
+    if (this.opened) return this.opened;
+    const request = indexedDB.open(NAME, 1);
+    request.onupgradeneeded = () => {
+      request.result.createObjectStore("entries", { keyPath: "id" });
+      request.result.createObjectStore("states");
+      request.result.createObjectStore("sounds");
+    };
+    this.opened = answer(request);
+    this.opened.catch(() => (this.opened = null));
+    return this.opened;
+  }
+
+  /**
+   * Run steps in one transaction; it is undone if one fails.
+   * @param {string[]} stores
+   * @param {IDBTransactionMode} mode
+   * @param {(...stores: IDBObjectStore[]) => any} steps returns a request, or nothing
+   */
+  async run(stores, mode, steps) {
+    const transaction = (await this.database()).transaction(stores, mode);
+    const done = new Promise((resolve, reject) => {
+      transaction.oncomplete = resolve;
+      transaction.onabort = transaction.onerror = () => reject(transaction.error);
+    });
+    const request = steps(...stores.map((name) => transaction.objectStore(name)));
+    const [result] = await Promise.all([request ? answer(request) : null, done]);
+    return result;
+  }
+
+  /**
+   * @param {any} entry
+   * @param {any} state {sheets, current}
+   */
+  save(entry, state) {
+    return this.run(["entries", "states"], "readwrite", (entries, states) => {
+      entries.put(entry);
+      states.put(state, entry.id);
+    });
+  }
+
+  /**
+   * The entries of a tab, the latest first.
+   * @param {string} tab
+   * @returns {Promise<any[]>}
+   */
+  async list(tab) {
+    const entries = await this.run(["entries"], "readonly", (stored) => stored.getAll());
+    return entries
+      .filter((/** @type {any} */ entry) => entry.tab === tab)
+      .sort((/** @type {any} */ one, /** @type {any} */ two) => two.changed - one.changed);
+  }
+
+  /**
+   * An entry and its state; null if it is not there.
+   * @param {string} id
+   */
+  async load(id) {
+    const entry = await this.run(["entries"], "readonly", (stored) => stored.get(id));
+    const state = await this.run(["states"], "readonly", (stored) => stored.get(id));
+    return entry && state ? { entry, state } : null;
+  }
+
+  /** @param {string} id */
+  remove(id) {
+    return this.run(["entries", "states", "sounds"], "readwrite", (entries, states, sounds) => {
+      entries.delete(id);
+      states.delete(id);
+      sounds.delete(IDBKeyRange.bound([id], [id, []]));
+    });
+  }
+
+  /**
+   * Keep a sound, unless it is very large.
+   * @param {string} id
+   * @param {number} number of the sheet
+   * @param {Blob} sound
+   */
+  async saveSound(id, number, sound) {
+    if (sound.size > LARGEST_SOUND) return;
+    await this.run(["sounds"], "readwrite", (sounds) => void sounds.put(sound, [id, number]));
+  }
+
+  /**
+   * @param {string} id
+   * @param {number} number
+   * @returns {Promise<Blob | undefined>}
+   */
+  loadSound(id, number) {
+    return this.run(["sounds"], "readonly", (sounds) => sounds.get([id, number]));
+  }
+}

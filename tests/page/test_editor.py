@@ -1,0 +1,211 @@
+"""Editing a transcript on the page, and what the browser keeps of it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.support.browser import (
+    open_tab,
+    rename,
+    run_to_the_end,
+    saved,
+    shown_panel,
+    speakers,
+    transcribed,
+    upload,
+    visit,
+    words,
+)
+from tests.support.recordings import example, one_recording
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def page(browser, server):
+    with visit(browser, server) as page:
+        yield page
+
+
+@pytest.fixture
+def panel(page):
+    return transcribed(page, "diarize", example("call_order").path)
+
+
+TURNS = [turn.text for turn in example("call_order").turns]
+
+
+def put_cursor(page, panel, row: int, place: int) -> None:
+    panel.locator(".words").nth(row).click()
+    page.keyboard.press("Home")
+    for _ in range(place):
+        page.keyboard.press("ArrowRight")
+
+
+def kept(page) -> None:
+    """Wait until the browser has stored the last change."""
+    page.evaluate("() => Promise.all(speechPage.views.map(view => view.saveNow()))")
+
+
+def test_a_text_is_typed_without_a_mode_and_marks_stay(page, panel):
+    put_cursor(page, panel, 0, 0)
+    page.keyboard.type("ええと、")
+    assert words(panel) == ["ええと、" + TURNS[0], *TURNS[1:]]
+    assert saved(page, panel, "txt")[1].splitlines()[0] == f"[spk_0]: ええと、{TURNS[0]}"
+
+
+def test_enter_splits_a_row_and_backspace_joins_it_again(page, panel):
+    put_cursor(page, panel, 1, 3)
+    page.keyboard.press("Enter")
+    assert words(panel) == [TURNS[0], TURNS[1][:3], TURNS[1][3:], *TURNS[2:]]
+    assert speakers(panel)[1] == speakers(panel)[2]
+    page.keyboard.type("X")  # the cursor is at the start of the second part
+    assert words(panel)[2] == "X" + TURNS[1][3:]
+    page.keyboard.press("Backspace")
+    page.keyboard.press("Backspace")
+    assert words(panel) == TURNS
+    page.keyboard.type("Y")  # the cursor is where the parts were joined
+    assert words(panel)[1] == TURNS[1][:3] + "Y" + TURNS[1][3:]
+
+
+def test_a_split_row_has_times_of_its_own_in_every_file(page, panel):
+    put_cursor(page, panel, 1, 3)
+    page.keyboard.press("Enter")
+    turns = json.loads(saved(page, panel, "json")[1])["turns"]
+    assert [turn["text"] for turn in turns] == words(panel)
+    times = [(turn["start_seconds"], turn["end_seconds"]) for turn in turns]
+    assert times[1][1] == times[2][0] and times == sorted(times)
+
+
+def test_everything_is_undone_and_redone(page, panel):
+    before = speakers(panel)
+    put_cursor(page, panel, 0, 0)
+    page.keyboard.type("あ")
+    panel.get_by_label("Speaker of this row").nth(0).select_option("New speaker")
+    assert speakers(panel)[0] == "spk_2"
+    rename(panel, "spk_1", "spk_0")
+    panel.locator(".words").nth(1).click()
+    for undone in (["spk_2", *before[1:]], before, before):
+        page.keyboard.press("Control+z")
+        assert speakers(panel) == undone
+    assert words(panel) == TURNS
+    for _ in range(3):
+        page.keyboard.press("Control+Shift+z")
+    assert words(panel)[0] == "あ" + TURNS[0]
+    assert set(speakers(panel)) == {"spk_2", "spk_0"}
+    assert panel.get_by_role("button", name="Redo").is_disabled()
+
+
+def test_a_reload_brings_everything_back(page, panel):
+    """Text, speakers, and the sound, even if the server has deleted it."""
+    put_cursor(page, panel, 0, 0)
+    page.keyboard.type("あ")
+    rename(panel, "spk_0", "店員")
+    kept(page)
+    page.wait_for_function(
+        "async () => (await indexedDB.databases()).length && (await new Promise(resolve => {"
+        " indexedDB.open('kikitori').onsuccess = ({target}) => {"
+        " const sounds = target.result.transaction('sounds').objectStore('sounds').count();"
+        " sounds.onsuccess = () => resolve(sounds.result) } }))"
+    )
+    page.route("**/file=**", lambda route: route.abort())
+    page.reload()
+    panel = shown_panel(page)
+    assert words(panel) == ["あ" + TURNS[0], *TURNS[1:]]
+    assert set(speakers(panel)) == {"店員", "spk_1"}
+    page.wait_for_function("() => speechPage.views[0].player.audio.duration > 1")
+
+
+def test_a_new_job_leaves_the_earlier_transcript_in_the_list(page, panel):
+    put_cursor(page, panel, 0, 0)
+    page.keyboard.type("あ")
+    panel.get_by_text("病院 · hospital").first.click()
+    expect(panel.locator(".words").first).to_have_text(example("call_appointment").turns[0].text)
+    panel.get_by_role("button", name="Transcribe", exact=True).wait_for()
+    panel.get_by_role("button", name="All transcripts").click()
+    names = panel.locator(".projects .open")
+    expect(names).to_have_text(["call_appointment.flac", "call_order.flac"])
+    names.nth(1).click()
+    assert words(panel) == ["あ" + TURNS[0], *TURNS[1:]]
+    panel.get_by_role("button", name="All transcripts").click()
+    panel.get_by_role("button", name="Delete call_order.flac").click()
+    expect(names).to_have_text(["call_appointment.flac"])
+    page.reload()
+    expect(shown_panel(page).locator(".projects .open")).to_have_text(["call_appointment.flac"])
+
+
+def test_a_project_is_saved_to_a_file_and_opened_again(page, panel, tmp_path):
+    put_cursor(page, panel, 0, 0)
+    page.keyboard.type("あ")
+    panel.get_by_role("button", name="All transcripts").click()
+    with page.expect_download() as caught:
+        panel.get_by_role("button", name="Save as file").click()
+    assert caught.value.suggested_filename == "call_order.flac.kikitori.json"
+    project = tmp_path / "project.json"
+    caught.value.save_as(project)
+    panel.get_by_role("button", name="Delete call_order.flac").click()
+    chooser = panel.locator("input[accept='.json']")
+    broken = tmp_path / "broken.json"
+    broken.write_text(project.read_text(encoding="utf-8").replace('"times":[[', '"times":[["<b>",'), encoding="utf-8")
+    chooser.set_input_files(broken)
+    expect(panel.get_by_role("alert")).to_contain_text("broken.json is no project file")
+    chooser.set_input_files(project)
+    assert words(panel) == ["あ" + TURNS[0], *TURNS[1:]]
+
+
+def test_words_are_found_and_replaced_with_a_count(page, panel):
+    letter = "。"
+    count = sum(text.count(letter) for text in TURNS)
+    panel.locator(".words").first.click()
+    page.keyboard.press("Control+h")
+    page.keyboard.type(letter)
+    expect(panel.locator(".count")).to_have_text(f"0 of {count}")
+    panel.get_by_role("button", name="Next", exact=True).click()
+    expect(panel.locator(".count")).to_have_text(f"1 of {count}")
+    panel.get_by_label("Replace with").fill("！")
+    panel.get_by_role("button", name="Replace", exact=True).click()
+    assert words(panel)[0] == TURNS[0].replace(letter, "！", 1)
+    panel.get_by_role("button", name="Replace all").click()
+    expect(panel.locator(".count")).to_have_text(f"{count - 1} replaced")
+    assert words(panel) == [text.replace(letter, "！") for text in TURNS]
+    panel.locator(".words").first.click()
+    page.keyboard.press("Control+z")
+    page.keyboard.press("Control+z")
+    assert words(panel) == TURNS
+
+
+def test_unsure_words_are_shown_one_by_one_and_ticked_off(page):
+    panel = open_tab(page, "pt")
+    upload(panel, one_recording("pt").path)
+    run_to_the_end(panel, "pt")
+    text = words(panel)[0]
+    page.evaluate(
+        """() => {
+            const view = speechPage.views.find(({ tab, sheet }) => tab === "portuguese" && sheet);
+            const turns = view.sheet.transcript.turns.map(turn => ({ ...turn, low_confidence: [[0, 3], [4, 7]] }));
+            view.put({ ...view.sheet, transcript: { ...view.sheet.transcript, turns } });
+        }"""
+    )
+    selected = "() => getSelection().toString()"
+    panel.get_by_role("button", name="Unsure words: 2").click()
+    assert page.evaluate(selected) == text[0:3]
+    panel.get_by_role("button", name="Unsure word 1 of 2").click()
+    assert page.evaluate(selected) == text[4:7]
+    panel.get_by_role("button", name="Checked").click()
+    expect(panel.locator(".words mark")).to_have_count(1)
+    assert page.evaluate(selected) == text[0:3]
+    panel.get_by_role("button", name="Checked").click()
+    expect(panel.locator(".words mark")).to_have_count(0)
+    expect(panel.locator(".next-unsure")).to_be_hidden()
+    assert words(panel) == [text]
+
+
+def test_the_keys_are_listed(page, panel):
+    panel.get_by_role("button", name="Keyboard shortcuts").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Next unsure word")
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
