@@ -4,6 +4,7 @@ import { showComparison } from "./comparison.js";
 import { watchPage } from "./gradio_fixes.js";
 import { showMessage } from "./message.js";
 import { movedInputs } from "./offers.js";
+import { keepOneSound } from "./sounds.js";
 import { View } from "./view.js";
 
 /** @type {View[]} */
@@ -41,4 +42,5 @@ const mount = (show) => (/** @type {any} */ element, /** @type {any} */ props, /
     return [message?.stopped ? message : null, view && { ...view, running: false }, ...buttons];
   },
 };
+keepOneSound();
 watchPage();

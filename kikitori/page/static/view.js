@@ -2,6 +2,7 @@
 // The view of a transcript: player, timeline and rows; it can be corrected, copied and saved.
 import { clock, make, strip } from "./dom.js";
 import { Downloads } from "./downloads.js";
+import { Following } from "./following.js";
 import { LANGUAGE_TAGS, languageName, makeWarning, say } from "./i18n.js";
 import { offer } from "./offers.js";
 import { colourOf, Player } from "./player.js";
@@ -31,9 +32,9 @@ function markLowConfidence(letters, lowConfidence, from, to) {
  * The text of a turn. A click on a word whose time is known plays from there. Python counts characters, JavaScript
  * UTF-16 units, so the text is split into characters first.
  * @param {any} turn
- * @param {(seconds: number) => void} seek
+ * @param {(seconds: number) => void} play
  */
-function makeText({ text, words, low_confidence: lowConfidence }, seek) {
+function makeText({ text, words, low_confidence: lowConfidence }, play) {
   const letters = [...text];
   if (!words.length) return markLowConfidence(letters, lowConfidence, 0, letters.length);
   let place = 0;
@@ -42,7 +43,7 @@ function makeText({ text, words, low_confidence: lowConfidence }, seek) {
     place += [...word.text].length;
     const onclick = (/** @type {Event} */ event) => {
       event.stopPropagation();
-      seek(word.start_seconds);
+      play(word.start_seconds);
     };
     return make("span", { class: "word", onclick }, ...markLowConfidence(letters, lowConfidence, from, place));
   });
@@ -67,11 +68,12 @@ export class View {
     this.editing = false;
     /** @type {string | null} The job whose values add to the sheets. */
     this.job = null;
-    this.player = new Player(() => this.follow());
+    this.player = new Player((jumped) => this.follow(jumped));
     this.downloads = new Downloads(this);
     this.choice = make("div");
     this.tools = make("div", { class: "tools" });
     this.rows = make("div", { class: "rows", tabindex: 0, role: "region", "aria-label": say("turns") });
+    this.following = new Following(this.rows, say("back_to_position"));
     this.about = make("p", { class: "about" });
     element.replaceChildren(
       this.choice,
@@ -79,6 +81,7 @@ export class View {
       this.tools,
       this.downloads.problem,
       this.rows,
+      this.following.button,
       this.about,
     );
     this.show();
@@ -132,6 +135,8 @@ export class View {
     sheet.transcript.language = append.transcript.language;
     sheet.speakers = append.speakers;
     sheet.estimated = append.estimated;
+    sheet.peaks = append.peaks;
+    sheet.length = append.length;
     if (isNew || this.current !== number) {
       this.current = number;
       this.render();
@@ -154,6 +159,7 @@ export class View {
     this.notes = [];
     /** @type {any} The row and the word that are being said. */
     this.said = {};
+    this.following.forget();
     if (!sheet) {
       this.player.show(null);
       this.rows.append(make("p", { class: "empty" }, say("empty")));
@@ -292,7 +298,7 @@ export class View {
     const time = make("button", { class: "time", "aria-label": say("play", clock(start)), title: hint }, about);
     const speaker = turn.speaker == null ? [] : [this.makeSpeaker(turn, number)];
     const who = make("span", { class: "who" }, ...speaker, time, ...this.makeLanguage(turn, number));
-    const onclick = () => this.player.seek(start);
+    const onclick = () => this.player.play(start);
     const hidden = !this.editing && turn.text === ""; // its text was deleted, and can still be brought back
     const css = `turn ${this.colour(turn.speaker)}`;
     return make("li", { class: css, hidden, onclick }, who, this.makeWords(turn, number));
@@ -333,7 +339,7 @@ export class View {
   makeWords(turn, number) {
     const script = { class: "words", lang: this.tag(turn), dir: "auto" };
     if (!this.editing) {
-      const said = make("span", script, ...makeText(turn, (seconds) => this.player.seek(seconds)));
+      const said = make("span", script, ...makeText(turn, (seconds) => this.player.play(seconds)));
       if (!turn.source) return said;
       const lang = this.sheet.transcript.language === "Japanese" ? "en" : "ja";
       return make("span", { class: "both" }, make("span", { class: "source", lang }, turn.source), said);
@@ -394,14 +400,26 @@ export class View {
     this.player.show(changed);
   }
 
-  /** Mark the row that is being said. */
-  follow() {
+  /**
+   * Mark the row that is being said.
+   * @param {boolean} jumped whether the visitor moved the sound there
+   */
+  follow(jumped) {
     if (!this.sheet || !this.player.sheet) return;
     const now = this.player.now + SEEK_ERROR_SECONDS;
     const number = this.player.isInUse ? this.turnAt(now) : -1;
     const turn = this.sheet.transcript.turns[number];
     this.mark(this.lines[number], turn, now);
-    if (turn && this.player.isPlaying) this.scrollTo(this.lines[number]);
+    const line = this.lines[turn || !jumped ? number : this.lastBefore(now)];
+    if (line && (jumped || this.player.isPlaying)) this.following.follow(line, jumped);
+  }
+
+  /**
+   * The last turn that began before a time.
+   * @param {number} seconds
+   */
+  lastBefore(seconds) {
+    return this.sheet.times.findLastIndex((/** @type {[number, number]} */ [start]) => start <= seconds);
   }
 
   /** @param {number} seconds */
@@ -427,13 +445,5 @@ export class View {
     line?.setAttribute("aria-current", "true");
     word?.classList.add("now");
     this.said = { line, word };
-  }
-
-  /** @param {HTMLElement} line */
-  scrollTo(line) {
-    const top = line.offsetTop - this.rows.offsetTop;
-    const bottom = top + line.offsetHeight;
-    const isHidden = top < this.rows.scrollTop || bottom > this.rows.scrollTop + this.rows.clientHeight;
-    if (isHidden) this.rows.scrollTop = top;
   }
 }
