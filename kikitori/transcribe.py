@@ -14,6 +14,7 @@ from kikitori.audio.resample import resample_waveform
 from kikitori.engines.engine import Engine
 from kikitori.job import Job
 from kikitori.languages import AUTO
+from kikitori.peaks import Peaks
 from kikitori.pipeline import transcribe_blocks
 from kikitori.strings import display_name
 from kikitori.tasks import Checkpoint, Task, check_alignable, choose_checkpoints, choose_task, get_source
@@ -177,7 +178,8 @@ def stream(
     )
     language = task.language or ""
     blank = Transcript(name, (), task.name, language, model.checkpoint.name, 0.0, "", replacements=rules)
-    return Transcription(transcribe_blocks(blocks, job, reading), blank)
+    peaks = Peaks()
+    return Transcription(transcribe_blocks(peaks.watch(blocks), job, reading), blank, peaks)
 
 
 def _as_source(model: Model) -> Job:

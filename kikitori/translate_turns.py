@@ -13,6 +13,7 @@ from kikitori.audio.files import SAMPLE_RATE
 from kikitori.audio.windows import cut_windows
 from kikitori.errors import DamagedError
 from kikitori.job import Job
+from kikitori.peaks import Peaks
 from kikitori.pipeline import WINDOWS_AT_ONCE
 from kikitori.strings import format_time, join_texts
 from kikitori.text.tags import parse_plain
@@ -31,7 +32,9 @@ def translate_turns(transcript: Transcript, blocks: Iterable[np.ndarray], job: J
     """
     task = job.task
     blank = replace(transcript, turns=(), raw_text="", direction=task.name, language=task.language, replacements=())
-    return Transcription(_steps(transcript, blocks, job), replace(blank, checkpoint=job.engine.name))
+    peaks = Peaks()
+    steps = _steps(transcript, peaks.watch(blocks), job)
+    return Transcription(steps, replace(blank, checkpoint=job.engine.name), peaks)
 
 
 def _steps(transcript: Transcript, blocks: Iterable[np.ndarray], job: Job) -> Iterator[Update]:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from kikitori.peaks import Peaks
 from kikitori.strings import format_duration
 from kikitori.timing import estimate_times
 from kikitori.transcript import Transcript, TranscriptWarning, Turn, count_languages
@@ -48,12 +49,13 @@ class Transcription:
     """A transcription at work: an iterator over its drafts and updates, and the transcript so far.
 
     steps: what the pipeline yields. blank: a transcript without turns that names the recording, the direction and so
-    on; its warnings come first.
+    on; its warnings come first. peaks: those of the sound that the steps read.
     """
 
-    def __init__(self, steps: Iterator[Update | Draft], blank: Transcript):
+    def __init__(self, steps: Iterator[Update | Draft], blank: Transcript, peaks: Peaks | None = None):
         self._steps = steps
         self.blank = blank
+        self.peaks = peaks or Peaks()
         self._turns: list[Turn] = []
         self._open_turns: tuple[Turn, ...] = ()
         self._warnings = list(blank.warnings)

@@ -22,7 +22,7 @@ FLOORS = (
     ("kikitori.job",),
     ("kikitori.engines",),
     ("kikitori.model", "kikitori.audio", "kikitori.text", "kikitori.output"),
-    ("kikitori.result", "kikitori.tasks", "kikitori.update"),
+    ("kikitori.peaks", "kikitori.result", "kikitori.tasks", "kikitori.update"),
     ("kikitori.timing",),
     ("kikitori.transcript",),
     ("kikitori.errors", "kikitori.languages", "kikitori.strings"),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
+from base64 import b64encode
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from kikitori.audio.files import SAMPLE_RATE, known_seconds
 from kikitori.errors import SpeechError
 from kikitori.output.subtitles import timed_turns
 from kikitori.output.writers import WRITERS
+from kikitori.peaks import Peaks
 from kikitori.timing import is_estimated
 from kikitori.transcript import Transcript, Turn
 from kikitori.update import Transcription, Update, partial_warning
@@ -45,6 +48,7 @@ class GrowingView:
     def __init__(self, transcription: Transcription, path: str):
         self._transcription = transcription
         self._path = path
+        self._length = known_seconds(path)
         self._turns: list[Turn] = []
         self._warnings: list[dict] = []
         self._raw_texts: list[str] = []
@@ -77,11 +81,16 @@ class GrowingView:
             "times": _times(new),
             "estimated": self._is_estimated,
             "sound": self._path,
+            **self._outline(),
         }
 
     def whole(self) -> dict:
         """Return all that is transcribed so far, as `to_view`."""
-        return to_view(self._transcription.transcript, self._path)
+        return to_view(self._transcription.transcript, self._path) | self._outline()
+
+    def _outline(self) -> dict:
+        """What the timeline is drawn from: the peaks so far, as a whole, and the recording's length if it is known."""
+        return {"peaks": _peaks(self._transcription.peaks), "length": self._length}
 
     def _kept(self) -> dict[str, int]:
         """How much of what static/view.js has will stay as it is, however few of the recent values it has shown.
@@ -121,6 +130,11 @@ def _span(turn: Turn) -> tuple:
 def _speakers(turns: Sequence[Turn]) -> dict[str, None]:
     """The labels, in the order of their first words."""
     return dict.fromkeys(turn.speaker for turn in turns if turn.speaker is not None)
+
+
+def _peaks(peaks: Peaks) -> dict:
+    """The levels as base64, one byte each, and how many seconds one stands for."""
+    return {"levels": b64encode(peaks.levels).decode(), "each": peaks.samples_per_level / SAMPLE_RATE}
 
 
 def _times(turns: Sequence[Turn]) -> list[list[float]]:

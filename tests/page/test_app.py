@@ -6,6 +6,7 @@ import inspect
 import json
 import pickle
 import shutil
+from base64 import b64encode
 from collections import deque
 from dataclasses import replace
 
@@ -15,11 +16,13 @@ import pytest
 import soundfile
 import torch
 
+from kikitori.audio.files import load_audio
 from kikitori.engines import zero_gpu
 from kikitori.engines.engine import Prompt
 from kikitori.model.qwen import load_qwen_model
 from kikitori.page import app, handlers, jobs, tabs
 from kikitori.page.view import GrowingView, to_view
+from kikitori.peaks import Peaks
 from kikitori.result import Alignment, DecodingResult
 from kikitori.tasks import TINY, TINY_ALIGNER, choose_checkpoints
 from kikitori.transcript import Transcript, TranscriptWarning, Turn, Word
@@ -78,6 +81,19 @@ def test_a_draft_comes_with_the_progress_and_does_not_change_the_view(monkeypatc
     (draft,) = message["draft"]
     assert view is None and recording.reference.startswith(draft) and 0 < len(draft) < len(recording.reference)
     assert [turn["text"] for turn in last["sheets"][0]["transcript"]["turns"]] == [recording.reference]
+
+
+def test_the_outline_of_the_sound_comes_with_the_first_words_and_stays():
+    """It equals that of the file, which is all read by then."""
+    path = one_recording("pt").path
+    peaks = Peaks()
+    sound = load_audio(path)
+    peaks.add(sound[:, np.newaxis])
+    outline = {"levels": b64encode(peaks.levels).decode(), "each": peaks.samples_per_level / 16000}
+    values = [view for _, view in jobs.read_recordings([str(path)], jobs.JobOptions("pt", CHECKPOINTS)) if view]
+    for shown in (*(value["append"] for value in values[1:-1]), values[-1]["sheets"][0]):
+        assert shown["peaks"] == outline
+        assert shown["length"] == pytest.approx(len(sound) / 16000, abs=0.001)
 
 
 def test_the_time_left_is_estimated_from_the_work_done():

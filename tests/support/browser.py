@@ -127,6 +127,24 @@ def rename(panel: Locator, speaker: str, name: str) -> None:
     panel.get_by_label(f"Name of {speaker}").press("Enter")
 
 
+VIEW_OF = """() => {
+    const visible = [...document.querySelectorAll('[role=tabpanel]')].find(panel => panel.offsetParent);
+    return speechPage.views.find(view => visible.contains(view.element));
+}"""
+"""JavaScript that finds the view of the open tab."""
+
+
+def note_seeks(panel: Locator) -> None:
+    """Note where the player is sent from now on, for `last_seek`."""
+    sound = panel.locator(".transcript audio")
+    sound.evaluate("sound => sound.addEventListener('seeking', () => (window.sought = sound.currentTime))")
+
+
+def last_seek(page: Page) -> float:
+    """Where the player was sent last, in seconds. It may play on from there."""
+    return page.wait_for_function("window.sought").json_value()
+
+
 def saved(page: Page, panel: Locator, suffix: str) -> tuple[str, str]:
     """Save a format; returns the file's name and text."""
     with page.expect_download() as caught:

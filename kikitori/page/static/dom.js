@@ -9,7 +9,7 @@
  * @returns {any}
  */
 export function make(tag, attributes = {}, ...children) {
-  const svg = ["svg", "rect", "line"].includes(tag);
+  const svg = ["svg", "path"].includes(tag);
   const element = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);

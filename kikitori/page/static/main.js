@@ -4,6 +4,7 @@ import { showComparison } from "./comparison.js";
 import { watchPage } from "./gradio_fixes.js";
 import { showMessage } from "./message.js";
 import { movedInputs } from "./offers.js";
+import { keepOneSound } from "./sounds.js";
 import { Store } from "./store.js";
 import { View } from "./view.js";
 
@@ -48,4 +49,5 @@ const mount = (show) => (/** @type {any} */ element, /** @type {any} */ props, /
   },
 };
 addEventListener("pagehide", () => views.forEach((view) => view.saveNow()));
+keepOneSound();
 watchPage();

@@ -1,11 +1,21 @@
 // @ts-check
-// The player of a transcript's sound, and the timeline of its turns.
-import { fileAddress, make } from "./dom.js";
+// The player of a transcript's sound: a bar with buttons and the timeline. A hidden <audio> makes the sound.
+import { clock, fileAddress, make } from "./dom.js";
 import { say } from "./i18n.js";
+import { pauseSound } from "./sounds.js";
+import { COLOURS, decodeLevels, Timeline } from "./timeline.js";
 
-const LANE = 14; // height in pixels
-const SHORTEST_SECONDS = 0.001;
-const COLOURS = 8;
+const SKIP_SECONDS = 3;
+const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 2];
+const ICONS = {
+  play: "M7 4v16l13-8z",
+  pause: "M6 4h4v16H6zM14 4h4v16h-4z",
+  back: "M12 5v14L3 12zM21 5v14l-9-7z",
+  forward: "M3 5v14l9-7zM12 5v14l9-7z",
+  volume: "M3 9v6h4l6 5V4L7 9z",
+};
+/** The outline of a sheet that has none. */
+const NO_PEAKS = { levels: "", each: 1 };
 
 /**
  * The class that gives a speaker their colour.
@@ -13,42 +23,106 @@ const COLOURS = 8;
  * @param {string | null} speaker
  */
 export function colourOf(speakers, speaker) {
-  const number = speaker === null ? -1 : speakers.indexOf(speaker);
-  return number < 0 ? "" : `speaker-${number % COLOURS}`;
+  const number = numberOf(speakers, speaker);
+  return number < 0 ? "" : `speaker-${number}`;
 }
 
+/**
+ * The number of a speaker's colour; -1 for none.
+ * @param {string[]} speakers
+ * @param {string | null} speaker
+ */
+function numberOf(speakers, speaker) {
+  const number = speaker === null ? -1 : speakers.indexOf(speaker);
+  return number < 0 ? -1 : number % COLOURS;
+}
+
+/** @param {string} path */
+const makeIcon = (path) => make("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" }, make("path", { d: path }));
+
+/**
+ * `element` is the bar. It is hidden while there is no sheet.
+ */
 export class Player {
-  /** @param {() => void} onmove called when the place moves */
+  /** @param {(jumped: boolean) => void} onmove called when the place moves. jumped: because the visitor moved it. */
   constructor(onmove) {
     this.onmove = onmove;
     /** @type {any} */
     this.sheet = null;
     /** @type {string | null} */
     this.sound = null;
-    this.audio = make("audio", {
-      controls: true,
-      preload: "metadata",
-      "aria-label": say("player"),
-      ontimeupdate: () => this.move(),
-      onloadedmetadata: () => (this.bar.hidden = false),
-      onerror: () => (this.bar.hidden = true), // a format that this browser does not play
+    /** Whether this browser can play the sound. */
+    this.isPlayable = true;
+    /** The place in a sound that can't be played. */
+    this.place = 0;
+    this.frame = 0;
+    /** @type {(import("./timeline.js").Region | null)[]} One per turn; null for one whose text was deleted. */
+    this.regions = [];
+    this.audio = this.makeAudio();
+    this.timeline = new Timeline({
+      label: say("position"),
+      describe: (seconds, total) => say("of", clock(seconds), clock(total)),
+      onseek: (seconds) => this.seek(seconds),
+      onchoose: (seconds) => this.play(seconds),
+      onhide: pauseSound,
     });
-    this.bar = make("div", { class: "player", hidden: true }, this.audio);
-    this.playhead = make("line", { class: "playhead", y1: 0 });
-    /** @type {(HTMLElement | null)[]} One per turn; null for one whose text was deleted. */
-    this.bars = [];
-    const onclick = (/** @type {any} */ event) => {
-      const box = event.currentTarget.getBoundingClientRect();
-      this.seek(((event.clientX - box.left) / box.width) * this.sheet.transcript.duration_seconds);
-    };
-    const label = { role: "img", "aria-label": say("timeline"), class: "timeline" };
-    this.timeline = make("svg", { preserveAspectRatio: "none", ...label, onclick }, this.playhead);
-    this.element = make("div", {}, this.bar, this.timeline);
+    this.time = make("span", { class: "clock" });
+    this.button = make("button", { class: "main", onclick: () => this.toggle() });
+    this.speed = this.makeSpeed();
+    this.problem = make("p", { role: "status" });
+    this.element = make(
+      "div",
+      { class: "player", role: "group", "aria-label": say("player"), hidden: true },
+      this.audio,
+      this.timeline.element,
+      this.makeControls(),
+      this.problem,
+    );
+    this.showState();
+  }
+
+  makeAudio() {
+    return make("audio", {
+      preload: "metadata",
+      ontimeupdate: () => this.move(),
+      ondurationchange: () => this.draw(),
+      onplay: () => this.showState(),
+      onpause: () => this.showState(),
+      onerror: () => this.sound !== null && this.setPlayable(false),
+    });
+  }
+
+  makeControls() {
+    const skip = (/** @type {string} */ key, /** @type {number} */ seconds, /** @type {any[]} */ ...parts) =>
+      make("button", { "aria-label": say(key), title: say(key), onclick: () => this.skip(seconds) }, ...parts);
+    return make(
+      "div",
+      { class: "controls" },
+      skip("skip_back", -SKIP_SECONDS, makeIcon(ICONS.back), String(SKIP_SECONDS)),
+      this.button,
+      skip("skip_forward", SKIP_SECONDS, String(SKIP_SECONDS), makeIcon(ICONS.forward)),
+      this.time,
+      this.speed,
+      make("label", { class: "volume", title: say("volume") }, makeIcon(ICONS.volume), this.makeVolume()),
+    );
+  }
+
+  makeSpeed() {
+    const options = SPEEDS.map((rate) =>
+      make("option", { value: rate, selected: rate === 1 }, `${rate.toLocaleString()}×`),
+    );
+    const onchange = (/** @type {any} */ event) => this.setSpeed(Number(event.target.value));
+    return make("select", { class: "speed", "aria-label": say("speed"), title: say("speed"), onchange }, ...options);
+  }
+
+  makeVolume() {
+    const oninput = (/** @type {any} */ event) => (this.audio.volume = Number(event.target.value));
+    return make("input", { type: "range", min: 0, max: 1, step: 0.05, value: 1, "aria-label": say("volume"), oninput });
   }
 
   /** Where the sound plays or is paused, in seconds. */
   get now() {
-    return this.audio.currentTime || 0;
+    return this.isPlayable ? this.audio.currentTime || 0 : this.place;
   }
 
   get isPlaying() {
@@ -57,7 +131,20 @@ export class Player {
 
   /** Whether the sound plays or has been moved. */
   get isInUse() {
-    return !this.bar.hidden && (this.now > 0 || this.isPlaying);
+    return this.sheet !== null && (this.now > 0 || this.isPlaying);
+  }
+
+  /** Whether only the beginning is transcribed. */
+  get isPartial() {
+    return this.sheet.transcript.warnings.some((/** @type {any} */ warning) => warning.kind === "partial");
+  }
+
+  /** The recording's length in seconds, as far as it is known. */
+  get total() {
+    const { length, transcript } = this.sheet;
+    if (!this.isPartial) return transcript.duration_seconds;
+    const played = Number.isFinite(this.audio.duration) ? this.audio.duration : 0;
+    return Math.max(transcript.duration_seconds, length ?? 0, played);
   }
 
   /**
@@ -68,70 +155,122 @@ export class Player {
   show(sheet, first = 0) {
     this.sheet = sheet;
     this.element.hidden = !sheet;
-    if (!sheet) {
-      this.sound = null;
-      this.bar.hidden = true;
-      this.audio.removeAttribute("src");
-      return;
-    }
-    const sound = sheet.address ?? sheet.sound;
-    if (this.sound !== sound) {
-      this.sound = sound;
-      this.bar.hidden = true;
-      this.audio.src = sheet.address ?? fileAddress(sheet.sound);
-    }
-    this.drawTimeline(first);
+    this.load(sheet?.address ?? sheet?.sound ?? null);
+    if (!sheet) return;
+    const { transcript, times, speakers } = sheet;
+    const changed = transcript.turns.slice(first).map((/** @type {any} */ turn, /** @type {number} */ number) => {
+      const [start, end] = times[first + number];
+      return turn.text === "" ? null : [start, end, numberOf(speakers, turn.speaker)];
+    });
+    this.regions.splice(first, Infinity, ...changed);
+    this.draw();
   }
 
   /**
-   * A picture one second per unit wide, with a lane for each speaker.
-   * @param {number} first the first turn whose bar is made anew
+   * Load another sound; the same one goes on.
+   * @param {string | null} sound the server's path, or the address of a sound in this browser; null for none
    */
-  drawTimeline(first) {
-    const { transcript, times, speakers } = this.sheet;
-    const lanes = speakers.length ? speakers : [null];
-    const height = lanes.length * LANE;
-    this.timeline.setAttribute("viewBox", `0 0 ${Math.max(transcript.duration_seconds, SHORTEST_SECONDS)} ${height}`);
-    this.timeline.style.height = `${height}px`;
-    this.playhead.setAttribute("y2", height);
-    for (const bar of this.bars.splice(first)) bar?.remove();
-    transcript.turns.slice(first).forEach((/** @type {any} */ turn, /** @type {number} */ number) => {
-      const [start, end] = times[first + number];
-      const lane = Math.max(0, lanes.indexOf(turn.speaker));
-      const place = { x: start, y: lane * LANE + 2, width: end - start, height: LANE - 4 };
-      const css = `bar ${colourOf(speakers, turn.speaker)}`;
-      const bar = turn.text === "" ? null : make("rect", { ...place, class: css });
-      this.bars.push(bar);
-      if (bar) this.playhead.before(bar);
+  load(sound) {
+    if (this.sound === sound) return;
+    this.sound = sound;
+    this.place = 0;
+    this.setPlayable(true);
+    if (sound === null) this.audio.removeAttribute("src");
+    else this.audio.src = sound.startsWith("blob:") ? sound : fileAddress(sound);
+    this.audio.load(); // also stops the sound before
+    this.showState();
+  }
+
+  /** Draw the timeline of the sheet. */
+  draw() {
+    if (!this.sheet) return;
+    const { total } = this;
+    const { levels, each } = this.sheet.peaks ?? NO_PEAKS;
+    this.timeline.show({
+      total,
+      heard: this.isPartial ? this.sheet.transcript.duration_seconds : total,
+      levels: decodeLevels(levels),
+      each,
+      regions: this.regions.filter((region) => region !== null),
     });
     this.move();
   }
 
-  /** @param {number} seconds */
-  seek(seconds) {
-    if (this.bar.hidden) return;
-    this.audio.currentTime = seconds;
-    this.move();
-  }
-
-  /** @param {number} seconds where to play from */
+  /**
+   * Play, from a place if one is given.
+   * @param {number} [seconds]
+   */
   play(seconds) {
-    this.seek(seconds);
-    this.audio.play().catch(() => {}); // stopped at once, or a format that this browser does not play
+    if (seconds !== undefined) this.seek(seconds);
+    if (this.isPlayable) this.audio.play().catch(() => {}); // `onerror` says why
   }
 
+  pause() {
+    this.audio.pause();
+  }
+
+  /** Play or pause. */
   toggle() {
-    if (this.isPlaying) this.audio.pause();
-    else this.play(this.now);
+    if (this.isPlaying) this.pause();
+    else this.play();
   }
 
-  /** @param {number} seconds forward, or back if negative */
+  /**
+   * Go to a place; what is paused stays paused.
+   * @param {number} seconds
+   */
+  seek(seconds) {
+    if (!this.sheet) return;
+    const place = Math.min(Math.max(seconds, 0), this.total);
+    if (this.isPlayable) this.audio.currentTime = place;
+    this.place = place;
+    this.move(true);
+  }
+
+  /**
+   * Go forward, or back if negative.
+   * @param {number} seconds
+   */
   skip(seconds) {
-    this.seek(Math.max(0, this.now + seconds));
+    this.seek(this.now + seconds);
   }
 
-  move() {
-    for (const x of ["x1", "x2"]) this.playhead.setAttribute(x, this.now);
-    this.onmove();
+  /** @param {number} rate from 0.5 to 2; 1 is the speed of the recording */
+  setSpeed(rate) {
+    this.audio.defaultPlaybackRate = this.audio.playbackRate = rate;
+    this.speed.value = String(rate);
+  }
+
+  /**
+   * Show the place.
+   * @param {boolean} jumped whether the visitor moved it
+   */
+  move(jumped = false) {
+    if (!this.sheet) return;
+    const text = `${clock(this.now)} / ${clock(this.total)}`;
+    if (this.time.textContent !== text) this.time.textContent = text;
+    this.timeline.place(this.now);
+    this.onmove(jumped);
+  }
+
+  /** Show whether it plays, and let the playhead glide while it does. */
+  showState() {
+    const key = this.isPlaying ? "sound_pause" : "sound_play";
+    for (const name of ["aria-label", "title"]) this.button.setAttribute(name, say(key));
+    this.button.replaceChildren(makeIcon(this.isPlaying ? ICONS.pause : ICONS.play));
+    this.glide();
+  }
+
+  glide() {
+    cancelAnimationFrame(this.frame);
+    this.timeline.place(this.now);
+    if (this.isPlaying) this.frame = requestAnimationFrame(() => this.glide());
+  }
+
+  /** @param {boolean} isPlayable */
+  setPlayable(isPlayable) {
+    this.isPlayable = isPlayable;
+    this.problem.textContent = isPlayable ? "" : say("cannot_play");
+    this.button.disabled = !isPlayable;
   }
 }

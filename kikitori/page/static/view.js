@@ -3,6 +3,7 @@
 import { clock, fileAddress, make } from "./dom.js";
 import { Downloads } from "./downloads.js";
 import { Editor } from "./editor.js";
+import { Following } from "./following.js";
 import { History } from "./history.js";
 import { languageName, say } from "./i18n.js";
 import { Player } from "./player.js";
@@ -40,9 +41,10 @@ export class View {
     this.shownChoice = "";
     /** @type {any} The row and the word that are being said. */
     this.said = {};
-    this.player = new Player(() => this.follow());
+    this.player = new Player((jumped) => this.follow(jumped));
     this.downloads = new Downloads(this);
     this.editor = new Editor(this);
+    this.following = new Following(this.editor.element, say("back_to_position"));
     this.tools = new Tools(this);
     this.projects = new Projects(this, store);
     this.choice = make("div");
@@ -51,6 +53,7 @@ export class View {
     const { downloads, editor, player, projects, tools } = this;
     this.parts = [this.choice, player.element, tools.element, downloads.problem, editor.element, this.about];
     element.replaceChildren(this.empty, projects.element, ...this.parts);
+    editor.element.after(this.following.button);
     element.addEventListener("keydown", (event) => this.press(event));
     this.refresh();
     if (props.value) this.show();
@@ -112,6 +115,8 @@ export class View {
     sheet.transcript.language = append.transcript.language;
     sheet.speakers = append.speakers;
     sheet.estimated = append.estimated;
+    sheet.peaks = append.peaks;
+    sheet.length = append.length;
     this.current = number;
     const rows = this.editor.element;
     const atEnd = rows.scrollTop + rows.clientHeight > rows.scrollHeight - 8;
@@ -215,15 +220,32 @@ export class View {
     return word?.start_seconds ?? this.sheet.times[turn][0];
   }
 
-  /** Mark the row that is being said. */
-  follow() {
+  /**
+   * Mark the row that is being said, and show it.
+   * @param {boolean} jumped whether the visitor moved the player
+   */
+  follow(jumped = false) {
     if (!this.sheet || !this.player.sheet) return;
     const now = this.player.now + SEEK_ERROR_SECONDS;
     const number = this.player.isInUse ? this.turnAt(now) : -1;
     const turn = this.sheet.transcript.turns[number];
     const line = turn && this.editor.rowAt(number)?.element;
     this.mark(line, turn, now);
-    if (line && this.player.isPlaying) this.scrollTo(line);
+    // In a pause nothing is said: a jump there leads to what was said last.
+    const place = line ?? (jumped ? this.editor.rowAt(this.lastBefore(now))?.element : null);
+    if (place && (this.player.isPlaying || jumped)) this.following.follow(place, jumped);
+  }
+
+  /**
+   * The last turn with text that began before a time.
+   * @param {number} seconds
+   */
+  lastBefore(seconds) {
+    const { transcript, times } = this.sheet;
+    return times.findLastIndex(
+      (/** @type {[number, number]} */ [start], /** @type {number} */ number) =>
+        transcript.turns[number].text !== "" && start <= seconds,
+    );
   }
 
   /** @param {number} seconds */
@@ -251,19 +273,12 @@ export class View {
     this.said = { line, word };
   }
 
-  /** @param {HTMLElement} line */
-  scrollTo(line) {
-    const rows = this.editor.element;
-    const top = line.offsetTop - rows.offsetTop;
-    const bottom = top + line.offsetHeight;
-    if (top < rows.scrollTop || bottom > rows.scrollTop + rows.clientHeight) rows.scrollTop = top;
-  }
-
   /** Begin a project. */
   begin() {
     this.saveNow();
     this.id = null;
     this.histories = new Map();
+    this.following.forget();
   }
 
   /** Show the list of projects; the one that was shown is among them. */
