@@ -2,7 +2,7 @@
 // The view of a transcript: player, timeline and rows; it can be corrected, copied and saved.
 import { clock, make, strip } from "./dom.js";
 import { Downloads } from "./downloads.js";
-import { LANGUAGE_TAGS, languageName, makeWarning, say } from "./i18n.js";
+import { LANGUAGE_TAGS, languageName, makeWarning, say, speakerLabel, speakerName } from "./i18n.js";
 import { offer } from "./offers.js";
 import { colourOf, Player } from "./player.js";
 
@@ -243,16 +243,25 @@ export class View {
   /** @param {string} speaker */
   makeName(speaker) {
     const css = `name ${this.colour(speaker)}`;
-    if (!this.editing) return make("span", { class: css }, speaker);
+    if (!this.editing) return make("span", { class: css }, speakerName(speaker));
     let name = speaker;
     const onchange = (/** @type {any} */ event) => {
-      const wanted = strip(event.target.value) || name;
+      const wanted = speakerLabel(strip(event.target.value) || name, this.sheet.speakers);
       this.rename(name, wanted);
-      event.target.value = name = wanted;
+      name = wanted;
+      event.target.value = speakerName(name);
     };
     const onkeydown = (/** @type {any} */ event) => event.key === "Enter" && event.target.blur();
-    const label = { "aria-label": say("rename", speaker), title: say("rename", speaker) };
-    return make("input", { class: css, value: speaker, size: 10, maxlength: 60, ...label, onchange, onkeydown });
+    const label = { "aria-label": say("rename", speakerName(speaker)), title: say("rename", speakerName(speaker)) };
+    return make("input", {
+      class: css,
+      value: speakerName(speaker),
+      size: 10,
+      maxlength: 60,
+      ...label,
+      onchange,
+      onkeydown,
+    });
   }
 
   /**
@@ -313,7 +322,7 @@ export class View {
    * @param {number} number
    */
   makeSpeaker(turn, number) {
-    if (!this.editing) return make("span", { class: "speaker" }, turn.speaker);
+    if (!this.editing) return make("span", { class: "speaker" }, speakerName(turn.speaker));
     const onchange = (/** @type {any} */ event) => this.correct(number, { speaker: event.target.value });
     const onclick = (/** @type {Event} */ event) => event.stopPropagation();
     return make("select", { "aria-label": say("speaker"), onchange, onclick }, ...this.makeOptions(turn));
@@ -322,7 +331,7 @@ export class View {
   /** @param {any} turn */
   makeOptions(turn) {
     return this.sheet.speakers.map((/** @type {string} */ name) =>
-      make("option", { selected: name === turn.speaker }, name),
+      make("option", { value: name, selected: name === turn.speaker }, speakerName(name)),
     );
   }
 
