@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from kikitori.strings import format_duration
+from kikitori.strings import Duration
 
 SENTENCES = {
     # Recordings
@@ -102,12 +102,12 @@ SENTENCES = {
     "no_recording": "There is no recording yet: upload a file or record one first",
     "not_a_transcript": "The page sent something that can't be saved as a transcript ({why}): reload the page and "
     "transcribe the recording again",
-    "transcript_too_long": "The transcript has {length} characters; the page saves at most {limit}: cut the recording "
-    "into shorter ones, or use the command line",
+    "transcript_too_long": "The transcript has {length:,} characters; the page saves at most {limit:,}: cut the "
+    "recording into shorter ones, or use the command line",
     "no_transcript": "There is no transcript yet: transcribe a recording first",
     "not_this_call": "{name} is not the call that is uploaded: transcribe it again first",
     "no_reference": "There is no reference to compare with: paste the text that was read aloud",
-    "reference_too_long": "The longer of the two texts has {length} characters; the limit is {limit}: "
+    "reference_too_long": "The longer of the two texts has {length:,} characters; the limit is {limit:,}: "
     "compare a shorter recording",
     "out_of_memory": "There is not enough memory for this recording now: try again later, or cut it into shorter "
     "recordings",
@@ -123,12 +123,13 @@ SENTENCES = {
 class SpeechError(Exception):
     """An error that a user can act on.
 
-    code: a key of SENTENCES. values: what fills the sentence's placeholders, as strings.
+    code: a key of SENTENCES. values: what fills the sentence's placeholders, as numbers (perhaps a Duration or Level)
+    or strings. The page writes numbers as the visitor's language does.
     """
 
     def __init__(self, code: str, **values: object):
         self.code = code
-        self.values = {name: str(value) for name, value in values.items()}
+        self.values = {name: value if isinstance(value, (int, float)) else str(value) for name, value in values.items()}
         super().__init__(SENTENCES[code].format(**self.values))
 
 
@@ -140,7 +141,7 @@ class DamagedError(AudioError):
     """A recording that could be read only up to some point, or is damaged there. seconds: where that is."""
 
     def __init__(self, name: str, seconds: float):
-        super().__init__("damaged", name=name, length=format_duration(seconds))
+        super().__init__("damaged", name=name, length=Duration(seconds))
         self.seconds = seconds
 
 

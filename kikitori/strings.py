@@ -60,6 +60,20 @@ def format_duration(seconds: float) -> str:
     return " ".join(f"{count} {unit}" for unit, count in shown if count)
 
 
+class Duration(float):
+    """Seconds in an error's sentence. Python writes them as `format_duration` does; the page in the visitor's way."""
+
+    def __str__(self) -> str:
+        return format_duration(self)
+
+
+class Level(float):
+    """Decibels below full scale (dBFS) in an error's sentence; minus infinity is digital silence."""
+
+    def __str__(self) -> str:
+        return "digital zero" if math.isinf(self) else f"{float(self):.1f} dBFS"
+
+
 def format_time(seconds: float) -> str:
     """Write a time in a recording as a clock shows it: 0:05, 12:30, 1:02:03."""
     minutes, rest = divmod(int(seconds), 60)

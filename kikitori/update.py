@@ -42,7 +42,8 @@ class Update:
 
 def partial_warning(seconds: float) -> TranscriptWarning:
     """Return the warning that only the first seconds of a recording are transcribed."""
-    return TranscriptWarning("partial", f"only the first {format_duration(seconds)} are in this transcript")
+    message = f"only the first {format_duration(seconds)} are in this transcript"
+    return TranscriptWarning("partial", message, values={"seconds": f"{seconds:.3f}"})
 
 
 class Transcription:

@@ -82,7 +82,7 @@ def test_the_installed_page_finds_its_files(run, installed):
 from kikitori.page import script, tabs, texts
 from kikitori.tasks import CHECKPOINTS, TINY, TINY_ALIGNER
 print(script.STATIC, tabs.EXAMPLES, TINY.folder, TINY_ALIGNER.folder, *texts.TEXTS, sep="\\n")
-missing = [file for tab in tabs.TABS for file, _, _ in tab.examples if not (tabs.EXAMPLES / file).is_file()]
+missing = [name for tab in tabs.TABS for name, _ in tab.examples if not tabs.example_path(name).is_file()]
 assert missing == [], missing
 assert "mountView" in script.page_head()
 tabs.build_page(dict.fromkeys(CHECKPOINTS, TINY))
@@ -91,4 +91,4 @@ tabs.build_page(dict.fromkeys(CHECKPOINTS, TINY))
     package = installed / "kikitori"
     assert folders[0] == str(package / "page" / "static")
     assert all(Path(folder).is_relative_to(package) and Path(folder).is_dir() for folder in folders)
-    assert {"en", "ja", "pt"} <= set(languages)
+    assert {"en", "ja", "pt-BR", "pt-PT"} <= set(languages)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from kikitori.errors import AudioError, RefusedError
-from kikitori.strings import format_duration
+from kikitori.strings import Duration, Level
 
 # Hz; the rate of the checkpoints' feature extractor (WhisperFeatureExtractor).
 SAMPLE_RATE = 16000
@@ -48,11 +48,11 @@ def check_stream(blocks: Iterable[np.ndarray], name: str, max_seconds: float | N
         check_length(name, samples / SAMPLE_RATE, max_seconds)
         yield block
     if samples < MIN_SECONDS * SAMPLE_RATE:
-        length, limit = format_duration(samples / SAMPLE_RATE), format_duration(MIN_SECONDS)
-        raise RefusedError("too_short", name=name, length=length, limit=limit)
+        length = Duration(samples / SAMPLE_RATE)
+        raise RefusedError("too_short", name=name, length=length, limit=Duration(MIN_SECONDS))
     if peak <= 10 ** (SILENCE_DBFS / 20):
-        level = f"{20 * math.log10(peak):.1f} dBFS" if peak else "digital zero"
-        raise RefusedError("silent", name=name, level=level, limit=f"{SILENCE_DBFS:.0f}")
+        level = Level(20 * math.log10(peak) if peak else -math.inf)
+        raise RefusedError("silent", name=name, level=level, limit=round(SILENCE_DBFS))
 
 
 def check_waveform(waveform: Any, name: str, max_seconds: float | None = None) -> np.ndarray:
@@ -114,12 +114,12 @@ def check_length(name: str, seconds: float, max_seconds: float | None) -> None:
     """Raise RefusedError if a recording is longer than max_seconds; None is no limit."""
     if max_seconds is None or seconds <= max_seconds:
         return
-    length, limit = format_duration(seconds), format_duration(max_seconds)
-    if length == limit:
+    length, limit = Duration(seconds), Duration(max_seconds)
+    if str(length) == str(limit):
         raise longer_than(name, max_seconds)
     raise RefusedError("too_long", name=name, length=length, limit=limit)
 
 
 def longer_than(name: str, max_seconds: float) -> RefusedError:
     """Return the error for a recording that is too long and whose whole length is not known."""
-    return RefusedError("longer_than", name=name, limit=format_duration(max_seconds))
+    return RefusedError("longer_than", name=name, limit=Duration(max_seconds))

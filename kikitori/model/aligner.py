@@ -23,7 +23,7 @@ from kikitori.audio.files import SAMPLE_RATE
 from kikitori.errors import AudioError
 from kikitori.model.qwen import load_on_device
 from kikitori.result import Alignment
-from kikitori.strings import format_duration
+from kikitori.strings import Duration
 from kikitori.transcript import Turn, Word
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def align_turns(aligner: Qwen3ForcedAligner, waveform: np.ndarray, turns: Sequen
     """
     seconds = len(waveform) / SAMPLE_RATE
     if seconds > MAX_SECONDS:
-        raise AudioError("too_long_to_align", length=format_duration(seconds), limit=format_duration(MAX_SECONDS))
+        raise AudioError("too_long_to_align", length=Duration(seconds), limit=Duration(MAX_SECONDS))
     processor = aligner.aligner_processor
     with _WORDS_LOCK:
         tokens = [processor.encode_timestamp(turn.text, language)[0] for turn in turns]

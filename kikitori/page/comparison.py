@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import unicodedata
+from itertools import groupby
 
 from kikitori.errors import SpeechError
 from kikitori.tasks import PACKAGE
@@ -18,18 +20,15 @@ MAX_CHARACTERS = 50_000
 
 
 def compare(reference: str, hypothesis: str) -> dict:
-    """Count word and character errors, and split the words into pieces that agree or differ, for comparison.js.
+    """Compare two texts as they are (`exact`) and without case and punctuation (`lenient`), for comparison.js.
 
     reference: the correct text. hypothesis: the transcript; may be empty.
-    Raises SpeechError for an empty reference and for more than MAX_CHARACTERS in either text.
+    Returns what `count_errors` returns for each. Raises SpeechError for an empty reference and for more than
+    MAX_CHARACTERS in either text.
     """
     if (length := max(len(reference), len(hypothesis))) > MAX_CHARACTERS:
-        raise SpeechError(
-            "reference_too_long",
-            length=f"{length:,}",
-            limit=f"{MAX_CHARACTERS:,}",
-        )
-    if not reference.strip():
+        raise SpeechError("reference_too_long", length=length, limit=MAX_CHARACTERS)
+    if not any(map(plain, reference.split())):
         raise SpeechError("no_reference")
     command = [sys.executable, "-m", "kikitori.page.comparison"]
     texts = json.dumps([reference, hypothesis])
@@ -37,24 +36,38 @@ def compare(reference: str, hypothesis: str) -> dict:
     return json.loads(done.stdout)
 
 
-def count_errors(reference: str, hypothesis: str) -> dict:
-    """Return what `compare` returns."""
+def plain(word: str) -> str:
+    """A word without case and punctuation; empty if there is nothing else."""
+    folded = unicodedata.normalize("NFC", word.casefold())
+    return "".join(character for character in folded if unicodedata.category(character)[0] not in "PS")
+
+
+def count_errors(reference: list[str], hypothesis: list[str], key=str) -> dict:
+    """Count the errors in words and characters, and split the words into pieces that agree or differ.
+
+    key: what is compared of a word; words without it are left out.
+    """
     import jiwer
 
-    words = jiwer.process_words(reference, hypothesis)
-    characters = jiwer.process_characters(reference, hypothesis)
-    expected, written = words.references[0], words.hypotheses[0]
-    pieces = [
-        {
-            "same": chunk.type == "equal",
-            "expected": " ".join(expected[chunk.ref_start_idx : chunk.ref_end_idx]),
-            "written": " ".join(written[chunk.hyp_start_idx : chunk.hyp_end_idx]),
-        }
-        for chunk in words.alignments[0]
-    ]
+    expected, written = ([word for word in words if key(word)] for words in (reference, hypothesis))
+    compared = [" ".join(map(key, words)) for words in (expected, written)]
+    words, characters = jiwer.process_words(*compared), jiwer.process_characters(*compared)
+    pieces = []
+    # Differences side by side are one: a word may stand for two.
+    for same, chunks in groupby(words.alignments[0], lambda chunk: chunk.type == "equal"):
+        run = list(chunks)
+        of_reference = expected[run[0].ref_start_idx : run[-1].ref_end_idx]
+        of_hypothesis = written[run[0].hyp_start_idx : run[-1].hyp_end_idx]
+        pieces.append({"same": same, "expected": " ".join(of_reference), "written": " ".join(of_hypothesis)})
     counts = {"words": ErrorCounts.of(words), "characters": ErrorCounts.of(characters)}
     return {name: {"errors": one.total, "length": one.length} for name, one in counts.items()} | {"pieces": pieces}
 
 
+def count_both(reference: str, hypothesis: str) -> dict:
+    """Return what `compare` returns."""
+    texts = reference.split(), hypothesis.split()
+    return {"exact": count_errors(*texts), "lenient": count_errors(*texts, key=plain)}
+
+
 if __name__ == "__main__":
-    print(json.dumps(count_errors(*json.load(sys.stdin))))
+    print(json.dumps(count_both(*json.load(sys.stdin))))

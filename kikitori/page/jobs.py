@@ -6,6 +6,7 @@ before a GPU is requested.
 
 from __future__ import annotations
 
+import math
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +23,7 @@ from kikitori.output.subtitles import timed_turns
 from kikitori.page.comparison import compare
 from kikitori.page.view import GrowingView
 from kikitori.server.job_log import logged_job
+from kikitori.strings import Duration, Level
 from kikitori.tasks import (
     CHECKPOINTS,
     LANGUAGE_CHECK,
@@ -184,13 +186,30 @@ def progress(done: float, total: float | None, spent: float, skipped: float = 0.
 
 def error_message(*errors: SpeechError) -> dict:
     """The message for static/view.js: errors in English, with what it takes to show them in the visitor's language."""
-    return {"errors": [{"text": str(error), "code": error.code, "values": error.values} for error in errors]}
+    return {"errors": [_error_record(error) for error in errors]}
+
+
+def _error_record(error: SpeechError) -> dict:
+    values = {name: _with_unit(value) for name, value in error.values.items()}
+    return {"text": str(error), "code": error.code, "values": values}
+
+
+def _with_unit(value: object) -> object:
+    """A duration or a level as a number with its unit, for static/i18n.js; all else as it is."""
+    if isinstance(value, Duration):
+        return {"seconds": float(value)}
+    if isinstance(value, Level):
+        return {"decibels": None if math.isinf(value) else float(value)}
+    return value
 
 
 def compare_shown(view: dict | None, reference: str) -> dict:
-    """Compare the transcript on the page with a reference; returns what `compare` returns, or an error message."""
+    """Compare the transcript on the page with a reference; returns what `compare` returns and the
+    recording's name, or an error message.
+    """
     try:
-        return compare(reference, read_view(view).transcript.text)
+        transcript = read_view(view).transcript
+        return compare(reference, transcript.text) | {"name": transcript.audio}
     except SpeechError as error:
         return error_message(error)
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 
 from kikitori.page.gradio_guards import Page, refuse_addresses  # isort: skip, sets what Gradio reads when imported
 import gradio as gr
 
+from kikitori.audio.files import known_seconds
 from kikitori.languages import AUTO, OWN_NAMES
 from kikitori.page.handlers import (
     Checkpoints,
@@ -23,6 +25,7 @@ from kikitori.page.handlers import (
 )
 from kikitori.page.jobs import compare_shown
 from kikitori.page.texts import PREFIX, TASK_NAMES, TEXTS, translations
+from kikitori.strings import format_time
 from kikitori.tasks import CHECKPOINTS, PACKAGE, TASKS, TINY
 
 EXAMPLES = PACKAGE / "examples" if (PACKAGE / "examples").is_dir() else PACKAGE.parent / "examples"
@@ -38,6 +41,8 @@ FILLED_BY_SCRIPT = {"value": None, "html_template": "<div></div>", "apply_defaul
 INPUT_NOTE = (
     "The recording is an uploaded file, or a `data:` address such as data:audio/flac;base64,…; no other is fetched."
 )
+TITLE = "Speech to text"
+"""For programs, and until static/gradio_fixes.js has written it in the visitor's language."""
 I18N = gr.I18n(**translations())
 
 
@@ -45,13 +50,13 @@ I18N = gr.I18n(**translations())
 class Tab:
     """What differs between the tabs.
 
-    key: of its texts in languages/. examples: file in examples/, its direction, and its name on the page.
+    key: of its texts in languages/. examples: name of the file in examples/, and its direction.
     """
 
     key: str
     directions: tuple[str, ...]
     endpoint: str
-    examples: tuple[tuple[str, str, str], ...]
+    examples: tuple[tuple[str, str], ...]
 
     @property
     def translates(self) -> bool:
@@ -69,51 +74,19 @@ class Tab:
 
 
 TABS = (
-    Tab(
-        "diarize",
-        ("diarize",),
-        "diarize",
-        (
-            ("call_appointment.flac", "diarize", "病院 · hospital"),
-            ("call_order.flac", "diarize", "注文 · order"),
-        ),
-    ),
-    Tab(
-        "translate",
-        ("en2ja", "ja2en"),
-        "translate",
-        (
-            ("english_travel.flac", "en2ja", "English · travel"),
-            ("japanese_travel.flac", "ja2en", "日本語 · 旅行"),
-        ),
-    ),
-    Tab(
-        "portuguese",
-        ("pt",),
-        "transcribe_portuguese",
-        (
-            ("portuguese_daily.flac", "pt", "consulta · appointment"),
-            ("portuguese_shopping.flac", "pt", "na loja · shopping"),
-        ),
-    ),
-    Tab(
-        "any",
-        ("transcribe",),
-        "transcribe",
-        (
-            ("three_languages.flac", "transcribe", "English · 日本語 · português"),
-            ("japanese_travel.flac", "transcribe", "日本語 · 旅行"),
-        ),
-    ),
+    Tab("diarize", ("diarize",), "diarize", (("call_appointment", "diarize"), ("call_order", "diarize"))),
+    Tab("translate", ("en2ja", "ja2en"), "translate", (("english_travel", "en2ja"), ("japanese_travel", "ja2en"))),
+    Tab("portuguese", ("pt",), "transcribe_portuguese", (("portuguese_daily", "pt"), ("portuguese_shopping", "pt"))),
+    Tab("any", ("transcribe",), "transcribe", (("three_languages", "transcribe"), ("japanese_travel", "transcribe"))),
 )
 
 
 def build_page(checkpoints: Checkpoints = CHECKPOINTS) -> gr.Blocks:
     """Build the page. checkpoints: by role, from `choose_checkpoints`."""
-    with Page(title="Speech to text with Qwen3-ASR", delete_cache=(LOOK_EVERY_SECONDS, KEEP_SECONDS)) as page:
+    with Page(title=TITLE, delete_cache=(LOOK_EVERY_SECONDS, KEEP_SECONDS)) as page:
         gr.Markdown(text("title"))
         if TINY in checkpoints.values():
-            gr.Markdown(text("tiny"), elem_classes="note")
+            gr.Markdown(text("tiny"), elem_classes="speech-note")
         for tab in TABS:
             # Children of a tab that is not rendered at once lose their examples.
             with gr.Tab(text(f"{tab.key}_tab"), id=tab.endpoint, elem_id=tab.endpoint, render_children=True):
@@ -162,7 +135,6 @@ class Result:
 def build_source(tab: Tab, checkpoints: Checkpoints) -> Source:
     """Build the left side: the recording, the options and the buttons."""
     gr.Markdown(text(f"{tab.key}_hint"))
-    gr.Markdown(f"`{checkpoints[TASKS[tab.directions[0]].role].name}`")
     audio = gr.Audio(sources=["upload", "microphone"], type="filepath", label=text("recording"), buttons=["download"])
     with gr.Accordion(text("several"), open=False):
         several = gr.File(file_count="multiple", file_types=["audio", "video"], height=140, label=text("several"))
@@ -170,15 +142,25 @@ def build_source(tab: Tab, checkpoints: Checkpoints) -> Source:
     name = text("translate" if tab.translates else "transcribe")
     run = gr.Button(name, variant="primary", elem_classes="places")
     stop = gr.Button(text("stop"), variant="stop", visible=False, elem_classes="places")
-    rows = [[str(EXAMPLES / file), *tab.first_option(direction)] for file, direction, _ in tab.examples]
+    rows = [[str(example_path(name)), *tab.first_option(direction)] for name, direction in tab.examples]
     examples = gr.Examples(
         rows,
         [audio, *options][: len(rows[0])],
         label=text("examples"),
-        example_labels=[label for _, _, label in tab.examples],
+        example_labels=[example_label(name) for name, _ in tab.examples],
         api_visibility="private",
     )
     return Source(refuse_addresses(audio), refuse_addresses(several), options, run, stop, examples)
+
+
+def example_path(name: str) -> Path:
+    """The file of an example."""
+    return EXAMPLES / f"{name}.flac"
+
+
+def example_label(name: str) -> str:
+    """What an example is, and its length, in English: static/gradio_fixes.js translates it, Gradio does not."""
+    return f"{TEXTS['en']['view'][f'example_{name}']} · {format_time(known_seconds(example_path(name)))}"
 
 
 def build_options(tab: Tab) -> list[gr.components.Component]:
@@ -222,7 +204,7 @@ def build_comparison(key: str, view: gr.HTML) -> gr.HTML:
     """Build the comparison with a reference text, below the transcript; returns the component that shows it."""
     with gr.Accordion(text("compare"), open=False):
         reference = gr.Textbox(label=text("reference"), lines=3)
-        button = gr.Button(text("compare"), size="sm")
+        button = gr.Button(text("compare_now"), size="sm")
         compared = gr.HTML(js_on_load="speechPage.mountComparison(element, props, watch)", **FILLED_BY_SCRIPT)
     # One at a time: each takes a processor for itself.
     button.click(

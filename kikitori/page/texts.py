@@ -1,7 +1,7 @@
-"""The page's texts in English, Japanese and Portuguese (languages/); the browser's language chooses.
+"""The page's texts in English, Japanese and the Portuguese of Brazil and of Portugal; the browser's language chooses.
 
 `interface` holds the texts of Gradio's components, `view` those of static/, `errors` and `warnings` the sentences by
-code and kind. The English ones of those two are the sentences that Python writes.
+code and kind. An English error that is not there is shown as Python writes it.
 """
 
 from __future__ import annotations
@@ -17,13 +17,18 @@ TEXTS = {
     path.stem: json.loads(path.read_text(encoding="utf-8"))
     for path in sorted((Path(__file__).parent / "languages").glob("*.json"))
 }
+GRADIO_TAGS = {"pt-PT": "pt"}
+"""Gradio takes a browser's language as it is or without its region, and knows `pt` and `pt-BR`."""
 TASK_NAMES = {"en2ja": "English → 日本語", "ja2en": "日本語 → English"}
 """Each language in its own name, because Gradio does not translate choices."""
 
 
 def translations() -> dict[str, dict[str, str]]:
     """Return the keyword arguments of `gr.I18n`."""
-    return {tag: {PREFIX + key: text for key, text in texts["interface"].items()} for tag, texts in TEXTS.items()}
+    return {
+        GRADIO_TAGS.get(tag, tag): {PREFIX + key: text for key, text in texts["interface"].items()}
+        for tag, texts in TEXTS.items()
+    }
 
 
 def texts_of_view() -> dict[str, dict]:

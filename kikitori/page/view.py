@@ -165,7 +165,7 @@ def write_file(suffix: str, record: dict, times: list) -> dict[str, str]:
 def _check_length(transcript: Transcript) -> None:
     length = sum(len(turn.text) + len(turn.source) for turn in transcript.turns)
     if length > MAX_CHARACTERS:
-        raise SpeechError("transcript_too_long", length=f"{length:,}", limit=f"{MAX_CHARACTERS:,}")
+        raise SpeechError("transcript_too_long", length=length, limit=MAX_CHARACTERS)
 
 
 def _with_times(transcript: Transcript, times: list) -> Transcript:

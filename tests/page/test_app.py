@@ -19,8 +19,10 @@ import torch
 from kikitori.audio.files import load_audio
 from kikitori.engines import zero_gpu
 from kikitori.engines.engine import Prompt
+from kikitori.errors import SpeechError
 from kikitori.model.qwen import load_qwen_model
 from kikitori.page import app, handlers, jobs, tabs
+from kikitori.page.comparison import compare
 from kikitori.page.view import GrowingView, to_view
 from kikitori.peaks import Peaks
 from kikitori.result import Alignment, DecodingResult
@@ -152,7 +154,30 @@ def test_an_hour_of_reading_is_compared_word_by_word():
     words[7] = "queijo"
     shown = jobs.compare_shown({"sheets": [{"transcript": transcript.to_dict(), "sound": ""}]}, " ".join(words))
     assert len(transcript.text) == 49_999
-    assert shown["words"] == {"errors": 1, "length": 10_000}
+    assert shown["exact"]["words"] == {"errors": 1, "length": 10_000}
+
+
+def test_a_comparison_can_ignore_case_and_punctuation_and_differences_side_by_side_are_one():
+    shown = compare("— O João Silva, de\nLisboa, viu.", "o joão de Lisboa ouviu-o.")
+    assert shown["lenient"]["words"] == {"errors": 2, "length": 6}
+    assert shown["lenient"]["pieces"] == [
+        {"same": True, "expected": "O João", "written": "o joão"},
+        {"same": False, "expected": "Silva,", "written": ""},
+        {"same": True, "expected": "de Lisboa,", "written": "de Lisboa"},
+        {"same": False, "expected": "viu.", "written": "ouviu-o."},
+    ]
+    assert shown["exact"]["words"] == {"errors": 6, "length": 7}
+    assert shown["exact"]["pieces"] == [
+        {"same": False, "expected": "— O João Silva,", "written": "o joão"},
+        {"same": True, "expected": "de", "written": "de"},
+        {"same": False, "expected": "Lisboa, viu.", "written": "Lisboa ouviu-o."},
+    ]
+
+
+def test_a_reference_of_punctuation_alone_is_none():
+    with pytest.raises(SpeechError) as caught:
+        compare("… — !", "um")
+    assert caught.value.code == "no_reference"
 
 
 def corrected_view(*texts: str) -> dict:
@@ -164,7 +189,7 @@ def corrected_view(*texts: str) -> dict:
 
 def test_emptied_rows_are_not_compared():
     shown = jobs.compare_shown(corrected_view("um", "", "dois"), "um dois")
-    assert shown["words"] == {"errors": 0, "length": 2}
+    assert shown["exact"]["words"] == {"errors": 0, "length": 2}
 
 
 def test_a_translation_uses_the_corrected_call():

@@ -85,17 +85,17 @@ def test_everything_is_undone_and_redone(page, panel):
     put_cursor(page, panel, 0, 0)
     page.keyboard.type("あ")
     panel.get_by_label("Speaker of this row").nth(0).select_option("New speaker")
-    assert speakers(panel)[0] == "spk_2"
-    rename(panel, "spk_1", "spk_0")
+    assert speakers(panel)[0] == "Speaker 3"
+    rename(panel, "Speaker 2", "Speaker 1")
     panel.locator(".words").nth(1).click()
-    for undone in (["spk_2", *before[1:]], before, before):
+    for undone in (["Speaker 3", *before[1:]], before, before):
         page.keyboard.press("Control+z")
         assert speakers(panel) == undone
     assert words(panel) == TURNS
     for _ in range(3):
         page.keyboard.press("Control+Shift+z")
     assert words(panel)[0] == "あ" + TURNS[0]
-    assert set(speakers(panel)) == {"spk_2", "spk_0"}
+    assert set(speakers(panel)) == {"Speaker 3", "Speaker 1"}
     assert panel.get_by_role("button", name="Redo").is_disabled()
 
 
@@ -103,7 +103,7 @@ def test_a_reload_brings_everything_back(page, panel):
     """Text, speakers, and the sound, even if the server has deleted it."""
     put_cursor(page, panel, 0, 0)
     page.keyboard.type("あ")
-    rename(panel, "spk_0", "店員")
+    rename(panel, "Speaker 1", "店員")
     kept(page)
     page.wait_for_function(
         "async () => (await indexedDB.databases()).length && (await new Promise(resolve => {"
@@ -115,7 +115,7 @@ def test_a_reload_brings_everything_back(page, panel):
     page.reload()
     panel = shown_panel(page)
     assert words(panel) == ["あ" + TURNS[0], *TURNS[1:]]
-    assert set(speakers(panel)) == {"店員", "spk_1"}
+    assert set(speakers(panel)) == {"店員", "Speaker 2"}
     page.wait_for_function("() => speechPage.views[0].player.audio.duration > 1")
 
 

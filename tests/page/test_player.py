@@ -134,7 +134,7 @@ def test_a_click_on_a_row_or_the_timeline_plays_from_there(page, panel):
 
 
 def test_the_timeline_shows_who_speaks_when(page, panel):
-    """Each turn's part of the canvas has the colour of its speaker, and the sound's outline is high where it is loud."""
+    """Each turn's part of the canvas has the colour of its speaker, and the outline is high where it is loud."""
     columns = slider(panel).evaluate(COLOURS_IN)
     total, times = page.evaluate(f"[{PLAYER}.total, {PLAYER}.sheet.times]")
     for (start, end), speaker in zip(times, speakers(panel), strict=True):

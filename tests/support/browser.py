@@ -10,16 +10,16 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from tests.support.server import PATIENCE_SECONDS
 
 TABS = {
-    "diarize": "Diarized Japanese",
-    "en2ja": "English ↔ Japanese",
-    "ja2en": "English ↔ Japanese",
+    "diarize": "Call",
+    "en2ja": "Translate",
+    "ja2en": "Translate",
     "pt": "Portuguese",
     "transcribe": "Any language",
 }
 HINTS = {
-    "diarize": "phone call",
-    "en2ja": "in the other",
-    "ja2en": "in the other",
+    "diarize": "Japanese phone call",
+    "en2ja": "as text in the other",
+    "ja2en": "as text in the other",
     "pt": "Portuguese speech",
     "transcribe": "30 languages",
 }
@@ -61,7 +61,7 @@ def shown_panel(page: Page) -> Locator:
 
 def open_tab(page: Page, direction: str) -> Locator:
     """Open the tab of a direction, choose the direction, and return the panel."""
-    page.get_by_role("tab", name=TABS[direction]).click()
+    page.get_by_role("tab", name=TABS[direction], exact=True).click()
     panel = shown_panel(page)
     expect(panel).to_contain_text(HINTS[direction])  # the earlier tab has disappeared
     if direction == "ja2en":
@@ -75,9 +75,9 @@ def upload(panel: Locator, path) -> None:
     panel.locator("[data-testid*=waveform]").first.wait_for()
 
 
-def upload_several(panel: Locator, paths: list, label: str = "Several files") -> None:
+def upload_several(panel: Locator, paths: list, label: str = "Files") -> None:
     """Upload several recordings at once."""
-    panel.get_by_role("button", name=label).click()
+    panel.get_by_role("button", name=label, exact=True).click()
     panel.locator("input[type=file]").last.set_input_files(paths)
     expect(panel.get_by_role("link").filter(has_text="⇣")).to_have_count(len(paths))
 
@@ -123,8 +123,8 @@ def run_to_the_end(panel: Locator, direction: str) -> None:
 
 def rename(panel: Locator, speaker: str, name: str) -> None:
     """Give a speaker another name."""
-    panel.get_by_label(f"Name of {speaker}").fill(name)
-    panel.get_by_label(f"Name of {speaker}").press("Enter")
+    panel.get_by_label(f"Rename {speaker}").fill(name)
+    panel.get_by_label(f"Rename {speaker}").press("Enter")
 
 
 VIEW_OF = """() => {

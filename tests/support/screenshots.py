@@ -27,7 +27,7 @@ def main() -> int:
                 panel = open_tab(page, direction)
                 upload(panel, EXAMPLES / example)
                 if direction == "en2ja":
-                    choose_option(panel, "Show the original text")
+                    choose_option(panel, "Show original beside translation")
                 run_to_the_end(panel, direction)
                 page.mouse.move(0, 0)
                 page.wait_for_timeout(1500)  # the waveform is drawn in steps

@@ -1,29 +1,82 @@
 // @ts-check
-// How a transcript differs from its reference.
+// How a transcript differs from its reference: a card with the score and the differences, which can be printed.
 import { make } from "./dom.js";
-import { say } from "./i18n.js";
+import { formatNumber, formatPercent, say } from "./i18n.js";
 import { showMessage } from "./message.js";
+
+/** @typedef {{ same: boolean, expected: string, written: string }} Piece a run of words that agree or differ */
+
+/** Whether case and punctuation are ignored. */
+let lenient = true;
 
 /**
  * Show a comparison.
  * @param {HTMLElement} element
- * @param {any} value what kikitori/page/comparison.py returns, {errors}, or nothing.
+ * @param {any} value what compare_shown in kikitori/page/jobs.py returns, {errors}, or nothing.
  */
 export function showComparison(element, value) {
   if (!value || value.errors) return showMessage(element, value);
-  const rate = (/** @type {any} */ { errors, length }) => `${((100 * errors) / length).toFixed(1)} %`;
-  const sentence = (/** @type {string} */ key, /** @type {any} */ counts) =>
-    say(key, rate(counts), counts.errors, counts.length);
-  const rates = [sentence("words_wrong", value.words), sentence("characters_wrong", value.characters)];
-  const pieces = value.pieces.flatMap((/** @type {any} */ { same, expected, written }) => {
-    if (same) return [`${written} `];
-    const parts = [expected && make("del", {}, expected), written && make("ins", {}, written)];
-    return parts.filter(Boolean).flatMap((part) => [part, " "]);
-  });
-  const legend = [make("del", {}, say("missing")), " · ", make("ins", {}, say("added"))];
-  element.replaceChildren(
-    make("p", { class: "rates" }, rates.join(" · ")),
-    make("p", { class: "compared" }, ...pieces),
-    make("p", { class: "legend" }, ...legend),
+  const { words, characters, pieces } = lenient ? value.lenient : value.exact;
+  const wrong = pieces.filter((/** @type {Piece} */ piece) => !piece.same);
+  const card = make("section", { class: "score-card", "aria-label": say("differences") });
+  const onchange = (/** @type {any} */ event) => {
+    lenient = event.target.checked;
+    showComparison(element, value);
+    element.querySelector("input")?.focus();
+  };
+  card.append(
+    make("p", { class: "recording" }, value.name),
+    make("p", { class: "score", role: "status" }, say("score", formatPercent(Math.floor(100 * accuracy(words)) / 100))),
+    make(
+      "p",
+      { class: "controls" },
+      make("label", {}, make("input", { type: "checkbox", checked: lenient, onchange }), say("lenient")),
+      make("button", { class: "print", onclick: () => print(card) }, say("print")),
+    ),
+    make("p", { class: "rates" }, sentence("words_wrong", words), make("br"), sentence("characters_wrong", characters)),
+    make("p", { class: "compared" }, ...pieces.flatMap(marked)),
+    make("p", { class: "legend" }, make("del", {}, say("added")), " → ", make("ins", {}, say("missing"))),
   );
+  if (wrong.length) {
+    card.append(make("h3", {}, say("differences")), make("ol", { class: "differences" }, ...wrong.map(difference)));
+  }
+  element.replaceChildren(card);
+}
+
+/**
+ * The share of the words that are right. The reference has at least one.
+ * @param {{ errors: number, length: number }} counts
+ */
+const accuracy = ({ errors, length }) => Math.max(0, 1 - errors / length);
+
+/**
+ * @param {string} key
+ * @param {{ errors: number, length: number }} counts
+ */
+const sentence = (key, { errors, length }) =>
+  say(key, formatPercent(errors / length, 1), formatNumber(errors), formatNumber(length));
+
+/** @param {Piece} piece */
+function marked({ same, expected, written }) {
+  if (same) return [`${written} `];
+  const parts = [written && make("del", {}, written), expected && make("ins", {}, expected)].filter(Boolean);
+  return parts.flatMap((part) => [part, " "]);
+}
+
+/** @param {Piece} piece */
+function difference({ expected, written }) {
+  const was = written ? make("del", {}, written) : say("nothing_written");
+  const should = expected ? make("ins", {}, expected) : say("nothing_expected");
+  return make("li", {}, was, " → ", should);
+}
+
+/**
+ * Print the card alone (page.css).
+ * @param {HTMLElement} card
+ */
+function print(card) {
+  const sheet = make("div", { class: "speech-printed" }, card.cloneNode(true));
+  document.body.append(sheet);
+  window.print();
+  sheet.remove();
 }

@@ -37,7 +37,7 @@ export class Downloads {
     const file = await this.view.server.write_file([suffix, left, times.filter(isLeft)]).catch(noAnswer);
     if (typeof file?.text === "string") return file;
     const { errors } = file?.errors ? file : noAnswer();
-    this.problem.replaceChildren(make("div", { class: "error", role: "alert" }, ...errors.map(makeError)));
+    this.problem.replaceChildren(make("div", { class: "speech-error", role: "alert" }, ...errors.map(makeError)));
     return null;
   }
 

@@ -2,7 +2,7 @@
 // The rows of a transcript. Click into a text and type: there is no mode for editing.
 import { caretIn, select } from "./caret.js";
 import { clock, make, strip } from "./dom.js";
-import { LANGUAGE_TAGS, languageName, makeWarning, say } from "./i18n.js";
+import { LANGUAGE_TAGS, languageName, makeWarning, say, speakerName } from "./i18n.js";
 import { offer } from "./offers.js";
 import { colourOf } from "./player.js";
 import { joinTurns, newSpeaker, setSpeaker, setText, setTimes, splitTurn } from "./sheet.js";
@@ -78,11 +78,11 @@ class Row {
     const choice = make(
       "select",
       { class: "speaker", "aria-label": say("speaker") },
-      make("option", { value: name }, name),
+      make("option", { value: name }, speakerName(name)),
     );
     const fill = () => {
       const others = this.editor.view.sheet.speakers.map((/** @type {string} */ one) =>
-        make("option", { value: one, selected: one === this.turn.speaker }, one),
+        make("option", { value: one, selected: one === this.turn.speaker }, speakerName(one)),
       );
       choice.replaceChildren(...others, make("option", { value: NEW_SPEAKER }, say("new_speaker")));
     };

@@ -1,7 +1,7 @@
 // @ts-check
 // What Gradio 6.17 does not do by itself.
 import { make } from "./dom.js";
-import { say } from "./i18n.js";
+import { say, translated } from "./i18n.js";
 
 const RELOADED = "speechPageReloaded";
 const RELOAD_AGAIN_AFTER_MS = 60_000;
@@ -17,6 +17,30 @@ function fixAccessibility() {
   for (const menu of document.querySelectorAll(".overflow-menu > button")) menu.setAttribute("aria-label", "…");
   for (const wave of document.querySelectorAll("[data-testid*=waveform] div, #waveform div")) {
     wave.shadowRoot?.querySelector("[part=scroll]")?.setAttribute("tabindex", "0");
+  }
+}
+
+/** Gradio writes the title in English, perhaps after this script has run. */
+function translateTitle() {
+  if (document.title !== say("document_title")) document.title = say("document_title");
+}
+
+/** A file of a wrong type: Gradio lists the types that it takes, in English. */
+function explainWrongType() {
+  for (const text of document.querySelectorAll("[data-testid=toast-text]")) {
+    if (!text.textContent?.startsWith("Invalid file type")) continue;
+    text.textContent = say("wrong_type");
+    const title = text.closest("[data-testid=toast-body]")?.querySelector(".toast-title");
+    if (title) title.textContent = say("wrong_type_title");
+  }
+}
+
+/** The names of examples, which Gradio shows as Python gives them, in English. */
+function translateExamples() {
+  for (const label of document.querySelectorAll(".gallery-item > div")) {
+    const [name, length] = (label.textContent ?? "").trim().split(" · ");
+    const own = translated(name);
+    if (own && own !== name) label.textContent = `${own} · ${length}`;
   }
 }
 
@@ -52,7 +76,7 @@ function rescueLoading() {
     location.reload();
   } else if (!document.querySelector(".load-failed")) {
     const place = document.querySelector(".gradio-container") ?? document.body;
-    place.append(make("div", { class: "error load-failed", role: "alert" }, say("load_failed")));
+    place.append(make("div", { class: "speech-error load-failed", role: "alert" }, say("load_failed")));
   }
 }
 
@@ -61,7 +85,9 @@ export function watchPage() {
   document.addEventListener("focusin", ({ target }) => {
     focused = { target, panel: /** @type {Element} */ (target).closest("[role=tabpanel]") };
   });
-  new MutationObserver(fixAccessibility).observe(document.documentElement, WHOLE_PAGE);
+  for (const fix of [fixAccessibility, translateTitle, translateExamples, explainWrongType]) {
+    new MutationObserver(fix).observe(document.documentElement, WHOLE_PAGE);
+  }
   new MutationObserver(noteReady).observe(document.documentElement, { ...WHOLE_PAGE, attributeFilter: ["class"] });
   new MutationObserver(keepFocus).observe(document.documentElement, { ...WHOLE_PAGE, attributeFilter: ["class"] });
   for (const event of ["error", "unhandledrejection"]) {

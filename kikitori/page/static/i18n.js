@@ -1,12 +1,27 @@
 // @ts-check
-// Texts in the language of the visitor's browser (kikitori/page/languages/).
+// Texts, numbers and names in the language of the visitor's browser (kikitori/page/languages/).
 import { clock, make } from "./dom.js";
 
-const language = ["ja", "pt"].find((tag) => navigator.language.startsWith(tag)) ?? "en";
-const texts = /** @type {any} */ (window).speechTexts[language];
+/**
+ * The language of the page for a browser's language. Portuguese is Brazil's only where the browser says so: Gradio's
+ * own texts make the same choice.
+ * @param {string} tag
+ */
+export function chooseLanguage(tag) {
+  const [language, ...rest] = tag.toLowerCase().split("-");
+  if (language === "pt") return rest.includes("br") ? "pt-BR" : "pt-PT";
+  return language === "ja" ? "ja" : "en";
+}
+
+const LANGUAGE = chooseLanguage(navigator.language);
+const { [LANGUAGE]: texts, en: ENGLISH } = /** @type {any} */ (globalThis).speechTexts;
 
 /** English name of a language -> its tag. */
 export const LANGUAGE_TAGS = /** @type {Record<string, string>} */ (texts.tags);
+/** Places of sentences that hold English names of languages. */
+const LANGUAGE_PLACES = ["language", "detected", "expected", "choices"];
+/** Warnings that nobody can act on. */
+const HIDDEN_WARNINGS = ["repaired_times"];
 
 /**
  * A text of the part `view`, with values in its places {0}, {1} and so on.
@@ -19,25 +34,90 @@ export function say(key, ...values) {
 }
 
 /**
- * An error's sentence, in the visitor's language if it is there, else Python's English one.
- * @param {{ text: string, code?: string, values?: Record<string, string> }} error
+ * An English text of the part `view` in the visitor's language; undefined if there is no such text.
+ * @param {string} english
+ * @returns {string | undefined}
  */
-export function makeError({ text, code = "", values = {} }) {
-  const known = texts.errors[code];
-  const place = (/** @type {string} */ _, /** @type {string} */ name) => values[name];
-  return make("div", { lang: known ? null : "en" }, known?.replace(/\{(\w+)\}/g, place) ?? text);
+export const translated = (english) => texts[Object.keys(ENGLISH).find((key) => ENGLISH[key] === english) ?? ""];
+
+/**
+ * A number: 1,234.5 in English, 1.234,5 in Portuguese.
+ * @param {number} number
+ * @param {Intl.NumberFormatOptions} options
+ */
+export const formatNumber = (number, options = {}) => new Intl.NumberFormat(LANGUAGE, options).format(number);
+
+/**
+ * A share as a percentage.
+ * @param {number} share
+ * @param {number} digits after the point, at most
+ */
+export const formatPercent = (share, digits = 0) =>
+  formatNumber(share, { style: "percent", maximumFractionDigits: digits });
+
+/**
+ * A duration in at most two units, rounded down as format_duration in kikitori/strings.py does.
+ * @param {number} seconds
+ */
+export function formatDuration(seconds) {
+  const write = (/** @type {number} */ number, /** @type {string} */ unit) =>
+    formatNumber(number, { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: 2 });
+  if (seconds < 10) return write(Math.floor(Number((seconds * 100).toFixed(6))) / 100, "second");
+  const whole = Math.floor(seconds);
+  const units = /** @type {[number, string][]} */ ([
+    [Math.floor(whole / 3600), "hour"],
+    [Math.floor(whole / 60) % 60, "minute"],
+    [whole % 60, "second"],
+  ]);
+  const shown = whole >= 3600 ? units.slice(0, 2) : units.slice(1);
+  return shown
+    .filter(([number]) => number)
+    .map(([number, unit]) => write(number, unit))
+    .join(" ");
 }
 
 /**
- * A warning's sentence with its time.
+ * A value of an error's or warning's sentence: a number, {seconds}, {decibels}, or a text, which stays as it is.
+ * @param {any} value
+ * @param {string} name of its place
+ * @returns {string}
+ */
+export function formatValue(value, name = "") {
+  if (typeof value === "number") return formatNumber(value);
+  if (typeof value?.seconds === "number") return formatDuration(value.seconds);
+  if (value?.decibels === null) return say("no_level");
+  if (typeof value?.decibels === "number") return `${formatNumber(value.decibels, { maximumFractionDigits: 1 })} dBFS`;
+  if (name === "seconds") return formatDuration(Number(value));
+  return LANGUAGE_PLACES.includes(name) ? value.split(", ").map(languageName).join(", ") : String(value);
+}
+
+/**
+ * A sentence with values in its places {name}.
+ * @param {string} sentence
+ * @param {Record<string, any>} values
+ */
+const fill = (sentence, values) => sentence.replace(/\{(\w+)\}/g, (_, name) => formatValue(values[name], name));
+
+/**
+ * An error's sentence, in the visitor's language if it is there, else Python's English one.
+ * @param {{ text: string, code?: string, values?: Record<string, any> }} error
+ */
+export function makeError({ text, code = "", values = {} }) {
+  const known = texts.errors[code];
+  return make("div", { lang: known ? null : "en" }, known ? fill(known, values) : text);
+}
+
+/**
+ * A warning's sentence with its time; hidden if nobody can act on it.
  * @param {{ kind: string, message: string, start_seconds: number | null, end_seconds: number | null, values?: any }} warning
  */
 export function makeWarning({ kind, message, start_seconds: start, end_seconds: end, values = {} }) {
   const known = texts.warnings[kind];
-  const when = start == null ? "" : `${end != null && start < end ? `${clock(start)}–${clock(end)}` : clock(start)}: `;
-  const place = (/** @type {string} */ _, /** @type {string} */ name) => languageName(values[name]);
-  const sentence = known ? when + known.replace(/\{(\w+)\}/g, place) : message;
-  return make("li", { class: "warning", lang: known ? null : "en" }, sentence);
+  const time = start == null ? "" : end != null && start < end ? `${clock(start)}–${clock(end)}` : clock(start);
+  const at = time && !known?.includes("{time}") ? `${time}: ` : "";
+  const sentence = known ? at + fill(known, { ...values, time: clock(start ?? 0) }) : message;
+  const hidden = HIDDEN_WARNINGS.includes(kind);
+  return make("li", { class: "speech-warning", lang: known ? null : "en", hidden }, sentence);
 }
 
 /**
@@ -46,15 +126,7 @@ export function makeWarning({ kind, message, start_seconds: start, end_seconds: 
  */
 export function languageName(name) {
   const tag = LANGUAGE_TAGS[name];
-  return (tag && new Intl.DisplayNames([language], { type: "language" }).of(tag)) || name;
-}
-
-/**
- * A share as a percentage.
- * @param {number} share 0 to 1
- */
-export function percent(share) {
-  return new Intl.NumberFormat(language, { style: "percent" }).format(share);
+  return (tag && new Intl.DisplayNames([LANGUAGE], { type: "language" }).of(tag)) || name;
 }
 
 /**
@@ -62,5 +134,21 @@ export function percent(share) {
  * @param {number} milliseconds since 1970
  */
 export function when(milliseconds) {
-  return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(milliseconds);
+  return new Intl.DateTimeFormat(LANGUAGE, { dateStyle: "medium", timeStyle: "short" }).format(milliseconds);
 }
+
+/**
+ * The name of a speaker as people read it: Speaker 1 for the model's label spk_0, and a name that the visitor gave.
+ * @param {string} label
+ */
+export function speakerName(label) {
+  const number = /^spk_(\d+)$/.exec(label)?.[1];
+  return number === undefined ? label : say("speaker_number", Number(number) + 1);
+}
+
+/**
+ * The label that a name typed by the visitor means: that of the speaker who is shown under it, else the name itself.
+ * @param {string} name
+ * @param {string[]} labels of the speakers
+ */
+export const speakerLabel = (name, labels) => labels.find((label) => speakerName(label) === name) ?? name;

@@ -12,7 +12,9 @@ export function showMessage(element, value) {
   if (!value) return element.replaceChildren();
   if (value.stopped) return element.replaceChildren(make("p", { class: "stopped", role: "status" }, say("stopped")));
   if (value.errors) {
-    return element.replaceChildren(make("div", { class: "error", role: "alert" }, ...value.errors.map(makeError)));
+    return element.replaceChildren(
+      make("div", { class: "speech-error", role: "alert" }, ...value.errors.map(makeError)),
+    );
   }
   const { done, total, left, draft = [] } = value;
   const parts = [done ? (total ? say("of", clock(done), clock(total)) : clock(done)) : say("waiting")];

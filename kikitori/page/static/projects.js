@@ -70,7 +70,9 @@ export class Projects {
     input.value = "";
     if (!file) return;
     const project = readProject(await file.text());
-    this.problem.replaceChildren(...(project ? [] : [make("div", { class: "error" }, say("no_project", file.name))]));
+    this.problem.replaceChildren(
+      ...(project ? [] : [make("div", { class: "speech-error" }, say("no_project", file.name))]),
+    );
     if (project) await this.view.add(project);
   }
 }

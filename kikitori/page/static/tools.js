@@ -2,7 +2,7 @@
 // What can be done with a transcript: undo, find, check unsure words, rename speakers, copy and download.
 import { make, strip } from "./dom.js";
 import { Finder } from "./finder.js";
-import { percent, say } from "./i18n.js";
+import { formatPercent, say, speakerLabel, speakerName } from "./i18n.js";
 import { colourOf } from "./player.js";
 import { renameSpeaker, talkTimes, tickOff, unsurePlaces } from "./sheet.js";
 import { showShortcuts } from "./shortcuts.js";
@@ -70,7 +70,7 @@ export class Tools {
     const { sheet, running } = this.view;
     const talked = talkTimes(sheet);
     const total = [...talked.values()].reduce((sum, seconds) => sum + seconds, 0);
-    const shares = [...talked].map(([name, seconds]) => [name, total ? percent(seconds / total) : ""]);
+    const shares = [...talked].map(([name, seconds]) => [name, total ? formatPercent(seconds / total) : ""]);
     const shown = JSON.stringify([shares, running]);
     if (shown === this.shownSpeakers || this.speakers.contains(document.activeElement)) return;
     this.shownSpeakers = shown;
@@ -83,17 +83,18 @@ export class Tools {
    */
   makeName(speaker, share) {
     const css = `name ${colourOf(this.view.sheet.speakers, speaker)}`;
-    const label = { "aria-label": say("rename", speaker), title: say("rename", speaker) };
-    const input = make("input", { value: speaker, maxlength: 60, ...label, readonly: this.view.running });
-    input.size = Math.max(4, [...speaker].length);
+    const shown = speakerName(speaker);
+    const label = { "aria-label": say("rename", shown), title: say("rename", shown) };
+    const input = make("input", { value: shown, maxlength: 60, ...label, readonly: this.view.running });
+    input.size = Math.max(4, [...shown].length);
     const commit = () => {
-      const name = strip(input.value) || speaker;
       const { sheet } = this.view;
+      const name = speakerLabel(strip(input.value), sheet.speakers) || speaker;
       if (name !== speaker && sheet.speakers.includes(speaker)) this.view.change(renameSpeaker(sheet, speaker, name));
       this.shownSpeakers = null;
     };
     input.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
-      if (event.key === "Escape") input.value = speaker;
+      if (event.key === "Escape") input.value = shown;
       if (["Enter", "Escape"].includes(event.key)) input.blur();
     });
     input.addEventListener("blur", () => {
