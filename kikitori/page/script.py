@@ -20,6 +20,8 @@ MODULES = (
     "comparison.js",
     "offers.js",
     "player.js",
+    "menu.js",
+    "file_names.js",
     "downloads.js",
     "view.js",
     "gradio_fixes.js",
