@@ -68,20 +68,21 @@ def _add_paragraph(document: DocumentObject) -> Paragraph:
 
 
 def _add_turn(paragraph: Paragraph, turn: Turn, transcript: Transcript) -> None:
+    """Fill a paragraph. A line break in a run's text becomes one in the document."""
+    time = format_time(turn.start_seconds)
     if turn.speaker is not None:
         paragraph.add_run(_storable(" ".join(turn.speaker.split()))).bold = True
-        paragraph.add_run("  ")
-    paragraph.add_run(format_time(turn.start_seconds)).font.color.rgb = GREY
-    paragraph.add_run().add_break()
-    _add_text(paragraph, turn.text, turn.language or transcript.language)
+        time = f"  {time}"
+    paragraph.add_run(f"{time}\n").font.color.rgb = GREY
+    _add_text(paragraph, one_line(turn.text), turn.language or transcript.language)
     if turn.source:
-        paragraph.add_run().add_break()
-        _add_text(paragraph, turn.source, spoken_language(transcript)).font.color.rgb = GREY
+        source = f"\n{one_line(turn.source)}"
+        _add_text(paragraph, source, spoken_language(transcript)).font.color.rgb = GREY
     _set_direction(paragraph, turn.text)
 
 
 def _add_text(paragraph: Paragraph, text: str, language: str) -> Run:
-    run = paragraph.add_run(_storable(one_line(text)))
+    run = paragraph.add_run(_storable(text))
     if language in CODES:
         # Latin, East Asian and right-to-left characters have an attribute each.
         tag = OxmlElement("w:lang", {qn(f"w:{kind}"): CODES[language] for kind in ("val", "eastAsia", "bidi")})

@@ -24,14 +24,17 @@ FORMATS: dict[str, Callable[[Transcript], str | bytes]] = WRITERS | {
     "docx": write_docx,
 }
 """What a file's name ends in -> its writer."""
+FOR_PEOPLE = ("txt", "times.txt", "srt", "vtt", "docx")
+"""The formats in which speakers have the names that the page shows. Programs get their labels."""
 
 
 def write_file(suffix: str, texts: str, sheets: list[dict]) -> dict[str, str]:
     """Write transcripts that static/downloads.js sends back, perhaps corrected.
 
-    suffix: a key of FORMATS, or `zip`. texts: as `choose_texts` takes it. sheets: one, or for a zip one or more, each
-    with its `name` in the zip, its `transcript`, and the `times`: start and end of each turn as the page shows them.
-    They were estimated from the uncorrected texts, so they are not estimated again.
+    suffix: a key of FORMATS, or `zip`. texts: as `choose_texts` takes it. sheets: one, or for a zip one or more. Each has
+    its `name` in the zip, its `transcript`, the `times`, and perhaps `speakers`: label -> the name that the page shows.
+    The times are start and end of each turn as the page shows them. They were estimated from the uncorrected texts, so
+    they are not estimated again.
     Returns the `text` of the file, or the `data` of a binary one in base64. Raises SpeechError, also for a request that
     the page would not send.
     """
@@ -42,23 +45,31 @@ def write_file(suffix: str, texts: str, sheets: list[dict]) -> dict[str, str]:
             choose_texts(_with_times(transcript, sheet["times"]), texts)
             for transcript, sheet in zip(transcripts, sheets, strict=True)
         ]
+        shown = [sheet.get("speakers", {}) for sheet in sheets]
         if suffix == "zip":
-            content = _write_zip([sheet["name"] for sheet in sheets], chosen)
+            content = _write_zip([sheet["name"] for sheet in sheets], chosen, shown)
         else:
-            (transcript,) = chosen
-            content = FORMATS[suffix](transcript)
+            ((transcript, speakers),) = zip(chosen, shown, strict=True)
+            content = _write(suffix, transcript, speakers)
     except (KeyError, TypeError, AttributeError, OverflowError, ValueError) as error:
         raise SpeechError("not_a_transcript", why=error) from error
     return {"text": content} if isinstance(content, str) else {"data": base64.b64encode(content).decode()}
 
 
-def _write_zip(names: list[str], transcripts: list[Transcript]) -> bytes:
+def _write(suffix: str, transcript: Transcript, speakers: dict[str, str]) -> str | bytes:
+    if suffix in FOR_PEOPLE:
+        named = (replace(turn, speaker=speakers.get(turn.speaker, turn.speaker)) for turn in transcript.turns)
+        transcript = replace(transcript, turns=tuple(named))
+    return FORMATS[suffix](transcript)
+
+
+def _write_zip(names: list[str], transcripts: list[Transcript], shown: list[dict[str, str]]) -> bytes:
     """Return a zip with every format of the transcripts."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, transcript in zip(names, transcripts, strict=True):
+        for name, transcript, speakers in zip(names, transcripts, shown, strict=True):
             for suffix in _suffixes(transcript):
-                archive.writestr(f"{PurePosixPath(name).name}.{suffix}", FORMATS[suffix](transcript))
+                archive.writestr(f"{PurePosixPath(name).name}.{suffix}", _write(suffix, transcript, speakers))
     return file.getvalue()
 
 

@@ -101,6 +101,8 @@ SENT = {"name": "call", "transcript": MADE.to_dict(), "times": [[0.5, 1.25]]}
         ["zip", "both", [{"transcript": SENT["transcript"], "times": SENT["times"]}]],
         ["zip", "both", [SENT | {"name": 1}]],
         ["txt", "both", [SENT | {"transcript": {}}]],
+        ["txt", "both", [SENT | {"speakers": None}]],
+        ["txt", "both", [SENT | {"speakers": {"spk_0": 7}}]],
         ["txt", "both", None],
         ["txt"],
         1,

@@ -12,7 +12,7 @@ from docx import Document
 
 from kikitori.errors import SpeechError
 from kikitori.output.writers import WRITERS
-from kikitori.page.files import FORMATS, MAX_CHARACTERS, write_file
+from kikitori.page.files import FOR_PEOPLE, FORMATS, MAX_CHARACTERS, write_file
 from kikitori.transcript import Transcript, Turn
 from kikitori.update import partial_warning
 
@@ -92,6 +92,16 @@ def test_a_zip_has_every_file_of_every_sheet(texts):
         for suffix in FORMATS.keys() - {"docx"}:
             assert files[f"{name}.{suffix}"] == written(suffix, sheet, texts=texts)
         assert paragraphs(files[f"{name}.docx"]) == paragraphs(written("docx", sheet, texts=texts))
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_files_for_people_have_the_speakers_names_of_the_page(suffix):
+    sheet = sent(TIMED) | {"speakers": {"spk_0": "Speaker 1"}}
+    content = written(suffix, sheet)
+    text = "\n".join(paragraphs(content)) if suffix == "docx" else content.decode()
+    assert ("Speaker 1" in text, "spk_0" in text) == ((suffix in FOR_PEOPLE), (suffix not in FOR_PEOPLE))
+    assert "spk_1" in text
+    assert unzipped(written("zip", sheet))[f"call.{suffix}"] == content or suffix == "docx"
 
 
 def test_a_zip_without_speakers_has_no_file_about_speakers():

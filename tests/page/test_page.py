@@ -234,6 +234,7 @@ def test_a_long_recording_streams_and_stop_keeps_what_is_done(page, browser, ser
         expect(panel.locator(".draft")).to_have_count(0)
         expect(panel.locator(".warning").last).to_contain_text("only the first")
         assert [turn.text for turn in saved_transcript(page, panel).turns] == done
+        assert "\n[incomplete: only the first " in saved(page, panel, "txt")[1]
         expect(other_panel.locator("progress")).to_have_count(0)
         assert other_panel.locator(".warning").filter(has_text="only the first").count() == 0
         assert len(words(other_panel)) >= len(once) * 15 // (30 * 16000)
@@ -439,10 +440,12 @@ def test_a_call_is_translated_with_one_click(page):
     ]
     assert panel.locator(".turn .source").all_inner_texts() == said
     assert speakers(panel) == named
-    subtitles = saved(page, panel, "srt")[1]
+    name, subtitles = saved(page, panel, "srt")
+    assert name == "call_appointment.en-ja.srt"
     assert all(f"[Reception]: {text}" in subtitles for text in words(panel)[:1])
     choice.select_option("0")
     assert words(panel) == said
+    assert saved(page, panel, "srt")[0] == "call_appointment.srt"
 
 
 @pytest.mark.parametrize("direction", ["en2ja", "ja2en"])

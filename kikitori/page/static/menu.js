@@ -34,7 +34,8 @@ export class Menu {
   open(number) {
     this.list.replaceChildren(...this.makeItems());
     this.setOpen(true);
-    this.items.at(number)?.focus();
+    this.list.scrollIntoView({ block: "nearest" });
+    this.items.at(number)?.focus({ preventScroll: number === 0 });
   }
 
   /** @param {boolean} returnsFocus */
