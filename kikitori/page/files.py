@@ -31,8 +31,8 @@ FOR_PEOPLE = ("txt", "times.txt", "srt", "vtt", "docx")
 def write_file(suffix: str, texts: str, sheets: list[dict]) -> dict[str, str]:
     """Write transcripts that static/downloads.js sends back, perhaps corrected.
 
-    suffix: a key of FORMATS, or `zip`. texts: as `choose_texts` takes it. sheets: one, or for a zip one or more. Each has
-    its `name` in the zip, its `transcript`, the `times`, and perhaps `speakers`: label -> the name that the page shows.
+    suffix: a key of FORMATS, or `zip`. texts: as `choose_texts` takes it. sheets: one, or for a zip one or more. Each
+    has its `name` in the zip, its `transcript`, the `times`, and perhaps `speakers`: label -> the name on the page.
     The times are start and end of each turn as the page shows them. They were estimated from the uncorrected texts, so
     they are not estimated again.
     Returns the `text` of the file, or the `data` of a binary one in base64. Raises SpeechError, also for a request that

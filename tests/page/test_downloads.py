@@ -7,6 +7,7 @@ import re
 import zipfile
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from docx import Document
 from playwright.sync_api import expect
 
@@ -42,6 +43,8 @@ def test_the_menu_works_by_keyboard_and_has_no_speakers_where_there_are_none(pag
     button.focus()
     page.keyboard.press("ArrowDown")
     assert items.all_inner_texts() == names
+    serious = [found["id"] for found in Axe().run(page).response["violations"] if found["impact"] != "moderate"]
+    assert serious == []
     expect(button).to_have_attribute("aria-expanded", "true")
     expect(items.first).to_be_focused()
     for key, number in (("ArrowUp", -1), ("ArrowDown", 0), ("ArrowDown", 1), ("End", -1), ("Home", 0)):
