@@ -81,7 +81,8 @@ def _suffixes(transcript: Transcript) -> Iterator[str]:
 def _check_length(transcripts: list[Transcript]) -> None:
     length = sum(len(turn.text) + len(turn.source) for transcript in transcripts for turn in transcript.turns)
     if length > MAX_CHARACTERS:
-        raise SpeechError("transcript_too_long", length=f"{length:,}", limit=f"{MAX_CHARACTERS:,}")
+        code = "transcript_too_long" if len(transcripts) == 1 else "zip_too_long"
+        raise SpeechError(code, length=f"{length:,}", limit=f"{MAX_CHARACTERS:,}")
 
 
 def _with_times(transcript: Transcript, times: list) -> Transcript:

@@ -115,5 +115,5 @@ def test_a_name_in_a_zip_has_no_folder():
 
 def test_the_sheets_of_a_zip_may_together_be_as_long_as_one_file():
     half = replace(TIMED, turns=(replace(TIMED.turns[0], text="a" * (MAX_CHARACTERS // 2 + 1)),))
-    with pytest.raises(SpeechError, match="400,002 characters; the page saves at most 400,000"):
+    with pytest.raises(SpeechError, match="together have 400,002 characters; a zip holds at most 400,000: save them"):
         written("zip", sent(half, "a"), sent(half, "b"))

@@ -62,11 +62,11 @@ export class Downloads {
     const stems = fileStems(sheets, this.texts);
     const sent = sheets.map((/** @type {any} */ sheet, /** @type {number} */ at) => sentSheet(sheet, stems[at]));
     const current = this.view.sheets.indexOf(this.view.sheet);
+    const isAll = suffix === "zip" && sheets.length > 1;
+    const noAnswer = () => ({ errors: [{ text: say(isAll ? "no_answer_to_all" : "no_answer") }] });
     this.problem.replaceChildren();
-    const noAnswer = () => ({ errors: [{ text: say("no_answer") }] });
     const request = [suffix, this.texts, suffix === "zip" ? sent : [sent[current]]];
     const file = await this.view.server.write_file(request).catch(noAnswer);
-    const isAll = suffix === "zip" && sheets.length > 1;
     const stem = isAll ? `transcripts-${timeStamp(new Date())}` : stems[current];
     if (typeof (file?.text ?? file?.data) === "string") return { ...file, name: `${stem}.${suffix}` };
     const { errors } = file?.errors ? file : noAnswer();
