@@ -95,7 +95,7 @@ def attacks(view: int, compare: int) -> list[Attack]:
 
     flood = b"[%s[]]" % (b"[]," * 20_000_000)
     lists = b'[%s, "a"]' % LARGEST
-    write = json.dumps(["srt", LONG, [[0, 9000]]]).encode()
+    write = json.dumps(["srt", "both", [{"name": "a", "transcript": LONG, "times": [[0, 9000]]}]]).encode()
     compared = json.dumps([words, "い" * 50_000]).encode()
     tool = {"name": "transcribe_portuguese", "arguments": {"audio": "data:audio/wav;base64," + "A" * 4_000_000}}
     mcp = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": tool}

@@ -104,6 +104,8 @@ SENTENCES = {
     "transcribe the recording again",
     "transcript_too_long": "The transcript has {length:,} characters; the page saves at most {limit:,}: cut the "
     "recording into shorter ones, or use the command line",
+    "zip_too_long": "The transcripts together have {length:,} characters; a zip holds at most {limit:,}: save them one "
+    "by one",
     "no_transcript": "There is no transcript yet: transcribe a recording first",
     "not_this_call": "{name} is not the call that is uploaded: transcribe it again first",
     "no_reference": "There is no reference to compare with: paste the text that was read aloud",

@@ -46,6 +46,12 @@ def _disturbs(character: str) -> bool:
     return reorders or unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
 
 
+def is_right_to_left(text: str) -> bool:
+    """Whether the first character of a text that has a direction is one of a script from right to left."""
+    directions = filter(("L", "R", "AL").__contains__, map(unicodedata.bidirectional, text))
+    return next(directions, "L") != "L"
+
+
 def format_duration(seconds: float) -> str:
     """Write a duration (finite, >= 0) in at most two units: 0.05 s, 31 s, 2 min 5 s, 2 h 10 min.
 

@@ -49,7 +49,12 @@ EFFECTS = (
     Effect("language", _direction_in(ANY_LANGUAGE), "on {direction}", f"use --direction {' or '.join(ANY_LANGUAGE)}"),
     Effect("model", _direction_in(ANY_LANGUAGE), "on {direction}", f"use --direction {' or '.join(ANY_LANGUAGE)}"),
     Effect("source", _direction_in([*SOURCES]), "on {direction}", f"use --direction {' or '.join(SOURCES)}"),
-    Effect("source", _format_in("json", "srt", "vtt"), "in {output_format}", "use -f json, srt, vtt or all"),
+    Effect(
+        "source",
+        _format_in("json", "srt", "vtt", "tsv"),
+        "in {output_format}",
+        "use -f json, srt, vtt, tsv or all",
+    ),
     Effect("align", _direction_in(ALIGNABLE), "on {direction}", f"use --direction {' or '.join(ALIGNABLE)}"),
     Effect(
         "align",

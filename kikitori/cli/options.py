@@ -82,7 +82,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--source",
         action="store_true",
-        help="en2ja, ja2en: add the words as they were spoken, in json and below each subtitle",
+        help="en2ja, ja2en: add the words as they were spoken, in json, tsv and below each subtitle",
     )
     parser.add_argument(
         "--stereo",

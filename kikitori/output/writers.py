@@ -15,13 +15,13 @@ from __future__ import annotations
 import html
 import json
 import re
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from kikitori.output.files import write_output
 from kikitori.output.subtitles import Ranges, Subtitle, make_subtitles, timed_turns
+from kikitori.strings import is_right_to_left
 from kikitori.text.confidence import unsure_share
 from kikitori.timing import is_estimated
 from kikitori.transcript import Transcript, Turn
@@ -59,7 +59,7 @@ NOTICE_SECONDS = 3.0
 
 def write_txt(transcript: Transcript, layout: Layout = DEFAULT_LAYOUT) -> str:
     """Write one line per turn; a turn with a speaker begins with `[spk_0]: `."""
-    return "".join(f"{line}\n" for line in [*map(_line, transcript.turns), *_notices(transcript)])
+    return "".join(f"{line}\n" for line in [*map(_line, transcript.turns), *notices_of(transcript)])
 
 
 def write_srt(transcript: Transcript, layout: Layout = DEFAULT_LAYOUT) -> str:
@@ -91,7 +91,7 @@ def write_vtt(transcript: Transcript, layout: Layout = DEFAULT_LAYOUT) -> str:
     """
     notes = [ESTIMATED_TIMES] if is_estimated(transcript.turns) else []
     return "WEBVTT\n\n" + "".join(
-        [f"NOTE {_escape(note)}\n\n" for note in (*notes, *_notices(transcript))]
+        [f"NOTE {_escape(note)}\n\n" for note in (*notes, *notices_of(transcript))]
         + [
             f"{_vtt_time(subtitle.start_seconds)} --> {_vtt_time(subtitle.end_seconds)}\n{_cue_text(subtitle)}\n\n"
             for subtitle in _subtitles(transcript, layout)
@@ -104,18 +104,22 @@ def write_tsv(transcript: Transcript, layout: Layout = DEFAULT_LAYOUT) -> str:
 
     `start` and `end` in whole milliseconds, `text`, `speaker` (empty if there is none), and `unsure`: the share of its
     words that the model was unsure of, such as 0.14. In languages without spaces it is the share of its characters.
+    If a turn has a `source`, that is a sixth column.
     """
+    columns = ["start", "end", "text", "speaker", "unsure"]
+    columns += ["source"] if any(turn.source for turn in transcript.turns) else []
     rows = [
         (
             str(_milliseconds(turn.start_seconds)),
             str(_milliseconds(turn.end_seconds)),
-            _one_line(turn.text).replace("\t", " "),
+            one_line(turn.text).replace("\t", " "),
             " ".join((turn.speaker or "").split()),
             f"{unsure_share([turn], transcript.language):.2f}",
-        )
+            one_line(turn.source).replace("\t", " "),
+        )[: len(columns)]
         for turn in timed_turns(transcript)
     ]
-    return "".join("\t".join(row) + "\n" for row in [("start", "end", "text", "speaker", "unsure"), *rows])
+    return "".join("\t".join(row) + "\n" for row in [columns, *rows])
 
 
 def write_json(transcript: Transcript, layout: Layout = DEFAULT_LAYOUT) -> str:
@@ -170,19 +174,17 @@ def save(transcript: Transcript, path: Path) -> None:
     write_output(path, WRITERS[suffix](transcript))
 
 
-def _notices(transcript: Transcript) -> list[str]:
+def notices_of(transcript: Transcript) -> list[str]:
     """Return the lines for the end of an incomplete transcript; none if it is complete."""
     return [
-        f"[incomplete: {_one_line(warning.message)}]"
-        for warning in transcript.warnings
-        if warning.kind in MISSING_PARTS
+        f"[incomplete: {one_line(warning.message)}]" for warning in transcript.warnings if warning.kind in MISSING_PARTS
     ]
 
 
 def _subtitles(transcript: Transcript, layout: Layout) -> list[Subtitle]:
     """The subtitles; after the last one, if a part of the recording is missing, one that says so."""
     subtitles = make_subtitles(transcript, layout.max_line_width, layout.max_line_count)
-    notices = tuple(_notices(transcript))
+    notices = tuple(notices_of(transcript))
     if notices:
         start = max([transcript.duration_seconds, *(subtitle.end_seconds for subtitle in subtitles)])
         subtitles.append(Subtitle(start, start + NOTICE_SECONDS, None, notices, ((),) * len(notices)))
@@ -190,10 +192,11 @@ def _subtitles(transcript: Transcript, layout: Layout) -> list[Subtitle]:
 
 
 def _line(turn: Turn) -> str:
-    return _label(turn.speaker) + _one_line(turn.text)
+    return label_of(turn.speaker) + one_line(turn.text)
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """Return a text with its line breaks as spaces."""
     return " ".join(filter(None, map(str.strip, text.splitlines())))
 
 
@@ -222,15 +225,15 @@ def _escape(text: str) -> str:
     return html.escape(text, quote=False)
 
 
-def _label(speaker: str | None) -> str:
+def label_of(speaker: str | None) -> str:
+    """Return what stands before the words of a speaker; nothing if there is no speaker."""
     return "" if speaker is None else f"[{' '.join(speaker.split())}]: "
 
 
 def _directed_label(subtitle: Subtitle) -> str:
     """The label, which does not turn text from right to left into text from left to right."""
-    label = _label(subtitle.speaker)
-    directions = filter(("L", "R", "AL").__contains__, map(unicodedata.bidirectional, "".join(subtitle.lines)))
-    return f"\u200f{label}" if label and next(directions, "L") != "L" else label
+    label = label_of(subtitle.speaker)
+    return f"\u200f{label}" if label and is_right_to_left("".join(subtitle.lines)) else label
 
 
 def _milliseconds(seconds: float) -> int:

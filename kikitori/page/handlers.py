@@ -11,7 +11,7 @@ import gradio as gr
 
 from kikitori.errors import SpeechError
 from kikitori.languages import AUTO
-from kikitori.page import view
+from kikitori.page import files
 from kikitori.page.jobs import JobOptions, error_message, read_recordings, run_job, translate_call
 from kikitori.page.sessions import is_wanted
 from kikitori.result import last
@@ -121,16 +121,16 @@ def button_updates(running: bool) -> list:
 
 
 async def write_file(request: list) -> dict:
-    """Write a file for the page's Copy and Save buttons.
+    """Write a file for the page's Copy button and Download menu.
 
-    request: suffix, transcript, and the times of its turns. Returns name and text, or an error message.
+    request: the arguments of `files.write_file`. Returns what that returns, or an error message.
     """
     try:
-        suffix, record, times = request
+        suffix, texts, sheets = request
     except (ValueError, TypeError) as error:
         return error_message(SpeechError("not_a_transcript", why=error))
     try:
         async with WRITING:
-            return await asyncio.to_thread(view.write_file, suffix, record, times)
+            return await asyncio.to_thread(files.write_file, suffix, texts, sheets)
     except SpeechError as error:
         return error_message(error)

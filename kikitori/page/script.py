@@ -26,6 +26,8 @@ MODULES = (
     "timeline.js",
     "player.js",
     "following.js",
+    "menu.js",
+    "file_names.js",
     "downloads.js",
     "editor.js",
     "finder.js",

@@ -1,4 +1,4 @@
-"""The values that static/view.js shows, and the files that it asks for."""
+"""The values that static/view.js shows."""
 
 from __future__ import annotations
 
@@ -7,19 +7,14 @@ from base64 import b64encode
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
 
 from kikitori.audio.files import SAMPLE_RATE, known_seconds
-from kikitori.errors import SpeechError
 from kikitori.output.subtitles import timed_turns
-from kikitori.output.writers import WRITERS
 from kikitori.peaks import Peaks
 from kikitori.timing import is_estimated
 from kikitori.transcript import Transcript, Turn
 from kikitori.update import Transcription, Update, partial_warning
 
-MAX_CHARACTERS = 400_000
-"""In a file: four hours of fast English and its Japanese translation. Subtitles of that take some 10 s to make."""
 REPEAT_SECONDS = 2.0
 """Gradio may show only the last of several values that arrive together, so each value repeats those of this time."""
 
@@ -144,36 +139,3 @@ def _times(turns: Sequence[Turn]) -> list[list[float]]:
 def _record(transcript: Transcript) -> dict:
     """The transcript as JSON, without the joined text, which corrections would leave wrong."""
     return {key: value for key, value in transcript.to_dict().items() if key != "text"}
-
-
-def write_file(suffix: str, record: dict, times: list) -> dict[str, str]:
-    """Write a transcript that static/view.js sends back, perhaps corrected. Return the file's name and text.
-
-    times: start and end of each turn as the page shows them. They were estimated from the uncorrected texts, so they
-    are not estimated again.
-    Raises SpeechError, also for a request that the page would not send.
-    """
-    try:
-        transcript = Transcript.from_dict(record)
-        _check_length(transcript)
-        shown = _with_times(transcript, times)
-        return {"name": f"{Path(transcript.audio).stem}.{suffix}", "text": WRITERS[suffix](shown)}
-    except (KeyError, TypeError, AttributeError, OverflowError, ValueError) as error:
-        raise SpeechError("not_a_transcript", why=error) from error
-
-
-def _check_length(transcript: Transcript) -> None:
-    length = sum(len(turn.text) + len(turn.source) for turn in transcript.turns)
-    if length > MAX_CHARACTERS:
-        raise SpeechError("transcript_too_long", length=length, limit=MAX_CHARACTERS)
-
-
-def _with_times(transcript: Transcript, times: list) -> Transcript:
-    """The transcript with these times, marked as estimated where they were not measured."""
-    pairs = zip(transcript.turns, times, strict=True)
-    return replace(transcript, turns=tuple(_with_time(turn, start, end) for turn, (start, end) in pairs))
-
-
-def _with_time(turn: Turn, start: float, end: float) -> Turn:
-    timing = "estimated" if turn.timing == "window" else turn.timing
-    return replace(turn, start_seconds=start, end_seconds=end, timing=timing)

@@ -337,7 +337,7 @@ def test_no_model_is_loaded_for_recordings_that_cannot_be_used(run, tmp_path, mo
             "one srt file holds one recording: use --output_dir for several",
         ),
         (["a.wav", "--direction", "pt", "-f", "all"], "name a folder with --output_dir"),
-        (["a.wav", "--direction", "en2ja", "--source"], "--source has no effect in txt: use -f json, srt, vtt or all"),
+        (["a.wav", "--direction", "en2ja", "--source"], "--source has no effect in txt: use -f json, srt, vtt, tsv"),
         (
             ["a.wav", "--direction", "pt", "--source", "-f", "srt"],
             "--source has no effect on pt: use --direction en2ja or ja2en, or leave it out",

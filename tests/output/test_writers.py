@@ -233,6 +233,15 @@ def test_tsv_has_the_share_of_unsure_words_or_japanese_characters():
     assert (shares("Portuguese"), shares("English"), shares("Japanese")) == ("0.67", "0.67", "0.38")
 
 
+def test_tsv_has_a_column_for_the_source_of_a_translation():
+    translated = transcript(Turn("a", "Yes.", 0, 1, "aligned", source="は\tい\nえ"), Turn(None, "No.", 1, 2, "aligned"))
+    assert WRITERS["tsv"](translated).splitlines() == [
+        "start\tend\ttext\tspeaker\tunsure\tsource",
+        "0\t1000\tYes.\ta\t0.00\tは い え",
+        "1000\t2000\tNo.\t\t0.00\t",
+    ]
+
+
 PARTIAL = replace(TIMED, warnings=(partial_warning(12.5), TranscriptWarning("loop", "said twice")))
 NOTICE = "[incomplete: only the first 12 s are in this transcript]"
 

@@ -104,18 +104,33 @@ def test_the_time_left_is_estimated_from_the_work_done():
     assert jobs.progress(15.0, None, 5.0) == {"done": 15.0, "total": None, "left": None}
 
 
+TURN = MADE.to_dict()["turns"][0]
+SENT = {"name": "call", "transcript": MADE.to_dict(), "times": [[0.5, 1.25]]}
+
+
 @pytest.mark.parametrize(
     "request_",
     [
-        ["exe", MADE.to_dict(), [[0.5, 1.25]]],
-        ["txt", {}, []],
-        ["txt", None, []],
+        ["exe", "both", [SENT]],
+        ["txt", "both", []],
+        ["txt", "both", [SENT, SENT]],
+        ["txt", "none", [SENT]],
+        ["txt", [], [SENT]],
+        ["zip", "both", [{"transcript": SENT["transcript"], "times": SENT["times"]}]],
+        ["zip", "both", [SENT | {"name": 1}]],
+        ["txt", "both", [SENT | {"transcript": {}}]],
+        ["txt", "both", [SENT | {"speakers": None}]],
+        ["txt", "both", [SENT | {"speakers": {"spk_0": 7}}]],
+        ["txt", "both", None],
         ["txt"],
         1,
-        ["txt", {"turns": 3}, []],
-        ["txt", MADE.to_dict() | {"turns": [MADE.to_dict()["turns"][0] | {"text": "\x85はい。"}]}, [[0.5, 1.25]]],
-        ["srt", MADE.to_dict(), [[0.5, 1e306]]],
-        *(["srt", MADE.to_dict(), times] for times in (None, [], [1], [[1, 0.5]], [[0, "1"]], [[0, 1], [1, 2]])),
+        ["txt", "both", [SENT | {"transcript": {"turns": 3}}]],
+        ["txt", "both", [SENT | {"transcript": MADE.to_dict() | {"turns": [TURN | {"text": "\x85はい。"}]}}]],
+        ["srt", "both", [SENT | {"times": [[0.5, 1e306]]}]],
+        *(
+            ["srt", "both", [SENT | {"times": times}]]
+            for times in (None, [], [1], [[1, 0.5]], [[0, "1"]], [[0, 1], [1, 2]])
+        ),
     ],
 )
 def test_a_request_that_the_page_would_not_send_is_one_error(request_):
@@ -141,7 +156,7 @@ def test_texts_that_take_too_long_to_compare_are_refused(reference, said):
 
 def test_a_transcript_that_takes_too_long_to_write_is_refused():
     transcript = replace(MADE, turns=(replace(MADE.turns[0], text="あ" * 300_000, source="a" * 100_001),))
-    (error,) = finish(handlers.write_file(["srt", transcript.to_dict(), [[0.5, 1.25]]]))["errors"]
+    (error,) = finish(handlers.write_file(["srt", "both", [SENT | {"transcript": transcript.to_dict()}]]))["errors"]
     assert error["text"] == (
         "The transcript has 400,001 characters; the page saves at most 400,000: cut the recording into shorter ones, "
         "or use the command line"

@@ -19,6 +19,7 @@ from tests.support.browser import (
     HINTS,
     RUN,
     TABS,
+    choose_download,
     VIEW_OF,
     choose_option,
     last_seek,
@@ -238,6 +239,7 @@ def test_a_long_recording_streams_and_stop_keeps_what_is_done(page, browser, ser
         expect(panel.locator(".draft")).to_have_count(0)
         expect(panel.locator(".speech-warning").last).to_contain_text("Only the first")
         assert [turn.text for turn in saved_transcript(page, panel).turns] == done
+        assert "\n[incomplete: only the first " in saved(page, panel, "txt")[1]
         expect(other_panel.locator("progress")).to_have_count(0)
         assert other_panel.locator(".speech-warning").filter(has_text="Only the first").count() == 0
         assert len(words(other_panel)) >= len(once) * 15 // (30 * 16000)
@@ -251,14 +253,14 @@ def test_a_file_that_is_refused_is_an_inline_message_and_the_page_stays(page):
     assert saved(page, panel, "txt")[1] == "bom dia\n"
     page.evaluate(f"() => {{ ({VIEW_OF})().sheet.times = [] }}")
     address = page.url
-    for button in ("Save TXT", "Copy"):
-        panel.get_by_role("button", name=button).click()
+    for press in (lambda: choose_download(panel, "txt"), lambda: panel.get_by_role("button", name="Copy").click()):
+        press()
         expect(panel.get_by_role("alert")).to_contain_text("can't be saved as a transcript")
         assert page.url == address
         assert page.evaluate("navigator.clipboard.readText()") != "undefined"
         page.evaluate(f"() => {{ ({VIEW_OF})().downloads.problem.replaceChildren() }}")
     page.route(re.compile("component_server"), lambda route: route.abort())
-    panel.get_by_role("button", name="Save TXT").click()
+    choose_download(panel, "txt")
     expect(panel.get_by_role("alert")).to_contain_text("The server did not answer")
     assert page.url == address
 
@@ -414,10 +416,12 @@ def test_a_call_is_translated_with_one_click(page):
     ]
     assert panel.locator(".turn .source").all_inner_texts() == said
     assert speakers(panel) == named
-    subtitles = saved(page, panel, "srt")[1]
+    name, subtitles = saved(page, panel, "srt")
+    assert name == "call_appointment.en-ja.srt"
     assert all(f"[Reception]: {text}" in subtitles for text in words(panel)[:1])
     choice.select_option("0")
     assert words(panel) == said
+    assert saved(page, panel, "srt")[0] == "call_appointment.srt"
 
 
 @pytest.mark.parametrize("direction", ["en2ja", "ja2en"])

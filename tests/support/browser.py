@@ -30,6 +30,17 @@ RUN = {
     "pt": "Transcribe",
     "transcribe": "Transcribe",
 }
+DOWNLOADS = {
+    "txt": "Text",
+    "times.txt": "Text with times",
+    "srt": "Subtitles (SRT)",
+    "vtt": "Subtitles (VTT)",
+    "tsv": "Table (TSV)",
+    "json": "JSON",
+    "rttm": "Speakers (RTTM)",
+    "docx": "Word (.docx)",
+    "zip": "Everything (.zip)",
+}
 
 expect.set_options(timeout=1000 * PATIENCE_SECONDS)
 
@@ -145,8 +156,25 @@ def last_seek(page: Page) -> float:
     return page.wait_for_function("window.sought").json_value()
 
 
-def saved(page: Page, panel: Locator, suffix: str) -> tuple[str, str]:
-    """Save a format; returns the file's name and text."""
+def download_button(panel: Locator) -> Locator:
+    """The button that opens the Download menu; Gradio's player has one of the same name."""
+    return panel.locator(".transcript").get_by_role("button", name="Download", exact=True)
+
+
+def choose_download(panel: Locator, suffix: str) -> None:
+    """Open the Download menu, and choose a format."""
+    download_button(panel).click()
+    panel.get_by_role("menuitem", name=DOWNLOADS[suffix], exact=True).click()
+
+
+def saved_bytes(page: Page, panel: Locator, suffix: str) -> tuple[str, bytes]:
+    """Save a format; returns the file's name and content."""
     with page.expect_download() as caught:
-        panel.get_by_role("button", name=f"Save {suffix.upper()}").click()
-    return caught.value.suggested_filename, caught.value.path().read_text(encoding="utf-8")
+        choose_download(panel, suffix)
+    return caught.value.suggested_filename, caught.value.path().read_bytes()
+
+
+def saved(page: Page, panel: Locator, suffix: str) -> tuple[str, str]:
+    """Save a text format; returns the file's name and text."""
+    name, content = saved_bytes(page, panel, suffix)
+    return name, content.decode()

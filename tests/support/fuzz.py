@@ -26,8 +26,9 @@ with atheris.instrument_imports(include=["kikitori"]):
     from kikitori.engines.journal import Journal
     from kikitori.errors import SpeechError
     from kikitori.output.writers import WRITERS
+    from kikitori.page.files import FORMATS, write_file
     from kikitori.page.jobs import compare_shown, read_view
-    from kikitori.page.view import to_view, write_file
+    from kikitori.page.view import to_view
     from kikitori.server.json_size import JsonSize
     from kikitori.transcript import Transcript, TranscriptWarning, Turn, Word
 
@@ -80,9 +81,10 @@ def corrected(data: bytes) -> None:
     """A transcript that a client sends to be written."""
     with suppress(ValueError, RecursionError):
         record = json.loads(data)
-        for suffix in WRITERS:
+        sheet = {"name": "call", "transcript": record, "times": [[0.1, 1.0], [1.0, 2.0]]}
+        for suffix in (*FORMATS, "zip"):
             with suppress(SpeechError):
-                write_file(suffix, record, [[0.1, 1.0], [1.0, 2.0]])
+                write_file(suffix, "both", [sheet])
 
 
 def json_size(data: bytes) -> None:

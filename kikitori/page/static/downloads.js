@@ -1,48 +1,79 @@
 // @ts-check
 // Copying a transcript and saving it as a file.
 import { make } from "./dom.js";
-import { makeError, say } from "./i18n.js";
+import { audioName, fileStems, hasSource, timeStamp } from "./file_names.js";
+import { makeError, say, speakerName } from "./i18n.js";
+import { Menu, menuChoice, menuItem } from "./menu.js";
 
-const FORMATS = ["txt", "srt", "vtt", "tsv", "json", "rttm"];
+/** What a file's name ends in -> its type. */
+const FORMATS = {
+  txt: "text/plain;charset=utf-8",
+  "times.txt": "text/plain;charset=utf-8",
+  srt: "text/plain;charset=utf-8",
+  vtt: "text/plain;charset=utf-8",
+  tsv: "text/plain;charset=utf-8",
+  json: "application/json",
+  rttm: "text/plain;charset=utf-8",
+  docx: "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+  zip: "application/zip",
+};
+const COPIED_MS = 2000;
+const KEPT_MS = 10000; // until then the browser has begun to save
+
+/** @typedef {keyof typeof FORMATS} Format */
 
 export class Downloads {
-  /** @param {any} view whose transcript is saved */
+  /** @param {any} view whose transcripts are saved */
   constructor(view) {
     this.view = view;
     /** An error of the last file. */
     this.problem = make("div");
+    /** Which texts of a translation are saved: original, translation or both. */
+    this.texts = "both";
+    this.copyButton = make("button", { onclick: () => this.copy() }, say("copy"));
+    this.menu = new Menu(say("download"), () => this.makeItems());
   }
 
   /** @returns {HTMLElement[]} the buttons */
-  makeButtons() {
-    const copy = make("button", { onclick: (/** @type {any} */ event) => this.copy(event.target) }, say("copy"));
-    const saves = FORMATS.map((suffix) => {
-      const name = suffix.toUpperCase();
-      return make("button", { "aria-label": say("save", name), onclick: () => this.save(suffix) }, name);
-    });
-    return [copy, ...saves];
+  get buttons() {
+    return [this.copyButton, this.menu.element];
+  }
+
+  makeItems() {
+    const { sheet } = this.view;
+    const texts = { both: say("texts_both"), original: say("texts_original"), translation: say("texts_translation") };
+    const choose = (/** @type {string} */ value) => (this.texts = value);
+    const choice = hasSource(sheet) ? [menuChoice(say("texts"), texts, this.texts, choose)] : [];
+    const formats = /** @type {Format[]} */ (Object.keys(FORMATS));
+    const items = formats
+      .filter((suffix) => suffix !== "rttm" || sheet.speakers.length)
+      .map((suffix) => menuItem(say(`file_${suffix}`), () => this.save(suffix)));
+    return [...choice, ...items];
   }
 
   /**
-   * The transcript as a file, {name, text}, or null after an error, which is shown. Python writes it, so that it equals
-   * the command line's. Its times are those of the page.
-   * @param {string} suffix
+   * The file, {text} or {data}, with its name, or null after an error, which is shown. Python writes it, so that it
+   * equals the command line's. Its times are those of the page. A zip has all sheets.
+   * @param {Format} suffix
    */
   async write(suffix) {
-    const { transcript, times } = this.view.whole().sheets[this.view.sheets.indexOf(this.view.sheet)];
-    const isLeft = (/** @type {any} */ _, /** @type {number} */ number) => transcript.turns[number].text !== "";
-    const left = { ...transcript, turns: transcript.turns.filter(isLeft) };
+    const { sheets } = this.view.whole();
+    const stems = fileStems(sheets, this.texts);
+    const sent = sheets.map((/** @type {any} */ sheet, /** @type {number} */ at) => sentSheet(sheet, stems[at]));
+    const current = this.view.sheets.indexOf(this.view.sheet);
+    const isAll = suffix === "zip" && sheets.length > 1;
+    const noAnswer = () => ({ errors: [{ text: say(isAll ? "no_answer_to_all" : "no_answer") }] });
     this.problem.replaceChildren();
-    const noAnswer = () => ({ errors: [{ text: say("no_answer") }] });
-    const file = await this.view.server.write_file([suffix, left, times.filter(isLeft)]).catch(noAnswer);
-    if (typeof file?.text === "string") return file;
+    const request = [suffix, this.texts, suffix === "zip" ? sent : [sent[current]]];
+    const file = await this.view.server.write_file(request).catch(noAnswer);
+    const stem = isAll ? `transcripts-${timeStamp(new Date())}` : stems[current];
+    if (typeof (file?.text ?? file?.data) === "string") return { ...file, name: `${stem}.${suffix}` };
     const { errors } = file?.errors ? file : noAnswer();
     this.problem.replaceChildren(make("div", { class: "speech-error", role: "alert" }, ...errors.map(makeError)));
     return null;
   }
 
-  /** @param {any} button */
-  async copy(button) {
+  async copy() {
     const file = this.write("txt");
     if (navigator.clipboard) {
       // The text is awaited inside the item: browsers let a page copy only at once after a click.
@@ -64,17 +95,34 @@ export class Downloads {
       area.remove();
     }
     if (!(await file)) return;
-    button.textContent = say("copied");
-    setTimeout(() => (button.textContent = say("copy")), 2000);
+    this.copyButton.textContent = say("copied");
+    setTimeout(() => (this.copyButton.textContent = say("copy")), COPIED_MS);
   }
 
-  /** @param {string} suffix */
+  /** @param {Format} suffix */
   async save(suffix) {
+    const { button } = this.menu;
+    this.menu.close();
+    button.setAttribute("aria-busy", "true");
     const file = await this.write(suffix);
+    button.removeAttribute("aria-busy");
     if (!file) return;
-    const type = suffix === "json" ? "application/json" : "text/plain;charset=utf-8";
-    const link = make("a", { href: URL.createObjectURL(new Blob([file.text], { type })), download: file.name });
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+    const content = file.text ?? Uint8Array.from(atob(file.data), (character) => character.charCodeAt(0));
+    const address = URL.createObjectURL(new Blob([content], { type: FORMATS[suffix] }));
+    make("a", { href: address, download: file.name }).click();
+    setTimeout(() => URL.revokeObjectURL(address), KEPT_MS);
   }
+}
+
+/**
+ * A sheet as kikitori/page/files.py takes it, without the rows whose text was deleted.
+ * @param {any} sheet
+ * @param {string} name of its file, without the suffix
+ */
+function sentSheet(sheet, name) {
+  const { transcript, times } = sheet;
+  const isLeft = (/** @type {any} */ _, /** @type {number} */ number) => transcript.turns[number].text !== "";
+  const left = { ...transcript, audio: audioName(sheet), turns: transcript.turns.filter(isLeft) };
+  const speakers = Object.fromEntries(sheet.speakers.map((/** @type {string} */ label) => [label, speakerName(label)]));
+  return { name, transcript: left, times: times.filter(isLeft), speakers };
 }

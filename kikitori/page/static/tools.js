@@ -20,7 +20,7 @@ export class Tools {
     this.both = make("span", { role: "radiogroup", "aria-label": say("languages_shown"), class: "shown-languages" });
     const help = make("button", { "aria-label": say("shortcuts"), onclick: () => showShortcuts(view.element) }, "?");
     this.speakers = make("div", { class: "speakers" });
-    this.files = make("span", { class: "files" }, ...view.downloads.makeButtons());
+    this.files = make("span", { class: "files" }, ...view.downloads.buttons);
     const close = make("button", { onclick: () => view.close() }, say("close_project"));
     this.element = make(
       "div",

@@ -3,6 +3,7 @@
 import { clock, fileAddress, make } from "./dom.js";
 import { Downloads } from "./downloads.js";
 import { Editor } from "./editor.js";
+import { noteTime } from "./file_names.js";
 import { Following } from "./following.js";
 import { History } from "./history.js";
 import { languageName, say } from "./i18n.js";
@@ -142,6 +143,7 @@ export class View {
     this.projects.element.hidden = Boolean(sheet) || this.running;
     this.player.show(sheet ?? null, first);
     if (!sheet) return void this.projects.show();
+    noteTime(sheet);
     this.showChoice();
     this.editor.show();
     this.tools.show();

@@ -1,0 +1,81 @@
+"""Files with what was said, its translation, or both; and plain text for people."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from kikitori.output.languages import choose_texts
+from kikitori.output.readable import write_readable, write_readable_with_times
+from kikitori.output.writers import WRITERS
+from kikitori.transcript import Transcript, Turn, Word
+from kikitori.update import partial_warning
+
+BOTH = Transcript(
+    audio="call.wav",
+    turns=(
+        Turn("spk_0", "Yes.", 5.0, 6.0, "aligned", (Word("Yes.", 5.0, 6.0),), ((0, 3),), "はい。"),
+        Turn("spk_1", "Hello.\nBye.", 65.5, 70.0, "aligned", source="もしもし。"),
+    ),
+    direction="ja2en",
+    language="English",
+    checkpoint="tiny",
+    duration_seconds=70.0,
+    raw_text="Yes. Hello.",
+    replacements=(("Yep", "Yes"),),
+)
+SPOKEN = replace(BOTH, direction="diarize", turns=tuple(replace(turn, source="") for turn in BOTH.turns))
+UNTRANSLATED = replace(BOTH, turns=(BOTH.turns[0], replace(BOTH.turns[1], source="")))
+
+
+def test_both_texts_of_a_translation_are_the_transcript_itself():
+    assert choose_texts(BOTH, "both") == BOTH
+
+
+def test_a_translation_can_be_had_without_its_source():
+    alone = choose_texts(BOTH, "translation")
+    assert (alone.text, alone.language, alone.raw_text) == ("Yes. Hello.\nBye.", "English", "Yes. Hello.")
+    assert [turn.source for turn in alone.turns] == ["", ""]
+    assert "はい" not in WRITERS["srt"](alone) and "はい" in WRITERS["srt"](BOTH)
+
+
+def test_what_was_said_can_be_had_without_its_translation():
+    said = choose_texts(BOTH, "original")
+    assert said.turns == (
+        Turn("spk_0", "はい。", 5.0, 6.0, "aligned"),
+        Turn("spk_1", "もしもし。", 65.5, 70.0, "aligned"),
+    )
+    assert (said.language, said.raw_text, said.replacements) == ("Japanese", "", ())
+    assert choose_texts(replace(BOTH, direction="en2ja", language="Japanese"), "original").language == "English"
+    assert [turn.text for turn in choose_texts(UNTRANSLATED, "original").turns] == ["はい。"]
+
+
+@pytest.mark.parametrize("texts", ["both", "original", "translation"])
+def test_a_transcript_that_is_no_translation_stays_as_it_is(texts):
+    assert choose_texts(SPOKEN, texts) == SPOKEN
+
+
+def test_other_texts_are_refused():
+    with pytest.raises(ValueError, match="texts must be one of both, translation, original, but is 'all'"):
+        choose_texts(SPOKEN, "all")
+
+
+def test_plain_text_without_sources_is_the_command_lines():
+    partial = replace(SPOKEN, warnings=(partial_warning(405),))
+    assert write_readable(partial) == WRITERS["txt"](partial)
+    assert write_readable(partial).endswith("\n[incomplete: only the first 6 min 45 s are in this transcript]\n")
+
+
+def test_plain_text_has_what_was_said_below_its_translation():
+    assert write_readable(BOTH) == "[spk_0]: Yes.\nはい。\n\n[spk_1]: Hello. Bye.\nもしもし。\n\n"
+
+
+def test_text_with_times_has_the_start_of_each_turn():
+    partial = replace(SPOKEN, warnings=(partial_warning(405),))
+    assert write_readable_with_times(partial) == (
+        "0:05 [spk_0]: Yes.\n1:05 [spk_1]: Hello. Bye.\n"
+        "[incomplete: only the first 6 min 45 s are in this transcript]\n"
+    )
+    alone = replace(BOTH, turns=(replace(BOTH.turns[0], speaker=None),))
+    assert write_readable_with_times(alone) == "0:05 Yes.\nはい。\n\n"
