@@ -6,6 +6,7 @@ import { pauseSound } from "./sounds.js";
 import { COLOURS, decodeLevels, Timeline } from "./timeline.js";
 
 const SKIP_SECONDS = 3;
+const MAX_RETRIES = 3; // of loading a sound whose connection has broken
 const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 2];
 const ICONS = {
   play: "M7 4v16l13-8z",
@@ -53,9 +54,10 @@ export class Player {
     this.sound = null;
     /** Whether this browser can play the sound. */
     this.isPlayable = true;
-    /** The place in a sound that can't be played. */
+    /** The place of a sound that can't be played, or is loaded again. */
     this.place = 0;
     this.frame = 0;
+    this.retries = 0;
     /** @type {(import("./timeline.js").Region | null)[]} One per turn; null for one whose text was deleted. */
     this.regions = [];
     this.audio = this.makeAudio();
@@ -88,7 +90,8 @@ export class Player {
       ondurationchange: () => this.draw(),
       onplay: () => this.showState(),
       onpause: () => this.showState(),
-      onerror: () => this.sound !== null && this.setPlayable(false),
+      onplaying: () => (this.retries = 0),
+      onerror: () => this.recover(),
     });
   }
 
@@ -173,11 +176,14 @@ export class Player {
   load(sound) {
     if (this.sound === sound) return;
     this.sound = sound;
-    this.place = 0;
+    this.place = this.retries = 0;
     this.setPlayable(true);
-    if (sound === null) this.audio.removeAttribute("src");
-    else this.audio.src = sound.startsWith("blob:") ? sound : fileAddress(sound);
-    this.audio.load(); // also stops the sound before
+    if (sound !== null) {
+      this.audio.src = sound.startsWith("blob:") ? sound : fileAddress(sound);
+    } else {
+      this.audio.removeAttribute("src");
+      this.audio.load(); // without it the sound would go on
+    }
     this.showState();
   }
 
@@ -247,6 +253,7 @@ export class Player {
    */
   move(jumped = false) {
     if (!this.sheet) return;
+    if (this.isPlayable && this.audio.currentTime) this.place = this.audio.currentTime;
     const text = `${clock(this.now)} / ${clock(this.total)}`;
     if (this.time.textContent !== text) this.time.textContent = text;
     this.timeline.place(this.now);
@@ -265,6 +272,17 @@ export class Player {
     cancelAnimationFrame(this.frame);
     this.timeline.place(this.now);
     if (this.isPlaying) this.frame = requestAnimationFrame(() => this.glide());
+  }
+
+  /** After an error of the sound: load it again if only the connection has broken. */
+  recover() {
+    if (this.sound === null) return;
+    const { error, paused } = this.audio;
+    if (error?.code !== MediaError.MEDIA_ERR_NETWORK || this.retries === MAX_RETRIES) return this.setPlayable(false);
+    this.retries += 1;
+    this.audio.load();
+    this.audio.currentTime = this.place;
+    if (!paused) this.play();
   }
 
   /** @param {boolean} isPlayable */
