@@ -60,6 +60,7 @@ def test_the_page_speaks_the_language_of_the_browser(browser, server, tmp_path, 
         panel.locator("input[type=file]").first.set_input_files(tmp_path / "notes.txt")
         expect(page.get_by_test_id("toast-text")).to_have_text(view["wrong_type"])
         expect(page.locator(".toast-title")).to_have_text(view["wrong_type_title"])
+        expect(page.locator(".toast-title")).to_have_css("background-color", "rgba(0, 0, 0, 0)")
 
 
 @pytest.mark.parametrize(
