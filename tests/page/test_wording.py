@@ -54,6 +54,8 @@ def test_the_page_speaks_the_language_of_the_browser(browser, server, tmp_path, 
         assert "spk_" not in page.content().split("<body")[1]
         page.get_by_role("tab", name=texts["portuguese_tab"], exact=True).click()
         expect(panel).to_contain_text(texts["portuguese_hint"])
+        for label in ("upload_file", "record_audio"):
+            expect(panel.get_by_label(view[label], exact=True)).to_be_visible()
         upload_several(panel, [tmp_path / "short.wav", tmp_path / "silent.wav"], texts["several"])
         panel.get_by_role("button", name=texts["transcribe"], exact=True).click()
         expect(panel.get_by_role("alert").locator("div")).to_have_text([SHORT[tag], SILENT[tag]])
