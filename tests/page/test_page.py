@@ -359,6 +359,7 @@ def test_two_speakers_can_be_merged_and_a_row_corrected(page):
     assert speakers(panel) == [f"Speaker {number}" for number in (1, 1, 2, 1, 2)]
     panel.get_by_role("button", name="Edit").click()
     panel.get_by_label("Rename Speaker 2").fill("Speaker 1")
+    panel.get_by_label("Rename Speaker 2").press("Enter")
     panel.get_by_role("button", name="Edit").click()
     assert set(speakers(panel)) == {"Speaker 1"}
     assert panel.locator(".tools .name").all_inner_texts() == ["Speaker 1"]
