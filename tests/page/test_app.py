@@ -19,13 +19,14 @@ import torch
 from kikitori.audio.files import load_audio
 from kikitori.engines import zero_gpu
 from kikitori.engines.engine import Prompt
-from kikitori.errors import SpeechError
+from kikitori.errors import RefusedError, SpeechError
 from kikitori.model.qwen import load_qwen_model
 from kikitori.page import app, handlers, jobs, tabs
 from kikitori.page.comparison import compare
 from kikitori.page.view import GrowingView, to_view
 from kikitori.peaks import Peaks
 from kikitori.result import Alignment, DecodingResult
+from kikitori.strings import Duration, Level
 from kikitori.tasks import TINY, TINY_ALIGNER, choose_checkpoints
 from kikitori.transcript import Transcript, TranscriptWarning, Turn, Word
 from kikitori.update import Transcription, Update
@@ -170,6 +171,22 @@ def test_an_hour_of_reading_is_compared_word_by_word():
     shown = jobs.compare_shown({"sheets": [{"transcript": transcript.to_dict(), "sound": ""}]}, " ".join(words))
     assert len(transcript.text) == 49_999
     assert shown["exact"]["words"] == {"errors": 1, "length": 10_000}
+
+
+def test_the_numbers_of_an_error_reach_the_page_with_their_units():
+    errors = [
+        RefusedError("too_long", name="a.wav", length=Duration(15155), limit=Duration(14400)),
+        RefusedError("silent", name="a.wav", level=Level(-72.34), limit=-60),
+        RefusedError("silent", name="a.wav", level=Level("-inf"), limit=-60),
+    ]
+    shown = json.loads(json.dumps(jobs.error_message(*errors), allow_nan=False))["errors"]
+    assert [one["values"] for one in shown] == [
+        {"name": "a.wav", "length": {"seconds": 15155}, "limit": {"seconds": 14400}},
+        {"name": "a.wav", "level": {"decibels": -72.34}, "limit": -60},
+        {"name": "a.wav", "level": {"decibels": None}, "limit": -60},
+    ]
+    assert "is 4 h 12 min long; the limit is 4 h:" in shown[0]["text"]
+    assert "its peak is -72.3 dBFS," in shown[1]["text"] and "its peak is digital zero," in shown[2]["text"]
 
 
 def test_a_comparison_can_ignore_case_and_punctuation_and_differences_side_by_side_are_one():

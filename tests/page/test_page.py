@@ -338,7 +338,7 @@ def test_two_speakers_can_be_merged_and_a_row_corrected(page):
     rename(panel, "Speaker 2", "Speaker 1")
     assert set(speakers(panel)) == {"Speaker 1"}
     assert panel.locator(".tools .name input").evaluate_all("names => names.map(name => name.value)") == ["Speaker 1"]
-    assert saved(page, panel, "txt")[1] == "".join(f"[spk_0]: {line}\n" for line in text)
+    assert saved(page, panel, "txt")[1] == "".join(f"[Speaker 1]: {line}\n" for line in text)
 
 
 def test_a_corrected_call_is_saved_with_the_times_that_the_page_shows(page):

@@ -70,12 +70,22 @@ function difference({ expected, written }) {
   return make("li", {}, was, " → ", should);
 }
 
+/** Of what is printed. Gradio applies page.css to its own part of the page only. */
+const PRINT_STYLE = `
+  @media screen { .speech-printed { display: none } }
+  @media print { body > :not(.speech-printed), .speech-printed .controls { display: none !important } }
+  .speech-printed { color: #000; font: 11pt/1.6 system-ui, sans-serif }
+  .speech-printed .score { font-size: 28pt; font-weight: 700; margin: 0 }
+  .speech-printed del { color: #7f1d1d }
+  .speech-printed ins { color: #14532d; font-weight: 600 }
+`;
+
 /**
- * Print the card alone (page.css).
+ * Print the card alone.
  * @param {HTMLElement} card
  */
 function print(card) {
-  const sheet = make("div", { class: "speech-printed" }, card.cloneNode(true));
+  const sheet = make("div", { class: "speech-printed" }, make("style", {}, PRINT_STYLE), card.cloneNode(true));
   document.body.append(sheet);
   window.print();
   sheet.remove();
