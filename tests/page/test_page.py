@@ -149,6 +149,7 @@ def test_a_microphone_recording_is_transcribed(page):
     (text,) = words(panel)
     pairs = zip(text.split(), recording.reference.split(), strict=True)
     assert sum(heard != said for heard, said in pairs) <= 1
+    assert re.fullmatch(r"recording-\d{4}-\d\d-\d\d-\d{4}\.txt", saved(page, panel, "txt")[0])
 
 
 def test_a_missing_recording_is_an_inline_message(page):
