@@ -54,7 +54,7 @@ def test_a_text_is_typed_without_a_mode_and_marks_stay(page, panel):
     put_cursor(page, panel, 0, 0)
     page.keyboard.type("ええと、")
     assert words(panel) == ["ええと、" + TURNS[0], *TURNS[1:]]
-    assert saved(page, panel, "txt")[1].splitlines()[0] == f"[spk_0]: ええと、{TURNS[0]}"
+    assert saved(page, panel, "txt")[1].splitlines()[0] == f"[Speaker 1]: ええと、{TURNS[0]}"
 
 
 def test_enter_splits_a_row_and_backspace_joins_it_again(page, panel):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from kikitori.transcript import Transcript
 from tests.support.server import PATIENCE_SECONDS
 
 TABS = {
@@ -131,6 +132,16 @@ def run_to_the_end(panel: Locator, direction: str) -> None:
     run_button(panel, direction).click()
     panel.locator(".turn").first.wait_for()
     run_button(panel, direction).wait_for()
+
+
+def shown_speaker(label: str) -> str:
+    """What the page and files for people call the speaker with this label."""
+    return re.sub(r"^spk_(\d+)$", lambda number: f"Speaker {int(number[1]) + 1}", label)
+
+
+def shown_lines(transcript: Transcript) -> str:
+    """The text of a transcript with speakers, as the page saves it."""
+    return "".join(f"[{shown_speaker(turn.speaker)}]: {turn.text}\n" for turn in transcript.turns)
 
 
 def rename(panel: Locator, speaker: str, name: str) -> None:
