@@ -38,6 +38,7 @@ MODULES = (
     "projects.js",
     "view.js",
     "gradio_fixes.js",
+    "intake.js",
     "main.js",
 )
 """Each after those that it imports."""

@@ -97,7 +97,7 @@ def build_page(checkpoints: Checkpoints = CHECKPOINTS) -> gr.Blocks:
 def build_tab(tab: Tab, checkpoints: Checkpoints) -> None:
     """Build one tab and connect its buttons."""
     with gr.Row(equal_height=False):
-        with gr.Column(min_width=300, scale=2):
+        with gr.Column(min_width=300, scale=2, elem_classes="source-side"):
             source = build_source(tab, checkpoints)
         with gr.Column(min_width=300, scale=3):
             result = build_result(tab)
@@ -135,13 +135,19 @@ class Result:
 def build_source(tab: Tab, checkpoints: Checkpoints) -> Source:
     """Build the left side: the recording, the options and the buttons."""
     gr.Markdown(text(f"{tab.key}_hint"))
-    audio = gr.Audio(sources=["upload", "microphone"], type="filepath", label=text("recording"), buttons=["download"])
-    with gr.Accordion(text("several"), open=False):
+    audio = gr.Audio(
+        sources=["upload", "microphone"],
+        type="filepath",
+        label=text("recording"),
+        buttons=["download"],
+        elem_classes="recording",
+    )
+    with gr.Accordion(text("several"), open=False, elem_classes="several"):
         several = gr.File(file_count="multiple", file_types=["audio", "video"], height=140, label=text("several"))
     options = build_options(tab)
     name = text("translate" if tab.translates else "transcribe")
     run = gr.Button(name, variant="primary", elem_classes="places")
-    stop = gr.Button(text("stop"), variant="stop", visible=False, elem_classes="places")
+    stop = gr.Button(text("stop"), variant="stop", visible=False, elem_classes=["places", "stops"])
     rows = [[str(example_path(name)), *tab.first_option(direction)] for name, direction in tab.examples]
     examples = gr.Examples(
         rows,
@@ -196,7 +202,9 @@ def build_result(tab: Tab) -> Result:
         **FILLED_BY_SCRIPT,
     )
     compared = build_comparison(tab.key, view) if tab.key == "portuguese" else None
-    translate = gr.Button(text("translate_call"), size="sm") if tab.key == "diarize" else None
+    translate = (
+        gr.Button(text("translate_call"), size="sm", elem_classes="translates") if tab.key == "diarize" else None
+    )
     return Result(message, view, translate, compared)
 
 

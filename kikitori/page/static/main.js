@@ -2,6 +2,7 @@
 // What the page's components call (kikitori/page/tabs.py): the functions in `speechPage`.
 import { showComparison } from "./comparison.js";
 import { watchPage } from "./gradio_fixes.js";
+import { watchIntake } from "./intake.js";
 import { showMessage } from "./message.js";
 import { movedInputs } from "./offers.js";
 import { keepOneSound } from "./sounds.js";
@@ -51,3 +52,4 @@ const mount = (show) => (/** @type {any} */ element, /** @type {any} */ props, /
 addEventListener("pagehide", () => views.forEach((view) => view.saveNow()));
 keepOneSound();
 watchPage();
+watchIntake();

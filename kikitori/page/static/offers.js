@@ -40,7 +40,8 @@ export function offer(note, { values = {} }, sheet) {
 function move(direction, { sound, transcript }) {
   moved = { path: sound, url: fileAddress(sound), orig_name: transcript.audio, meta: { _type: "gradio.FileData" } };
   document.getElementById(`${TABS[direction]}-button`)?.click();
-  press(`offer_${direction}`);
+  const isBusy = document.getElementById(TABS[direction])?.querySelector(".source-side > [inert]");
+  if (!isBusy) press(`offer_${direction}`); // else its own job is shown
 }
 
 /**

@@ -174,7 +174,9 @@ export class View {
       this.saveSoon();
     };
     const choice = make("label", { class: "choice" }, say("recording"), make("select", { onchange }, ...options));
-    this.choice.replaceChildren(...(names.length > 1 ? [choice] : []));
+    this.choice.replaceChildren(
+      names.length > 1 ? choice : make("h3", { class: "title" }, this.sheet.transcript.audio),
+    );
   }
 
   /**
