@@ -91,3 +91,15 @@ def test_all_modules_of_the_script_are_joined():
 
 def test_the_page_knows_the_tag_of_every_language():
     assert all(texts["tags"] == CODES for texts in texts_of_view().values()) and len(CODES) == 30
+
+
+def test_no_two_modules_of_the_script_declare_the_same_name():
+    """They are joined into one scope, where a second declaration would end the whole script."""
+    declared = re.findall(r"^(?:async )?(?:function|const|let|class) (\w+)", script_at_top_level(), flags=re.MULTILINE)
+    assert len(declared) > 100
+    assert sorted(declared) == sorted(set(declared))
+
+
+def script_at_top_level() -> str:
+    """The lines of the joined script that belong to no block: they are not indented."""
+    return "\n".join(line for line in join_modules().splitlines() if not line.startswith(" "))

@@ -109,7 +109,7 @@ export function splitTurn(sheet, number, place) {
   const second = part(turn, letters, place, letters.length);
   if (!first || !second) return sheet;
   const [start, end] = sheet.times[number];
-  const middle = timeAt(turn, place, [start, end]);
+  const middle = timeInText(turn, place, [start, end]);
   const times = /** @type {Span[]} */ ([
     [start, middle],
     [middle, end],
@@ -164,7 +164,7 @@ function wordsWithin(words, from, to) {
  * @param {number} place
  * @param {Span} span
  */
-function timeAt(turn, place, [start, end]) {
+function timeInText(turn, place, [start, end]) {
   let until = 0;
   for (const word of turn.words) {
     const length = [...word.text].length;
