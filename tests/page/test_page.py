@@ -483,6 +483,23 @@ def test_each_row_has_the_language_and_the_direction_of_its_text(page):
     assert directions == ["rtl", "ltr", "ltr"]
 
 
+def test_warnings_are_short_and_those_that_nobody_can_act_on_are_hidden(page):
+    warnings = (
+        TranscriptWarning("weak_link", "the texts before and after agree by 43%", 84.0, 84.0),
+        TranscriptWarning("repaired_times", "9 of the aligner's times were repaired"),
+        TranscriptWarning("loop", "0:00-0:28: the model repeats itself", 0.0, 28.0),
+        TranscriptWarning("partial", "only the first 3 min 31 s", values={"seconds": "211.000"}),
+    )
+    turns = (Turn("spk_0", "はい。", 0.0, 1.0, "window"),)
+    transcript = Transcript("a.wav", turns, "diarize", "Japanese", "tiny", 211.0, "", warnings)
+    shown = shown_again(page, to_view(transcript, "a.wav")).locator(".speech-warning:visible")
+    assert sorted(shown.all_inner_texts()) == [
+        "0:00–0:28: The text repeats itself: some of it was probably not said, and words may be missing.",
+        "Only the first 3 min 31 sec of the recording are in this transcript.",
+        "Speakers may be swapped from 1:24.",
+    ]
+
+
 def test_what_a_model_writes_stays_text(page):
     """A transcript of markup and template syntax, put into the page's own view, shows as it is."""
     evil = "<img src=x onerror=alert(1)> ${alert(2)} `{{value}}` {{{value}}} </span>&amp;"

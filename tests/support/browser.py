@@ -90,7 +90,7 @@ def upload(panel: Locator, path) -> None:
 
 def upload_several(panel: Locator, paths: list, label: str = "Files") -> None:
     """Upload several recordings at once."""
-    panel.get_by_role("button", name=re.compile(f"^{label}")).click()
+    panel.get_by_role("button", name=re.compile(rf"^{label} *▼?$")).click()
     panel.locator("input[type=file]").last.set_input_files(paths)
     expect(panel.get_by_role("link").filter(has_text="⇣")).to_have_count(len(paths))
 
