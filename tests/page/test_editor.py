@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.support.browser import (
+    choose_speaker,
     open_tab,
     rename,
     run_to_the_end,
@@ -84,7 +85,7 @@ def test_everything_is_undone_and_redone(page, panel):
     before = speakers(panel)
     put_cursor(page, panel, 0, 0)
     page.keyboard.type("あ")
-    panel.get_by_label("Speaker of this row").nth(0).select_option("New speaker")
+    choose_speaker(panel, 0, "New speaker")
     assert speakers(panel)[0] == "Speaker 3"
     rename(panel, "Speaker 2", "Speaker 1")
     panel.locator(".words").nth(1).click()

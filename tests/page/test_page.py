@@ -23,6 +23,7 @@ from tests.support.browser import (
     VIEW_OF,
     choose_download,
     choose_option,
+    choose_speaker,
     last_seek,
     note_seeks,
     open_tab,
@@ -335,7 +336,7 @@ def test_a_speaker_can_be_renamed_and_every_file_follows(page):
 def test_two_speakers_can_be_merged_and_a_row_corrected(page):
     panel = call_transcribed(page)
     text = words(panel)
-    panel.get_by_label("Speaker of this row").nth(1).select_option("spk_0")
+    choose_speaker(panel, 1, "Speaker 1")
     panel.get_by_label("Text of this row").nth(0).fill("直しました。")
     panel.get_by_label("Text of this row").nth(2).fill("")
     text = ["直しました。", text[1], *text[3:]]

@@ -144,6 +144,13 @@ def shown_lines(transcript: Transcript) -> str:
     return "".join(f"[{shown_speaker(turn.speaker)}]: {turn.text}\n" for turn in transcript.turns)
 
 
+def choose_speaker(panel: Locator, row: int, name: str) -> None:
+    """Give a row to a speaker. Its menu is filled when it gets the focus."""
+    menu = panel.get_by_label("Speaker of this row").nth(row)
+    menu.focus()
+    menu.select_option(label=name)
+
+
 def rename(panel: Locator, speaker: str, name: str) -> None:
     """Give a speaker another name."""
     panel.get_by_label(f"Rename {speaker}").fill(name)
