@@ -157,6 +157,7 @@ def test_an_flv_is_as_long_as_it_says_and_may_be_longer():
 def test_a_transport_stream_consists_of_whole_packets(before, after):
     packet = bytes(before) + b"\x47" + bytes(187 + after)
     assert are_noticed(packet * 5) and are_noticed(packet * 9)
+    assert share(packet * 5 + packet[:1]) == 1.0
     assert share(packet * 4 + b"x" * 99) is None
 
 

@@ -60,7 +60,8 @@ TESTS = {
     "kikitori/audio/decoders.py": "tests/audio/test_tracks.py tests/audio/test_damage.py tests/audio/test_files.py -k '"
     "tracks or libsndfile or changed_byte or packet or stands or joined or FLAC or test_files'",
     "kikitori/audio/frames.py": "tests/audio/test_files.py",
-    "kikitori/audio/containers/__init__.py": "tests/audio/test_chunk_sizes.py tests/audio/test_damage.py",
+    "kikitori/audio/containers/__init__.py": "tests/audio/test_chunk_sizes.py tests/audio/test_frame_lengths.py "
+    "tests/audio/test_frame_streams.py tests/audio/test_damage.py -k 'chunk_sizes or frame_ or element or ogg'",
     "kikitori/audio/containers/reader.py": "tests/audio/test_reader.py",
     "kikitori/audio/containers/chunks.py": "tests/audio/test_chunk_sizes.py tests/audio/test_damage.py -k 'chunk_sizes "
     "or [WAV or [RF64 or [W64 or [AIFF or [AU or [CAF or [M4A or [MP4 or [MOV or [3GP or [AVI or [WMA or chunks "
