@@ -23,6 +23,12 @@ ASF_COUNT = bytes([1, 0, 0, 0, 1, 2])
 """One part in the header, and two reserved bytes."""
 
 
+@pytest.fixture(autouse=True)
+def few_reads(monkeypatch):
+    """A reader that goes round in circles ends soon."""
+    monkeypatch.setattr(reader, "MAX_READS", 1000)
+
+
 def share(data: bytes) -> float | None:
     return share_before_damage(io.BytesIO(data))
 
