@@ -122,6 +122,7 @@ NOT_CUT = {
     "WAV of no known size": RIFF + chunk(b"data", 0xFFFFFFFF, b""),
     "RF64 of no known size": b"RF64----WAVE" + chunk(b"ds64", 28, bytes(28)) + chunk(b"data", 0xFFFFFFFF, b"true"),
     "AIFF without a chunk of sound": AIFF + chunk(b"NAME", 9, b"abc", "big"),
+    "W64 without a chunk of sound": W64 + w64(b"fact", 99, b"abc"),
     "W64 of no known size": W64 + w64(b"data", 1 << 62, b"true"),
     "CAF of no known size": CAF + chunk(b"data", 0xFFFFFFFFFFFFFFFF, b"\x7f" * 20, "big", 8),
     "CAF and one byte": CAF + CAF_SOUND + b"x",
@@ -136,7 +137,7 @@ NOT_CUT = {
     "ASF without properties": asf_part("header", bytes(200)) + ASF_SOUND[:-1],
     "ASF with properties in its sound": asf_part("header", ASF_COUNT) + asf_part("sound", asf_properties(2))[:-1],
     "ASF and something else": asf(ASF_SOUND) + chunk(b"else" * 4, 99, b"", size_bytes=8),
-    "ASF with a part smaller than its header": asf(chunk(ASF_SOUND[:16], 23, b"true", size_bytes=8), ASF_SOUND[:-1]),
+    "ASF with a part smaller than its header": asf(ASF_SOUND, chunk(ASF_SOUND[:16], 23, b"", size_bytes=8)),
 }
 
 
