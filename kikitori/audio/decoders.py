@@ -79,7 +79,7 @@ def _drop_samples(blocks: Iterable[Block], count: int) -> Iterator[Block]:
 
 
 def _sound_blocks(sound: soundfile.SoundFile) -> Iterator[Block]:
-    frames = max(1, BLOCK_SAMPLES // sound.channels)
+    frames = BLOCK_SAMPLES // sound.channels  # libsndfile refuses more than 1024 channels
     while len(block := sound.read(frames, dtype="float32", always_2d=True)):
         yield block, sound.samplerate
 

@@ -197,7 +197,7 @@ class _TurnCutter:
         self._left = [ruler.before(place) for place in breaks]
         self._right = [ruler.before(ruler.end(place)) for place in breaks]
         # When a part that starts at a place begins, and when one that ends there ends.
-        self._starts = [*(starts[place] for place in self._places[:-1]), ends[-1]]
+        self._starts = [starts[place] for place in self._places[:-1]]
         self._ends = [ends[max(ruler.end(place) - 1, 0)] for place in breaks]
         # Both cost the square of how full they are, so that they get similar lengths.
         self._line = _Part(LINE_PENALTY, columns, inf)

@@ -69,10 +69,11 @@ def test_tracks_are_not_searched_beyond_the_longest_recording(tmp_path):
         list(open_recording(film, max_seconds=2).blocks)
 
 
-@pytest.mark.parametrize("track", [1, 2])
-def test_a_chosen_track_is_read_without_a_warning(tmp_path, track):
-    recording = open_recording(encode_tracks(tmp_path / "film.mkv", (SILENT, HIGH), SAMPLE_RATE), track=track)
-    np.testing.assert_allclose(np.concatenate(list(recording.blocks))[:, 0], (SILENT, HIGH)[track - 1], atol=1e-4)
+@pytest.mark.parametrize(("sounds", "track"), [((SILENT, HIGH), 1), ((SILENT, HIGH), 2), ((HIGH,), None)])
+def test_a_chosen_or_only_track_is_read_without_a_warning(tmp_path, sounds, track):
+    recording = open_recording(encode_tracks(tmp_path / "film.mkv", sounds, SAMPLE_RATE), track=track)
+    read = np.concatenate(list(recording.blocks))[:, 0]
+    np.testing.assert_allclose(read, sounds[(track or 1) - 1], atol=1e-4)
     assert recording.warnings == []
 
 

@@ -204,6 +204,7 @@ def test_a_word_longer_than_a_line_is_cut_inside():
     assert lines_of("an internationalisation", "English", max_line_width=12) == [("an internati", "onalisation")]
     assert lines_of("an internationalisation", "English", max_line_width=20) == [("an", "internationalisation")]
     assert lines_of("no", "English", max_line_width=1) == [("n", "o")]
+    assert lines_of("東京", "English", max_line_width=1) == [("東", "京")]  # each is wider than the line
 
 
 def test_a_text_that_fits_is_one_line():
@@ -257,6 +258,11 @@ def test_time_passes_evenly_inside_a_word():
     assert times([one, two]) == [(1, 2), (2, 3)]
 
 
+def test_the_first_subtitle_may_be_one_character():
+    turn = spoken(("え", 1, 2), ("だめ", 4, 5))
+    assert times(make_subtitles(transcript(turn), 2, 1)) == [(1, 2), (4, 5)]
+
+
 def test_words_whose_times_run_backward_do_not_move_subtitles_backward():
     turn = spoken(("いろ。", 5, 6), ("はに。", 1, 2), ("ほへ。", 6, 7))
     assert times(make_subtitles(transcript(turn), 3, 1)) == [(5, 5.833), (5.833, 6.166), (6.166, 7)]
@@ -270,6 +276,24 @@ def test_long_speech_is_cut_between_words_even_if_its_text_fits():
     phrase = "東京都議会議員選挙"
     assert lines_of(phrase, "Japanese", 14) == [(phrase,)]
     assert lines_of(phrase, "Japanese", 14, max_line_width=8) == [("東京都議会", "議員選挙")]
+
+
+@pytest.mark.parametrize(
+    ("words", "lines"),
+    [
+        ((("Oh my god.", 0, 3), (" Too late.", 3, 7.5), (" Come on, we must go.", 7.5, 9.9)), 1),
+        ((("We were much too late.", 0, 3), (" Come on.", 3, 6.2), (" Let's go.", 6.2, 9.9)), 1),
+        ((("Oh my god.", 0, 2), (" Too late.", 2, 6.9), (" Come on, we must go.", 6.9, 9.9)), 2),
+    ],
+    ids=["half a second too long", "none too long", "none too long, of similar lengths"],
+)
+def test_of_two_cuts_that_make_speech_short_enough_the_more_even_one_is_taken(words, lines):
+    """All of it is too long for one subtitle. lines: how many sentences the first subtitle has."""
+    made = make_subtitles(transcript(spoken(*words), language="English"))
+    assert [subtitle.lines[0] for subtitle in made] == [
+        "".join(word for word, *_ in words[:lines]),
+        "".join(word for word, *_ in words[lines:]).strip(),
+    ]
 
 
 def test_a_subtitle_never_stays_longer_than_seven_seconds():
@@ -467,3 +491,13 @@ def test_the_source_is_divided_among_the_subtitles_of_its_translation():
     assert " ".join(line for subtitle in subtitles for line in subtitle.lines) == text
     assert "".join(line for subtitle in subtitles for line in subtitle.source) == said
     assert len(subtitles) > 1 and all(subtitle.source for subtitle in subtitles)
+
+
+def test_each_line_of_the_source_is_with_the_subtitle_that_is_spoken_meanwhile():
+    said, text = "はい。いま。いく。", "Yes. Now. I go."
+    made = make_subtitles(transcript(replace(aligned(text, 0, 9), source=said), language="English"), 5, 1)
+    assert [(*subtitle.lines, *subtitle.source) for subtitle in made] == [
+        ("Yes.", "はい。"),
+        ("Now.", "いま。"),
+        ("I go.", "いく。"),
+    ]

@@ -58,15 +58,16 @@ TESTS = {
     "kikitori/audio/files.py": "tests/audio/test_tracks.py tests/audio/test_files.py "
     "tests/audio/test_damage.py::test_a_file_that_shrinks_while_it_is_read_is_damaged",
     "kikitori/audio/decoders.py": "tests/audio/test_tracks.py tests/audio/test_damage.py tests/audio/test_files.py -k '"
-    "tracks or libsndfile or changed_byte or damaged_packet or stands or joined or FLAC or test_files'",
+    "tracks or libsndfile or changed_byte or packet or stands or joined or FLAC or test_files'",
     "kikitori/audio/frames.py": "tests/audio/test_files.py",
-    "kikitori/audio/containers/__init__.py": "tests/audio/test_damage.py",
+    "kikitori/audio/containers/__init__.py": "tests/audio/test_chunk_sizes.py tests/audio/test_frame_lengths.py "
+    "tests/audio/test_frame_streams.py tests/audio/test_damage.py -k 'chunk_sizes or frame_ or element or ogg'",
     "kikitori/audio/containers/reader.py": "tests/audio/test_reader.py",
-    "kikitori/audio/containers/chunks.py": "tests/audio/test_damage.py -k '[WAV or [RF64 or [W64 or [AIFF or [AU "
-    "or [CAF or [M4A or [MP4 or [MOV or [3GP or [AVI or [WMA or chunks or lists or boxes or finished or avi "
-    "or order or wav'",
-    "kikitori/audio/containers/frames.py": "tests/audio/test_frame_lengths.py tests/audio/test_damage.py "
-    "-k '[MP3 or [AAC or [MPEG or [FLV or [AMR or frame or sync or flv or joined'",
+    "kikitori/audio/containers/chunks.py": "tests/audio/test_chunk_sizes.py tests/audio/test_damage.py -k 'chunk_sizes "
+    "or [WAV or [RF64 or [W64 or [AIFF or [AU or [CAF or [M4A or [MP4 or [MOV or [3GP or [AVI or [WMA or chunks "
+    "or lists or boxes or finished or avi or order or wav'",
+    "kikitori/audio/containers/frames.py": "tests/audio/test_frame_lengths.py tests/audio/test_frame_streams.py "
+    "tests/audio/test_chunk_sizes.py",
     "kikitori/audio/containers/matroska.py": "tests/audio/test_damage.py -k 'MKV or WebM or webm or element'",
     "kikitori/audio/containers/ogg.py": "tests/audio/test_damage.py -k 'Ogg or pages or chained or ogg'",
     "kikitori/server/json_size.py": "tests/server/test_json_size.py",

@@ -124,7 +124,7 @@ def is_avi_cut(reader: Reader) -> bool:
         if kind == b"RIFF" or (kind == b"LIST" and _is_unknown(size)):
             position += 12
         elif len(head) < 8 or kind in AVI_CHUNKS or kind[:2] == b"ix" or kind[:2].isdigit():
-            if len(head) < 8 or position + 8 + size > reader.size:
+            if position + 8 + size > reader.size:
                 return True
             position += 8 + size + size % 2
         else:

@@ -62,7 +62,10 @@ def is_mpeg_audio_cut(reader: Reader) -> bool:
         if length is None and len(head) < HEADER_BYTES:
             return head[0] == 0xFF or frames < promised
         frames += length is not None
-        position = _after_tags(reader, position, length_of) if length is None else position + length
+        if length is None:  # a tag or anything else: frames may go on behind it
+            position = _find_frames(reader, _after_id3(reader, position), reader.size, length_of)
+        else:
+            position += length
     return frames < promised or (position or 0) > reader.size
 
 
@@ -74,12 +77,6 @@ def _after_id3(reader: Reader, position: int) -> int:
             size = size << 7 | byte & 0x7F
         position += 10 + size + (10 if head[5] & 0x10 else 0)
     return position
-
-
-def _after_tags(reader: Reader, position: int, length_of: FrameLength) -> int | None:
-    """Where frames go on behind a tag or anything else; None if they do not."""
-    start = _after_id3(reader, position)
-    return _find_frames(reader, start if start > position else position + 1, reader.size, length_of)
 
 
 def _find_frames(reader: Reader, start: int, end: int, length_of: FrameLength) -> int | None:
