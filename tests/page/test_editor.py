@@ -123,7 +123,7 @@ def test_a_reload_brings_everything_back(page, panel):
 def test_a_new_job_leaves_the_earlier_transcript_in_the_list(page, panel):
     put_cursor(page, panel, 0, 0)
     page.keyboard.type("あ")
-    panel.get_by_text("病院 · hospital").first.click()
+    panel.get_by_text("Hospital appointment").first.click()
     expect(panel.locator(".words").first).to_have_text(example("call_appointment").turns[0].text)
     panel.get_by_role("button", name="Transcribe", exact=True).wait_for()
     panel.get_by_role("button", name="All transcripts").click()

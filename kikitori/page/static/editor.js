@@ -169,6 +169,8 @@ export class Editor {
     this.rows = new Map();
     /** @type {Map<any, HTMLElement>} by warning */
     this.notes = new Map();
+    /** Whether the visitor types in a row, which keeps the cursor by itself. */
+    this.typing = false;
     this.list = make("ol", { class: "turns" });
     this.element = make("div", { class: "rows", tabindex: 0, role: "region", "aria-label": say("turns") }, this.list);
   }
@@ -186,7 +188,7 @@ export class Editor {
   /** Show the view's sheet. Rows that show the same as before stay, with the cursor in them. */
   show() {
     const { sheet } = this.view;
-    const caret = this.caret();
+    const caret = this.typing ? null : this.caret();
     const before = this.rows;
     this.rows = new Map();
     sheet.transcript.turns.forEach((/** @type {any} */ turn, /** @type {number} */ number) => {
@@ -245,11 +247,10 @@ export class Editor {
 
   /** The row and the place where the cursor is; null if it is in no row. */
   caret() {
-    for (const row of this.rows.values()) {
-      if (row.words !== document.activeElement) continue;
-      return { number: row.number, place: caretIn(row.words) ?? 0 };
-    }
-    return null;
+    const focused = document.activeElement;
+    if (!this.list.contains(focused)) return null;
+    const row = [...this.rows.values()].find((one) => one.words === focused);
+    return row ? { number: row.number, place: caretIn(row.words) ?? 0 } : null;
   }
 
   /**
@@ -286,7 +287,9 @@ export class Editor {
     this.rows.delete(row.turn);
     row.turn = sheet.transcript.turns[row.number];
     this.rows.set(row.turn, row);
+    this.typing = true;
     this.view.change(sheet, `typing ${row.number}`);
+    this.typing = false;
   }
 
   /**
