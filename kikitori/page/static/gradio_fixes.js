@@ -96,6 +96,8 @@ export function watchPage() {
   }
   new MutationObserver(noteReady).observe(document.documentElement, { ...WHOLE_PAGE, attributeFilter: ["class"] });
   new MutationObserver(keepFocus).observe(document.documentElement, { ...WHOLE_PAGE, attributeFilter: ["class"] });
+  // Gradio's player leaves a sound that it was loading when another follows. That is no error.
+  addEventListener("unhandledrejection", (event) => event.reason?.name === "AbortError" && event.preventDefault());
   for (const event of ["error", "unhandledrejection"]) {
     addEventListener(event, () => setTimeout(rescueLoading, LOADING_GOES_ON_MS));
   }
