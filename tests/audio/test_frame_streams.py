@@ -43,7 +43,7 @@ def id3(content: bytes, flags: int = 0) -> bytes:
 
 MP3 = mp3_frame() * 3
 AAC = bytes.fromhex("fff150401000fc").ljust(128, b"\0") * 3
-RECORDING_IN_A_TAG = counting(99) * 40
+RECORDING_IN_A_TAG = counting(1 << 24) * 40
 
 # MP3 and AAC
 
@@ -52,7 +52,7 @@ TAGS = id3(b"words"), id3(b"words") * 2
 
 
 @pytest.mark.parametrize("frames", [MP3, AAC], ids=["MP3", "AAC"])
-@pytest.mark.parametrize("between", [b"", b"x", b"x" * 10, b"\xff" * 10, *TAGS])
+@pytest.mark.parametrize("between", [b"", b"x", b"x" * 10, b"\xff" * 10, b"\xff" * 11, *TAGS])
 def test_frames_go_on_behind_a_tag_or_anything_else(frames, between):
     assert are_noticed(frames + between + frames)
     assert share(frames + between) is None
@@ -66,6 +66,7 @@ def test_a_recording_in_a_tag_is_not_the_files_own(flags):
     assert are_noticed(tag + counting(3) + MP3)
     assert share(tag + counting(5) + MP3) == 1.0
     assert share(tag + tag + MP3) is None
+    assert share(id3(RECORDING_IN_A_TAG.ljust((1 << 21) + 834, b"\0"), flags) + MP3) is None  # more than 2 MiB
     assert share(id3(RECORDING_IN_A_TAG[:4170]) + tag + MP3) is None
 
 
@@ -113,7 +114,7 @@ def test_no_frame_that_was_counted_may_be_missing(mark, head, before):
 
 def test_no_frame_that_fraunhofers_encoder_counted_may_be_missing():
     for count, outcome in ((4, None), (5, 1.0), (256, 1.0), (1 << 16, 1.0), (1 << 24, 1.0)):
-        assert share(mp3_frame(content=bytes(32) + b"VBRI" + bytes(10) + count.to_bytes(4, "big")) + MP3) == outcome
+        assert share(mp3_frame(content=bytes(32) + b"VBRI" + b"\1" * 10 + count.to_bytes(4, "big")) + MP3) == outcome
 
 
 def test_aac_frames_are_not_counted():
