@@ -29,10 +29,11 @@ def served(
     """
     command = [sys.executable, "-u", *program, "--checkpoint", "tiny", "--port", str(free_port()), *options]
     command += [] if limits else ["--no-limits"]
-    with contextlib.ExitStack() as stack:
-        output = stack.enter_context(open(log, "w+b") if log else tempfile.TemporaryFile())
+    with (
+        open(log, "w+b") if log else tempfile.TemporaryFile() as output,
         # Servers that share a folder share files of the same content, and the first that stops deletes them.
-        uploads = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as uploads,
+    ):
         environment = {**os.environ, "GRADIO_TEMP_DIR": uploads}
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=ROOT, env=environment)
         try:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-PATIENCE_SECONDS = 25
+PATIENCE_SECONDS = 120
 """A limit for what a broken program would never do, not a measurement."""
 
 

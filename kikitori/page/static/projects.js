@@ -25,13 +25,11 @@ export class Projects {
     this.view = view;
     this.store = store;
     this.list = make("ul", { class: "projects" });
-    this.problem = make("div", { role: "alert" });
-    const file = make("input", { type: "file", accept: ".json", hidden: true });
-    file.addEventListener("change", () => this.read(file));
-    const open = make("button", { class: "plain", onclick: () => file.click() }, say("open_project"));
+    this.problem = make("div");
+    const open = make("button", { class: "plain", onclick: () => this.choose() }, say("open_project"));
     this.heading = make("h3", {}, say("continue"));
-    this.note = make("p", { class: "about" }, say("stays_here"));
-    this.element = make("section", { hidden: true }, this.heading, this.list, this.note, open, file, this.problem);
+    this.note = make("p", { class: "small" }, say("stays_here"));
+    this.element = make("section", { hidden: true }, this.heading, this.list, this.note, open, this.problem);
   }
 
   /** Show what is stored now. */
@@ -55,7 +53,7 @@ export class Projects {
         this.list.querySelector("button") ?? this.element.querySelector("button")
       )?.focus();
     });
-    return make("li", {}, open, make("span", { class: "about" }, about), save, remove);
+    return make("li", {}, open, make("span", { class: "small" }, about), save, remove);
   }
 
   /** @param {any} entry */
@@ -64,15 +62,18 @@ export class Projects {
     if (stored) saveText(`${name}.kikitori.json`, writeProject({ name, ...stored.state }), "application/json");
   }
 
-  /** @param {any} input the file input */
-  async read(input) {
-    const [file] = input.files;
-    input.value = "";
-    if (!file) return;
+  /** Let the visitor choose a project's file. */
+  choose() {
+    const input = make("input", { type: "file", accept: ".json" });
+    input.addEventListener("change", () => this.read(input.files[0]));
+    input.click();
+  }
+
+  /** @param {File} file */
+  async read(file) {
     const project = readProject(await file.text());
-    this.problem.replaceChildren(
-      ...(project ? [] : [make("div", { class: "speech-error" }, say("no_project", file.name))]),
-    );
+    const problem = make("div", { class: "speech-error", role: "alert" }, say("no_project", file.name));
+    this.problem.replaceChildren(...(project ? [] : [problem]));
     if (project) await this.view.add(project);
   }
 }
