@@ -86,7 +86,7 @@ def test_the_texts_of_a_translation_are_chosen_and_named(page):
     recording = one_recording("ja2en")
     panel = open_tab(page, "ja2en")
     upload(panel, recording.path)
-    choose_option(panel, "Show the original text")
+    choose_option(panel, "Show original beside translation")
     run_to_the_end(panel, "ja2en")
     stem, said, written = recording.path.stem, recording.said, recording.reference
     assert saved(page, panel, "txt") == (f"{stem}.en-ja.txt", f"{written}\n{said}\n\n")

@@ -28,6 +28,7 @@ from tests.support.browser import (
     note_seeks,
     open_tab,
     rename,
+    retype,
     run_button,
     run_to_the_end,
     saved,
@@ -339,8 +340,8 @@ def test_two_speakers_can_be_merged_and_a_row_corrected(page):
     panel = call_transcribed(page)
     text = words(panel)
     choose_speaker(panel, 1, "Speaker 1")
-    panel.get_by_label("Text of this row").nth(0).fill("直しました。")
-    panel.get_by_label("Text of this row").nth(2).fill("")
+    retype(panel, 0, "直しました。")
+    retype(panel, 2, "")
     text = ["直しました。", text[1], *text[3:]]
     assert words(panel) == text
     assert speakers(panel) == [f"Speaker {number}" for number in (1, 1, 2, 1, 2)]
@@ -355,8 +356,8 @@ def test_a_corrected_call_is_saved_with_the_times_that_the_page_shows(page):
     panel = call_transcribed(page)
     seen = page.evaluate(JSON_OF, "times")
     texts = panel.get_by_label("Text of this row")
-    texts.nth(0).fill(texts.nth(0).inner_text() * 3)
-    texts.last.fill("")
+    retype(panel, 0, texts.nth(0).inner_text() * 3)
+    retype(panel, len(seen) - 1, "")
     expect(panel.locator(".turn:visible")).to_have_count(len(seen) - 1)
     assert page.evaluate(f"({VIEW_OF})().player.timeline.drawing.regions.length") == len(seen) - 1
     lines = [line.split() for line in saved(page, panel, "rttm")[1].splitlines()]
@@ -411,8 +412,8 @@ def test_a_call_is_translated_with_one_click(page):
     """It keeps the visitor's corrections, and the subtitles name the speaker."""
     panel = call_transcribed(page)
     rename(panel, "Speaker 1", "Reception")
-    panel.get_by_label("Text of this row", exact=True).nth(1).fill("お弁当です。")
-    panel.get_by_label("Text of this row", exact=True).nth(2).fill("")
+    retype(panel, 1, "お弁当です。")
+    retype(panel, 2, "")
     said, named = words(panel), speakers(panel)
     assert said[1] == "お弁当です。"
     panel.get_by_role("button", name="Translate into English").click()

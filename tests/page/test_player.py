@@ -135,7 +135,7 @@ def test_the_timeline_shows_who_speaks_when(page, panel):
     for (start, end), speaker in zip(times, speakers(panel), strict=True):
         first, last = (round(share / total * len(columns)) for share in (start, end))
         seen = {colour for column in columns[first + 3 : last - 3] for colour in column}
-        assert seen == {SPEAKER_COLOURS[int(speaker[-1])]}
+        assert seen == {SPEAKER_COLOURS[int(speaker[-1]) - 1]}
 
 
 def test_only_one_sound_plays_at_a_time(page, panel):

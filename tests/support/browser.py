@@ -151,6 +151,13 @@ def choose_speaker(panel: Locator, row: int, name: str) -> None:
     menu.select_option(label=name)
 
 
+def retype(panel: Locator, row: int, text: str) -> None:
+    """Replace the text of a row, and leave it. The empty text deletes the row."""
+    field = panel.get_by_label("Text of this row", exact=True).nth(row)
+    field.fill(text)
+    field.blur()
+
+
 def rename(panel: Locator, speaker: str, name: str) -> None:
     """Give a speaker another name."""
     panel.get_by_label(f"Rename {speaker}").fill(name)

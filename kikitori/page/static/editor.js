@@ -8,6 +8,7 @@ import { colourOf } from "./player.js";
 import { joinTurns, newSpeaker, setSpeaker, setText, setTimes, splitTurn } from "./sheet.js";
 
 const NUDGE_SECONDS = 0.1;
+const LONG_ROWS = 200; // from then on, rows that are out of sight are not laid out
 const NEW_SPEAKER = "\n"; // no label: Python strips labels
 
 /**
@@ -197,6 +198,7 @@ export class Editor {
       row.number = number;
       this.rows.set(turn, row);
     });
+    this.list.classList.toggle("long", this.rows.size > LONG_ROWS);
     this.place(this.withNotes([...this.rows.values()]));
     if (caret && !this.element.contains(document.activeElement)) this.putCaret(caret.number, caret.place);
   }
