@@ -84,23 +84,30 @@ export class Tools {
   makeName(speaker, share) {
     const css = `name ${colourOf(this.view.sheet.speakers, speaker)}`;
     const shown = speakerName(speaker);
-    const label = { "aria-label": say("rename", shown), title: say("rename", shown) };
-    const input = make("input", { value: shown, maxlength: 60, ...label, readonly: this.view.running });
+    const title = say("rename", shown);
+    const input = make("input", {
+      value: shown,
+      maxlength: 60,
+      "aria-label": title,
+      title,
+      readonly: this.view.running,
+    });
     input.size = Math.max(4, [...shown].length);
+    let label = speaker;
     const commit = () => {
       const { sheet } = this.view;
-      const name = speakerLabel(strip(input.value), sheet.speakers) || speaker;
-      if (name !== speaker && sheet.speakers.includes(speaker)) this.view.change(renameSpeaker(sheet, speaker, name));
-      this.shownSpeakers = null;
+      const name = speakerLabel(strip(input.value), sheet.speakers) || label;
+      if (name !== label) this.view.change(renameSpeaker(sheet, label, name));
+      label = name;
+      input.value = speakerName(name);
+      this.showSpeakers();
     };
     input.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
-      if (event.key === "Escape") input.value = shown;
+      if (event.key === "Escape") input.value = speakerName(label);
       if (["Enter", "Escape"].includes(event.key)) input.blur();
     });
-    input.addEventListener("blur", () => {
-      commit();
-      this.showSpeakers();
-    });
+    // Not before the focus has moved: what it moves to must not be made anew.
+    input.addEventListener("blur", () => setTimeout(commit));
     return make("span", { class: css }, input, make("span", { class: "share" }, share));
   }
 
