@@ -9,7 +9,6 @@ import { joinTurns, newSpeaker, setSpeaker, setText, setTimes, splitTurn } from 
 
 const NUDGE_SECONDS = 0.1;
 const LONG_ROWS = 200; // from then on, rows that are out of sight are not laid out
-const NEW_SPEAKER = "\n"; // no label: Python strips labels
 
 /**
  * Letters of a turn from one place to another, with those that the model was unsure of marked.
@@ -75,20 +74,16 @@ class Row {
   /** @param {any} sheet */
   makeSpeaker({ speakers }) {
     if (!speakers.length) return [];
-    const name = this.turn.speaker ?? "";
-    const choice = make(
-      "select",
-      { class: "speaker", "aria-label": say("speaker") },
-      make("option", { value: name }, speakerName(name)),
-    );
+    const shown = make("option", {}, speakerName(this.turn.speaker ?? ""));
+    const choice = make("select", { class: "speaker", "aria-label": say("speaker") }, shown);
     const fill = () => {
       const others = this.editor.view.sheet.speakers.map((/** @type {string} */ one) =>
-        make("option", { value: one, selected: one === this.turn.speaker }, speakerName(one)),
+        make("option", { selected: one === this.turn.speaker }, speakerName(one)),
       );
-      choice.replaceChildren(...others, make("option", { value: NEW_SPEAKER }, say("new_speaker")));
+      choice.replaceChildren(...others, make("option", {}, say("new_speaker")));
     };
     for (const event of ["focus", "pointerdown"]) choice.addEventListener(event, fill, { once: true });
-    choice.addEventListener("change", () => this.editor.giveTo(this.number, choice.value));
+    choice.addEventListener("change", () => this.editor.giveTo(this.number, choice.selectedIndex));
     return [choice];
   }
 
@@ -189,7 +184,7 @@ export class Editor {
   /** Show the view's sheet. Rows that show the same as before stay, with the cursor in them. */
   show() {
     const { sheet } = this.view;
-    const caret = this.typing ? null : this.caret();
+    const focus = this.typing ? null : this.focus();
     const before = this.rows;
     this.rows = new Map();
     sheet.transcript.turns.forEach((/** @type {any} */ turn, /** @type {number} */ number) => {
@@ -200,7 +195,7 @@ export class Editor {
     });
     this.list.classList.toggle("long", this.rows.size > LONG_ROWS);
     this.place(this.withNotes([...this.rows.values()]));
-    if (caret && !this.element.contains(document.activeElement)) this.putCaret(caret.number, caret.place);
+    if (focus && !this.element.contains(document.activeElement)) this.putFocus(focus);
   }
 
   /**
@@ -247,12 +242,20 @@ export class Editor {
     return this.rows.get(this.view.sheet.transcript.turns[number]);
   }
 
-  /** The row and the place where the cursor is; null if it is in no row. */
-  caret() {
+  /** The row that has the focus, and the place of the cursor in its text or the part that has it; null if no row has. */
+  focus() {
     const focused = document.activeElement;
     if (!this.list.contains(focused)) return null;
-    const row = [...this.rows.values()].find((one) => one.words === focused);
-    return row ? { number: row.number, place: caretIn(row.words) ?? 0 } : null;
+    const row = [...this.rows.values()].find((one) => one.element.contains(focused));
+    if (!row) return null;
+    const part = row.words === focused ? "" : `.${focused?.className}`;
+    return { number: row.number, part, place: part ? 0 : (caretIn(row.words) ?? 0) };
+  }
+
+  /** @param {{ number: number, part: string, place: number }} focus */
+  putFocus({ number, part, place }) {
+    if (!part) this.putCaret(number, place);
+    else /** @type {HTMLElement | null | undefined} */ (this.rowAt(number)?.element.querySelector(part))?.focus();
   }
 
   /**
@@ -295,13 +298,13 @@ export class Editor {
   }
 
   /**
+   * Give a row to a speaker of the sheet, or to a new one.
    * @param {number} number
-   * @param {string} name
+   * @param {number} speaker
    */
-  giveTo(number, name) {
+  giveTo(number, speaker) {
     const { sheet } = this.view;
-    this.view.change(setSpeaker(sheet, number, name === NEW_SPEAKER ? newSpeaker(sheet) : name));
-    /** @type {any} */ (this.rowAt(number)?.element.querySelector("select"))?.focus();
+    this.view.change(setSpeaker(sheet, number, sheet.speakers[speaker] ?? newSpeaker(sheet)));
   }
 
   /**

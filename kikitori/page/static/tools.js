@@ -106,8 +106,10 @@ export class Tools {
       if (event.key === "Escape") input.value = speakerName(label);
       if (["Enter", "Escape"].includes(event.key)) input.blur();
     });
-    // Not before the focus has moved: what it moves to must not be made anew.
-    input.addEventListener("blur", () => setTimeout(commit));
+    // What the focus moves to must not be made anew before it has arrived there.
+    input.addEventListener("blur", (/** @type {FocusEvent} */ event) =>
+      event.relatedTarget ? setTimeout(commit) : commit(),
+    );
     return make("span", { class: css }, input, make("span", { class: "share" }, share));
   }
 
