@@ -21,9 +21,9 @@ OPEN = """async ([turns, seconds]) => {
     const view = speechPage.views[0];
     const each = seconds / turns;
     const turn = number => ({
-        speaker: `spk_${number % 2}`, text: "もしもし、山本と申します。健康診断の予約をお願いします。", timing: "window",
-        start_seconds: number * each, end_seconds: (number + 1) * each, words: [], low_confidence: [[0, 4]],
-        source: "", language: "",
+        speaker: `spk_${number % 2}`, text: "もしもし、山本と申します。健康診断の予約をお願いします。",
+        timing: "window", start_seconds: number * each, end_seconds: (number + 1) * each, words: [],
+        low_confidence: [[0, 4]], source: "", language: "",
     });
     const transcript = {
         audio: "call.wav", direction: "diarize", language: "Japanese", checkpoint: "tiny", raw_text: "",

@@ -12,7 +12,9 @@ import { Projects } from "./projects.js";
 import { runShortcut } from "./shortcuts.js";
 import { Tools } from "./tools.js";
 
-const SAVE_AFTER_MS = 300;
+// A change is stored after a pause, but not much later than this if there is none. Storing four hours takes a while.
+const SAVE_AFTER_MS = 500;
+const SAVE_WITHIN_MS = 3000;
 const SEEK_ERROR_SECONDS = 0.001; // players land up to a microsecond before the place that they are sent to
 
 export class View {
@@ -39,6 +41,7 @@ export class View {
     this.histories = new Map();
     /** @type {ReturnType<typeof setTimeout> | undefined} Until the next save. */
     this.timer = undefined;
+    this.unsavedSince = 0;
     this.shownChoice = "";
     /** @type {any} The row and the word that are being said. */
     this.said = {};
@@ -342,13 +345,16 @@ export class View {
   }
 
   saveSoon() {
-    this.timer ??= setTimeout(() => this.saveNow(), SAVE_AFTER_MS);
+    this.unsavedSince ||= Date.now();
+    const left = this.unsavedSince + SAVE_WITHIN_MS - Date.now();
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.saveNow(), Math.max(0, Math.min(SAVE_AFTER_MS, left)));
   }
 
   /** Keep the project in this browser. */
   async saveNow() {
     clearTimeout(this.timer);
-    this.timer = undefined;
+    this.unsavedSince = 0;
     const state = this.whole();
     if (!state) return;
     if (!this.id) this.remember(crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`);
