@@ -159,6 +159,7 @@ def test_a_project_is_saved_to_a_file_and_opened_again(page, panel, tmp_path):
     open_project(page, panel, broken)
     expect(panel.get_by_role("alert")).to_contain_text("broken.json is no project file")
     open_project(page, panel, project)
+    expect(panel.get_by_role("button", name="Play", exact=True)).to_be_disabled()
     assert words(panel) == ["あ" + TURNS[0], *TURNS[1:]]
 
 

@@ -23,6 +23,7 @@ let moved = null;
  * @param {any} sheet
  */
 export function offer(note, { values = {} }, sheet) {
+  if (!sheet.sound) return note; // a project from a file has none
   for (const direction of (values.directions ?? "").split(" ").filter(Boolean)) {
     note.append(
       " ",

@@ -160,6 +160,7 @@ export class Player {
     this.element.hidden = !sheet;
     this.load(sheet?.address ?? sheet?.sound ?? null);
     if (!sheet) return;
+    if (this.sound === null) this.setPlayable(false); // a project from a file
     const { transcript, times, speakers } = sheet;
     const changed = transcript.turns.slice(first).map((/** @type {any} */ turn, /** @type {number} */ number) => {
       const [start, end] = times[first + number];

@@ -1,5 +1,5 @@
 // @ts-check
-// A project as a file: everything on the page but the sound.
+// A project as a file: everything on the page but the sound, and the path that the sound has on the server.
 
 const FORMAT = "kikitori-project";
 const VERSION = 1;
@@ -9,7 +9,8 @@ const VERSION = 1;
  * @param {{ name: string, sheets: any[], current: number }} project
  */
 export function writeProject({ name, sheets, current }) {
-  return JSON.stringify({ format: FORMAT, version: VERSION, name, sheets, current });
+  const silent = sheets.map((sheet) => ({ ...sheet, sound: null }));
+  return JSON.stringify({ format: FORMAT, version: VERSION, name, sheets: silent, current });
 }
 
 /**
@@ -22,18 +23,20 @@ export function readProject(text) {
     const { format, version, name, sheets, current } = JSON.parse(text);
     const isKnown = format === FORMAT && version === VERSION && typeof name === "string";
     if (!isKnown || !Array.isArray(sheets) || !sheets.length || !sheets.every(isSheet)) return null;
-    return { name, sheets, current: sheets[current] ? current : 0 };
+    const silent = sheets.map((sheet) => ({ ...sheet, sound: null }));
+    return { name, sheets: silent, current: Number.isInteger(current) && sheets[current] ? current : 0 };
   } catch {
     return null; // no JSON, or something else than objects where they belong
   }
 }
 
 /** @param {any} sheet */
-function isSheet({ transcript, times, speakers }) {
-  const { turns, warnings, audio, language, checkpoint, duration_seconds: seconds } = transcript;
+function isSheet({ transcript, times, speakers, peaks }) {
+  const { turns, warnings, audio, direction, language, checkpoint, raw_text, duration_seconds: seconds } = transcript;
   return (
-    [audio, language, checkpoint].every((text) => typeof text === "string") &&
+    [audio, direction, language, checkpoint, raw_text].every((text) => typeof text === "string") &&
     Number.isFinite(seconds) &&
+    (peaks === undefined || (/^[A-Za-z0-9+/]*={0,2}$/.test(peaks.levels) && peaks.each > 0)) &&
     warnings.every((/** @type {any} */ warning) => typeof warning.kind === "string") &&
     speakers.every((/** @type {any} */ speaker) => typeof speaker === "string") &&
     times.length === turns.length &&

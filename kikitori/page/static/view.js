@@ -92,7 +92,10 @@ export class View {
     if (value.append) return this.append(value);
     // A job that begins, unlike one that adds a translation, is a project of its own: no earlier one is overwritten.
     if (!value.sheets?.length) this.begin();
-    this.sheets = value.sheets ?? [];
+    this.sheets = (value.sheets ?? []).map((/** @type {any} */ sheet, /** @type {number} */ number) => {
+      const known = this.sheets[number];
+      return known?.address && known.sound === sheet.sound ? { ...sheet, address: known.address } : sheet;
+    });
     this.current = value.current ?? Math.max(0, this.sheets.length - 1);
     this.refresh();
     if (ends) this.end();

@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { readProject, writeProject } from "../../../kikitori/page/static/project_file.js";
+
+const turn = { text: "はい。", source: "", speaker: "spk_0", language: "", words: [], low_confidence: [[0, 1]] };
+const sheet = {
+  transcript: {
+    audio: "call.wav",
+    direction: "diarize",
+    language: "Japanese",
+    checkpoint: "tiny",
+    raw_text: "",
+    duration_seconds: 2,
+    warnings: [],
+    turns: [turn],
+  },
+  times: [[0, 2]],
+  speakers: ["spk_0"],
+  sound: "/tmp/secret/call.wav",
+  peaks: { levels: "AAD/", each: 0.5 },
+};
+const project = { name: "call.wav", sheets: [sheet, sheet], current: 1 };
+
+test("a project is read as it was written, without the server's path of its sound", () => {
+  const text = writeProject(project);
+  assert.ok(!text.includes("secret"));
+  const silent = { ...sheet, sound: null };
+  assert.deepEqual(readProject(text), { ...project, sheets: [silent, silent] });
+});
+
+test("a path in a foreign file is not taken over", () => {
+  const text = writeProject(project).replaceAll('"sound":null', '"sound":"https://example.org/a.wav"');
+  assert.ok(text.includes("example.org"));
+  assert.equal(readProject(text)?.sheets[0].sound, null);
+});
+
+test("what is no project is refused", () => {
+  const written = JSON.parse(writeProject(project));
+  const changed = (change) => {
+    const copy = structuredClone(written);
+    change(copy, copy.sheets[0]);
+    return JSON.stringify(copy);
+  };
+  const cases = [
+    "",
+    "null",
+    "[]",
+    "{}",
+    changed((copy) => (copy.format = "other")),
+    changed((copy) => (copy.version = 2)),
+    changed((copy) => (copy.sheets = [])),
+    changed((copy) => (copy.sheets[0] = null)),
+    changed((_, first) => (first.times = [])),
+    changed((_, first) => (first.times = [[2, 1]])),
+    changed((_, first) => (first.times = [["0", 1]])),
+    changed((_, first) => (first.speakers = [1])),
+    changed((_, first) => (first.peaks = { levels: "<>", each: 1 })),
+    changed((_, first) => (first.peaks = { levels: "", each: 0 })),
+    changed((_, first) => delete first.transcript.direction),
+    changed((_, first) => (first.transcript.audio = {})),
+    changed((_, first) => (first.transcript.duration_seconds = null)),
+    changed((_, first) => (first.transcript.warnings = [{}])),
+    changed((_, first) => (first.transcript.turns[0].text = null)),
+    changed((_, first) => (first.transcript.turns[0].speaker = 0)),
+    changed((_, first) => (first.transcript.turns[0].words = [{ text: "a" }])),
+    changed((_, first) => (first.transcript.turns[0].low_confidence = [[0]])),
+  ];
+  for (const text of cases) assert.equal(readProject(text), null, text);
+});
+
+test("a recording that is not there is not shown", () => {
+  for (const current of [2, -1, "1", null, "constructor"]) {
+    assert.equal(readProject(JSON.stringify({ ...JSON.parse(writeProject(project)), current }))?.current, 0);
+  }
+});
