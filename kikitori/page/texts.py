@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 
 from kikitori.languages import CODES
+from kikitori.output.subtitles import OTHER, STYLES
 
 PREFIX = "speech_"
 """Gradio would take a key that equals one of its own for that one."""
@@ -32,8 +33,10 @@ def translations() -> dict[str, dict[str, str]]:
 
 
 def texts_of_view() -> dict[str, dict]:
-    """Return the texts that static/i18n.js shows, by language, each with the tags of all languages of speech."""
+    """Return the texts that static/i18n.js shows, by language, each with what is true of the languages of speech."""
+    speeds = {language: style.characters_per_second for language, style in STYLES.items()}
+    shared = {"tags": CODES, "speeds": speeds, "other_speed": OTHER.characters_per_second}
     return {
-        tag: texts["view"] | {"warnings": texts["warnings"], "errors": texts["errors"], "tags": CODES}
+        tag: texts["view"] | {"warnings": texts["warnings"], "errors": texts["errors"]} | shared
         for tag, texts in TEXTS.items()
     }

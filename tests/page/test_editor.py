@@ -210,6 +210,20 @@ def test_unsure_words_are_shown_one_by_one_and_ticked_off(page):
     assert words(panel) == [text]
 
 
+def test_rows_that_are_too_fast_to_read_are_marked(page, panel):
+    speeds = panel.locator(".reading")
+    assert not speeds.first.is_visible()
+    panel.get_by_role("button", name="Reading speed").click()
+    assert speeds.first.is_visible()
+    times = page.evaluate("speechPage.views.find(({ tab, sheet }) => tab === 'diarize' && sheet).sheet.times")
+    expected = [len(text) / (end - start) for text, (start, end) in zip(TURNS, times, strict=True)]
+    shown = [float(text.rstrip(" !")) for text in speeds.all_inner_texts()]
+    assert shown == pytest.approx(expected, abs=0.06)
+    fast = panel.locator(".turn").evaluate_all("rows => rows.map(row => row.querySelector('.fast') !== null)")
+    assert fast == [speed > 6 for speed in expected]
+    assert len(set(fast)) == 2
+
+
 def test_the_keys_are_listed(page, panel):
     panel.get_by_role("button", name="Keyboard shortcuts").click()
     dialog = page.get_by_role("dialog")

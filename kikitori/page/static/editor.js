@@ -2,10 +2,10 @@
 // The rows of a transcript. Click into a text and type: there is no mode for editing.
 import { caretIn, select } from "./caret.js";
 import { clock, make, strip } from "./dom.js";
-import { LANGUAGE_TAGS, languageName, makeWarning, say, speakerName } from "./i18n.js";
+import { formatNumber, LANGUAGE_TAGS, languageName, makeWarning, readableSpeed, say, speakerName } from "./i18n.js";
 import { offer } from "./offers.js";
 import { colourOf } from "./player.js";
-import { joinTurns, newSpeaker, setSpeaker, setText, setTimes, splitTurn } from "./sheet.js";
+import { joinTurns, newSpeaker, readingSpeed, setSpeaker, setText, setTimes, splitTurn } from "./sheet.js";
 
 const NUDGE_SECONDS = 0.1;
 const LONG_ROWS = 200; // from then on, rows that are out of sight are not laid out
@@ -58,17 +58,14 @@ class Row {
     const { sheet } = editor.view;
     this.turn = sheet.transcript.turns[number];
     this.key = editor.keyOf(number);
-    const who = make(
-      "span",
-      { class: "who" },
-      ...this.makeSpeaker(sheet),
-      this.makeTime(sheet),
-      ...this.makeLanguage(sheet),
-    );
+    this.speed = make("span", { class: "reading" });
+    const parts = [...this.makeSpeaker(sheet), this.makeTime(sheet), ...this.makeLanguage(sheet), this.speed];
+    const who = make("span", { class: "who" }, ...parts);
     const source = this.turn.source ? [this.makeSource(sheet)] : [];
     this.words = this.makeWords(sheet);
     const css = `turn ${colourOf(sheet.speakers, this.turn.speaker)}`;
     this.element = make("li", { class: css, hidden: this.turn.text === "" }, who, ...source, this.words);
+    this.showSpeed();
   }
 
   /** @param {any} sheet */
@@ -126,6 +123,18 @@ class Row {
     return make("span", { ...script, ...editable, spellcheck: "false", ...events }, ...makeText(this.turn));
   }
 
+  /** How fast the text has to be read as a subtitle; CSS shows it when the visitor wants to see it. */
+  showSpeed() {
+    const { transcript, times } = this.editor.view.sheet;
+    const speed = readingSpeed(this.turn, times[this.number]);
+    const most = readableSpeed(this.turn.language || transcript.language);
+    const shown = formatNumber(speed, { maximumFractionDigits: 1 });
+    const isFast = speed > most;
+    this.speed.textContent = isFast ? `${shown} !` : shown;
+    this.speed.title = isFast ? say("too_fast", shown, formatNumber(most)) : say("speed_of", shown);
+    this.speed.classList.toggle("fast", isFast);
+  }
+
   /** The text as the visitor sees it. */
   get text() {
     return strip((this.words.textContent ?? "").replace(/\s*\n\s*/g, " "));
@@ -143,6 +152,7 @@ class Row {
     this.isDirty = false;
     this.words.replaceChildren(...makeText(this.turn));
     this.element.hidden = this.turn.text === "";
+    this.showSpeed();
     this.editor.view.history.endGroup();
   }
 

@@ -18,6 +18,14 @@ const { [LANGUAGE]: texts, en: ENGLISH } = /** @type {any} */ (globalThis).speec
 
 /** English name of a language -> its tag. */
 export const LANGUAGE_TAGS = /** @type {Record<string, string>} */ (texts.tags);
+
+/**
+ * How fast subtitles in a language may be read, in characters per second.
+ * @param {string} language English name
+ * @returns {number}
+ */
+export const readableSpeed = (language) => texts.speeds[language] ?? texts.other_speed;
+
 /** Places of sentences that hold English names of languages. */
 const LANGUAGE_PLACES = ["language", "detected", "expected", "choices"];
 /** Warnings that nobody can act on. */

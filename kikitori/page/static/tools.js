@@ -18,6 +18,7 @@ export class Tools {
     this.next = make("button", { class: "next-unsure", onclick: () => this.showUnsure(1) });
     this.tick = make("button", { onclick: () => this.tickOff() }, say("tick_off"));
     this.both = make("span", { role: "radiogroup", "aria-label": say("languages_shown"), class: "shown-languages" });
+    this.speed = make("button", { "aria-pressed": "false", onclick: () => this.toggleSpeed() }, say("reading_speed"));
     const help = make("button", { "aria-label": say("shortcuts"), onclick: () => showShortcuts(view.element) }, "?");
     this.speakers = make("div", { class: "speakers" });
     this.files = make("span", { class: "files" }, ...view.downloads.buttons);
@@ -35,6 +36,7 @@ export class Tools {
         this.next,
         this.tick,
         this.both,
+        this.speed,
         help,
         this.files,
       ),
@@ -132,6 +134,12 @@ export class Tools {
     this.place -= 1;
     this.showUnsure(1);
     this.show();
+  }
+
+  /** Show how fast each row has to be read, or hide it. */
+  toggleSpeed() {
+    const isShown = this.view.editor.list.classList.toggle("with-speed");
+    this.speed.setAttribute("aria-pressed", String(isShown));
   }
 
   /** Original, translation or both, where a translation has its original next to it. */
