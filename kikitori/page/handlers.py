@@ -105,9 +105,9 @@ def job_options(directions: tuple[str, ...], checkpoints: Checkpoints, options: 
     return JobOptions(directions[0], checkpoints, align=own[0], **texts)
 
 
-def stop_running(shown: dict | None) -> list:
+def stop_running() -> list:
     """Return the updates after a stop: the view keeps what it shows, and the run button comes back."""
-    return [{"stopped": True}, shown and shown | {"running": False}, *button_updates(running=False)]
+    return [{"stopped": True}, {"running": False}, *button_updates(running=False)]
 
 
 def view_update(value: dict | None):

@@ -105,7 +105,7 @@ def read_recordings(paths: list[str], options: JobOptions) -> Iterator[tuple[dic
     Errors of recordings are shown at the end; the others are transcribed.
     """
     if not paths:
-        yield error_message(AudioError("no_recording")), {"sheets": [], "running": False}
+        yield error_message(AudioError("no_recording")), None
         return
     clock = Clock(paths)
     is_due = rate_limit(DRAFT_EVERY_SECONDS)
@@ -135,7 +135,7 @@ def read_recordings(paths: list[str], options: JobOptions) -> Iterator[tuple[dic
 
 
 def growing(job_id: str, number: int, added: dict) -> dict:
-    """The view's value that adds to the sheet of this number. job_id: tells main.js which view has the rest."""
+    """The view's value that adds to the sheet of this number. job_id: tells static/view.js whether it was stopped."""
     return {"job": job_id, "sheet": number, "append": added, "running": True}
 
 
@@ -245,20 +245,22 @@ def translate_call(
 ) -> Iterator[tuple[dict | None, dict | None]]:
     """Translate the call that the view shows into English; yield message and view, as `read_recordings`.
 
+    The view's own sheets stay as they are: a value without `sheets` keeps them, and `added` is one more.
     paths: the visitor's uploads. The call has to be one of them: a path that only the view names is never opened.
     """
     view = {"sheets": []} | (view or {})
+    number = len(view["sheets"])
     try:
         call = _shown_call(view, paths)
         with logged_job("ja2en") as job:
-            yield None, view | {"running": True}
-            with closing(_translate(call, len(view["sheets"]), checkpoints)) as steps:
+            yield None, {"running": True}
+            with closing(_translate(call, number, checkpoints)) as steps:
                 for message, made in steps:
                     job.sound_seconds = message["done"]
                     yield message, made if made and "append" in made else None
-        yield None, view | {"sheets": [*view["sheets"], made], "running": False, "current": len(view["sheets"])}
+        yield None, {"sheet": number, "added": made, "running": False}
     except SpeechError as error:
-        yield error_message(error), view | {"running": False}
+        yield error_message(error), {"running": False}
 
 
 def _translate(
@@ -297,12 +299,20 @@ def _shown_call(view: dict, paths: list[str]) -> ViewedTranscript:
 def with_corrections(aligned: Transcript, call: ViewedTranscript) -> Transcript:
     """Give the visitor's corrected call the times of the aligned turns.
 
-    The times are estimated if the model wrote a different number of turns this time.
+    The times are estimated if the turns are not those that the model wrote: it may have written others this time, or the
+    visitor may have split and joined some.
     """
-    if len(aligned.turns) != len(call.kept):
+    if len(aligned.turns) != len(call.kept) or _are_moved(aligned, call):
         return replace(aligned, turns=timed_turns(call.transcript))
     pairs = zip(compress(aligned.turns, call.kept), call.transcript.turns, strict=True)
     return replace(aligned, turns=tuple(_corrected(turn, shown) for turn, shown in pairs))
+
+
+def _are_moved(aligned: Transcript, call: ViewedTranscript) -> bool:
+    """Whether a text of the call stands at another place than the model's equal text."""
+    written = {turn.text for turn in aligned.turns}
+    pairs = zip(compress(aligned.turns, call.kept), call.transcript.turns, strict=True)
+    return any(shown.text != turn.text and shown.text in written for turn, shown in pairs)
 
 
 def _corrected(aligned: Turn, shown: Turn) -> Turn:

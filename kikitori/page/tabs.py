@@ -251,9 +251,8 @@ def connect(tab: Tab, checkpoints: Checkpoints, source: Source, result: Result) 
         jobs.append(result.translate.click(call_handler(checkpoints), [*files, result.view], outputs, js=js, **event))
     source.stop.click(
         stop_running,
-        [result.view],
+        None,
         [*outputs, *buttons],
-        js=f"() => speechPage.shown('{tab.key}')",
         cancels=jobs,
         queue=False,
         api_visibility="private",
@@ -263,7 +262,7 @@ def connect(tab: Tab, checkpoints: Checkpoints, source: Source, result: Result) 
         # Not with the job's last output: Gradio ignores a click on a button whose job has not quite ended.
         in_browser(job.then, buttons, f"() => {at_rest}")
         # What the queue or ZeroGPU refuses; Gradio shows why.
-        in_browser(job.failure, [*outputs, *buttons], f"speechPage.ended('{tab.key}', {at_rest})", outputs)
+        in_browser(job.failure, [*outputs, *buttons], f"speechPage.ended({at_rest})", [result.message])
     for chosen in (source.audio.upload, source.audio.stop_recording, source.several.upload):
         in_browser(chosen, [result.message], "() => null")
 

@@ -184,11 +184,12 @@ def test_words_are_found_and_replaced_with_a_count(page, panel):
     assert words(panel) == TURNS
 
 
-def test_unsure_words_are_shown_one_by_one_and_ticked_off(page):
+@pytest.fixture
+def unsure(page):
+    """The panel of a transcript with two unsure places, and its text."""
     panel = open_tab(page, "pt")
     upload(panel, one_recording("pt").path)
     run_to_the_end(panel, "pt")
-    text = words(panel)[0]
     page.evaluate(
         """() => {
             const view = speechPage.views.find(({ tab, sheet }) => tab === "portuguese" && sheet);
@@ -196,18 +197,59 @@ def test_unsure_words_are_shown_one_by_one_and_ticked_off(page):
             view.put({ ...view.sheet, transcript: { ...view.sheet.transcript, turns } });
         }"""
     )
-    selected = "() => getSelection().toString()"
+    return panel, words(panel)[0]
+
+
+def selected(page) -> str:
+    return page.evaluate("getSelection().toString()")
+
+
+def test_unsure_words_are_shown_one_by_one_and_ticked_off(page, unsure):
+    panel, text = unsure
     panel.get_by_role("button", name="Unsure words: 2").click()
-    assert page.evaluate(selected) == text[0:3]
+    assert selected(page) == text[0:3]
     panel.get_by_role("button", name="Unsure word 1 of 2").click()
-    assert page.evaluate(selected) == text[4:7]
+    assert selected(page) == text[4:7]
     panel.get_by_role("button", name="Checked").click()
     expect(panel.locator(".words mark")).to_have_count(1)
-    assert page.evaluate(selected) == text[0:3]
+    assert selected(page) == text[0:3]
     panel.get_by_role("button", name="Checked").click()
     expect(panel.locator(".words mark")).to_have_count(0)
     expect(panel.locator(".next-unsure")).to_be_hidden()
     assert words(panel) == [text]
+
+
+def test_a_corrected_unsure_word_does_not_tick_off_another(page, unsure):
+    panel, text = unsure
+    panel.get_by_role("button", name="Unsure words: 2").click()
+    page.keyboard.type("Boa")
+    assert words(panel) == ["Boa" + text[3:]]
+    expect(panel.get_by_role("button", name="Checked")).to_be_disabled()
+    page.keyboard.press("Alt+k")
+    expect(panel.get_by_role("button", name="Unsure words: 1")).to_be_visible()
+    page.keyboard.press("Alt+u")
+    assert selected(page) == text[4:7]
+
+
+def test_the_only_row_of_a_speaker_can_be_emptied_and_written_anew(page):
+    panel = transcribed(page, "diarize", example("call_order").path)
+    choose_speaker(panel, 1, "New speaker")
+    panel.locator(".words").nth(1).click()
+    page.keyboard.press("Control+A")
+    page.keyboard.press("Backspace")
+    page.keyboard.type("はい。")
+    assert words(panel) == [TURNS[0], "はい。", *TURNS[2:]]
+    assert speakers(panel)[1] == "Speaker 3"
+
+
+def test_a_job_without_a_recording_leaves_the_transcript(page, panel):
+    kept(page)
+    page.reload()
+    panel = shown_panel(page)
+    assert words(panel) == TURNS
+    panel.get_by_role("button", name="Transcribe", exact=True).click()
+    expect(panel.get_by_role("alert")).to_contain_text("There is no recording yet")
+    assert words(panel) == TURNS
 
 
 def test_rows_that_are_too_fast_to_read_are_marked(page, panel):

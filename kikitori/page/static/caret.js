@@ -2,6 +2,12 @@
 // The place of the text cursor in an element, in characters.
 
 /**
+ * Whether a key belongs to the input of Japanese or Chinese. Safari says so of the last one only by its code.
+ * @param {KeyboardEvent} event
+ */
+export const isComposing = (event) => event.isComposing || event.keyCode === 229;
+
+/**
  * Where the cursor is; null if it is elsewhere, or if more than a place is selected.
  * @param {HTMLElement} element
  */

@@ -1,6 +1,6 @@
 // @ts-check
 // The rows of a transcript. Click into a text and type: there is no mode for editing.
-import { caretIn, select } from "./caret.js";
+import { caretIn, isComposing, select } from "./caret.js";
 import { clock, make, strip } from "./dom.js";
 import { formatNumber, LANGUAGE_TAGS, languageName, makeWarning, readableSpeed, say, speakerName } from "./i18n.js";
 import { offer } from "./offers.js";
@@ -71,16 +71,20 @@ class Row {
   /** @param {any} sheet */
   makeSpeaker({ speakers }) {
     if (!speakers.length) return [];
-    const shown = make("option", {}, speakerName(this.turn.speaker ?? ""));
+    const { speaker } = this.turn;
+    const shown = make("option", {}, speaker === null ? "" : speakerName(speaker));
     const choice = make("select", { class: "speaker", "aria-label": say("speaker") }, shown);
+    /** @type {(string | null)[]} */
+    let offered = [];
     const fill = () => {
-      const others = this.editor.view.sheet.speakers.map((/** @type {string} */ one) =>
-        make("option", { selected: one === this.turn.speaker }, speakerName(one)),
+      offered = [...(speaker === null ? [null] : []), ...this.editor.view.sheet.speakers];
+      const options = offered.map((one) =>
+        make("option", { selected: one === speaker }, one === null ? "" : speakerName(one)),
       );
-      choice.replaceChildren(...others, make("option", {}, say("new_speaker")));
+      choice.replaceChildren(...options, make("option", {}, say("new_speaker")));
     };
-    for (const event of ["focus", "pointerdown"]) choice.addEventListener(event, fill, { once: true });
-    choice.addEventListener("change", () => this.editor.giveTo(this.number, choice.selectedIndex));
+    for (const event of ["focus", "pointerdown"]) choice.addEventListener(event, fill);
+    choice.addEventListener("change", () => this.editor.giveTo(this.number, offered[choice.selectedIndex]));
     return [choice];
   }
 
@@ -175,8 +179,8 @@ export class Editor {
     this.rows = new Map();
     /** @type {Map<any, HTMLElement>} by warning */
     this.notes = new Map();
-    /** Whether the visitor types in a row, which keeps the cursor by itself. */
-    this.typing = false;
+    /** @type {Row | null} The row that a key has just changed: it stays as it is, and keeps the cursor by itself. */
+    this.typedIn = null;
     this.list = make("ol", { class: "turns" });
     this.element = make("div", { class: "rows", tabindex: 0, role: "region", "aria-label": say("turns") }, this.list);
   }
@@ -194,12 +198,15 @@ export class Editor {
   /** Show the view's sheet. Rows that show the same as before stay, with the cursor in them. */
   show() {
     const { sheet } = this.view;
-    const focus = this.typing ? null : this.focus();
+    const focus = this.typedIn ? null : this.focus();
     const before = this.rows;
     this.rows = new Map();
     sheet.transcript.turns.forEach((/** @type {any} */ turn, /** @type {number} */ number) => {
       const known = before.get(turn);
-      const row = known && known.key === this.keyOf(number) ? known : new Row(this, number);
+      const key = this.keyOf(number);
+      const stays = known && (known.key === key || known === this.typedIn);
+      const row = stays ? known : new Row(this, number);
+      row.key = key;
       row.number = number;
       this.rows.set(turn, row);
     });
@@ -302,19 +309,18 @@ export class Editor {
     this.rows.delete(row.turn);
     row.turn = sheet.transcript.turns[row.number];
     this.rows.set(row.turn, row);
-    this.typing = true;
+    this.typedIn = row;
     this.view.change(sheet, `typing ${row.number}`);
-    this.typing = false;
+    this.typedIn = null;
   }
 
   /**
-   * Give a row to a speaker of the sheet, or to a new one.
    * @param {number} number
-   * @param {number} speaker
+   * @param {string | null} [speaker] undefined for a new one
    */
   giveTo(number, speaker) {
     const { sheet } = this.view;
-    this.view.change(setSpeaker(sheet, number, sheet.speakers[speaker] ?? newSpeaker(sheet)));
+    if (speaker !== null) this.view.change(setSpeaker(sheet, number, speaker ?? newSpeaker(sheet)));
   }
 
   /**
@@ -323,8 +329,11 @@ export class Editor {
    * @param {KeyboardEvent} event
    */
   press(row, event) {
-    if (event.isComposing || this.view.running) return;
-    const place = caretIn(row.words);
+    if (isComposing(event) || this.view.running) return;
+    const typed = row.words.textContent ?? "";
+    const spaces = [...typed].length - [...typed.trimStart()].length; // which the sheet does not have
+    const caret = caretIn(row.words);
+    const place = caret === null ? null : Math.max(0, caret - spaces);
     if (event.key === "Enter" && !event.ctrlKey && !event.metaKey) {
       event.preventDefault();
       if (place !== null) this.split(row.number, place);

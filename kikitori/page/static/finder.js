@@ -1,6 +1,6 @@
 // @ts-check
 // Find and replace in a transcript.
-import { rangeOf } from "./caret.js";
+import { isComposing, rangeOf } from "./caret.js";
 import { make } from "./dom.js";
 import { say } from "./i18n.js";
 import { findText, replaceText } from "./sheet.js";
@@ -36,7 +36,8 @@ export class Finder {
     this.element.hidden = !this.element.hidden;
     this.view.tools.find.setAttribute("aria-expanded", String(!this.element.hidden));
     this.show();
-    if (!this.element.hidden) this.wanted.select();
+    if (this.element.hidden) this.view.tools.find.focus();
+    else this.wanted.select();
   }
 
   /** Find again: the text or the wanted words have changed. */
@@ -70,14 +71,18 @@ export class Finder {
   replace(all) {
     const places = all ? this.places : this.places.slice(Math.max(0, this.place), Math.max(0, this.place) + 1);
     if (!places.length || this.view.running) return;
-    const count = places.length;
+    const [{ turn, from }] = places;
+    const end = from + [...this.replacement.value].length;
     this.view.change(replaceText(this.view.sheet, places, this.replacement.value));
-    if (all) this.count.textContent = say("replaced", count);
+    // On after the replacement, which may contain what is looked for.
+    this.place = this.places.findIndex((one) => one.turn > turn || (one.turn === turn && one.from >= end));
+    this.show();
+    if (all) this.count.textContent = say("replaced", places.length);
   }
 
   /** @param {KeyboardEvent} event */
   press(event) {
-    if (event.isComposing) return;
+    if (isComposing(event)) return;
     if (event.key === "Escape") this.toggle();
     else if (event.key === "Enter" && event.target === this.wanted) {
       const { wanted } = this;

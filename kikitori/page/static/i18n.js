@@ -24,7 +24,14 @@ export const LANGUAGE_TAGS = /** @type {Record<string, string>} */ (texts.tags);
  * @param {string} language English name
  * @returns {number}
  */
-export const readableSpeed = (language) => texts.speeds[language] ?? texts.other_speed;
+export const readableSpeed = (language) => own(texts.speeds, language) ?? texts.other_speed;
+
+/**
+ * What an object itself has under a name, which a stranger may have chosen.
+ * @param {any} object
+ * @param {string} name
+ */
+const own = (object, name) => (Object.hasOwn(object, name) ? object[name] : undefined);
 
 /** Places of sentences that hold English names of languages. */
 const LANGUAGE_PLACES = ["language", "detected", "expected", "choices"];
@@ -120,7 +127,7 @@ export function makeError({ text, code = "", values = {} }) {
  * @param {{ kind: string, message: string, start_seconds: number | null, end_seconds: number | null, values?: any }} warning
  */
 export function makeWarning({ kind, message, start_seconds: start, end_seconds: end, values = {} }) {
-  const known = texts.warnings[kind];
+  const known = own(texts.warnings, kind);
   const time = start == null ? "" : end != null && start < end ? `${clock(start)}–${clock(end)}` : clock(start);
   const at = time && !known?.includes("{time}") ? `${time}: ` : "";
   const sentence = known ? at + fill(known, { ...values, time: clock(start ?? 0) }) : message;
@@ -133,7 +140,7 @@ export function makeWarning({ kind, message, start_seconds: start, end_seconds: 
  * @param {string} name English name
  */
 export function languageName(name) {
-  const tag = LANGUAGE_TAGS[name];
+  const tag = own(LANGUAGE_TAGS, name);
   return (tag && new Intl.DisplayNames([LANGUAGE], { type: "language" }).of(tag)) || name;
 }
 

@@ -44,10 +44,11 @@ const mount = (show) => (/** @type {any} */ element, /** @type {any} */ props, /
     watch("value", () => view.show());
   },
   // After a job that failed. One that is stopped while it waits counts as failed; its message already says so.
-  ended: (/** @type {string} */ tab, /** @type {any[]} */ buttons) => (/** @type {any} */ message) => {
-    const value = shown(tab);
-    return [message?.stopped ? message : null, value && { ...value, running: false }, ...buttons];
-  },
+  ended: (/** @type {any[]} */ buttons) => (/** @type {any} */ message) => [
+    message?.stopped ? message : null,
+    { running: false },
+    ...buttons,
+  ],
 };
 addEventListener("pagehide", () => views.forEach((view) => view.saveNow()));
 keepOneSound();

@@ -109,7 +109,7 @@ export function splitTurn(sheet, number, place) {
   const second = part(turn, letters, place, letters.length);
   if (!first || !second) return sheet;
   const [start, end] = sheet.times[number];
-  const middle = timeInText(turn, place, [start, end]);
+  const middle = Math.min(Math.max(start, timeInText(turn, place, [start, end])), end);
   const times = /** @type {Span[]} */ ([
     [start, middle],
     [middle, end],
@@ -203,18 +203,26 @@ export function joinTurns(sheet, number) {
   const space = two.text && !UNSPACED.has(two.language || language) ? " " : "";
   const moved = [...one.text].length + space.length;
   const low = two.low_confidence.map((/** @type {Span} */ [start, end]) => [start + moved, end + moved]);
-  const timed = one.words.length && two.words.length;
-  const [next, ...rest] = two.words;
+  const timed = one.words.length && (two.words.length || !two.text);
   const [start] = sheet.times[before];
   const end = Math.max(sheet.times[before][1], sheet.times[number][1]);
   const joined = {
     ...one,
     text: one.text + space + two.text,
     low_confidence: [...one.low_confidence, ...low],
-    words: timed ? [...one.words, { ...next, text: space + next.text }, ...rest] : [],
+    words: timed ? [...one.words, ...spaced(two.words, space)] : [],
     source: [one.source, two.source].filter(Boolean).join(" "),
   };
   return splice(sheet, before, number - before + 1, [withTimes(joined, start, end)], [[start, end]]);
+}
+
+/**
+ * Words with a space before the first one.
+ * @param {any[]} words
+ * @param {string} space
+ */
+function spaced(words, space) {
+  return words.map((word, number) => (number ? word : { ...word, text: space + word.text }));
 }
 
 /**
@@ -291,20 +299,32 @@ export function findText(sheet, wanted, matchCase = false) {
 }
 
 /**
- * Replace what `findText` found.
+ * Replace what `findText` found. What the model was unsure of stays marked where nothing was replaced.
  * @param {Sheet} sheet
  * @param {{ turn: number, from: number, to: number }[]} places in order
  * @param {string} replacement
  * @returns {Sheet}
  */
 export function replaceText(sheet, places, replacement) {
-  /** @type {Map<number, string[]>} */
+  /** @type {Map<number, Turn>} */
   const changed = new Map();
-  for (const { turn, from, to } of places.toReversed()) {
-    const letters = changed.get(turn) ?? [...sheet.transcript.turns[turn].text];
-    changed.set(turn, letters.toSpliced(from, to - from, ...replacement));
+  for (const { turn: number, from, to } of places.toReversed()) {
+    const turn = changed.get(number) ?? sheet.transcript.turns[number];
+    const before = [...turn.text];
+    const after = before.toSpliced(from, to - from, ...replacement);
+    const low_confidence = keepOutsideChange(turn.low_confidence, before, after);
+    changed.set(number, { ...turn, text: after.join(""), words: [], low_confidence });
   }
-  return [...changed].reduce((made, [turn, letters]) => setText(made, turn, letters.join("").trim()), sheet);
+  return [...changed].reduce((made, [number, turn]) => changeTurn(made, number, stripped(turn)), sheet);
+}
+
+/**
+ * A turn without white space at the ends of its text; one without any text has nothing to mark.
+ * @param {Turn} turn
+ */
+function stripped(turn) {
+  const letters = [...turn.text];
+  return part(turn, letters, 0, letters.length) ?? { ...turn, text: "", words: [], low_confidence: [] };
 }
 
 /**

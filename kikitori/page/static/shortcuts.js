@@ -38,8 +38,9 @@ export function runShortcut(view, event) {
     h: () => view.tools.finder.toggle(),
   };
   /** @type {Record<string, () => void>} */
-  const withAlt = { u: () => view.tools.showUnsure(1), k: () => view.tools.tickOff() };
-  const step = control && !event.altKey ? withControl[key] : event.altKey && !control ? withAlt[key] : undefined;
+  const withAlt = { KeyU: () => view.tools.showUnsure(), KeyK: () => view.tools.tickOff() };
+  // With Alt, a Mac's keys give other letters.
+  const step = control && !event.altKey ? withControl[key] : event.altKey && !control ? withAlt[event.code] : undefined;
   step?.();
   return Boolean(step);
 }
@@ -60,6 +61,7 @@ export function showShortcuts(element) {
     close,
   );
   dialog.addEventListener("close", () => dialog.remove());
+  dialog.addEventListener("keydown", (/** @type {Event} */ event) => event.stopPropagation());
   element.append(dialog);
   dialog.showModal();
 }

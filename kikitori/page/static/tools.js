@@ -1,5 +1,6 @@
 // @ts-check
 // What can be done with a transcript: undo, find, check unsure words, rename speakers, copy and download.
+import { isComposing } from "./caret.js";
 import { make, strip } from "./dom.js";
 import { Finder } from "./finder.js";
 import { formatPercent, say, speakerLabel, speakerName } from "./i18n.js";
@@ -15,7 +16,7 @@ export class Tools {
     this.undo = make("button", { onclick: () => view.undo() }, say("undo"));
     this.redo = make("button", { onclick: () => view.redo() }, say("redo"));
     this.find = make("button", { "aria-expanded": "false", onclick: () => this.finder.toggle() }, say("find"));
-    this.next = make("button", { class: "next-unsure", onclick: () => this.showUnsure(1) });
+    this.next = make("button", { class: "next-unsure", onclick: () => this.showUnsure() });
     this.tick = make("button", { onclick: () => this.tickOff() }, say("tick_off"));
     this.both = make("span", { role: "radiogroup", "aria-label": say("languages_shown"), class: "shown-languages" });
     this.speed = make("button", { "aria-pressed": "false", onclick: () => this.toggleSpeed() }, say("reading_speed"));
@@ -43,8 +44,8 @@ export class Tools {
       this.finder.element,
       this.speakers,
     );
-    /** The unsure place that was shown last. */
-    this.place = -1;
+    /** @type {{ turn: number, from: number } | null} The unsure place that was shown last. */
+    this.place = null;
     /** @type {string | null} */
     this.shownSpeakers = null;
   }
@@ -56,12 +57,11 @@ export class Tools {
     this.undo.disabled = running || !history.canUndo;
     this.redo.disabled = running || !history.canRedo;
     this.find.disabled = running;
-    this.place = Math.min(this.place, places.length - 1);
+    const place = this.placeIn(places);
     this.next.hidden = this.tick.hidden = !places.length;
     this.next.disabled = running;
-    this.tick.disabled = running || this.place < 0;
-    this.next.textContent =
-      this.place < 0 ? say("unsure", places.length) : say("unsure_of", this.place + 1, places.length);
+    this.tick.disabled = running || place < 0;
+    this.next.textContent = place < 0 ? say("unsure", places.length) : say("unsure_of", place + 1, places.length);
     this.finder.show();
     this.showSpeakers();
     this.showLanguages();
@@ -105,6 +105,7 @@ export class Tools {
       this.showSpeakers();
     };
     input.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+      if (isComposing(event)) return;
       if (event.key === "Escape") input.value = speakerName(label);
       if (["Enter", "Escape"].includes(event.key)) input.blur();
     });
@@ -115,25 +116,35 @@ export class Tools {
     return make("span", { class: css }, input, make("span", { class: "share" }, share));
   }
 
-  /** Go to the next unsure place, or to the one before. */
-  showUnsure(/** @type {number} */ step) {
+  /**
+   * Which of the places is the one that was shown last; -1 if it is gone, because its words were corrected.
+   * @param {{ turn: number, from: number }[]} places
+   */
+  placeIn(places) {
+    const { turn, from } = this.place ?? { turn: -1, from: -1 };
+    return places.findIndex((one) => one.turn === turn && one.from === from);
+  }
+
+  /** Go to the next unsure place after the one that was shown last, and after the end to the first. */
+  showUnsure() {
     const places = unsurePlaces(this.view.sheet);
-    if (!places.length) return;
-    this.place = (Math.max(this.place + step, step < 0 ? -1 : 0) + places.length) % places.length;
-    const place = places[this.place];
-    this.view.editor.select(place);
-    this.view.player.seek(this.view.timeOf(place));
+    if (this.view.running || !places.length) return;
+    const { turn, from } = this.place ?? { turn: -1, from: -1 };
+    const next = places.find((one) => one.turn > turn || (one.turn === turn && one.from > from)) ?? places[0];
+    this.place = next;
+    this.view.editor.select(next);
+    this.view.player.seek(this.view.timeOf(next));
     this.show();
   }
 
   /** The visitor has checked the unsure place that is shown. */
   tickOff() {
-    const place = unsurePlaces(this.view.sheet)[this.place];
-    if (!place) return;
+    const places = unsurePlaces(this.view.sheet);
+    const place = places[this.placeIn(places)];
+    if (this.view.running || !place) return;
     this.view.change(tickOff(this.view.sheet, place));
-    this.place -= 1;
-    this.showUnsure(1);
-    this.show();
+    if (places.length > 1) this.showUnsure();
+    else this.view.editor.select(place); // the buttons disappear, and with them the focus
   }
 
   /** Show how fast each row has to be read, or hide it. */

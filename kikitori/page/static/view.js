@@ -1,5 +1,6 @@
 // @ts-check
 // The view of a transcript: it shows what Python sends, takes the visitor's changes, and keeps both in the browser.
+import { isComposing } from "./caret.js";
 import { clock, fileAddress, make } from "./dom.js";
 import { Downloads } from "./downloads.js";
 import { Editor } from "./editor.js";
@@ -16,6 +17,25 @@ import { Tools } from "./tools.js";
 const SAVE_AFTER_MS = 500;
 const SAVE_WITHIN_MS = 3000;
 const SEEK_ERROR_SECONDS = 0.001; // players land up to a microsecond before the place that they are sent to
+
+/** The tab's own small storage, which a browser may forbid. */
+const session = {
+  get(/** @type {string} */ key) {
+    try {
+      return sessionStorage.getItem(key);
+    } catch {
+      return null;
+    }
+  },
+  set(/** @type {string} */ key, /** @type {string | null} */ value) {
+    try {
+      if (value === null) sessionStorage.removeItem(key);
+      else sessionStorage.setItem(key, value);
+    } catch {
+      // Then a reload shows the list of transcripts instead of the last one.
+    }
+  },
+};
 
 export class View {
   /**
@@ -37,6 +57,12 @@ export class View {
     this.running = false;
     /** @type {string | null} The stored project that is shown. */
     this.id = null;
+    /** @type {string | null} The stored project that the visitor has chosen last. */
+    this.wanted = null;
+    /** @type {string | null} The job whose values add to the sheets. */
+    this.job = null;
+    /** @type {string | null} The last job that has ended. */
+    this.ended = null;
     /** @type {Map<number, History<any>>} by sheet */
     this.histories = new Map();
     /** @type {ReturnType<typeof setTimeout> | undefined} Until the next save. */
@@ -53,10 +79,11 @@ export class View {
     this.projects = new Projects(this, store);
     this.choice = make("div");
     this.about = make("p", { class: "about" });
+    this.notKept = make("p", { class: "speech-warning", role: "status", hidden: true }, say("not_kept"));
     this.empty = make("p", { class: "empty" }, say("empty"));
     const { downloads, editor, player, projects, tools } = this;
     this.parts = [this.choice, player.element, tools.element, downloads.problem, editor.element, this.about];
-    element.replaceChildren(this.empty, projects.element, ...this.parts);
+    element.replaceChildren(this.notKept, this.empty, projects.element, ...this.parts);
     editor.element.after(this.following.button);
     element.addEventListener("keydown", (event) => this.press(event));
     this.refresh();
@@ -84,32 +111,41 @@ export class View {
     return { sheets, running: this.running, current: this.current };
   }
 
-  /** Show what Python sent: everything, or what is new. */
+  /** Show what Python sent: everything, what is new, or that a job has begun or ended. */
   show() {
     const value = this.props.value ?? {};
+    if (value.append) return this.append(value);
     const ends = this.running && !value.running;
     this.running = Boolean(value.running);
-    if (value.append) return this.append(value);
-    // A job that begins, unlike one that adds a translation, is a project of its own: no earlier one is overwritten.
-    if (!value.sheets?.length) this.begin();
-    this.sheets = (value.sheets ?? []).map((/** @type {any} */ sheet, /** @type {number} */ number) => {
-      const known = this.sheets[number];
-      return known?.address && known.sound === sheet.sound ? { ...sheet, address: known.address } : sheet;
-    });
-    this.current = value.current ?? Math.max(0, this.sheets.length - 1);
+    if (value.sheets) this.take(value.sheets);
+    if (value.added) this.put(value.added, value.sheet);
     this.refresh();
     if (ends) this.end();
+  }
+
+  /**
+   * Show the recordings of a job. One that begins has none yet; it is a project of its own, and overwrites no other.
+   * @param {any[]} sheets
+   */
+  take(sheets) {
+    if (!sheets.length) this.begin();
+    this.sheets = sheets;
+    this.current = Math.min(this.current, Math.max(0, sheets.length - 1));
   }
 
   /**
    * Add to a sheet; the cost does not depend on what it holds.
    * @param {any} value see GrowingView in kikitori/page/view.py
    */
-  append({ sheet: number, append }) {
+  append({ job, sheet: number, append }) {
+    if (job === this.ended) return; // it was stopped, and this was under way
+    this.running = true;
+    this.job = job;
     const isNew = this.sheets.length <= number;
     if (isNew) {
       const transcript = { ...append.transcript, turns: [], warnings: [] };
       this.sheets = [...this.sheets, { transcript, times: [], rawTexts: [], sound: append.sound }];
+      this.current = number;
     }
     const { kept } = append;
     const sheet = this.sheets[number];
@@ -124,21 +160,22 @@ export class View {
     sheet.estimated = append.estimated;
     sheet.peaks = append.peaks;
     sheet.length = append.length;
-    this.current = number;
+    this.saveSoon();
+    if (this.current !== number) return; // the visitor reads another recording
     const rows = this.editor.element;
     const atEnd = rows.scrollTop + rows.clientHeight > rows.scrollHeight - 8;
-    this.refresh(kept.turns);
+    this.refresh(isNew ? 0 : kept.turns);
     if (atEnd) rows.scrollTop = rows.scrollHeight;
-    this.saveSoon();
   }
 
   /** Whoever has looked at the end reads from the start when a job is done. */
   end() {
+    this.ended = this.job;
     this.editor.element.scrollTop = 0;
     if (!this.sheets.length) return;
+    this.saveSoon();
     this.saveNow();
-    const id = this.id;
-    this.sheets.forEach((sheet, number) => this.keepSound(id, number, sheet.sound));
+    this.keepSounds();
   }
 
   /** Show all parts; each changes what differs from what it shows. First: the first turn that may have changed. */
@@ -168,14 +205,19 @@ export class View {
     const names = this.sheets.map(({ transcript }) =>
       [transcript.audio, languageName(transcript.language)].filter(Boolean).join(" · "),
     );
-    const shown = JSON.stringify([names, this.current]);
-    if (shown === this.shownChoice) return;
+    const shown = JSON.stringify(names);
+    if (shown !== this.shownChoice) this.makeChoice(names);
     this.shownChoice = shown;
-    const options = names.map((name, number) =>
-      make("option", { value: number, selected: number === this.current }, name),
-    );
+    const select = this.choice.querySelector("select");
+    if (select) select.value = String(this.current);
+  }
+
+  /** @param {string[]} names of the recordings */
+  makeChoice(names) {
+    const options = names.map((name, number) => make("option", { value: number }, name));
     const onchange = (/** @type {any} */ event) => {
       this.current = Number(event.target.value);
+      this.tools.place = null;
       this.refresh();
       this.saveSoon();
     };
@@ -197,25 +239,35 @@ export class View {
   }
 
   undo() {
-    this.put(this.running ? undefined : this.history.undo(this.sheet));
+    if (this.running) return;
+    const earlier = this.history.undo(this.sheet);
+    if (earlier) this.put(earlier);
   }
 
   redo() {
-    this.put(this.running ? undefined : this.history.redo(this.sheet));
+    if (this.running) return;
+    const later = this.history.redo(this.sheet);
+    if (later) this.put(later);
   }
 
-  /** @param {any} sheet in place of the one that is shown; undefined changes nothing */
-  put(sheet) {
-    if (!sheet) return;
-    this.sheets = this.sheets.with(Math.min(this.current, this.sheets.length - 1), sheet);
+  /**
+   * Show a sheet in place of one, or as a new one.
+   * @param {any} sheet
+   * @param {number} number by default that of the sheet that is shown
+   */
+  put(sheet, number = Math.min(this.current, this.sheets.length - 1)) {
+    this.sheets = this.sheets.toSpliced(number, 1, sheet);
+    this.current = number;
     this.refresh();
     this.saveSoon();
   }
 
   /** @param {KeyboardEvent} event */
   press(event) {
-    const inField = event.target instanceof HTMLInputElement && ["z", "y"].includes(event.key.toLowerCase());
-    if (!this.sheet || event.isComposing || inField) return; // fields of one line have an undo of their own
+    const { target } = event;
+    const isTyped = target instanceof HTMLInputElement && ["text", "search"].includes(target.type);
+    const hasOwnUndo = isTyped && ["z", "y"].includes(event.key.toLowerCase());
+    if (!this.sheet || isComposing(event) || hasOwnUndo) return;
     if (runShortcut(this, event)) event.preventDefault();
   }
 
@@ -288,13 +340,20 @@ export class View {
     this.saveNow();
     this.id = null;
     this.histories = new Map();
+    this.tools.place = null;
     this.following.forget();
+  }
+
+  /** Whether a job waits or runs, so that no other project may take its place. */
+  get isBusy() {
+    return this.running || Boolean(this.element.closest("[role=tabpanel]")?.querySelector(".source-side > [inert]"));
   }
 
   /** Show the list of projects; the one that was shown is among them. */
   async close() {
-    if (this.running) return;
+    if (this.isBusy) return;
     await this.saveNow();
+    if (this.isBusy) return;
     this.begin();
     this.remember(null);
     this.sheets = [];
@@ -303,25 +362,27 @@ export class View {
 
   /** @param {string} id of a stored project */
   async open(id) {
+    this.wanted = id;
     const stored = await this.store.load(id);
-    if (!stored || this.running) return;
+    if (!stored) return;
+    const sounds = await Promise.all(
+      stored.state.sheets.map((/** @type {any} */ _, /** @type {number} */ number) => this.store.loadSound(id, number)),
+    );
+    if (this.isBusy || this.wanted !== id) return; // a job has begun meanwhile, or another project was chosen
     this.begin();
     this.remember(id);
-    const { sheets, current } = stored.state;
-    const sounds = await Promise.all(
-      sheets.map((/** @type {any} */ _, /** @type {number} */ n) => this.store.loadSound(id, n)),
-    );
-    this.sheets = sheets.map((/** @type {any} */ sheet, /** @type {number} */ number) => ({
+    this.sheets = stored.state.sheets.map((/** @type {any} */ sheet, /** @type {number} */ number) => ({
       ...sheet,
       address: sounds[number] && URL.createObjectURL(sounds[number]),
     }));
-    this.current = current;
+    this.current = stored.state.current;
     this.refresh();
+    this.keepSounds();
   }
 
   /** Show what this tab showed before the page was loaded again. */
   async restore() {
-    const id = sessionStorage.getItem(this.key);
+    const id = session.get(this.key);
     if (id) await this.open(id).catch(() => {}); // a browser may forbid storage
   }
 
@@ -330,10 +391,12 @@ export class View {
    * @param {{ sheets: any[], current: number }} project
    */
   async add({ sheets, current }) {
+    if (this.isBusy) return;
     this.begin();
     [this.sheets, this.current] = [sheets, current];
-    await this.saveNow();
     this.refresh();
+    this.saveSoon();
+    await this.saveNow();
   }
 
   get key() {
@@ -343,8 +406,7 @@ export class View {
   /** @param {string | null} id */
   remember(id) {
     this.id = id;
-    if (id) sessionStorage.setItem(this.key, id);
-    else sessionStorage.removeItem(this.key);
+    session.set(this.key, id);
   }
 
   saveSoon() {
@@ -354,37 +416,34 @@ export class View {
     this.timer = setTimeout(() => this.saveNow(), Math.max(0, Math.min(SAVE_AFTER_MS, left)));
   }
 
-  /** Keep the project in this browser. */
+  /** Keep the project in this browser, if it has changed. */
   async saveNow() {
     clearTimeout(this.timer);
-    this.unsavedSince = 0;
     const state = this.whole();
-    if (!state) return;
+    if (!state || !this.unsavedSince) return;
+    this.unsavedSince = 0;
     if (!this.id) this.remember(crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`);
     const [{ transcript }] = state.sheets;
-    const entry = {
-      id: this.id,
-      tab: this.tab,
-      name: transcript.audio,
-      seconds: transcript.duration_seconds,
-      changed: Date.now(),
-    };
-    await this.store.save(entry, { sheets: state.sheets, current: state.current }).catch(() => {}); // not in all browsers
+    const about = { name: transcript.audio, seconds: transcript.duration_seconds, changed: Date.now() };
+    try {
+      await this.store.save({ id: this.id, tab: this.tab, ...about }, { sheets: state.sheets, current: state.current });
+      this.notKept.hidden = true;
+    } catch {
+      this.notKept.hidden = false; // a browser may forbid storage, or be full
+    }
   }
 
-  /**
-   * Keep a sound next to its project, because the server deletes it.
-   * @param {string | null} id
-   * @param {number} number
-   * @param {string} path
-   */
-  async keepSound(id, number, path) {
-    if (!id) return;
-    try {
-      const response = await fetch(fileAddress(path));
-      if (response.ok) await this.store.saveSound(id, number, await response.blob());
-    } catch {
-      // Without it the recording can be played until the server deletes it.
+  /** Keep the sounds next to their project, because the server deletes them. */
+  async keepSounds() {
+    const { id } = this;
+    for (const [number, { sound, address }] of this.sheets.entries()) {
+      if (!id || !sound || address) continue;
+      try {
+        const response = await fetch(fileAddress(sound));
+        if (response.ok) await this.store.saveSound(id, number, await response.blob());
+      } catch {
+        // Without it the recording can be played until the server deletes it.
+      }
     }
   }
 }

@@ -2,7 +2,17 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { readProject, writeProject } from "../../../kikitori/page/static/project_file.js";
 
-const turn = { text: "はい。", source: "", speaker: "spk_0", language: "", words: [], low_confidence: [[0, 1]] };
+const turn = {
+  text: "はい。",
+  source: "",
+  speaker: "spk_0",
+  language: "",
+  start_seconds: 0,
+  end_seconds: 2,
+  timing: "window",
+  words: [],
+  low_confidence: [[0, 1]],
+};
 const sheet = {
   transcript: {
     audio: "call.wav",
@@ -16,6 +26,7 @@ const sheet = {
   },
   times: [[0, 2]],
   speakers: ["spk_0"],
+  estimated: true,
   sound: "/tmp/secret/call.wav",
   peaks: { levels: "AAD/", each: 0.5 },
 };
@@ -54,18 +65,34 @@ test("what is no project is refused", () => {
     changed((_, first) => (first.times = [[2, 1]])),
     changed((_, first) => (first.times = [["0", 1]])),
     changed((_, first) => (first.speakers = [1])),
-    changed((_, first) => (first.peaks = { levels: "<>", each: 1 })),
-    changed((_, first) => (first.peaks = { levels: "", each: 0 })),
     changed((_, first) => delete first.transcript.direction),
     changed((_, first) => (first.transcript.audio = {})),
     changed((_, first) => (first.transcript.duration_seconds = null)),
     changed((_, first) => (first.transcript.warnings = [{}])),
     changed((_, first) => (first.transcript.turns[0].text = null)),
     changed((_, first) => (first.transcript.turns[0].speaker = 0)),
-    changed((_, first) => (first.transcript.turns[0].words = [{ text: "a" }])),
-    changed((_, first) => (first.transcript.turns[0].low_confidence = [[0]])),
+    changed((_, first) => (first.transcript.turns[0].speaker = "")),
+    changed((_, first) => (first.transcript.turns[0].words = null)),
   ];
   for (const text of cases) assert.equal(readProject(text), null, text);
+});
+
+test("what Python would refuse, or is not known, is left out", () => {
+  const written = JSON.parse(writeProject(project));
+  const [first] = written.sheets;
+  Object.assign(first, { address: {}, rawTexts: "x", peaks: { levels: "A", each: 1 } });
+  Object.assign(first.transcript.turns[0], {
+    text: " はい。",
+    timing: "aligned",
+    words: [{ text: "いいえ", start_seconds: 0, end_seconds: 1 }],
+    low_confidence: [
+      [0, 2],
+      [1, 3],
+    ],
+  });
+  const [read] = readProject(JSON.stringify(written)).sheets;
+  assert.deepEqual(Object.keys(read), ["transcript", "times", "speakers", "estimated", "sound"]);
+  assert.deepEqual(read.transcript.turns, [{ ...turn, timing: "aligned", low_confidence: [] }]);
 });
 
 test("a recording that is not there is not shown", () => {

@@ -213,6 +213,29 @@ test("text is found in any case and replaced from the end to the start", () => {
   assert.deepEqual(texts(replaceText(sheet, findText(sheet, "Bom dia, eu sou Ana."), "")), ["", "Quero um café."]);
 });
 
+test("what is unsure stays marked between two replaced places", () => {
+  const low_confidence = [[3, 6]];
+  const sheet = sheetOf("Portuguese", [turn(null, "a, mau, c, d", { low_confidence }), [0, 2]]);
+  const replaced = replaceText(sheet, findText(sheet, ","), ";;").transcript.turns[0];
+  assert.deepEqual([replaced.text, replaced.low_confidence], ["a;; mau;; c;; d", [[4, 7]]]);
+  const shorter = replaceText(sheet, findText(sheet, "a, "), "").transcript.turns[0];
+  assert.deepEqual([shorter.text, shorter.low_confidence], ["mau, c, d", [[0, 3]]]);
+});
+
+test("a turn whose start was moved past its words is split within its times", () => {
+  const sheet = splitTurn(setTimes(talk(), 0, 5.5, 6), 0, 9);
+  assert.deepEqual(sheet.times.slice(0, 2), [
+    [5.5, 5.5],
+    [5.5, 6],
+  ]);
+});
+
+test("joining an emptied turn keeps the times of the words before it", () => {
+  const sheet = joinTurns(setText(talk(), 1, ""), 1);
+  assert.deepEqual(texts(sheet), ["Bom dia, eu sou Ana."]);
+  assert.equal(sheet.transcript.turns[0].words.length, 5);
+});
+
 test("unsure places are listed in order and ticked off", () => {
   const places = unsurePlaces(talk());
   assert.deepEqual(places, [
