@@ -299,8 +299,8 @@ def _shown_call(view: dict, paths: list[str]) -> ViewedTranscript:
 def with_corrections(aligned: Transcript, call: ViewedTranscript) -> Transcript:
     """Give the visitor's corrected call the times of the aligned turns.
 
-    The times are estimated if the turns are not those that the model wrote: it may have written others this time, or the
-    visitor may have split and joined some.
+    The times are estimated if the turns are not those that the model wrote: it may have written others this time, or
+    the visitor may have split and joined some.
     """
     if len(aligned.turns) != len(call.kept) or _are_moved(aligned, call):
         return replace(aligned, turns=timed_turns(call.transcript))
