@@ -79,7 +79,8 @@ export class View {
     this.projects = new Projects(this, store);
     this.choice = make("div");
     this.about = make("p", { class: "about" });
-    this.notKept = make("p", { class: "speech-warning", role: "status", hidden: true }, say("not_kept"));
+    /** Says that the browser keeps nothing. */
+    this.notKept = make("div", { role: "status" });
     this.empty = make("p", { class: "empty" }, say("empty"));
     const { downloads, editor, player, projects, tools } = this;
     this.parts = [this.choice, player.element, tools.element, downloads.problem, editor.element, this.about];
@@ -427,9 +428,10 @@ export class View {
     const about = { name: transcript.audio, seconds: transcript.duration_seconds, changed: Date.now() };
     try {
       await this.store.save({ id: this.id, tab: this.tab, ...about }, { sheets: state.sheets, current: state.current });
-      this.notKept.hidden = true;
+      this.notKept.replaceChildren();
     } catch {
-      this.notKept.hidden = false; // a browser may forbid storage, or be full
+      // A browser may forbid storage, or be full.
+      this.notKept.replaceChildren(make("p", { class: "speech-warning" }, say("not_kept")));
     }
   }
 
