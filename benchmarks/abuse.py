@@ -158,7 +158,7 @@ def find_targets(address: str) -> tuple[int, int]:
     """The component that writes files, and the handler of the comparison."""
     config = httpx.get(f"{address}/config").json()
     view = next(one["id"] for one in config["components"] if "mountView" in str(one["props"].get("js_on_load")))
-    compare = next(one["id"] for one in config["dependencies"] if "speechPage.whole(view), reference" in str(one["js"]))
+    compare = next(one["id"] for one in config["dependencies"] if "'portuguese'), reference" in str(one["js"]))
     return view, compare
 
 
