@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from kikitori.page.tabs import I18N, build_page  # isort: skip, sets what Gradio reads when imported
+from kikitori.page.tabs import build_page  # isort: skip, sets what Gradio reads when imported
 import gradio as gr
 
 from kikitori.cli.options import add_checkpoint_options, add_language_check_option
@@ -19,6 +19,7 @@ from kikitori.model.checkpoints import checkpoint_folder
 from kikitori.model.weights import check_weights
 from kikitori.page.script import STATIC, page_head
 from kikitori.page.sessions import KnownSessions, refuse_invalid
+from kikitori.page.start import I18N
 from kikitori.server.health import health
 from kikitori.server.limits import Gate
 from kikitori.server.logging import log_to

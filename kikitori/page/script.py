@@ -19,6 +19,7 @@ MODULES = (
     "message.js",
     "comparison.js",
     "offers.js",
+    "examples.js",
     "sheet.js",
     "history.js",
     "caret.js",

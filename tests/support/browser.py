@@ -82,17 +82,21 @@ def open_tab(page: Page, direction: str) -> Locator:
     return panel
 
 
-def upload(panel: Locator, path) -> None:
-    """Upload one recording."""
-    panel.locator("input[type=file]").first.set_input_files(path)
-    panel.locator("[data-testid*=waveform]").first.wait_for()
+def upload(panel: Locator, *paths) -> None:
+    """Upload recordings in place of those that were chosen before."""
+    start_again(panel)
+    files = panel.locator(".block.files")
+    if files.get_by_label("Clear").count():
+        files.get_by_label("Clear").click()
+    files.locator("input[type=file]").set_input_files(paths)
+    expect(files.get_by_role("link").filter(has_text="⇣")).to_have_count(len(paths))
 
 
-def upload_several(panel: Locator, paths: list, label: str = "Files") -> None:
-    """Upload several recordings at once."""
-    panel.get_by_role("button", name=re.compile(rf"^{label} *▼?$")).click()
-    panel.locator("input[type=file]").last.set_input_files(paths)
-    expect(panel.get_by_role("link").filter(has_text="⇣")).to_have_count(len(paths))
+def start_again(panel: Locator) -> None:
+    """Go back from a transcript to the start of its tab."""
+    if panel.get_attribute("data-state") == "transcript":
+        panel.get_by_role("button", name="New transcript").click()
+        panel.locator(".start").wait_for()
 
 
 def run_button(panel: Locator, direction: str) -> Locator:
@@ -129,9 +133,15 @@ def transcribed(page: Page, direction: str, path) -> Locator:
 
 def run_to_the_end(panel: Locator, direction: str) -> None:
     """Press the button, and wait until the job is done."""
+    start_again(panel)
     run_button(panel, direction).click()
     panel.locator(".turn").first.wait_for()
-    run_button(panel, direction).wait_for()
+    wait_for_end(panel)
+
+
+def wait_for_end(panel: Locator) -> None:
+    """Wait until no job runs: the button that stops one goes."""
+    panel.locator(".stops").wait_for(state="hidden")
 
 
 def shown_speaker(label: str) -> str:

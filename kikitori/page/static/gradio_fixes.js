@@ -1,7 +1,7 @@
 // @ts-check
 // What Gradio 6.17 does not do by itself.
 import { make } from "./dom.js";
-import { say, translated } from "./i18n.js";
+import { say } from "./i18n.js";
 
 const RELOADED = "speechPageReloaded";
 const RELOAD_AGAIN_AFTER_MS = 60_000;
@@ -41,15 +41,6 @@ function explainWrongType() {
   }
 }
 
-/** The names of examples, which Gradio shows as Python gives them, in English. */
-function translateExamples() {
-  for (const label of document.querySelectorAll(".gallery-item > div")) {
-    const [name, length] = (label.textContent ?? "").trim().split(" · ");
-    const own = translated(name);
-    if (own && own !== name) label.textContent = `${own} · ${length}`;
-  }
-}
-
 /** @type {{ target?: any, panel?: any }} The element that last had the focus, and its tab. */
 let focused = {};
 
@@ -59,7 +50,8 @@ function keepFocus() {
   if (!target?.matches("button.places") || target.checkVisibility()) return;
   if (![target, document.body].includes(document.activeElement)) return;
   const shown = [...panel.querySelectorAll("button.places")].find((button) => button.checkVisibility());
-  shown?.focus({ preventScroll: true });
+  // After a job the transcript is shown, and no button that starts another.
+  (shown ?? panel.querySelector(".rows"))?.focus({ preventScroll: true });
 }
 
 /** Whether the page was once without its loading screen. Gradio gives the same classes to what covers a result. */
@@ -91,7 +83,7 @@ export function watchPage() {
   document.addEventListener("focusin", ({ target }) => {
     focused = { target, panel: /** @type {Element} */ (target).closest("[role=tabpanel]") };
   });
-  for (const fix of [fixAccessibility, translateTitle, translateExamples, explainWrongType]) {
+  for (const fix of [fixAccessibility, translateTitle, explainWrongType]) {
     new MutationObserver(fix).observe(document.documentElement, WHOLE_PAGE);
   }
   new MutationObserver(noteReady).observe(document.documentElement, { ...WHOLE_PAGE, attributeFilter: ["class"] });

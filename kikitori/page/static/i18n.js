@@ -14,7 +14,7 @@ export function chooseLanguage(tag) {
 }
 
 const LANGUAGE = chooseLanguage(navigator.language);
-const { [LANGUAGE]: texts, en: ENGLISH } = /** @type {any} */ (globalThis).speechTexts;
+const { [LANGUAGE]: texts } = /** @type {any} */ (globalThis).speechTexts;
 
 /** English name of a language -> its tag. */
 export const LANGUAGE_TAGS = /** @type {Record<string, string>} */ (texts.tags);
@@ -47,13 +47,6 @@ const HIDDEN_WARNINGS = ["repaired_times"];
 export function say(key, ...values) {
   return texts[key].replace(/\{(\d)\}/g, (/** @type {string} */ _, /** @type {number} */ number) => values[number]);
 }
-
-/**
- * An English text of the part `view` in the visitor's language; undefined if there is no such text.
- * @param {string} english
- * @returns {string | undefined}
- */
-export const translated = (english) => texts[Object.keys(ENGLISH).find((key) => ENGLISH[key] === english) ?? ""];
 
 /**
  * A number: 1,234.5 in English, 1.234,5 in Portuguese.

@@ -3,16 +3,13 @@
 
 const WAIT_MS = 2000; // for Gradio's upload box to come back after its recording was removed
 
-/** The left side of a tab does not react while its stop button is there, but for that button. */
-function lockSources() {
-  for (const side of document.querySelectorAll(".source-side")) {
-    const stop = side.querySelector("button.stops");
+/** What starts a job does not react while one waits or runs, which is while the tab's stop button is there. */
+function lockStarts() {
+  for (const panel of document.querySelectorAll("[role=tabpanel]")) {
+    const stop = panel.querySelector("button.stops");
     const isBusy = stop !== null && getComputedStyle(stop).display !== "none";
-    for (const part of /** @type {NodeListOf<HTMLElement>} */ (side.querySelectorAll(":scope > :not(.places)"))) {
-      if (!part.contains(stop)) part.inert = isBusy;
-    }
-    const call = side.parentElement?.querySelector("button.translates");
-    if (call) /** @type {HTMLElement} */ (call).inert = isBusy;
+    const parts = /** @type {NodeListOf<HTMLElement>} */ (panel.querySelectorAll(".start, .examples, .with-transcript"));
+    for (const part of parts) part.inert = isBusy;
   }
 }
 
@@ -22,24 +19,18 @@ const hasFiles = (event) => event.dataTransfer?.types.includes("Files") ?? false
 /**
  * Give files to the upload box of the open tab.
  * @param {FileList} files
+ * @param {(panel: Element) => Promise<void>} leave
  */
-async function upload(files) {
-  const side = [...document.querySelectorAll(".source-side")].find((one) => one.checkVisibility());
-  if (!side || side.querySelector(":scope > [inert]")) return; // a job runs
-  if (files.length > 1) openSeveral(side);
-  else /** @type {HTMLElement | null} */ (side.querySelector(".recording button[aria-label=Clear]"))?.click();
-  const input = await awaited(() =>
-    side.querySelector(`${files.length > 1 ? ".several" : ".recording"} input[type=file]`),
-  );
+async function upload(files, leave) {
+  const panel = [...document.querySelectorAll("[role=tabpanel]")].find((one) => one.checkVisibility());
+  const start = panel?.querySelector(".start");
+  if (!panel || !start || start.matches("[inert]")) return; // a job runs
+  await leave(panel);
+  /** @type {HTMLElement | null} */ (start.querySelector(".files button[aria-label=Clear]"))?.click();
+  const input = await awaited(() => start.querySelector(".files input[type=file]"));
   if (!input) return;
   /** @type {HTMLInputElement} */ (input).files = files;
   input.dispatchEvent(new Event("change", { bubbles: true }));
-}
-
-/** @param {Element} side */
-function openSeveral(side) {
-  const label = side.querySelector(".several > button");
-  if (label && !label.classList.contains("open")) /** @type {HTMLElement} */ (label).click();
 }
 
 /**
@@ -53,9 +44,12 @@ async function awaited(find) {
   return find();
 }
 
-/** Start to watch the page. */
-export function watchIntake() {
-  new MutationObserver(lockSources).observe(document.documentElement, {
+/**
+ * Start to watch the page.
+ * @param {(panel: Element) => Promise<void>} leave makes a tab show its start instead of a transcript
+ */
+export function watchIntake(leave) {
+  new MutationObserver(lockStarts).observe(document.documentElement, {
     childList: true,
     subtree: true,
     attributeFilter: ["class"],
@@ -66,6 +60,6 @@ export function watchIntake() {
     if (event.defaultPrevented || !hasFiles(event)) return;
     event.preventDefault();
     const { files } = /** @type {DataTransfer} */ (event.dataTransfer);
-    if (files.length) upload(files);
+    if (files.length) upload(files, leave);
   });
 }

@@ -1,6 +1,7 @@
 // @ts-check
 // What the page's components call (kikitori/page/tabs.py): the functions in `speechPage`.
 import { showComparison } from "./comparison.js";
+import { showExamples } from "./examples.js";
 import { watchPage } from "./gradio_fixes.js";
 import { watchIntake } from "./intake.js";
 import { showMessage } from "./message.js";
@@ -32,6 +33,7 @@ const mount = (show) => (/** @type {any} */ element, /** @type {any} */ props, /
   moved: movedInputs,
   mountMessage: mount(showMessage),
   mountComparison: mount(showComparison),
+  mountExamples: (/** @type {HTMLElement} */ element, /** @type {any} */ props) => showExamples(element, props.value),
   mountView(
     /** @type {any} */ element,
     /** @type {any} */ props,
@@ -53,4 +55,4 @@ const mount = (show) => (/** @type {any} */ element, /** @type {any} */ props, /
 addEventListener("pagehide", () => views.forEach((view) => view.saveNow()));
 keepOneSound();
 watchPage();
-watchIntake();
+watchIntake(async (panel) => views.find((view) => panel.contains(view.element))?.close());

@@ -1,5 +1,5 @@
 // @ts-check
-// A recording in another language than its tab's: a button moves it to the tab that fits and runs it there.
+// Recordings that the server has already: an example, or one of another tab whose language it is not in.
 import { fileAddress, make } from "./dom.js";
 import { say } from "./i18n.js";
 
@@ -13,8 +13,8 @@ const TABS = /** @type {Record<string, string>} */ ({
 });
 const LOOK_EVERY_MS = 50;
 
-/** @type {any} The recording that is being moved, as Gradio sends files. */
-let moved = null;
+/** @type {any} The recording that is being taken, as Gradio sends files. */
+let taken = null;
 
 /**
  * Add a button for each direction that a warning names.
@@ -34,15 +34,25 @@ export function offer(note, { values = {} }, sheet) {
 }
 
 /**
- * Open the tab of a direction, and press the hidden button that takes the recording and starts the job.
+ * Open the tab of a direction, and take the recording there.
  * @param {string} direction
  * @param {any} sheet
  */
 function move(direction, { sound, transcript }) {
-  moved = { path: sound, url: fileAddress(sound), orig_name: transcript.audio, meta: { _type: "gradio.FileData" } };
   document.getElementById(`${TABS[direction]}-button`)?.click();
-  const isBusy = document.getElementById(TABS[direction])?.querySelector(".source-side > [inert]");
-  if (!isBusy) press(`offer_${direction}`); // else its own job is shown
+  const isBusy = document.getElementById(TABS[direction])?.querySelector(".start[inert]");
+  if (!isBusy) take(direction, sound, transcript.audio); // else its own job is shown
+}
+
+/**
+ * Take a recording, and press the hidden button that starts its job.
+ * @param {string} direction
+ * @param {string} path of the file on the server
+ * @param {string} name
+ */
+export function take(direction, path, name) {
+  taken = { path, url: fileAddress(path), orig_name: name, meta: { _type: "gradio.FileData" } };
+  press(`offer_${direction}`);
 }
 
 /**
@@ -56,8 +66,8 @@ function press(id) {
 }
 
 /**
- * What a tab shows and transcribes when a recording is moved to it: that recording alone.
+ * What a tab shows and transcribes when a recording is taken: that recording alone.
  * @param {any[]} first values of the tab's first options: the direction or the language, if there is one to choose
  * @param {any[]} options of the tab
  */
-export const movedInputs = (first, options) => [moved, null, ...first, ...options.slice(first.length)];
+export const movedInputs = (first, options) => [null, [taken], ...first, ...options.slice(first.length)];

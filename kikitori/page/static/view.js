@@ -81,10 +81,9 @@ export class View {
     this.about = make("p", { class: "about" });
     /** Says that the browser keeps nothing. */
     this.notKept = make("div", { role: "status" });
-    this.empty = make("p", { class: "empty" }, say("empty"));
     const { downloads, editor, player, projects, tools } = this;
     this.parts = [this.choice, player.element, tools.element, downloads.problem, editor.element, this.about];
-    element.replaceChildren(this.notKept, this.empty, projects.element, ...this.parts);
+    element.replaceChildren(this.notKept, projects.element, ...this.parts);
     editor.element.after(this.following.button);
     element.addEventListener("keydown", (event) => this.press(event));
     this.refresh();
@@ -183,8 +182,9 @@ export class View {
   refresh(first = 0) {
     const { sheet } = this;
     for (const part of this.parts) part.hidden = !sheet;
-    this.empty.hidden = Boolean(sheet) || this.running;
     this.projects.element.hidden = Boolean(sheet) || this.running;
+    const panel = /** @type {HTMLElement | null} */ (this.element.closest("[role=tabpanel]"));
+    if (panel) panel.dataset.state = sheet || this.running ? "transcript" : "start";
     this.player.show(sheet ?? null, first);
     if (!sheet) return void this.projects.show();
     noteTime(sheet);
@@ -347,7 +347,7 @@ export class View {
 
   /** Whether a job waits or runs, so that no other project may take its place. */
   get isBusy() {
-    return this.running || Boolean(this.element.closest("[role=tabpanel]")?.querySelector(".source-side > [inert]"));
+    return this.running || Boolean(this.element.closest("[role=tabpanel]")?.querySelector(".start[inert]"));
   }
 
   /** Show the list of projects; the one that was shown is among them. */
