@@ -31,7 +31,7 @@ OPEN = """async ([turns, seconds]) => {
     };
     const times = transcript.turns.map(({ start_seconds, end_seconds }) => [start_seconds, end_seconds]);
     const sheet = { transcript, times, speakers: ["spk_0", "spk_1"], estimated: true, sound: "call.wav" };
-    await view.add({ name: "call.wav", sheets: [sheet], current: 0 });
+    await view.keeper.add({ name: "call.wav", sheets: [sheet], current: 0 });
 }"""
 WATCH = """() => {
     window.spent = [];

@@ -54,7 +54,7 @@ def open_project(page, panel, path) -> None:
 
 def kept(page) -> None:
     """Wait until the browser has stored the last change."""
-    page.evaluate("() => Promise.all(speechPage.views.map(view => view.saveNow()))")
+    page.evaluate("() => Promise.all(speechPage.views.map(view => view.keeper.saveNow()))")
 
 
 def test_a_text_is_typed_without_a_mode_and_marks_stay(page, panel):

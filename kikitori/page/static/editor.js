@@ -6,6 +6,7 @@ import { formatNumber, LANGUAGE_TAGS, languageName, makeWarning, readableSpeed, 
 import { offer } from "./offers.js";
 import { colourOf } from "./player.js";
 import { joinTurns, newSpeaker, readingSpeed, setSpeaker, setText, setTimes, splitTurn } from "./sheet.js";
+import { timeOf } from "./spoken.js";
 
 const NUDGE_SECONDS = 0.1;
 const LONG_ROWS = 200; // from then on, rows that are out of sight are not laid out
@@ -165,9 +166,8 @@ class Row {
     const { player, sheet } = this.editor.view;
     const place = caretIn(this.words);
     if (player.isPlaying || place === null) return;
-    let until = 0;
-    const said = this.turn.words.find((/** @type {any} */ word) => (until += [...word.text].length) >= place);
-    player.seek(said?.start_seconds ?? sheet.times[this.number][0]);
+    const from = Math.max(0, place - 1); // at the end of a word the cursor belongs to it
+    player.seek(timeOf(sheet, { turn: this.number, from }));
   }
 }
 

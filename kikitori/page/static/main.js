@@ -52,7 +52,7 @@ const mount = (show) => (/** @type {any} */ element, /** @type {any} */ props, /
     ...buttons,
   ],
 };
-addEventListener("pagehide", () => views.forEach((view) => view.saveNow()));
+addEventListener("pagehide", () => views.forEach((view) => view.keeper.saveNow()));
 keepOneSound();
 watchPage();
 watchIntake(async (panel) => views.find((view) => panel.contains(view.element))?.close());

@@ -42,7 +42,7 @@ export class Projects {
   /** @param {any} entry */
   makeItem(entry) {
     const about = [clock(entry.seconds), when(entry.changed)].join(" · ");
-    const open = make("button", { class: "plain open", onclick: () => this.view.open(entry.id) }, entry.name);
+    const open = make("button", { class: "plain open", onclick: () => this.view.keeper.open(entry.id) }, entry.name);
     const save = make("button", { class: "plain", onclick: () => this.save(entry) }, say("save_project"));
     const label = say("delete_project", entry.name);
     const remove = make("button", { class: "plain", "aria-label": label, title: label }, "✕");
@@ -74,6 +74,6 @@ export class Projects {
     const project = readProject(await file.text());
     const problem = make("div", { class: "speech-error", role: "alert" }, say("no_project", file.name));
     this.problem.replaceChildren(...(project ? [] : [problem]));
-    if (project) await this.view.add(project);
+    if (project) await this.view.keeper.add(project);
   }
 }

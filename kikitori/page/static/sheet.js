@@ -6,6 +6,8 @@
 // are shown) and `speakers` (labels). Python counts characters where JavaScript counts UTF-16 units, so places in a text
 // are numbers of characters.
 
+import { timeInText } from "./spoken.js";
+
 /** @typedef {any} Sheet */
 /** @typedef {any} Turn */
 /** @typedef {[number, number]} Span */
@@ -156,26 +158,6 @@ function wordsWithin(words, from, to) {
     if (text.trim()) kept.push({ ...word, text });
   }
   return kept;
-}
-
-/**
- * When a place in a turn's text is said: by its share of its word, or of the whole text if words have no times.
- * @param {Turn} turn
- * @param {number} place
- * @param {Span} span
- */
-function timeInText(turn, place, [start, end]) {
-  let until = 0;
-  for (const word of turn.words) {
-    const length = [...word.text].length;
-    if (until + length > place) {
-      const spaces = length - [...word.text.trimStart()].length;
-      const share = Math.max(0, place - until - spaces) / (length - spaces);
-      return word.start_seconds + share * (word.end_seconds - word.start_seconds);
-    }
-    until += length;
-  }
-  return start + ((end - start) * place) / [...turn.text].length;
 }
 
 /**

@@ -7,6 +7,7 @@ import { formatPercent, say, speakerLabel, speakerName } from "./i18n.js";
 import { colourOf } from "./player.js";
 import { renameSpeaker, talkTimes, tickOff, unsurePlaces } from "./sheet.js";
 import { showShortcuts } from "./shortcuts.js";
+import { timeOf } from "./spoken.js";
 
 export class Tools {
   /** @param {any} view */
@@ -23,7 +24,7 @@ export class Tools {
     const help = make("button", { "aria-label": say("shortcuts"), onclick: () => showShortcuts(view.element) }, "?");
     this.speakers = make("div", { class: "speakers" });
     this.files = make("span", { class: "files" }, ...view.downloads.buttons);
-    const close = make("button", { onclick: () => view.close() }, say("close_project"));
+    const close = make("button", { onclick: () => view.keeper.close() }, say("close_project"));
     this.element = make(
       "div",
       { class: "tools" },
@@ -133,7 +134,7 @@ export class Tools {
     const next = places.find((one) => one.turn > turn || (one.turn === turn && one.from > from)) ?? places[0];
     this.place = next;
     this.view.editor.select(next);
-    this.view.player.seek(this.view.timeOf(next));
+    this.view.player.seek(timeOf(this.view.sheet, next));
     this.show();
   }
 

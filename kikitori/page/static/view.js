@@ -1,41 +1,21 @@
 // @ts-check
-// The view of a transcript: it shows what Python sends, takes the visitor's changes, and keeps both in the browser.
+// The view of a transcript: it shows what Python sends, and takes the visitor's changes.
 import { isComposing } from "./caret.js";
-import { clock, fileAddress, make } from "./dom.js";
+import { clock, make } from "./dom.js";
 import { Downloads } from "./downloads.js";
 import { Editor } from "./editor.js";
 import { noteTime } from "./file_names.js";
 import { Following } from "./following.js";
 import { History } from "./history.js";
 import { languageName, say } from "./i18n.js";
+import { Keeper } from "./keeping.js";
 import { Player } from "./player.js";
 import { Projects } from "./projects.js";
 import { runShortcut } from "./shortcuts.js";
+import { lastBefore, turnAt } from "./spoken.js";
 import { Tools } from "./tools.js";
 
-// A change is stored after a pause, but not much later than this if there is none. Storing four hours takes a while.
-const SAVE_AFTER_MS = 500;
-const SAVE_WITHIN_MS = 3000;
 const SEEK_ERROR_SECONDS = 0.001; // players land up to a microsecond before the place that they are sent to
-
-/** The tab's own small storage, which a browser may forbid. */
-const session = {
-  get(/** @type {string} */ key) {
-    try {
-      return sessionStorage.getItem(key);
-    } catch {
-      return null;
-    }
-  },
-  set(/** @type {string} */ key, /** @type {string | null} */ value) {
-    try {
-      if (value === null) sessionStorage.removeItem(key);
-      else sessionStorage.setItem(key, value);
-    } catch {
-      // Then a reload shows the list of transcripts instead of the last one.
-    }
-  },
-};
 
 export class View {
   /**
@@ -50,24 +30,16 @@ export class View {
     this.props = props;
     this.server = server;
     this.tab = tab;
-    this.store = store;
     /** @type {any[]} One per recording. */
     this.sheets = [];
     this.current = 0;
     this.running = false;
-    /** @type {string | null} The stored project that is shown. */
-    this.id = null;
-    /** @type {string | null} The stored project that the visitor has chosen last. */
-    this.wanted = null;
     /** @type {string | null} The job whose values add to the sheets. */
     this.job = null;
     /** @type {string | null} The last job that has ended. */
     this.ended = null;
     /** @type {Map<number, History<any>>} by sheet */
     this.histories = new Map();
-    /** @type {ReturnType<typeof setTimeout> | undefined} Until the next save. */
-    this.timer = undefined;
-    this.unsavedSince = 0;
     this.shownChoice = "";
     /** @type {any} The row and the word that are being said. */
     this.said = {};
@@ -76,19 +48,18 @@ export class View {
     this.editor = new Editor(this);
     this.following = new Following(this.editor.element, say("back_to_position"));
     this.tools = new Tools(this);
+    this.keeper = new Keeper(this, store);
     this.projects = new Projects(this, store);
     this.choice = make("div");
     this.about = make("p", { class: "about" });
-    /** Says that the browser keeps nothing. */
-    this.notKept = make("div", { role: "status" });
-    const { downloads, editor, player, projects, tools } = this;
+    const { downloads, editor, keeper, player, projects, tools } = this;
     this.parts = [this.choice, player.element, tools.element, downloads.problem, editor.element, this.about];
-    element.replaceChildren(this.notKept, projects.element, ...this.parts);
+    element.replaceChildren(keeper.notKept, projects.element, ...this.parts);
     editor.element.after(this.following.button);
     element.addEventListener("keydown", (event) => this.press(event));
     this.refresh();
     if (props.value) this.show();
-    else this.restore();
+    else keeper.restore();
   }
 
   get sheet() {
@@ -128,7 +99,7 @@ export class View {
    * @param {any[]} sheets
    */
   take(sheets) {
-    if (!sheets.length) this.begin();
+    if (!sheets.length) this.keeper.begin();
     this.sheets = sheets;
     this.current = Math.min(this.current, Math.max(0, sheets.length - 1));
   }
@@ -160,7 +131,7 @@ export class View {
     sheet.estimated = append.estimated;
     sheet.peaks = append.peaks;
     sheet.length = append.length;
-    this.saveSoon();
+    this.keeper.saveSoon();
     if (this.current !== number) return; // the visitor reads another recording
     const rows = this.editor.element;
     const atEnd = rows.scrollTop + rows.clientHeight > rows.scrollHeight - 8;
@@ -173,9 +144,9 @@ export class View {
     this.ended = this.job;
     this.editor.element.scrollTop = 0;
     if (!this.sheets.length) return;
-    this.saveSoon();
-    this.saveNow();
-    this.keepSounds();
+    this.keeper.saveSoon();
+    this.keeper.saveNow();
+    this.keeper.keepSounds();
   }
 
   /** Show all parts; each changes what differs from what it shows. First: the first turn that may have changed. */
@@ -220,7 +191,7 @@ export class View {
       this.current = Number(event.target.value);
       this.tools.place = null;
       this.refresh();
-      this.saveSoon();
+      this.keeper.saveSoon();
     };
     const choice = make("label", { class: "choice" }, say("recording"), make("select", { onchange }, ...options));
     this.choice.replaceChildren(
@@ -260,7 +231,7 @@ export class View {
     this.sheets = this.sheets.toSpliced(number, 1, sheet);
     this.current = number;
     this.refresh();
-    this.saveSoon();
+    this.keeper.saveSoon();
   }
 
   /** @param {KeyboardEvent} event */
@@ -273,51 +244,19 @@ export class View {
   }
 
   /**
-   * When a place in the text is said.
-   * @param {{ turn: number, from: number }} place
-   */
-  timeOf({ turn, from }) {
-    let until = 0;
-    const { words } = this.sheet.transcript.turns[turn];
-    const word = words.find((/** @type {any} */ one) => (until += [...one.text].length) > from);
-    return word?.start_seconds ?? this.sheet.times[turn][0];
-  }
-
-  /**
    * Mark the row that is being said, and show it.
    * @param {boolean} jumped whether the visitor moved the player
    */
   follow(jumped = false) {
     if (!this.sheet || !this.player.sheet) return;
     const now = this.player.now + SEEK_ERROR_SECONDS;
-    const number = this.player.isInUse ? this.turnAt(now) : -1;
+    const number = this.player.isInUse ? turnAt(this.sheet, now) : -1;
     const turn = this.sheet.transcript.turns[number];
     const line = turn && this.editor.rowAt(number)?.element;
     this.mark(line, turn, now);
     // In a pause nothing is said: a jump there leads to what was said last.
-    const place = line ?? (jumped ? this.editor.rowAt(this.lastBefore(now))?.element : null);
+    const place = line ?? (jumped ? this.editor.rowAt(lastBefore(this.sheet, now))?.element : null);
     if (place && (this.player.isPlaying || jumped)) this.following.follow(place, jumped);
-  }
-
-  /**
-   * The last turn with text that began before a time.
-   * @param {number} seconds
-   */
-  lastBefore(seconds) {
-    const { transcript, times } = this.sheet;
-    return times.findLastIndex(
-      (/** @type {[number, number]} */ [start], /** @type {number} */ number) =>
-        transcript.turns[number].text !== "" && start <= seconds,
-    );
-  }
-
-  /** @param {number} seconds */
-  turnAt(seconds) {
-    const { transcript, times } = this.sheet;
-    return times.findLastIndex(
-      (/** @type {[number, number]} */ [start, end], /** @type {number} */ number) =>
-        transcript.turns[number].text !== "" && start <= seconds && seconds < end,
-    );
   }
 
   /**
@@ -336,10 +275,8 @@ export class View {
     this.said = { line, word };
   }
 
-  /** Begin a project. */
-  begin() {
-    this.saveNow();
-    this.id = null;
+  /** What belongs to the sheets shown so far is forgotten: others take their place. */
+  forget() {
     this.histories = new Map();
     this.tools.place = null;
     this.following.forget();
@@ -348,104 +285,5 @@ export class View {
   /** Whether a job waits or runs, so that no other project may take its place. */
   get isBusy() {
     return this.running || Boolean(this.element.closest("[role=tabpanel]")?.querySelector(".start[inert]"));
-  }
-
-  /** Show the list of projects; the one that was shown is among them. */
-  async close() {
-    if (this.isBusy) return;
-    await this.saveNow();
-    if (this.isBusy) return;
-    this.begin();
-    this.remember(null);
-    this.sheets = [];
-    this.refresh();
-  }
-
-  /** @param {string} id of a stored project */
-  async open(id) {
-    this.wanted = id;
-    const stored = await this.store.load(id);
-    if (!stored) return;
-    const sounds = await Promise.all(
-      stored.state.sheets.map((/** @type {any} */ _, /** @type {number} */ number) => this.store.loadSound(id, number)),
-    );
-    if (this.isBusy || this.wanted !== id) return; // a job has begun meanwhile, or another project was chosen
-    this.begin();
-    this.remember(id);
-    this.sheets = stored.state.sheets.map((/** @type {any} */ sheet, /** @type {number} */ number) => ({
-      ...sheet,
-      address: sounds[number] && URL.createObjectURL(sounds[number]),
-    }));
-    this.current = stored.state.current;
-    this.refresh();
-    this.keepSounds();
-  }
-
-  /** Show what this tab showed before the page was loaded again. */
-  async restore() {
-    const id = session.get(this.key);
-    if (id) await this.open(id).catch(() => {}); // a browser may forbid storage
-  }
-
-  /**
-   * Add a project that was read from a file.
-   * @param {{ sheets: any[], current: number }} project
-   */
-  async add({ sheets, current }) {
-    if (this.isBusy) return;
-    this.begin();
-    [this.sheets, this.current] = [sheets, current];
-    this.refresh();
-    this.saveSoon();
-    await this.saveNow();
-  }
-
-  get key() {
-    return `kikitori-${this.tab}`;
-  }
-
-  /** @param {string | null} id */
-  remember(id) {
-    this.id = id;
-    session.set(this.key, id);
-  }
-
-  saveSoon() {
-    this.unsavedSince ||= Date.now();
-    const left = this.unsavedSince + SAVE_WITHIN_MS - Date.now();
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.saveNow(), Math.max(0, Math.min(SAVE_AFTER_MS, left)));
-  }
-
-  /** Keep the project in this browser, if it has changed. */
-  async saveNow() {
-    clearTimeout(this.timer);
-    const state = this.whole();
-    if (!state || !this.unsavedSince) return;
-    this.unsavedSince = 0;
-    if (!this.id) this.remember(crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`);
-    const [{ transcript }] = state.sheets;
-    const about = { name: transcript.audio, seconds: transcript.duration_seconds, changed: Date.now() };
-    try {
-      await this.store.save({ id: this.id, tab: this.tab, ...about }, { sheets: state.sheets, current: state.current });
-      this.notKept.replaceChildren();
-    } catch {
-      // A browser may forbid storage, or be full.
-      this.notKept.replaceChildren(make("p", { class: "speech-warning" }, say("not_kept")));
-    }
-  }
-
-  /** Keep the sounds next to their project, because the server deletes them. */
-  async keepSounds() {
-    const { id } = this;
-    for (const [number, { sound, address }] of this.sheets.entries()) {
-      if (!id || !sound || address) continue;
-      try {
-        const response = await fetch(fileAddress(sound));
-        if (response.ok) await this.store.saveSound(id, number, await response.blob());
-      } catch {
-        // Without it the recording can be played until the server deletes it.
-      }
-    }
   }
 }

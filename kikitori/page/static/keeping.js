@@ -1,0 +1,157 @@
+// @ts-check
+// Keeping a view's project in the browser: it is saved as it changes, and opened again.
+import { fileAddress, make } from "./dom.js";
+import { say } from "./i18n.js";
+
+// A change is stored after a pause, but not much later than this if there is none. Storing four hours takes a while.
+const SAVE_AFTER_MS = 500;
+const SAVE_WITHIN_MS = 3000;
+
+/** The browser tab's own small storage, which a browser may forbid. */
+const session = {
+  get(/** @type {string} */ key) {
+    try {
+      return sessionStorage.getItem(key);
+    } catch {
+      return null;
+    }
+  },
+  set(/** @type {string} */ key, /** @type {string | null} */ value) {
+    try {
+      if (value === null) sessionStorage.removeItem(key);
+      else sessionStorage.setItem(key, value);
+    } catch {
+      // Then a reload shows the list of transcripts instead of the last one.
+    }
+  },
+};
+
+export class Keeper {
+  /**
+   * @param {any} view
+   * @param {import("./store.js").Store} store
+   */
+  constructor(view, store) {
+    this.view = view;
+    this.store = store;
+    /** @type {string | null} The stored project that is shown. */
+    this.id = null;
+    /** @type {string | null} The stored project that the visitor has chosen last. */
+    this.wanted = null;
+    /** @type {ReturnType<typeof setTimeout> | undefined} Until the next save. */
+    this.timer = undefined;
+    this.unsavedSince = 0;
+    /** Says that the browser keeps nothing. */
+    this.notKept = make("div", { role: "status" });
+  }
+
+  get key() {
+    return `kikitori-${this.view.tab}`;
+  }
+
+  /** @param {string | null} id */
+  remember(id) {
+    this.id = id;
+    session.set(this.key, id);
+  }
+
+  /** Begin a project. */
+  begin() {
+    this.saveNow();
+    this.id = null;
+    this.view.forget();
+  }
+
+  /** Show the list of projects; the one that was shown is among them. */
+  async close() {
+    const { view } = this;
+    if (view.isBusy) return;
+    await this.saveNow();
+    if (view.isBusy) return;
+    this.begin();
+    this.remember(null);
+    view.sheets = [];
+    view.refresh();
+  }
+
+  /** @param {string} id of a stored project */
+  async open(id) {
+    const { store, view } = this;
+    this.wanted = id;
+    const stored = await store.load(id);
+    if (!stored) return;
+    const sounds = await Promise.all(
+      stored.state.sheets.map((/** @type {any} */ _, /** @type {number} */ number) => store.loadSound(id, number)),
+    );
+    if (view.isBusy || this.wanted !== id) return; // a job has begun meanwhile, or another project was chosen
+    this.begin();
+    this.remember(id);
+    view.sheets = stored.state.sheets.map((/** @type {any} */ sheet, /** @type {number} */ number) => ({
+      ...sheet,
+      address: sounds[number] && URL.createObjectURL(sounds[number]),
+    }));
+    view.current = stored.state.current;
+    view.refresh();
+    this.keepSounds();
+  }
+
+  /** Show what this tab showed before the page was loaded again. */
+  async restore() {
+    const id = session.get(this.key);
+    if (id) await this.open(id).catch(() => {}); // a browser may forbid storage
+  }
+
+  /**
+   * Add a project that was read from a file.
+   * @param {{ sheets: any[], current: number }} project
+   */
+  async add({ sheets, current }) {
+    const { view } = this;
+    if (view.isBusy) return;
+    this.begin();
+    [view.sheets, view.current] = [sheets, current];
+    view.refresh();
+    this.saveSoon();
+    await this.saveNow();
+  }
+
+  saveSoon() {
+    this.unsavedSince ||= Date.now();
+    const left = this.unsavedSince + SAVE_WITHIN_MS - Date.now();
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.saveNow(), Math.max(0, Math.min(SAVE_AFTER_MS, left)));
+  }
+
+  /** Keep the project in this browser, if it has changed. */
+  async saveNow() {
+    clearTimeout(this.timer);
+    const { tab } = this.view;
+    const state = this.view.whole();
+    if (!state || !this.unsavedSince) return;
+    this.unsavedSince = 0;
+    if (!this.id) this.remember(crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`);
+    const [{ transcript }] = state.sheets;
+    const about = { name: transcript.audio, seconds: transcript.duration_seconds, changed: Date.now() };
+    try {
+      await this.store.save({ id: this.id, tab, ...about }, { sheets: state.sheets, current: state.current });
+      this.notKept.replaceChildren();
+    } catch {
+      // A browser may forbid storage, or be full.
+      this.notKept.replaceChildren(make("p", { class: "speech-warning" }, say("not_kept")));
+    }
+  }
+
+  /** Keep the sounds next to their project, because the server deletes them. */
+  async keepSounds() {
+    const { id } = this;
+    for (const [number, { sound, address }] of this.view.sheets.entries()) {
+      if (!id || !sound || address) continue;
+      try {
+        const response = await fetch(fileAddress(sound));
+        if (response.ok) await this.store.saveSound(id, number, await response.blob());
+      } catch {
+        // Without it the recording can be played until the server deletes it.
+      }
+    }
+  }
+}

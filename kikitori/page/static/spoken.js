@@ -1,0 +1,74 @@
+// @ts-check
+// What is said when: from a place in a sheet's text to its time, and from a time to the turn. See sheet.js for a sheet.
+
+/** @typedef {import("./sheet.js").Sheet} Sheet */
+/** @typedef {import("./sheet.js").Turn} Turn */
+/** @typedef {import("./sheet.js").Span} Span */
+
+/**
+ * The word that holds a character of a turn's text, and the place of the word's first character; undefined if there is
+ * none.
+ * @param {any[]} words
+ * @param {number} place in characters
+ */
+function wordAt(words, place) {
+  let from = 0;
+  for (const word of words) {
+    const length = [...word.text].length;
+    if (from + length > place) return { word, from };
+    from += length;
+  }
+  return undefined;
+}
+
+/**
+ * When the word that holds a character begins; the start of the turn if its words have no times.
+ * @param {Sheet} sheet
+ * @param {{ turn: number, from: number }} place
+ * @returns {number} seconds
+ */
+export function timeOf({ transcript, times }, { turn, from }) {
+  return wordAt(transcript.turns[turn].words, from)?.word.start_seconds ?? times[turn][0];
+}
+
+/**
+ * When a place in a turn's text is said: by its share of its word, or of the whole text if words have no times.
+ * @param {Turn} turn
+ * @param {number} place in characters
+ * @param {Span} span
+ * @returns {number} seconds
+ */
+export function timeInText({ words, text }, place, [start, end]) {
+  const found = wordAt(words, place);
+  if (!found) return start + ((end - start) * place) / [...text].length;
+  const { word, from } = found;
+  const spaces = [...word.text].length - [...word.text.trimStart()].length;
+  const share = Math.max(0, place - from - spaces) / ([...word.text].length - spaces);
+  return word.start_seconds + share * (word.end_seconds - word.start_seconds);
+}
+
+/**
+ * The number of the turn with text that is said at a time, the later one if two overlap; -1 for none.
+ * @param {Sheet} sheet
+ * @param {number} seconds
+ * @returns {number}
+ */
+export function turnAt({ transcript, times }, seconds) {
+  return times.findLastIndex(
+    (/** @type {Span} */ [start, end], /** @type {number} */ number) =>
+      transcript.turns[number].text !== "" && start <= seconds && seconds < end,
+  );
+}
+
+/**
+ * The number of the last turn with text that began before a time; -1 for none.
+ * @param {Sheet} sheet
+ * @param {number} seconds
+ * @returns {number}
+ */
+export function lastBefore({ transcript, times }, seconds) {
+  return times.findLastIndex(
+    (/** @type {Span} */ [start], /** @type {number} */ number) =>
+      transcript.turns[number].text !== "" && start <= seconds,
+  );
+}
