@@ -29,18 +29,31 @@ def page_handler(directions: tuple[str, ...], checkpoints: Checkpoints):
     It is a generator, so that what it has yielded stays on the page when the visitor stops it.
     """
 
-    def run(audio: str | None, several: list[str] | None, *options):
-        for message, shown in read_recordings(own_files(audio, several), job_options(directions, checkpoints, options)):
+    def run(microphone: str | None, files: list[str] | None, *options):
+        choices = job_options(directions, checkpoints, options)
+        for message, shown in read_recordings(own_files(microphone, files), choices):
             yield message, view_update(shown)
 
     return run
 
 
+def retry_handler(directions: tuple[str, ...], checkpoints: Checkpoints):
+    """Return the handler that transcribes recordings and adds them to those of the view; it yields what `run` does."""
+
+    def retry(microphone: str | None, files: list[str] | None, *options):
+        *own, first = options
+        choices = job_options(directions, checkpoints, tuple(own))
+        for message, shown in read_recordings(own_files(microphone, files), choices, int(first)):
+            yield message, view_update(shown)
+
+    return retry
+
+
 def call_handler(checkpoints: Checkpoints):
     """Return the handler of the button that translates a call; it yields what `page_handler`'s does."""
 
-    def run(audio: str | None, several: list[str] | None, shown: dict | None):
-        for message, made in translate_call(own_files(audio, several), shown, checkpoints):
+    def run(microphone: str | None, files: list[str] | None, shown: dict | None):
+        for message, made in translate_call(own_files(microphone, files), shown, checkpoints):
             yield message, view_update(made)
 
     return run
@@ -83,9 +96,9 @@ def api_handler(endpoint: str, directions: tuple[str, ...], checkpoints: Checkpo
     return handler
 
 
-def own_files(audio: str | None, several: list[str] | None) -> list[str]:
+def own_files(microphone: str | None, files: list[str] | None) -> list[str]:
     """Return the visitor's recordings, in order."""
-    return [path for path in (audio, *(several or [])) if path]
+    return [path for path in (microphone, *(files or [])) if path]
 
 
 def job_options(directions: tuple[str, ...], checkpoints: Checkpoints, options: tuple) -> JobOptions:

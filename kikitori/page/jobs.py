@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import compress
+from pathlib import Path
 
 from kikitori.audio.files import known_seconds, stream_audio
 from kikitori.engines.zero_gpu import HeardLanguage, ZeroGpuEngine
@@ -98,11 +99,12 @@ def run_job(options: JobOptions, audio: str | None) -> Iterator[Transcription]:
             yield made
 
 
-def read_recordings(paths: list[str], options: JobOptions) -> Iterator[tuple[dict | None, dict | None]]:
+def read_recordings(paths: list[str], options: JobOptions, first: int = 0) -> Iterator[tuple[dict | None, dict | None]]:
     """Transcribe recordings one after another; yield what the page shows: message and view (static/view.js).
 
+    first: how many recordings the view has, to which these are added; 0 if these take their place.
     The view is None while it does not change. It holds only what is new until the last one, which holds everything.
-    Errors of recordings are shown at the end; the others are transcribed.
+    The others are transcribed if one fails. `FileList` says why it did; if all fail, the message does too.
     """
     if not paths:
         yield error_message(AudioError("no_recording")), None
@@ -111,27 +113,70 @@ def read_recordings(paths: list[str], options: JobOptions) -> Iterator[tuple[dic
     is_due = rate_limit(DRAFT_EVERY_SECONDS)
     job_id = uuid.uuid4().hex
     sheets: list[dict] = []
-    errors: list[SpeechError] = []
-    yield clock.message(0.0), {"sheets": [], "running": True}
-    for path in paths:
-        view, seconds = None, 0.0
+    files = FileList(paths, first)
+    yield clock.message(0.0), {"sheets": [], "first": first, "running": True} | files.record()
+    for number, path in enumerate(paths):
+        view, seconds, place = None, 0.0, first + len(sheets)
+        files.begin(number, place)
         try:
             with logged_job(get_task(options.direction).name) as job, closing(transcribe_upload(options, path)) as made:
                 view = GrowingView(made, path)
                 for step in made:
                     job.sound_seconds = seconds = made.duration_seconds
                     if isinstance(step, Update):
-                        yield clock.message(seconds), growing(job_id, len(sheets), view.add(step))
+                        yield clock.message(seconds), growing(job_id, place, view.add(step)) | files.record()
                     elif is_due():
                         yield clock.message(seconds) | {"draft": step.texts}, None
                 # It is complete now, which its last update could not say.
-                yield clock.message(seconds), growing(job_id, len(sheets), view.add(Update()))
+                yield clock.message(seconds), growing(job_id, place, view.add(Update())) | files.record()
         except SpeechError as error:
-            errors.append(error)
+            files.fail(number, error)
         if view and not view.is_empty:
             sheets.append(view.whole())
+        files.end(number, has_sheet=bool(view and not view.is_empty))
         clock.next_recording(seconds)
-    yield (error_message(*errors) if errors else None), {"sheets": sheets, "running": False}
+    shown = {"sheets": sheets, "first": first, "running": False} | files.record()
+    yield files.message(sheets), shown
+
+
+class FileList:
+    """How far each recording of a job has got, for static/recordings.js.
+
+    For each: its path and name; its state, which is waiting, running, done or failed; the number of its sheet, if it
+    has one; and the error, if it failed.
+    """
+
+    def __init__(self, paths: list[str], first: int):
+        self._files = [{"path": path, "name": Path(path).name, "state": "waiting"} for path in paths]
+        self._errors: list[SpeechError] = []
+        self._first = first
+
+    def begin(self, number: int, sheet: int) -> None:
+        """Note that a recording is being transcribed, and the number of the sheet that it will have."""
+        self._files[number] |= {"state": "running", "sheet": sheet}
+
+    def fail(self, number: int, error: SpeechError) -> None:
+        """Note why a recording could not be transcribed to its end."""
+        self._errors.append(error)
+        self._files[number] |= {"state": "failed", "error": _error_record(error)}
+
+    def end(self, number: int, has_sheet: bool) -> None:
+        """Note that no more of a recording will come."""
+        file = self._files[number]
+        if file["state"] == "running":
+            file["state"] = "done"
+        if not has_sheet:
+            del file["sheet"]
+
+    def record(self) -> dict:
+        """What the view shows of the files. One alone has no list, unless it is added to others."""
+        files = [dict(file) for file in self._files]
+        return {"files": files if len(files) > 1 or self._first else [], "first": self._first}
+
+    def message(self, sheets: list[dict]) -> dict | None:
+        """The message at the end: why nothing was transcribed, or why the only recording broke off."""
+        is_told = (sheets or self._first) and self.record()["files"]
+        return error_message(*self._errors) if self._errors and not is_told else None
 
 
 def growing(job_id: str, number: int, added: dict) -> dict:

@@ -39,6 +39,7 @@ MODULES = (
     "project_file.js",
     "keeping.js",
     "projects.js",
+    "recordings.js",
     "view.js",
     "gradio_fixes.js",
     "intake.js",

@@ -17,6 +17,7 @@ from kikitori.page.handlers import (
     button_updates,
     call_handler,
     page_handler,
+    retry_handler,
     stop_running,
     write_file,
 )
@@ -164,9 +165,14 @@ def connect_jobs(tab: Tab, checkpoints: Checkpoints, start: Start, work: Work, r
     handler = page_handler(tab.directions, checkpoints)
     jobs = [work.run.click(handler, inputs, outputs, **event)]
     for direction, button in offers.items():
-        js = f"(microphone, files, ...options) => speechPage.moved({json.dumps(tab.first_option(direction))}, options)"
+        js = f"(microphone, files, ...options) => speechPage.taken({json.dumps(tab.first_option(direction))}, options)"
         in_browser(button.click, inputs, js, inputs)
         jobs.append(button.click(handler, inputs, outputs, js=js, **event))
+    retry, first = retry_button(tab)
+    show_start(retry.click, work, result)
+    js = f"(microphone, files, ...options) => speechPage.retried('{tab.key}', options)"
+    handler = retry_handler(tab.directions, checkpoints)
+    jobs.append(retry.click(handler, [*inputs, first], outputs, js=js, **event))
     if result.translate:
         js = f"(microphone, files, view) => [microphone, files, speechPage.shown('{tab.key}')]"
         handler = call_handler(checkpoints)
@@ -190,6 +196,11 @@ def connect_comparison(trigger, handler, tab: Tab, result: Result) -> None:
 def offer_buttons(tab: Tab) -> dict[str, gr.Button]:
     """Direction -> the hidden button that static/offers.js presses for an example, or a recording of another tab."""
     return {direction: gr.Button(elem_id=f"offer_{direction}", visible="hidden") for direction in tab.directions}
+
+
+def retry_button(tab: Tab) -> tuple[gr.Button, gr.Number]:
+    """The hidden button that static/recordings.js presses to try a recording again, and how many others there are."""
+    return gr.Button(elem_id=f"retry_{tab.key}", visible="hidden"), gr.Number(0, visible=False)
 
 
 def show_start(trigger, work: Work, result: Result) -> None:

@@ -80,7 +80,7 @@ def test_a_draft_comes_with_the_progress_and_does_not_change_the_view(monkeypatc
     (_, empty), (message, view), *_, (_, last) = jobs.read_recordings(
         [str(recording.path)], jobs.JobOptions("pt", CHECKPOINTS)
     )
-    assert empty == {"sheets": [], "running": True}
+    assert empty == {"sheets": [], "first": 0, "running": True, "files": []}
     (draft,) = message["draft"]
     assert view is None and recording.reference.startswith(draft) and 0 < len(draft) < len(recording.reference)
     assert [turn["text"] for turn in last["sheets"][0]["transcript"]["turns"]] == [recording.reference]

@@ -24,7 +24,6 @@ from tests.support.browser import (
     shown_lines,
     transcribed,
     upload,
-    upload_several,
     visit,
 )
 from tests.support.recordings import RECORDINGS, one_recording, recordings_in
@@ -115,7 +114,7 @@ def test_a_call_can_be_saved_as_a_document_and_as_text_with_times(page):
 def test_everything_is_one_zip_with_every_recording(page):
     recordings = recordings_in(RECORDINGS, "pt")[:2]
     panel = open_tab(page, "pt")
-    upload_several(panel, [recording.path for recording in recordings])
+    upload(panel, *(recording.path for recording in recordings))
     run_to_the_end(panel, "pt")
     name, content = saved_bytes(page, panel, "zip")
     assert re.fullmatch(r"transcripts-\d{4}-\d\d-\d\d-\d{4}\.zip", name)

@@ -10,7 +10,7 @@ import soundfile
 from playwright.sync_api import expect
 
 from kikitori.audio.files import load_audio
-from tests.support.browser import open_tab, run_button, shown_panel, upload, visit, words
+from tests.support.browser import open_tab, run_button, shown_panel, upload, visit, wait_for_end, words
 from tests.support.recordings import RECORDINGS, example, one_recording, recordings_in
 
 pytestmark = pytest.mark.slow
@@ -28,6 +28,9 @@ DROP = """([files, selector]) => {
 }"""
 
 
+INERT = "part => part.inert"
+
+
 @pytest.fixture
 def page(browser, server):
     with visit(browser, server) as page:
@@ -43,14 +46,16 @@ def drop(page, *paths) -> bool:
 def test_a_file_dropped_beside_the_box_is_uploaded(page):
     panel = open_tab(page, "pt")
     assert not drop(page, one_recording("pt").path)
-    panel.locator("[data-testid*=waveform]").first.wait_for()
+    files = panel.locator(".block.files")
+    expect(files).to_contain_text(one_recording("pt").path.stem)
     run_button(panel, "pt").click()
     assert words(panel) == [one_recording("pt").reference]
-    run_button(panel, "pt").wait_for()
+    wait_for_end(panel)
     other = recordings_in(RECORDINGS, "pt")[1]
-    drop(page, other.path)  # in place of the first
-    expect(panel.get_by_role("link").filter(has_text="⇣")).to_have_count(0)
-    panel.locator("[data-testid*=waveform]").first.wait_for()
+    drop(page, other.path)  # in place of the first, whose transcript is kept
+    expect(files).to_contain_text(other.path.stem)
+    expect(panel.get_by_role("link").filter(has_text="⇣")).to_have_count(1)
+    expect(panel.locator(".projects .open")).to_have_text(one_recording("pt").path.name)
     run_button(panel, "pt").click()
     expect(panel.locator(".words")).to_have_text([other.reference])
 
@@ -68,14 +73,14 @@ def test_while_a_job_runs_its_tab_takes_no_other_recording(page, tmp_path):
     upload(panel, tmp_path / "talk.flac")
     run_button(panel, "pt").click()
     panel.locator(".turn").first.wait_for()
-    assert panel.locator(".gallery-item").first.evaluate("item => Boolean(item.closest('[inert]'))")
+    assert panel.locator(".start").evaluate(INERT) and panel.locator(".examples").first.evaluate(INERT)
     drop(page, example("portuguese_daily").path)
     page.get_by_role("tab").first.click()  # the other tabs are free
-    assert not shown_panel(page).locator(".gallery-item").first.evaluate("item => Boolean(item.closest('[inert]'))")
+    assert not shown_panel(page).locator(".start").evaluate(INERT)
     page.get_by_role("tab").nth(2).click()
     panel.get_by_role("button", name="Stop").click()
-    run_button(panel, "pt").wait_for()
+    wait_for_end(panel)
     assert (
         page.evaluate("speechPage.views.find(({ tab }) => tab === 'portuguese').sheet.transcript.audio") == "talk.flac"
     )
-    expect(panel.locator(".gallery-item").first).to_be_enabled()
+    assert not panel.locator(".start").evaluate(INERT)

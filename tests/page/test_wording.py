@@ -8,7 +8,7 @@ import soundfile
 from playwright.sync_api import expect
 
 from kikitori.page.texts import TEXTS
-from tests.support.browser import shown_panel, speakers, upload_several, visit, words
+from tests.support.browser import shown_panel, speakers, upload, visit, wait_for_end, words
 from tests.support.recordings import example
 
 SHORT = {
@@ -55,12 +55,11 @@ def test_the_page_speaks_the_language_of_the_browser(browser, server, tmp_path, 
         assert "spk_" not in page.content().split("<body")[1]
         page.get_by_role("tab", name=texts["portuguese_tab"], exact=True).click()
         expect(panel).to_contain_text(texts["portuguese_hint"])
-        for label in ("upload_file", "record_audio"):
-            expect(panel.get_by_label(view[label], exact=True)).to_be_visible()
-        upload_several(panel, [tmp_path / "short.wav", tmp_path / "silent.wav"], texts["several"])
+        upload(panel, tmp_path / "short.wav", tmp_path / "silent.wav")
         panel.get_by_role("button", name=texts["transcribe"], exact=True).click()
         expect(panel.get_by_role("alert").locator("div")).to_have_text([SHORT[tag], SILENT[tag]])
-        panel.locator("input[type=file]").first.set_input_files(tmp_path / "notes.txt")
+        panel.locator(".block.files").get_by_label("Clear").click()
+        panel.locator(".block.files input[type=file]").set_input_files(tmp_path / "notes.txt")
         expect(page.get_by_test_id("toast-text")).to_have_text(view["wrong_type"])
         expect(page.locator(".toast-title")).to_have_text(view["wrong_type_title"])
         expect(page.locator(".toast-title")).to_have_css("background-color", "rgba(0, 0, 0, 0)")
@@ -80,8 +79,7 @@ def test_the_score_is_a_card_that_ignores_case_and_punctuation_and_is_printed_al
         panel = shown_panel(page)
         panel.get_by_role("button", name=view["example_portuguese_shopping"]).click()
         assert words(panel) == ["Eu queria três quilos de laranja."]
-        panel.get_by_role("button", name=texts["transcribe"], exact=True).wait_for()
-        panel.get_by_role("button", name=texts["compare"]).click()
+        wait_for_end(panel)
         panel.get_by_label(texts["reference"]).fill("eu queria três quilos da laranja doce")
         panel.get_by_role("button", name=texts["compare_now"], exact=True).click()
         expect(panel.locator(".score")).to_have_text(view["score"].format("71%"))

@@ -17,7 +17,7 @@ from benchmarks.load import request
 from benchmarks.served import ROOT, served
 from kikitori.audio.files import load_audio
 from kikitori.tasks import TASKS
-from tests.support.browser import open_tab, run_button, upload_several, visit
+from tests.support.browser import open_tab, run_button, upload, visit, wait_for_end
 from tests.support.recordings import one_recording
 from tests.support.server import jobs_in, until
 
@@ -96,11 +96,11 @@ def test_a_draft_is_shown_while_a_worker_decodes_and_stop_returns_the_gpu(server
     before = len(jobs_in(folder / "log"))
     with visit(browser, server) as page:
         panel = open_tab(page, "pt")
-        upload_several(panel, [long_recording])
+        upload(panel, long_recording)
         run_button(panel, "pt").click()
         page.wait_for_function(A_DRAFT_GROWS)
         panel.get_by_role("button", name="Stop", exact=True).click()
-        run_button(panel, "pt").wait_for()
+        wait_for_end(panel)
         # While the page is open: closing it would stop the job, too.
         until(lambda: len(jobs_in(folder / "log")) > before)
         assert jobs_in(folder / "log")[-1]["ended"] == "stopped"

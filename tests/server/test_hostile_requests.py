@@ -11,7 +11,7 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 from benchmarks.load import request
-from tests.support.browser import open_tab, run_button, upload_several, visit, words
+from tests.support.browser import open_tab, run_button, upload, visit, words
 from tests.support.hostile_files import EITHER, SOUND
 from tests.support.recordings import one_recording
 
@@ -64,7 +64,7 @@ def test_the_page_names_the_problem_of_each(browser, server, spread):
     with visit(browser, server) as page:
         panel = open_tab(page, "pt")
         # All at once with a good one: each bad one is one line of the message.
-        upload_several(panel, [*(file.path for file in chosen), GOOD.path])
+        upload(panel, *(file.path for file in chosen), GOOD.path)
         run_button(panel, "pt").click()
         sentences = panel.get_by_role("alert").inner_text().splitlines()
         assert all(re.search(file.outcome, said) for file, said in zip(chosen, sentences, strict=True))

@@ -7,8 +7,6 @@ const RELOADED = "speechPageReloaded";
 const RELOAD_AGAIN_AFTER_MS = 60_000;
 const LOADING_GOES_ON_MS = 5_000; // how long after an error the page may still become ready by itself
 const LOADING_SCREEN = ".wrap.translucent";
-/** Labels that Gradio has in English only -> their keys. */
-const LABELS = { "Upload file": "upload_file", "Record audio": "record_audio" };
 const WHOLE_PAGE = { childList: true, subtree: true };
 
 /** Name what a screen reader could not name, and make reachable what a keyboard could not reach. */
@@ -17,10 +15,6 @@ function fixAccessibility() {
     /** @type {HTMLElement} */ (copy).inert = true;
   }
   for (const menu of document.querySelectorAll(".overflow-menu > button")) menu.setAttribute("aria-label", "…");
-  for (const [label, key] of Object.entries(LABELS)) {
-    for (const button of document.querySelectorAll(`[aria-label="${label}"]`))
-      button.setAttribute("aria-label", say(key));
-  }
   for (const wave of document.querySelectorAll("[data-testid*=waveform] div, #waveform div")) {
     wave.shadowRoot?.querySelector("[part=scroll]")?.setAttribute("tabindex", "0");
   }

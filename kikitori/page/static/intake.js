@@ -8,7 +8,9 @@ function lockStarts() {
   for (const panel of document.querySelectorAll("[role=tabpanel]")) {
     const stop = panel.querySelector("button.stops");
     const isBusy = stop !== null && getComputedStyle(stop).display !== "none";
-    const parts = /** @type {NodeListOf<HTMLElement>} */ (panel.querySelectorAll(".start, .examples, .with-transcript"));
+    const parts = /** @type {NodeListOf<HTMLElement>} */ (
+      panel.querySelectorAll(".start, .examples, .with-transcript")
+    );
     for (const part of parts) part.inert = isBusy;
   }
 }

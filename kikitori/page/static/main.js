@@ -5,7 +5,7 @@ import { showExamples } from "./examples.js";
 import { watchPage } from "./gradio_fixes.js";
 import { watchIntake } from "./intake.js";
 import { showMessage } from "./message.js";
-import { movedInputs } from "./offers.js";
+import { takenInputs } from "./offers.js";
 import { keepOneSound } from "./sounds.js";
 import { Store } from "./store.js";
 import { View } from "./view.js";
@@ -18,7 +18,10 @@ const store = new Store();
  * Return all that a tab shows, with the visitor's changes. The component's value may hold only the newest part of it.
  * @param {string} tab
  */
-const shown = (tab) => views.findLast((view) => view.tab === tab)?.whole() ?? null;
+const shown = (tab) => shownView(tab)?.whole() ?? null;
+
+/** @param {string} tab */
+const shownView = (tab) => views.findLast((view) => view.tab === tab);
 
 /** @param {(element: HTMLElement, value: any) => void} show */
 const mount = (show) => (/** @type {any} */ element, /** @type {any} */ props, /** @type {any} */ watch) => {
@@ -30,7 +33,11 @@ const mount = (show) => (/** @type {any} */ element, /** @type {any} */ props, /
 /** @type {any} */ (window).speechPage = {
   views,
   shown,
-  moved: movedInputs,
+  taken: takenInputs,
+  retried: (/** @type {string} */ tab, /** @type {any[]} */ options) => [
+    ...takenInputs([], options.slice(0, -1)), // without the place where the number below comes
+    shownView(tab)?.sheets.length ?? 0,
+  ],
   mountMessage: mount(showMessage),
   mountComparison: mount(showComparison),
   mountExamples: (/** @type {HTMLElement} */ element, /** @type {any} */ props) => showExamples(element, props.value),
@@ -55,4 +62,4 @@ const mount = (show) => (/** @type {any} */ element, /** @type {any} */ props, /
 addEventListener("pagehide", () => views.forEach((view) => view.keeper.saveNow()));
 keepOneSound();
 watchPage();
-watchIntake(async (panel) => views.find((view) => panel.contains(view.element))?.close());
+watchIntake(async (panel) => views.find((view) => panel.contains(view.element))?.keeper.close());

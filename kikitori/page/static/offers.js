@@ -41,18 +41,18 @@ export function offer(note, { values = {} }, sheet) {
 function move(direction, { sound, transcript }) {
   document.getElementById(`${TABS[direction]}-button`)?.click();
   const isBusy = document.getElementById(TABS[direction])?.querySelector(".start[inert]");
-  if (!isBusy) take(direction, sound, transcript.audio); // else its own job is shown
+  if (!isBusy) take(`offer_${direction}`, sound, transcript.audio); // else its own job is shown
 }
 
 /**
  * Take a recording, and press the hidden button that starts its job.
- * @param {string} direction
+ * @param {string} button its id (kikitori/page/tabs.py)
  * @param {string} path of the file on the server
  * @param {string} name
  */
-export function take(direction, path, name) {
+export function take(button, path, name) {
   taken = { path, url: fileAddress(path), orig_name: name, meta: { _type: "gradio.FileData" } };
-  press(`offer_${direction}`);
+  press(button);
 }
 
 /**
@@ -70,4 +70,4 @@ function press(id) {
  * @param {any[]} first values of the tab's first options: the direction or the language, if there is one to choose
  * @param {any[]} options of the tab
  */
-export const movedInputs = (first, options) => [null, [taken], ...first, ...options.slice(first.length)];
+export const takenInputs = (first, options) => [null, [taken], ...first, ...options.slice(first.length)];

@@ -11,6 +11,7 @@ import { languageName, say } from "./i18n.js";
 import { Keeper } from "./keeping.js";
 import { Player } from "./player.js";
 import { Projects } from "./projects.js";
+import { Recordings, updateFiles } from "./recordings.js";
 import { runShortcut } from "./shortcuts.js";
 import { lastBefore, turnAt } from "./spoken.js";
 import { Tools } from "./tools.js";
@@ -33,6 +34,8 @@ export class View {
     /** @type {any[]} One per recording. */
     this.sheets = [];
     this.current = 0;
+    /** @type {any[]} The files of the last job, if it had several (`read_recordings` in kikitori/page/jobs.py). */
+    this.files = [];
     this.running = false;
     /** @type {string | null} The job whose values add to the sheets. */
     this.job = null;
@@ -40,7 +43,6 @@ export class View {
     this.ended = null;
     /** @type {Map<number, History<any>>} by sheet */
     this.histories = new Map();
-    this.shownChoice = "";
     /** @type {any} The row and the word that are being said. */
     this.said = {};
     this.player = new Player((jumped) => this.follow(jumped));
@@ -50,10 +52,10 @@ export class View {
     this.tools = new Tools(this);
     this.keeper = new Keeper(this, store);
     this.projects = new Projects(this, store);
-    this.choice = make("div");
+    this.recordings = new Recordings(this);
     this.about = make("p", { class: "about" });
-    const { downloads, editor, keeper, player, projects, tools } = this;
-    this.parts = [this.choice, player.element, tools.element, downloads.problem, editor.element, this.about];
+    const { downloads, editor, keeper, player, projects, recordings, tools } = this;
+    this.parts = [recordings.element, player.element, tools.element, downloads.problem, editor.element, this.about];
     element.replaceChildren(keeper.notKept, projects.element, ...this.parts);
     editor.element.after(this.following.button);
     element.addEventListener("keydown", (event) => this.press(event));
@@ -88,7 +90,8 @@ export class View {
     if (value.append) return this.append(value);
     const ends = this.running && !value.running;
     this.running = Boolean(value.running);
-    if (value.sheets) this.take(value.sheets);
+    if (value.sheets) this.take(value.sheets, value.first ?? 0);
+    this.takeFiles(value);
     if (value.added) this.put(value.added, value.sheet);
     this.refresh();
     if (ends) this.end();
@@ -97,27 +100,35 @@ export class View {
   /**
    * Show the recordings of a job. One that begins has none yet; it is a project of its own, and overwrites no other.
    * @param {any[]} sheets
+   * @param {number} first how many of the sheets that are shown stay, as they do when a file is tried again
    */
-  take(sheets) {
-    if (!sheets.length) this.keeper.begin();
-    this.sheets = sheets;
-    this.current = Math.min(this.current, Math.max(0, sheets.length - 1));
+  take(sheets, first) {
+    if (!sheets.length && !first) this.keeper.begin();
+    this.sheets = [...this.sheets.slice(0, first), ...sheets];
+    this.current = Math.min(this.current, Math.max(0, this.sheets.length - 1));
+  }
+
+  /** @param {{ files?: any[], first?: number }} value */
+  takeFiles({ files, first }) {
+    if (files) this.files = first ? updateFiles(this.files, files) : files;
   }
 
   /**
    * Add to a sheet; the cost does not depend on what it holds.
    * @param {any} value see GrowingView in kikitori/page/view.py
    */
-  append({ job, sheet: number, append }) {
+  append(value) {
+    const { job, sheet: number, append } = value;
     if (job === this.ended) return; // it was stopped, and this was under way
+    if (job !== this.job) this.current = number; // the job's first recording is shown
     this.running = true;
     this.job = job;
     const isNew = this.sheets.length <= number;
     if (isNew) {
       const transcript = { ...append.transcript, turns: [], warnings: [] };
       this.sheets = [...this.sheets, { transcript, times: [], rawTexts: [], sound: append.sound }];
-      this.current = number;
     }
+    this.takeFiles(value);
     const { kept } = append;
     const sheet = this.sheets[number];
     const { turns, warnings } = sheet.transcript;
@@ -132,7 +143,7 @@ export class View {
     sheet.peaks = append.peaks;
     sheet.length = append.length;
     this.keeper.saveSoon();
-    if (this.current !== number) return; // the visitor reads another recording
+    if (this.current !== number) return this.recordings.show(); // the visitor reads another recording
     const rows = this.editor.element;
     const atEnd = rows.scrollTop + rows.clientHeight > rows.scrollHeight - 8;
     this.refresh(isNew ? 0 : kept.turns);
@@ -159,7 +170,7 @@ export class View {
     this.player.show(sheet ?? null, first);
     if (!sheet) return void this.projects.show();
     noteTime(sheet);
-    this.showChoice();
+    this.recordings.show();
     this.editor.show();
     this.tools.show();
     this.showAbout();
@@ -173,30 +184,15 @@ export class View {
     this.about.textContent = [clock(duration_seconds), languages.join(", "), checkpoint].filter(Boolean).join(" · ");
   }
 
-  showChoice() {
-    const names = this.sheets.map(({ transcript }) =>
-      [transcript.audio, languageName(transcript.language)].filter(Boolean).join(" · "),
-    );
-    const shown = JSON.stringify(names);
-    if (shown !== this.shownChoice) this.makeChoice(names);
-    this.shownChoice = shown;
-    const select = this.choice.querySelector("select");
-    if (select) select.value = String(this.current);
-  }
-
-  /** @param {string[]} names of the recordings */
-  makeChoice(names) {
-    const options = names.map((name, number) => make("option", { value: number }, name));
-    const onchange = (/** @type {any} */ event) => {
-      this.current = Number(event.target.value);
-      this.tools.place = null;
-      this.refresh();
-      this.keeper.saveSoon();
-    };
-    const choice = make("label", { class: "choice" }, say("recording"), make("select", { onchange }, ...options));
-    this.choice.replaceChildren(
-      names.length > 1 ? choice : make("h3", { class: "title" }, this.sheet.transcript.audio),
-    );
+  /**
+   * Show another recording.
+   * @param {number} number of its sheet
+   */
+  choose(number) {
+    this.current = number;
+    this.tools.place = null;
+    this.refresh();
+    this.keeper.saveSoon();
   }
 
   /**
@@ -277,6 +273,7 @@ export class View {
 
   /** What belongs to the sheets shown so far is forgotten: others take their place. */
   forget() {
+    this.files = [];
     this.histories = new Map();
     this.tools.place = null;
     this.following.forget();
