@@ -259,11 +259,6 @@ def compare_shown(view: dict | None, reference: str) -> dict:
         return error_message(error)
 
 
-def compare_if_given(view: dict | None, reference: str) -> dict | None:
-    """Compare the transcript of a job that has just ended, if the visitor gave a reference before."""
-    return compare_shown(view, reference) if reference.strip() else None
-
-
 @dataclass(frozen=True)
 class ViewedTranscript:
     """What the page shows: a transcript, perhaps corrected by the visitor.

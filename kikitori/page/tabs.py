@@ -21,7 +21,7 @@ from kikitori.page.handlers import (
     stop_running,
     write_file,
 )
-from kikitori.page.jobs import compare_if_given, compare_shown
+from kikitori.page.jobs import compare_shown
 from kikitori.page.start import FILLED_BY_SCRIPT, Start, build_examples, build_start, text
 from kikitori.page.tab import TABS, Tab
 from kikitori.page.texts import TEXTS
@@ -36,6 +36,8 @@ JOBS_SHARE = {"concurrency_id": "model", "concurrency_limit": MAX_AT_ONCE}
 INPUT_NOTE = (
     "The recording is an uploaded file, or a `data:` address such as data:audio/flac;base64,…; no other is fetched."
 )
+COMPARE = "compare"
+"""The id of the button that compares a transcript with a reference."""
 TITLE = "Speech to text"
 """For programs, and until static/gradio_fixes.js has written it in the visitor's language."""
 
@@ -95,8 +97,10 @@ def build_comparison() -> Comparison:
     """Build the field for the reference, its button and the comparison."""
     with gr.Row(equal_height=True, elem_classes="reference"):
         reference = gr.Textbox(label=text("reference"), lines=2, scale=4)
-        compare = gr.Button(text("compare_now"), scale=1, min_width=200, elem_classes="with-transcript")
-    shown = build_script_part("speechPage.mountComparison(element, props, watch)", "compared")
+        compare = gr.Button(
+            text("compare_now"), scale=1, min_width=200, elem_id=COMPARE, elem_classes="with-transcript"
+        )
+    shown = build_script_part("speechPage.mountComparison(element, props, watch)", "comparison")
     return Comparison(reference, compare, shown)
 
 
@@ -143,9 +147,7 @@ def connect(tab: Tab, checkpoints: Checkpoints, start: Start, work: Work, result
         # What the queue or ZeroGPU refuses; Gradio shows why.
         in_browser(job.failure, [*outputs, *buttons], f"speechPage.ended({at_rest})", [work.message])
     if result.comparison:
-        connect_comparison(result.comparison.compare.click, compare_shown, tab, result)
-        for job in jobs:
-            connect_comparison(job.success, compare_if_given, tab, result)
+        connect_comparison(tab, jobs, result)
     # The recordings that were chosen last are transcribed.
     in_browser(start.files.upload, [work.message, start.microphone], "() => [null, null]")
     in_browser(start.microphone.stop_recording, [work.message, start.files], "() => [null, null]")
@@ -180,17 +182,24 @@ def connect_jobs(tab: Tab, checkpoints: Checkpoints, start: Start, work: Work, r
     return jobs
 
 
-def connect_comparison(trigger, handler, tab: Tab, result: Result) -> None:
-    """Compare the transcript with the reference. One at a time: each comparison takes a processor for itself."""
-    trigger(
-        handler,
-        [result.view, result.comparison.reference],
-        [result.comparison.shown],
+def connect_comparison(tab: Tab, jobs: list, result: Result) -> None:
+    """Connect the button that compares the transcript with the reference; a job presses it if there is one.
+
+    One comparison at a time: each takes a processor for itself.
+    """
+    comparison = result.comparison
+    comparison.compare.click(
+        compare_shown,
+        [result.view, comparison.reference],
+        [comparison.shown],
         js=f"(view, reference) => [speechPage.shown('{tab.key}'), reference]",
         concurrency_limit=1,
         show_progress="hidden",
         api_visibility="private",
     )
+    for job in jobs:
+        js = f"reference => {{ if (reference.trim()) document.getElementById('{COMPARE}').click(); return []; }}"
+        in_browser(job.success, [], js, [comparison.reference])
 
 
 def offer_buttons(tab: Tab) -> dict[str, gr.Button]:

@@ -15,9 +15,11 @@ from tests.support.browser import (
     saved,
     shown_panel,
     speakers,
+    start_again,
     transcribed,
     upload,
     visit,
+    wait_for_end,
     words,
 )
 from tests.support.recordings import example, one_recording
@@ -129,15 +131,16 @@ def test_a_reload_brings_everything_back(page, panel):
 def test_a_new_job_leaves_the_earlier_transcript_in_the_list(page, panel):
     put_cursor(page, panel, 0, 0)
     page.keyboard.type("あ")
+    start_again(panel)
     panel.get_by_text("Hospital appointment").first.click()
     expect(panel.locator(".words").first).to_have_text(example("call_appointment").turns[0].text)
-    panel.get_by_role("button", name="Transcribe", exact=True).wait_for()
-    panel.get_by_role("button", name="All transcripts").click()
+    wait_for_end(panel)
+    panel.get_by_role("button", name="New transcript").click()
     names = panel.locator(".projects .open")
     expect(names).to_have_text(["call_appointment.flac", "call_order.flac"])
     names.nth(1).click()
     assert words(panel) == ["あ" + TURNS[0], *TURNS[1:]]
-    panel.get_by_role("button", name="All transcripts").click()
+    panel.get_by_role("button", name="New transcript").click()
     panel.get_by_role("button", name="Delete call_order.flac").click()
     expect(names).to_have_text(["call_appointment.flac"])
     page.reload()
@@ -147,7 +150,7 @@ def test_a_new_job_leaves_the_earlier_transcript_in_the_list(page, panel):
 def test_a_project_is_saved_to_a_file_and_opened_again(page, panel, tmp_path):
     put_cursor(page, panel, 0, 0)
     page.keyboard.type("あ")
-    panel.get_by_role("button", name="All transcripts").click()
+    panel.get_by_role("button", name="New transcript").click()
     with page.expect_download() as caught:
         panel.get_by_role("button", name="Save as file").click()
     assert caught.value.suggested_filename == "call_order.flac.kikitori.json"

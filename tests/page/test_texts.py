@@ -38,7 +38,7 @@ def all_texts(texts: dict) -> Iterator[tuple[str, str]]:
 def test_there_are_four_languages_and_gradio_finds_each():
     assert sorted(TEXTS) == ["en", "ja", "pt-BR", "pt-PT"]
     assert sorted(translations()) == ["en", "ja", "pt", "pt-BR"]
-    assert translations()["pt"]["speech_several"] == TEXTS["pt-PT"]["interface"]["several"]
+    assert translations()["pt"]["speech_recordings"] == TEXTS["pt-PT"]["interface"]["recordings"]
 
 
 @pytest.mark.parametrize("tag", TRANSLATED)

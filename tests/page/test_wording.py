@@ -8,7 +8,7 @@ import soundfile
 from playwright.sync_api import expect
 
 from kikitori.page.texts import TEXTS
-from tests.support.browser import shown_panel, speakers, upload, visit, wait_for_end, words
+from tests.support.browser import clear_files, shown_panel, speakers, upload, visit, wait_for_end, words
 from tests.support.recordings import example
 
 SHORT = {
@@ -58,7 +58,7 @@ def test_the_page_speaks_the_language_of_the_browser(browser, server, tmp_path, 
         upload(panel, tmp_path / "short.wav", tmp_path / "silent.wav")
         panel.get_by_role("button", name=texts["transcribe"], exact=True).click()
         expect(panel.get_by_role("alert").locator("div")).to_have_text([SHORT[tag], SILENT[tag]])
-        panel.locator(".block.files").get_by_label("Clear").click()
+        clear_files(panel)
         panel.locator(".block.files input[type=file]").set_input_files(tmp_path / "notes.txt")
         expect(page.get_by_test_id("toast-text")).to_have_text(view["wrong_type"])
         expect(page.locator(".toast-title")).to_have_text(view["wrong_type_title"])

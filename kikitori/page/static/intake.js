@@ -28,8 +28,11 @@ async function upload(files, leave) {
   const start = panel?.querySelector(".start");
   if (!panel || !start || start.matches("[inert]")) return; // a job runs
   await leave(panel);
-  /** @type {HTMLElement | null} */ (start.querySelector(".files button[aria-label=Clear]"))?.click();
-  const input = await awaited(() => start.querySelector(".files input[type=file]"));
+  // Gradio's last button over a list of files. Its label is in the visitor's language.
+  const clear = () =>
+    /** @type {HTMLElement[]} */ ([...start.querySelectorAll(".files .icon-button-wrapper button")]).at(-1);
+  clear()?.click();
+  const input = await awaited(() => (clear() ? null : start.querySelector(".files input[type=file]")));
   if (!input) return;
   /** @type {HTMLInputElement} */ (input).files = files;
   input.dispatchEvent(new Event("change", { bubbles: true }));

@@ -24,14 +24,14 @@ export class Tools {
     const help = make("button", { "aria-label": say("shortcuts"), onclick: () => showShortcuts(view.element) }, "?");
     this.speakers = make("div", { class: "speakers" });
     this.files = make("span", { class: "files" }, ...view.downloads.buttons);
-    const close = make("button", { onclick: () => view.keeper.close() }, say("close_project"));
+    this.close = make("button", { onclick: () => view.keeper.close() }, say("close_project"));
     this.element = make(
       "div",
       { class: "tools" },
       make(
         "div",
         { class: "buttons" },
-        close,
+        this.close,
         this.undo,
         this.redo,
         this.find,
@@ -57,6 +57,7 @@ export class Tools {
     const places = unsurePlaces(sheet);
     this.undo.disabled = running || !history.canUndo;
     this.redo.disabled = running || !history.canRedo;
+    this.close.disabled = running;
     this.find.disabled = running;
     const place = this.placeIn(places);
     this.next.hidden = this.tick.hidden = !places.length;

@@ -1,0 +1,57 @@
+"""Several recordings in one job: the state of each, the one that is shown, and trying again one that failed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.support.browser import VIEW_OF, open_tab, run_to_the_end, start_again, upload, visit, wait_for_end, words
+from tests.support.recordings import RECORDINGS, recordings_in
+
+pytestmark = pytest.mark.slow
+STATES = "() => [...document.querySelectorAll('.recordings tbody tr')].map(row => row.cells[2].innerText)"
+
+
+@pytest.fixture
+def page(browser, server):
+    with visit(browser, server) as page:
+        yield page
+
+
+def test_a_recording_that_failed_is_tried_again_and_joins_the_others(page, tmp_path):
+    """What is on the server is mended in between, as a fault of the server would be."""
+    first, second = recordings_in(RECORDINGS, "pt")[:2]
+    bad = tmp_path / "notes.flac"
+    bad.write_text("this is no sound")
+    panel = open_tab(page, "pt")
+    upload(panel, first.path, bad)
+    run_to_the_end(panel, "pt")
+    expect(panel.get_by_role("alert")).to_contain_text("notes.flac cannot be decoded")
+    panel.get_by_role("button", name="Try again").click()
+    wait_for_end(panel)
+    expect(panel.get_by_role("alert")).to_contain_text("notes.flac cannot be decoded")
+    kept = Path(page.evaluate(f"() => ({VIEW_OF})().files[1].path"))
+    kept.write_bytes(second.path.read_bytes())
+    panel.get_by_role("button", name="Try again").click()
+    expect(panel.locator(".words")).to_have_text([second.reference])  # it is shown as soon as it has words
+    wait_for_end(panel)
+    assert page.evaluate(STATES) == ["Done", "Done"]
+    panel.get_by_role("button", name=first.path.name).click()
+    assert words(panel) == [first.reference]
+    start_again(panel)
+    expect(panel.locator(".projects li")).to_have_count(1)  # all of it is one project
+    panel.locator(".projects .open").click()
+    expect(panel.locator(".recordings tbody tr")).to_have_count(2)
+
+
+def test_if_all_recordings_fail_the_start_says_why(page, tmp_path):
+    for name in ("one.wav", "two.wav"):
+        (tmp_path / name).write_text("this is no sound")
+    panel = open_tab(page, "pt")
+    upload(panel, tmp_path / "one.wav", tmp_path / "two.wav")
+    panel.locator(".runs").click()
+    for name in ("one.wav", "two.wav"):
+        expect(panel.get_by_role("alert")).to_contain_text(f"{name} cannot be decoded")
+    assert panel.locator(".start").is_visible()
