@@ -16,6 +16,7 @@ from tests.support.browser import (
     open_tab,
     run_to_the_end,
     speakers,
+    start_again,
     transcribed,
     visit,
     words,
@@ -139,16 +140,23 @@ def test_the_timeline_shows_who_speaks_when(page, panel):
 
 
 def test_only_one_sound_plays_at_a_time(page, panel):
-    """Gradio's waveform plays an element that is not in the document."""
-    gradio = panel.locator("[data-testid*=waveform]").locator("xpath=..")
-    panel.locator(".transcript").get_by_role("button", name="Play", exact=True).click()
+    """Gradio's waveform of a microphone recording plays such an element, which is not in the document."""
+    play = panel.locator(".transcript").get_by_role("button", name="Play", exact=True)
+    play.click()
     assert is_playing(page)
-    gradio.get_by_role("button", name="Play", exact=True).click()
-    gradio.get_by_role("button", name="Pause", exact=True).wait_for()
+    page.evaluate(f"(window.other = new Audio({PLAYER}.audio.src)).play()")
     page.wait_for_function(f"!{PLAYER}.isPlaying")
-    panel.locator(".transcript").get_by_role("button", name="Play", exact=True).click()
-    gradio.get_by_role("button", name="Play", exact=True).wait_for()
+    play.click()
+    page.wait_for_function("other.paused")
     assert is_playing(page)
+
+
+def test_what_sounds_is_paused_when_its_player_is_hidden(page, panel):
+    page.evaluate(f"window.other = new Audio({PLAYER}.audio.src)")
+    start_again(panel)
+    page.evaluate("other.play()")
+    run_to_the_end(panel, "diarize")
+    assert page.evaluate("other.paused")
 
 
 def test_a_tab_that_is_left_is_paused(page, panel):

@@ -181,7 +181,7 @@ def test_large_requests_cannot_fill_the_queue(page):
     (path,) = httpx.post(f"{api}/upload", files={"files": (GOOD.path.name, GOOD.path.read_bytes())}).json()
     recording = {"data": [{"path": path, "meta": {"_type": "gradio.FileData"}}, False]}
     handlers = httpx.get(f"{page.address}/config").json()["dependencies"]
-    number = next(one["id"] for one in handlers if one["js"] and "several, view" in str(one["js"]))
+    number = next(one["id"] for one in handlers if one["js"] and "files, view" in str(one["js"]))
     large = {"fn_index": number, "session_hash": "stranger", "data": [None, None, [[]] * (MAX_ELEMENTS // 3 - 100)]}
 
     def post(path: str, body: dict) -> httpx.Response:

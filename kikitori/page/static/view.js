@@ -13,6 +13,7 @@ import { Player } from "./player.js";
 import { Projects } from "./projects.js";
 import { Recordings, updateFiles } from "./recordings.js";
 import { runShortcut } from "./shortcuts.js";
+import { pauseSound } from "./sounds.js";
 import { lastBefore, turnAt } from "./spoken.js";
 import { Tools } from "./tools.js";
 
@@ -165,8 +166,7 @@ export class View {
     const { sheet } = this;
     for (const part of this.parts) part.hidden = !sheet;
     this.projects.element.hidden = Boolean(sheet) || this.running;
-    const panel = /** @type {HTMLElement | null} */ (this.element.closest("[role=tabpanel]"));
-    if (panel) panel.dataset.state = sheet || this.running ? "transcript" : "start";
+    this.showState(sheet || this.running ? "transcript" : "start");
     this.player.show(sheet ?? null, first);
     if (!sheet) return void this.projects.show();
     noteTime(sheet);
@@ -175,6 +175,17 @@ export class View {
     this.tools.show();
     this.showAbout();
     this.follow();
+  }
+
+  /**
+   * Let the tab show its start, or the transcript in its place. What sounds is paused: its player is hidden.
+   * @param {string} state
+   */
+  showState(state) {
+    const panel = /** @type {HTMLElement | null} */ (this.element.closest("[role=tabpanel]"));
+    if (!panel || panel.dataset.state === state) return;
+    if (panel.dataset.state) pauseSound();
+    panel.dataset.state = state;
   }
 
   showAbout() {
