@@ -24,6 +24,7 @@ MODULES = (
     "history.js",
     "caret.js",
     "sounds.js",
+    "edges.js",
     "timeline.js",
     "player.js",
     "following.js",

@@ -5,7 +5,7 @@ import { clock, make, strip } from "./dom.js";
 import { formatNumber, LANGUAGE_TAGS, languageName, makeWarning, readableSpeed, say, speakerName } from "./i18n.js";
 import { offer } from "./offers.js";
 import { colourOf } from "./player.js";
-import { joinTurns, newSpeaker, readingSpeed, setSpeaker, setText, setTimes, splitTurn } from "./sheet.js";
+import { joinTurns, newSpeaker, readingSpeed, setSpeaker, setText, splitTurn } from "./sheet.js";
 import { timeOf } from "./spoken.js";
 
 const NUDGE_SECONDS = 0.1;
@@ -378,9 +378,7 @@ export class Editor {
    * @param {boolean} isEnd
    */
   nudge(number, seconds, isEnd) {
-    const { sheet } = this.view;
-    const [start, end] = sheet.times[number];
-    const moved = setTimes(sheet, number, isEnd ? start : start + seconds, isEnd ? end + seconds : end);
-    if (moved !== sheet) this.view.change(moved, `nudging ${number}`);
+    const before = this.view.sheet.times[number][isEnd ? 1 : 0];
+    this.view.moveEdge(number, isEnd, before + seconds, `nudging ${number}`);
   }
 }

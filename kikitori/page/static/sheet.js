@@ -258,6 +258,18 @@ export function setTimes(sheet, number, start, end) {
 }
 
 /**
+ * A span whose start or end has moved; it does not move past the other one.
+ * @param {Span} span
+ * @param {boolean} isEnd
+ * @param {number} seconds
+ * @returns {Span}
+ */
+export function withEdge([start, end], isEnd, seconds) {
+  if (isEnd) return [start, Math.max(seconds, start + SHORTEST_TURN_SECONDS)];
+  return [Math.min(seconds, end - SHORTEST_TURN_SECONDS), end];
+}
+
+/**
  * Where a text is found: turn, first and last character of each place.
  * @param {Sheet} sheet
  * @param {string} wanted

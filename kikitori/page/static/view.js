@@ -11,6 +11,7 @@ import { languageName, say } from "./i18n.js";
 import { Keeper } from "./keeping.js";
 import { Player } from "./player.js";
 import { Projects } from "./projects.js";
+import { setTimes, withEdge } from "./sheet.js";
 import { runShortcut } from "./shortcuts.js";
 import { lastBefore, turnAt } from "./spoken.js";
 import { Tools } from "./tools.js";
@@ -43,7 +44,10 @@ export class View {
     this.shownChoice = "";
     /** @type {any} The row and the word that are being said. */
     this.said = {};
-    this.player = new Player((jumped) => this.follow(jumped));
+    this.player = new Player(
+      (jumped) => this.follow(jumped),
+      (turn, isEnd, seconds) => this.moveEdge(turn, isEnd, seconds),
+    );
     this.downloads = new Downloads(this);
     this.editor = new Editor(this);
     this.following = new Following(this.editor.element, say("back_to_position"));
@@ -156,7 +160,7 @@ export class View {
     for (const part of this.parts) part.hidden = !sheet;
     this.empty.hidden = Boolean(sheet) || this.running;
     this.projects.element.hidden = Boolean(sheet) || this.running;
-    this.player.show(sheet ?? null, first);
+    this.player.show(sheet ?? null, first, this.running);
     if (!sheet) return void this.projects.show();
     noteTime(sheet);
     this.showChoice();
@@ -208,6 +212,17 @@ export class View {
     if (this.running || sheet === this.sheet) return;
     this.history.note(this.sheet, group);
     this.put(sheet);
+  }
+
+  /**
+   * Move the start or the end of a turn.
+   * @param {number} turn
+   * @param {boolean} isEnd
+   * @param {number} seconds
+   * @param {string | null} group see History
+   */
+  moveEdge(turn, isEnd, seconds, group = null) {
+    this.change(setTimes(this.sheet, turn, ...withEdge(this.sheet.times[turn], isEnd, seconds)), group);
   }
 
   undo() {

@@ -14,6 +14,7 @@ import {
   talkTimes,
   tickOff,
   unsurePlaces,
+  withEdge,
 } from "../../../kikitori/page/static/sheet.js";
 
 /** A turn as Python sends it. */
@@ -254,4 +255,10 @@ test("talk times and reading speeds", () => {
     ],
   );
   assert.equal(readingSpeed(call().transcript.turns[1], [4, 6]), 4);
+});
+
+test("an edge moves up to the other one of its turn, past which it can't go", () => {
+  assert.deepEqual(withEdge([4, 6], false, 3), [3, 6]);
+  assert.deepEqual(withEdge([4, 6], false, 7), [5.95, 6]);
+  assert.deepEqual(withEdge([4, 6], true, 3), [4, 4.05]);
 });
