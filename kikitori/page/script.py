@@ -31,6 +31,8 @@ MODULES = (
     "menu.js",
     "file_names.js",
     "downloads.js",
+    "subtitles.js",
+    "row.js",
     "editor.js",
     "finder.js",
     "shortcuts.js",

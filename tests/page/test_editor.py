@@ -7,10 +7,12 @@ import json
 import pytest
 from playwright.sync_api import expect
 
+from kikitori.output.line_breaks import columns_of
 from tests.support.browser import (
     choose_speaker,
     open_tab,
     rename,
+    retype,
     run_to_the_end,
     saved,
     shown_panel,
@@ -261,11 +263,11 @@ def test_a_job_without_a_recording_leaves_the_transcript(page, panel):
     assert words(panel) == TURNS
 
 
-def test_rows_that_are_too_fast_to_read_are_marked(page, panel):
-    speeds = panel.locator(".reading")
-    assert not speeds.first.is_visible()
-    panel.get_by_role("button", name="Reading speed").click()
-    assert speeds.first.is_visible()
+def test_rows_that_are_too_fast_or_too_long_as_subtitles_are_marked(page, panel):
+    limits = panel.locator(".limit")
+    assert not limits.first.is_visible()
+    panel.get_by_role("button", name="Subtitle limits").click()
+    assert limits.first.is_visible()
     times = page.evaluate(
         """() => {
             const view = speechPage.views.find(({ tab, sheet }) => tab === "diarize" && sheet);
@@ -273,12 +275,19 @@ def test_rows_that_are_too_fast_to_read_are_marked(page, panel):
             return view.sheet.times;
         }"""
     )
-    expected = [len(text) / (end - start) for text, (start, end) in zip(TURNS, times, strict=True)]
-    shown = [float(text.rstrip(" !")) for text in speeds.all_inner_texts()]
-    assert shown == pytest.approx(expected, abs=0.06)
-    fast = panel.locator(".turn").evaluate_all("rows => rows.map(row => row.querySelector('.fast') !== null)")
-    assert fast == [speed > 6 for speed in expected]
-    assert set(fast) == {False, True}
+    lengths = [columns_of(text) / 2 for text in TURNS]
+    expected = [length / (end - start) for length, (start, end) in zip(lengths, times, strict=True)]
+    shown = limits.all_inner_texts()
+    speeds = [float(text.rstrip(" !")) for text in shown[::2]]
+    assert speeds == pytest.approx(expected, abs=0.06)
+    assert ["!" in text for text in shown[::2]] == [speed > 6 for speed in expected]
+    assert len({"!" in text for text in shown[::2]}) == 2
+    assert shown[1::2] == [f"{length:g}/40" for length in lengths]  # two lines of 20
+    retype(panel, 0, "あ" * 41)
+    assert limits.nth(1).inner_text() == "41/40 !"
+    assert "41 characters" in limits.nth(1).get_attribute("title")
+    lines = [subtitle.splitlines()[2:] for subtitle in saved(page, panel, "srt")[1].split("\n\n") if subtitle]
+    assert len([text for text in lines if "あああ" in "".join(text)]) == 2  # the file splits the row
 
 
 def test_the_keys_are_listed(page, panel):

@@ -344,26 +344,3 @@ export function tickOff(sheet, { turn, from }) {
     low_confidence: ranges.filter((/** @type {Span} */ [start]) => start !== from),
   });
 }
-
-/**
- * How long each speaker talks, in seconds, in the order of `speakers`.
- * @param {Sheet} sheet
- * @returns {Map<string, number>}
- */
-export function talkTimes({ transcript, times, speakers }) {
-  const talked = new Map(speakers.map((/** @type {string} */ speaker) => [speaker, 0]));
-  transcript.turns.forEach((/** @type {Turn} */ turn, /** @type {number} */ number) => {
-    const [start, end] = times[number];
-    if (turn.text !== "" && talked.has(turn.speaker)) talked.set(turn.speaker, talked.get(turn.speaker) + end - start);
-  });
-  return talked;
-}
-
-/**
- * How fast a turn has to be read as a subtitle, in characters per second.
- * @param {Turn} turn
- * @param {Span} span
- */
-export function readingSpeed({ text }, [start, end]) {
-  return [...text].length / Math.max(end - start, SHORTEST_TURN_SECONDS);
-}

@@ -1,5 +1,6 @@
 // @ts-check
-// What is said when: from a place in a sheet's text to its time, and from a time to the turn. See sheet.js for a sheet.
+// What is said when: from a place in a sheet's text to its time, from a time to the turn, and how long each speaker talks.
+// See sheet.js for a sheet.
 
 /** @typedef {import("./sheet.js").Sheet} Sheet */
 /** @typedef {import("./sheet.js").Turn} Turn */
@@ -71,4 +72,18 @@ export function lastBefore({ transcript, times }, seconds) {
     (/** @type {Span} */ [start], /** @type {number} */ number) =>
       transcript.turns[number].text !== "" && start <= seconds,
   );
+}
+
+/**
+ * How long each speaker talks, in seconds, in the order of `speakers`.
+ * @param {Sheet} sheet
+ * @returns {Map<string, number>}
+ */
+export function talkTimes({ transcript, times, speakers }) {
+  const talked = new Map(speakers.map((/** @type {string} */ speaker) => [speaker, 0]));
+  transcript.turns.forEach((/** @type {Turn} */ turn, /** @type {number} */ number) => {
+    const [start, end] = times[number];
+    if (turn.text !== "" && talked.has(turn.speaker)) talked.set(turn.speaker, talked.get(turn.speaker) + end - start);
+  });
+  return talked;
 }

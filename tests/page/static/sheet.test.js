@@ -4,14 +4,12 @@ import {
   findText,
   joinTurns,
   newSpeaker,
-  readingSpeed,
   renameSpeaker,
   replaceText,
   setSpeaker,
   setText,
   setTimes,
   splitTurn,
-  talkTimes,
   tickOff,
   unsurePlaces,
   withEdge,
@@ -244,17 +242,6 @@ test("unsure places are listed in order and ticked off", () => {
     { turn: 0, from: 16, to: 19 },
   ]);
   assert.deepEqual(unsurePlaces(tickOff(talk(), places[0])), [places[1]]);
-});
-
-test("talk times and reading speeds", () => {
-  assert.deepEqual(
-    [...talkTimes(call())],
-    [
-      ["spk_0", 8],
-      ["spk_1", 2],
-    ],
-  );
-  assert.equal(readingSpeed(call().transcript.turns[1], [4, 6]), 4);
 });
 
 test("an edge moves up to the other one of its turn, past which it can't go", () => {
