@@ -294,5 +294,6 @@ def test_the_keys_are_listed(page, panel):
     panel.get_by_role("button", name="Keyboard shortcuts").click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("Next unsure word")
+    expect(dialog.get_by_role("row").filter(has_text="Alt+↓")).to_have_text("Alt+↓Next row")
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)

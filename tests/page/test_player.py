@@ -192,6 +192,28 @@ def test_a_finger_drags_the_end_of_a_turn_and_a_tap_there_plays(page, panel):
     assert page.evaluate(f"{PLAYER}.sheet.times") == times
 
 
+def test_keys_change_the_speed_and_lead_through_the_rows(page, panel):
+    rows = panel.get_by_label("Text of this row")
+    times = page.evaluate(f"{PLAYER}.sheet.times")
+    rows.nth(1).focus()
+    page.keyboard.press("Control+Shift+Period")
+    page.keyboard.press("Control+Shift+Period")
+    expect(panel.locator(".speed")).to_have_value("1.5")
+    for _ in range(5):
+        page.keyboard.press("Control+Shift+Comma")
+    assert panel.locator(".transcript audio").evaluate("sound => sound.playbackRate") == 0.5
+    page.keyboard.press("Alt+ArrowDown")
+    expect(rows.nth(2)).to_be_focused()
+    assert page.evaluate(f"{PLAYER}.now") == pytest.approx(times[2][0], abs=0.01)
+    page.keyboard.press("Alt+ArrowUp")
+    page.keyboard.press("Alt+ArrowUp")
+    page.keyboard.press("Alt+ArrowUp")  # there is no row above the first
+    expect(rows.first).to_be_focused()
+    page.evaluate(f"{PLAYER}.seek({times[4][0]} + 0.1)")
+    page.keyboard.press("Alt+j")
+    expect(rows.nth(4)).to_be_focused()
+
+
 def test_the_timeline_shows_who_speaks_when(page, panel):
     """Each turn's part of the canvas has the colour of its speaker."""
     columns = slider(panel).evaluate(COLOURS_IN)

@@ -7,6 +7,7 @@ import { offer } from "./offers.js";
 import { colourOf } from "./player.js";
 import { Row } from "./row.js";
 import { joinTurns, newSpeaker, setSpeaker, setText, splitTurn } from "./sheet.js";
+import { placeAt } from "./spoken.js";
 
 const NUDGE_SECONDS = 0.1;
 const LONG_ROWS = 200; // from then on, rows that are out of sight are not laid out
@@ -124,6 +125,20 @@ export class Editor {
     if (!row || row.element.hidden) return;
     select(row.words, place);
     row.element.scrollIntoView({ block: "nearest" });
+  }
+
+  /**
+   * Put the cursor into the next row with text, and a player that does not play to its start.
+   * @param {1 | -1} direction
+   */
+  goToRow(direction) {
+    const { sheet, player } = this.view;
+    const { turns } = sheet.transcript;
+    let number = (this.focus()?.number ?? placeAt(sheet, player.now)?.turn ?? -1) + direction;
+    while (turns[number]?.text === "") number += direction;
+    if (!turns[number]) return;
+    this.putCaret(number, 0);
+    this.rowAt(number)?.goTo();
   }
 
   /**

@@ -258,6 +258,12 @@ export class Player {
     this.speed.value = String(rate);
   }
 
+  /** @param {1 | -1} direction to the next faster or slower speed */
+  stepSpeed(direction) {
+    const number = SPEEDS.indexOf(Number(this.speed.value)) + direction;
+    if (number in SPEEDS) this.setSpeed(SPEEDS[number]);
+  }
+
   /**
    * Show the place.
    * @param {boolean} jumped whether the visitor moved it

@@ -75,6 +75,24 @@ export function lastBefore({ transcript, times }, seconds) {
 }
 
 /**
+ * The place in the text of what is said at a time, or was said last; null before the first turn.
+ * @param {Sheet} sheet
+ * @param {number} seconds
+ * @returns {{ turn: number, from: number } | null}
+ */
+export function placeAt(sheet, seconds) {
+  const said = turnAt(sheet, seconds);
+  const turn = said < 0 ? lastBefore(sheet, seconds) : said;
+  if (turn < 0) return null;
+  let [from, until] = [0, 0];
+  for (const { text, start_seconds } of sheet.transcript.turns[turn].words) {
+    if (start_seconds <= seconds) from = until + [...text].length - [...text.trimStart()].length;
+    until += [...text].length;
+  }
+  return { turn, from };
+}
+
+/**
  * How long each speaker talks, in seconds, in the order of `speakers`.
  * @param {Sheet} sheet
  * @returns {Map<string, number>}

@@ -13,7 +13,7 @@ import { Player } from "./player.js";
 import { Projects } from "./projects.js";
 import { setTimes, withEdge } from "./sheet.js";
 import { runShortcut } from "./shortcuts.js";
-import { lastBefore, turnAt } from "./spoken.js";
+import { lastBefore, placeAt, turnAt } from "./spoken.js";
 import { Tools } from "./tools.js";
 
 const SEEK_ERROR_SECONDS = 0.001; // players land up to a microsecond before the place that they are sent to
@@ -272,6 +272,13 @@ export class View {
     // In a pause nothing is said: a jump there leads to what was said last.
     const place = line ?? (jumped ? this.editor.rowAt(lastBefore(this.sheet, now))?.element : null);
     if (place && (this.player.isPlaying || jumped)) this.following.follow(place, jumped);
+  }
+
+  /** Put the cursor where the sound is. */
+  goToSound() {
+    const place = placeAt(this.sheet, this.player.now + SEEK_ERROR_SECONDS) ?? { turn: 0, from: 0 };
+    this.editor.putCaret(place.turn, place.from);
+    this.following.goBack();
   }
 
   /**
