@@ -14,6 +14,7 @@ from playwright.sync_api import expect
 from kikitori.page.files import FORMATS
 from tests.support.browser import (
     DOWNLOADS,
+    VIEW_OF,
     choose_download,
     choose_option,
     download_button,
@@ -137,4 +138,13 @@ def test_a_recording_of_the_microphone_is_named_after_its_time(page, tmp_path):
     path.write_bytes(one_recording("pt").path.read_bytes())
     page.clock.set_fixed_time("2026-11-24T15:45:00")
     panel = transcribed(page, "pt", path)
-    assert saved(page, panel, "srt")[0] == "recording-2026-11-24-1545.srt"
+    name = "recording-2026-11-24-1545"
+    assert saved(page, panel, "srt")[0] == f"{name}.srt"
+    page.evaluate(f"({VIEW_OF})().keeper.saveNow()")
+    page.clock.set_fixed_time("2026-11-25T09:00:00")
+    page.reload()
+    panel = open_tab(page, "pt")
+    panel.locator(".turn").first.wait_for()
+    assert saved(page, panel, "srt")[0] == f"{name}.srt"
+    panel.get_by_role("button", name="All transcripts").click()
+    expect(panel.locator(".projects .open")).to_have_text([f"{name}.wav"])

@@ -1,6 +1,7 @@
 // @ts-check
 // Keeping a view's project in the browser: it is saved as it changes, and opened again.
 import { fileAddress, make } from "./dom.js";
+import { audioName } from "./file_names.js";
 import { say } from "./i18n.js";
 
 // A change is stored after a pause, but not much later than this if there is none. Storing four hours takes a while.
@@ -87,6 +88,7 @@ export class Keeper {
     this.begin();
     this.remember(id);
     view.sheets = stored.state.sheets.map((/** @type {any} */ sheet, /** @type {number} */ number) => ({
+      begun: stored.entry.changed, // of a project that an earlier version of the page has stored
       ...sheet,
       address: sounds[number] && URL.createObjectURL(sounds[number]),
     }));
@@ -109,7 +111,8 @@ export class Keeper {
     const { view } = this;
     if (view.isBusy) return;
     this.begin();
-    [view.sheets, view.current] = [sheets, current];
+    view.sheets = sheets.map((sheet) => ({ begun: Date.now(), ...sheet }));
+    view.current = current;
     view.refresh();
     this.saveSoon();
     await this.saveNow();
@@ -130,8 +133,8 @@ export class Keeper {
     if (!state || !this.unsavedSince) return;
     this.unsavedSince = 0;
     if (!this.id) this.remember(crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`);
-    const [{ transcript }] = state.sheets;
-    const about = { name: transcript.audio, seconds: transcript.duration_seconds, changed: Date.now() };
+    const [sheet] = state.sheets;
+    const about = { name: audioName(sheet), seconds: sheet.transcript.duration_seconds, changed: Date.now() };
     try {
       await this.store.save({ id: this.id, tab, ...about }, { sheets: state.sheets, current: state.current });
       this.notKept.replaceChildren();

@@ -4,7 +4,7 @@ import { isComposing } from "./caret.js";
 import { clock, make } from "./dom.js";
 import { Downloads } from "./downloads.js";
 import { Editor } from "./editor.js";
-import { noteTime } from "./file_names.js";
+import { audioName } from "./file_names.js";
 import { Following } from "./following.js";
 import { History } from "./history.js";
 import { languageName, say } from "./i18n.js";
@@ -39,6 +39,8 @@ export class View {
     this.job = null;
     /** @type {string | null} The last job that has ended. */
     this.ended = null;
+    /** When the last job has begun, in milliseconds since 1970. */
+    this.begun = Date.now();
     /** @type {Map<number, History<any>>} by sheet */
     this.histories = new Map();
     this.shownChoice = "";
@@ -104,9 +106,22 @@ export class View {
    * @param {any[]} sheets
    */
   take(sheets) {
-    if (!sheets.length) this.keeper.begin();
-    this.sheets = sheets;
+    if (!sheets.length) {
+      this.keeper.begin();
+      this.begun = Date.now();
+    }
+    this.sheets = sheets.map((sheet) => this.dated(sheet));
     this.current = Math.min(this.current, Math.max(0, sheets.length - 1));
+  }
+
+  /**
+   * A sheet with the time at which its job began. A translation has that of its call.
+   * @param {any} sheet
+   */
+  dated(sheet) {
+    if (sheet.begun !== undefined) return sheet;
+    const known = this.sheets.find(({ sound }) => sound === sheet.sound)?.begun;
+    return { ...sheet, begun: known ?? this.begun };
   }
 
   /**
@@ -120,7 +135,7 @@ export class View {
     const isNew = this.sheets.length <= number;
     if (isNew) {
       const transcript = { ...append.transcript, turns: [], warnings: [] };
-      this.sheets = [...this.sheets, { transcript, times: [], rawTexts: [], sound: append.sound }];
+      this.sheets = [...this.sheets, this.dated({ transcript, times: [], rawTexts: [], sound: append.sound })];
       this.current = number;
     }
     const { kept } = append;
@@ -162,7 +177,6 @@ export class View {
     this.projects.element.hidden = Boolean(sheet) || this.running;
     this.player.show(sheet ?? null, first, this.running);
     if (!sheet) return void this.projects.show();
-    noteTime(sheet);
     this.showChoice();
     this.editor.show();
     this.tools.show();
@@ -178,8 +192,8 @@ export class View {
   }
 
   showChoice() {
-    const names = this.sheets.map(({ transcript }) =>
-      [transcript.audio, languageName(transcript.language)].filter(Boolean).join(" · "),
+    const names = this.sheets.map((sheet) =>
+      [audioName(sheet), languageName(sheet.transcript.language)].filter(Boolean).join(" · "),
     );
     const shown = JSON.stringify(names);
     if (shown !== this.shownChoice) this.makeChoice(names);
@@ -198,9 +212,7 @@ export class View {
       this.keeper.saveSoon();
     };
     const choice = make("label", { class: "choice" }, say("recording"), make("select", { onchange }, ...options));
-    this.choice.replaceChildren(
-      names.length > 1 ? choice : make("h3", { class: "title" }, this.sheet.transcript.audio),
-    );
+    this.choice.replaceChildren(names.length > 1 ? choice : make("h3", { class: "title" }, audioName(this.sheet)));
   }
 
   /**
@@ -243,7 +255,7 @@ export class View {
    * @param {number} number by default that of the sheet that is shown
    */
   put(sheet, number = Math.min(this.current, this.sheets.length - 1)) {
-    this.sheets = this.sheets.toSpliced(number, 1, sheet);
+    this.sheets = this.sheets.toSpliced(number, 1, this.dated(sheet));
     this.current = number;
     this.refresh();
     this.keeper.saveSoon();
