@@ -123,8 +123,14 @@ export class Editor {
   putCaret(number, place) {
     const row = this.rowAt(Math.min(number, this.rows.size - 1));
     if (!row || row.element.hidden) return;
+    this.showWords();
     select(row.words, place);
     row.element.scrollIntoView({ block: "nearest" });
+  }
+
+  /** Show the texts that can be edited, if only the originals of a translation are shown. */
+  showWords() {
+    if (this.list.dataset.shown === "original") this.view.tools.showLanguage("both");
   }
 
   /**
@@ -148,6 +154,7 @@ export class Editor {
   select({ turn, from, to }) {
     const row = this.rowAt(turn);
     if (!row) return;
+    this.showWords();
     select(row.words, from, to);
     row.element.scrollIntoView({ block: "nearest" });
   }

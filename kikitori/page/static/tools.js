@@ -155,15 +155,21 @@ export class Tools {
     this.limits.setAttribute("aria-pressed", String(isShown));
   }
 
+  /** @param {string} choice original, translation or both */
+  showLanguage(choice) {
+    this.view.editor.list.dataset.shown = choice;
+    for (const input of this.both.querySelectorAll("input")) input.checked = input.value === choice;
+  }
+
   /** Original, translation or both, where a translation has its original next to it. */
   showLanguages() {
-    const { sheet, editor } = this.view;
+    const { sheet } = this.view;
     const hasSource = sheet.transcript.turns.some((/** @type {any} */ turn) => turn.source);
     this.both.hidden = !hasSource;
     if (!hasSource || this.both.childElementCount) return;
     const group = `shown-${this.view.tab}`;
     const choices = ["both", "translation", "original"].map((choice) => {
-      const onchange = () => (editor.list.dataset.shown = choice);
+      const onchange = () => this.showLanguage(choice);
       const input = make("input", { type: "radio", name: group, value: choice, checked: choice === "both", onchange });
       return make("label", {}, input, say(`shown_${choice}`));
     });
