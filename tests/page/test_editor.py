@@ -54,6 +54,14 @@ def open_project(page, panel, path) -> None:
     chosen.value.set_files(path)
 
 
+SOUND_IS_KEPT = """async () => (await indexedDB.databases()).length && (await new Promise(resolve => {
+    indexedDB.open('kikitori').onsuccess = ({target}) => {
+        const sounds = target.result.transaction('sounds').objectStore('sounds').count();
+        sounds.onsuccess = () => resolve(sounds.result);
+    };
+}))"""
+
+
 def kept(page) -> None:
     """Wait until the browser has stored the last change."""
     page.evaluate("() => Promise.all(speechPage.views.map(view => view.keeper.saveNow()))")
@@ -114,12 +122,7 @@ def test_a_reload_brings_everything_back(page, panel):
     page.keyboard.type("あ")
     rename(panel, "Speaker 1", "店員")
     kept(page)
-    page.wait_for_function(
-        "async () => (await indexedDB.databases()).length && (await new Promise(resolve => {"
-        " indexedDB.open('kikitori').onsuccess = ({target}) => {"
-        " const sounds = target.result.transaction('sounds').objectStore('sounds').count();"
-        " sounds.onsuccess = () => resolve(sounds.result) } }))"
-    )
+    page.wait_for_function(SOUND_IS_KEPT)
     page.route("**/file=**", lambda route: route.abort())
     page.reload()
     panel = shown_panel(page)
@@ -288,6 +291,37 @@ def test_rows_that_are_too_fast_or_too_long_as_subtitles_are_marked(page, panel)
     assert "41 characters" in limits.nth(1).get_attribute("title")
     lines = [subtitle.splitlines()[2:] for subtitle in saved(page, panel, "srt")[1].split("\n\n") if subtitle]
     assert len([text for text in lines if "あああ" in "".join(text)]) == 2  # the file splits the row
+
+
+def test_two_tabs_that_change_one_transcript_keep_both(page, panel):
+    kept(page)
+    page.wait_for_function(SOUND_IS_KEPT)
+    other = page.context.new_page()
+    other.goto(page.url)
+    open_tab(other, "diarize").locator(".projects .open").click()
+    other.locator(".words").first.wait_for()
+    put_cursor(page, panel, 0, 0)
+    page.keyboard.type("い")
+    kept(page)
+    page.keyboard.type("ろ")  # nobody else has changed it
+    kept(page)
+    expect(panel.locator(".speech-warning")).to_have_count(0)
+    put_cursor(other, shown_panel(other), 0, 0)
+    other.keyboard.type("は")
+    kept(other)
+    expect(shown_panel(other).locator(".speech-warning")).to_contain_text("kept as a copy")
+    other.keyboard.type("に")
+    kept(other)
+    shown_panel(other).get_by_role("button", name="All transcripts").click()
+    names = shown_panel(other).locator(".projects .open")
+    expect(names).to_have_text(["call_order.flac (copy)", "call_order.flac"])
+    names.nth(1).click()
+    assert words(shown_panel(other)) == ["いろ" + TURNS[0], *TURNS[1:]]
+    shown_panel(other).get_by_role("button", name="All transcripts").click()
+    other.route("**/file=**", lambda route: route.abort())
+    names.first.click()
+    assert words(shown_panel(other)) == ["はに" + TURNS[0], *TURNS[1:]]
+    other.wait_for_function("() => speechPage.views[0].player.audio.duration > 1")
 
 
 def test_the_keys_are_listed(page, panel):

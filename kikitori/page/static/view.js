@@ -61,7 +61,7 @@ export class View {
     this.empty = make("p", { class: "empty" }, say("empty"));
     const { downloads, editor, keeper, player, projects, tools } = this;
     this.parts = [this.choice, player.element, tools.element, downloads.problem, editor.element, this.about];
-    element.replaceChildren(keeper.notKept, this.empty, projects.element, ...this.parts);
+    element.replaceChildren(keeper.notice, this.empty, projects.element, ...this.parts);
     editor.element.after(this.following.button);
     element.addEventListener("keydown", (event) => this.press(event));
     this.refresh();
