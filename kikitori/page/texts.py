@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 from kikitori.languages import CODES
-from kikitori.output.subtitles import OTHER, STYLES
+from kikitori.output.subtitles import LINE_COUNT, OTHER, STYLES, Style
 
 PREFIX = "speech_"
 """Gradio would take a key that equals one of its own for that one."""
@@ -34,9 +34,14 @@ def translations() -> dict[str, dict[str, str]]:
 
 def texts_of_view() -> dict[str, dict]:
     """Return the texts that static/i18n.js shows, by language, each with what is true of the languages of speech."""
-    speeds = {language: style.characters_per_second for language, style in STYLES.items()}
-    shared = {"tags": CODES, "speeds": speeds, "other_speed": OTHER.characters_per_second}
+    styles = {language: _style(style) for language, style in STYLES.items()}
+    shared = {"tags": CODES, "styles": styles, "other_style": _style(OTHER)}
     return {
         tag: texts["view"] | {"warnings": texts["warnings"], "errors": texts["errors"]} | shared
         for tag, texts in TEXTS.items()
     }
+
+
+def _style(style: Style) -> dict[str, float]:
+    """Return a style of subtitles as static/subtitles.js takes it."""
+    return style._asdict() | {"lines": LINE_COUNT}

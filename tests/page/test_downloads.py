@@ -14,6 +14,7 @@ from playwright.sync_api import expect
 from kikitori.page.files import FORMATS
 from tests.support.browser import (
     DOWNLOADS,
+    VIEW_OF,
     choose_download,
     choose_option,
     download_button,
@@ -97,6 +98,11 @@ def test_the_texts_of_a_translation_are_chosen_and_named(page):
         page.keyboard.press("Escape")
         assert saved(page, panel, "txt") == (f"{name}.txt", f"{text}\n")
         assert saved(page, panel, "srt")[0] == f"{name}.srt"
+    panel.get_by_role("radio", name="Original").check()
+    expect(panel.locator(".words")).to_be_hidden()
+    panel.get_by_role("button", name="Find").click()  # what is found has to be seen
+    expect(panel.locator(".words")).to_be_visible()
+    expect(panel.get_by_role("radio", name="Both")).to_be_checked()
 
 
 def test_a_call_can_be_saved_as_a_document_and_as_text_with_times(page):
@@ -130,10 +136,27 @@ def test_everything_is_one_zip_with_every_recording(page):
     expect(panel.get_by_role("alert")).to_contain_text("save the recordings one by one")
 
 
+def test_a_copy_that_the_browser_refuses_is_said(page):
+    panel = transcribed(page, "pt", one_recording("pt").path)
+    page.evaluate("() => { Clipboard.prototype.write = () => Promise.reject(new DOMException('', 'NotAllowedError')) }")
+    panel.get_by_role("button", name="Copy").click()
+    expect(panel.get_by_role("alert")).to_contain_text("does not let this page copy")
+    expect(panel.get_by_role("button", name="Copy", exact=True)).to_be_visible()
+
+
 def test_a_recording_of_the_microphone_is_named_after_its_time(page, tmp_path):
     """Gradio calls it audio.wav."""
     path = tmp_path / "audio.wav"
     path.write_bytes(one_recording("pt").path.read_bytes())
     page.clock.set_fixed_time("2026-11-24T15:45:00")
     panel = transcribed(page, "pt", path)
-    assert saved(page, panel, "srt")[0] == "recording-2026-11-24-1545.srt"
+    name = "recording-2026-11-24-1545"
+    assert saved(page, panel, "srt")[0] == f"{name}.srt"
+    page.evaluate(f"({VIEW_OF})().keeper.saveNow()")
+    page.clock.set_fixed_time("2026-11-25T09:00:00")
+    page.reload()
+    panel = open_tab(page, "pt")
+    panel.locator(".turn").first.wait_for()
+    assert saved(page, panel, "srt")[0] == f"{name}.srt"
+    panel.get_by_role("button", name="All transcripts").click()
+    expect(panel.locator(".projects .open")).to_have_text([f"{name}.wav"])

@@ -7,10 +7,12 @@ import json
 import pytest
 from playwright.sync_api import expect
 
+from kikitori.output.line_breaks import columns_of
 from tests.support.browser import (
     choose_speaker,
     open_tab,
     rename,
+    retype,
     run_to_the_end,
     saved,
     shown_panel,
@@ -52,6 +54,14 @@ def open_project(page, panel, path) -> None:
     with page.expect_file_chooser() as chosen:
         panel.get_by_role("button", name="Open a project file").click()
     chosen.value.set_files(path)
+
+
+SOUND_IS_KEPT = """async () => (await indexedDB.databases()).length && (await new Promise(resolve => {
+    indexedDB.open('kikitori').onsuccess = ({target}) => {
+        const sounds = target.result.transaction('sounds').objectStore('sounds').count();
+        sounds.onsuccess = () => resolve(sounds.result);
+    };
+}))"""
 
 
 def kept(page) -> None:
@@ -114,12 +124,7 @@ def test_a_reload_brings_everything_back(page, panel):
     page.keyboard.type("あ")
     rename(panel, "Speaker 1", "店員")
     kept(page)
-    page.wait_for_function(
-        "async () => (await indexedDB.databases()).length && (await new Promise(resolve => {"
-        " indexedDB.open('kikitori').onsuccess = ({target}) => {"
-        " const sounds = target.result.transaction('sounds').objectStore('sounds').count();"
-        " sounds.onsuccess = () => resolve(sounds.result) } }))"
-    )
+    page.wait_for_function(SOUND_IS_KEPT)
     page.route("**/file=**", lambda route: route.abort())
     page.reload()
     panel = shown_panel(page)
@@ -264,11 +269,11 @@ def test_a_job_without_a_recording_leaves_the_transcript(page, panel):
     assert words(panel) == TURNS
 
 
-def test_rows_that_are_too_fast_to_read_are_marked(page, panel):
-    speeds = panel.locator(".reading")
-    assert not speeds.first.is_visible()
-    panel.get_by_role("button", name="Reading speed").click()
-    assert speeds.first.is_visible()
+def test_rows_that_are_too_fast_or_too_long_as_subtitles_are_marked(page, panel):
+    limits = panel.locator(".limit")
+    assert not limits.first.is_visible()
+    panel.get_by_role("button", name="Subtitle limits").click()
+    assert limits.first.is_visible()
     times = page.evaluate(
         """() => {
             const view = speechPage.views.find(({ tab, sheet }) => tab === "diarize" && sheet);
@@ -276,17 +281,56 @@ def test_rows_that_are_too_fast_to_read_are_marked(page, panel):
             return view.sheet.times;
         }"""
     )
-    expected = [len(text) / (end - start) for text, (start, end) in zip(TURNS, times, strict=True)]
-    shown = [float(text.rstrip(" !")) for text in speeds.all_inner_texts()]
-    assert shown == pytest.approx(expected, abs=0.06)
-    fast = panel.locator(".turn").evaluate_all("rows => rows.map(row => row.querySelector('.fast') !== null)")
-    assert fast == [speed > 6 for speed in expected]
-    assert set(fast) == {False, True}
+    lengths = [columns_of(text) / 2 for text in TURNS]
+    expected = [length / (end - start) for length, (start, end) in zip(lengths, times, strict=True)]
+    shown = limits.all_inner_texts()
+    speeds = [float(text.rstrip(" !")) for text in shown[::2]]
+    assert speeds == pytest.approx(expected, abs=0.06)
+    assert ["!" in text for text in shown[::2]] == [speed > 6 for speed in expected]
+    assert len({"!" in text for text in shown[::2]}) == 2
+    assert shown[1::2] == [f"{length:g}/40" for length in lengths]  # two lines of 20
+    retype(panel, 0, "あ" * 41)
+    assert limits.nth(1).inner_text() == "41/40 !"
+    assert "41 characters" in limits.nth(1).get_attribute("title")
+    lines = [subtitle.splitlines()[2:] for subtitle in saved(page, panel, "srt")[1].split("\n\n") if subtitle]
+    assert len([text for text in lines if "あああ" in "".join(text)]) == 2  # the file splits the row
+
+
+def test_two_tabs_that_change_one_transcript_keep_both(page, panel):
+    kept(page)
+    page.wait_for_function(SOUND_IS_KEPT)
+    other = page.context.new_page()
+    other.goto(page.url)
+    open_tab(other, "diarize").locator(".projects .open").click()
+    other.locator(".words").first.wait_for()
+    put_cursor(page, panel, 0, 0)
+    page.keyboard.type("い")
+    kept(page)
+    page.keyboard.type("ろ")  # nobody else has changed it
+    kept(page)
+    expect(panel.locator(".speech-warning")).to_have_count(0)
+    put_cursor(other, shown_panel(other), 0, 0)
+    other.keyboard.type("は")
+    kept(other)
+    expect(shown_panel(other).locator(".speech-warning")).to_contain_text("kept as a copy")
+    other.keyboard.type("に")
+    kept(other)
+    shown_panel(other).get_by_role("button", name="All transcripts").click()
+    names = shown_panel(other).locator(".projects .open")
+    expect(names).to_have_text(["call_order.flac (copy)", "call_order.flac"])
+    names.nth(1).click()
+    assert words(shown_panel(other)) == ["いろ" + TURNS[0], *TURNS[1:]]
+    shown_panel(other).get_by_role("button", name="All transcripts").click()
+    other.route("**/file=**", lambda route: route.abort())
+    names.first.click()
+    assert words(shown_panel(other)) == ["はに" + TURNS[0], *TURNS[1:]]
+    other.wait_for_function("() => speechPage.views[0].player.audio.duration > 1")
 
 
 def test_the_keys_are_listed(page, panel):
     panel.get_by_role("button", name="Keyboard shortcuts").click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("Next unsure word")
+    expect(dialog.get_by_role("row").filter(has_text="Alt+↓")).to_have_text("Alt+↓Next row")
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)

@@ -15,6 +15,7 @@ from tests.support.browser import (
     note_seeks,
     open_tab,
     run_to_the_end,
+    saved,
     speakers,
     start_again,
     transcribed,
@@ -76,6 +77,13 @@ def slider(panel):
     return panel.get_by_role("slider", name="Playback position")
 
 
+def place_of(page, panel, seconds: float) -> tuple[float, float]:
+    """Where a time lies on the timeline, in pixels of the window."""
+    slider(panel).scroll_into_view_if_needed()
+    box = slider(panel).bounding_box()
+    return box["x"] + box["width"] * seconds / page.evaluate(f"{PLAYER}.total"), box["y"] + 5
+
+
 def test_the_buttons_play_pause_skip_and_change_speed_and_volume(page, panel):
     bar = panel.get_by_role("group", name="The recording")
     note_seeks(panel)
@@ -119,7 +127,7 @@ def test_a_click_on_a_row_or_the_timeline_plays_from_there(page, panel):
     assert panel.locator(".turn[aria-current] .words").inner_text() == words(panel)[2]
     page.evaluate(f"{PLAYER}.pause()")
     box = slider(panel).bounding_box()
-    page.mouse.move(box["x"] + 10, box["y"] + 5)
+    page.mouse.move(*place_of(page, panel, sum(times[0]) / 2))  # away from edges
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] / 4, box["y"] + 5)
     assert not is_playing(page)  # until the button is released
@@ -127,6 +135,84 @@ def test_a_click_on_a_row_or_the_timeline_plays_from_there(page, panel):
     page.mouse.up()
     assert last_seek(page) == pytest.approx(page.evaluate(f"{PLAYER}.total") / 2, rel=0.02)
     assert is_playing(page)
+
+
+def subtitle_times(page, panel) -> list[tuple[float, float]]:
+    """Start and end of each subtitle of the saved SRT."""
+    lines = [line.split(" --> ") for line in saved(page, panel, "srt")[1].splitlines() if " --> " in line]
+    return [(seconds_of(start), seconds_of(end)) for start, end in lines]
+
+
+def seconds_of(clock: str) -> float:
+    hours, minutes, seconds = clock.replace(",", ".").split(":")
+    return 3600 * int(hours) + 60 * int(minutes) + float(seconds)
+
+
+def test_an_edge_of_a_turn_is_dragged_in_one_step(page, panel):
+    times = page.evaluate(f"{PLAYER}.sheet.times")
+    subtitles = subtitle_times(page, panel)
+    start, end = times[2]
+    page.mouse.move(*place_of(page, panel, start + 0.02))
+    assert slider(panel).evaluate("timeline => getComputedStyle(timeline).cursor") == "ew-resize"
+    page.mouse.down()
+    page.mouse.move(*place_of(page, panel, start + 0.5))
+    page.mouse.move(*place_of(page, panel, start + 1.02))
+    page.mouse.up()
+    moved = page.evaluate(f"{PLAYER}.sheet.times")
+    assert moved[2] == [pytest.approx(start + 1, abs=0.03), end]
+    assert moved[:2] + moved[3:] == times[:2] + times[3:]
+    assert panel.locator(".turn .time").nth(2).inner_text() == f"~0:{int(moved[2][0]):02}"
+    assert moved[2][0] in [pytest.approx(first, abs=0.001) for first, _ in subtitle_times(page, panel)]
+    assert not is_playing(page)
+    slider(panel).press("Control+z")
+    assert page.evaluate(f"{PLAYER}.sheet.times") == times
+    assert subtitle_times(page, panel) == subtitles
+
+
+def test_a_finger_drags_the_end_of_a_turn_and_a_tap_there_plays(page, panel):
+    note_seeks(panel)
+    times = page.evaluate(f"{PLAYER}.sheet.times")
+    finger = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *seconds: float) -> None:
+        places = [dict(zip("xy", place_of(page, panel, place), strict=True)) for place in seconds]
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": places})
+
+    touch("touchStart", times[0][1] - 0.05)
+    touch("touchEnd")
+    assert last_seek(page) == pytest.approx(times[0][1] - 0.05, abs=0.05)
+    assert is_playing(page)
+    page.evaluate(f"{PLAYER}.pause()")
+    touch("touchStart", times[0][1] - 0.05)
+    touch("touchMove", times[0][1] - 0.5)
+    touch("touchMove", times[0][1] - 0.85)
+    touch("touchEnd")
+    assert page.evaluate(f"{PLAYER}.sheet.times[0]") == [times[0][0], pytest.approx(times[0][1] - 0.8, abs=0.03)]
+    assert not is_playing(page)
+    slider(panel).press("Control+z")
+    assert page.evaluate(f"{PLAYER}.sheet.times") == times
+
+
+def test_keys_change_the_speed_and_lead_through_the_rows(page, panel):
+    rows = panel.get_by_label("Text of this row")
+    times = page.evaluate(f"{PLAYER}.sheet.times")
+    rows.nth(1).focus()
+    page.keyboard.press("Control+Shift+Period")
+    page.keyboard.press("Control+Shift+Period")
+    expect(panel.locator(".speed")).to_have_value("1.5")
+    for _ in range(5):
+        page.keyboard.press("Control+Shift+Comma")
+    assert panel.locator(".transcript audio").evaluate("sound => sound.playbackRate") == 0.5
+    page.keyboard.press("Alt+ArrowDown")
+    expect(rows.nth(2)).to_be_focused()
+    assert page.evaluate(f"{PLAYER}.now") == pytest.approx(times[2][0], abs=0.01)
+    page.keyboard.press("Alt+ArrowUp")
+    page.keyboard.press("Alt+ArrowUp")
+    page.keyboard.press("Alt+ArrowUp")  # there is no row above the first
+    expect(rows.first).to_be_focused()
+    page.evaluate(f"{PLAYER}.seek({times[4][0]} + 0.1)")
+    page.keyboard.press("Alt+j")
+    expect(rows.nth(4)).to_be_focused()
 
 
 def test_the_timeline_shows_who_speaks_when(page, panel):

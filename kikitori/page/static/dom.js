@@ -30,6 +30,15 @@ export function clock(seconds) {
 }
 
 /**
+ * The same with tenths: 0:05.3.
+ * @param {number} seconds
+ */
+export function preciseClock(seconds) {
+  const tenths = Math.round(10 * seconds);
+  return `${clock(tenths / 10)}.${tenths % 10}`;
+}
+
+/**
  * The address of a file in Gradio's cache.
  * @param {string} path
  */

@@ -69,34 +69,23 @@ export class Downloads {
     const stem = isAll ? `transcripts-${timeStamp(new Date())}` : stems[current];
     if (typeof (file?.text ?? file?.data) === "string") return { ...file, name: `${stem}.${suffix}` };
     const { errors } = file?.errors ? file : noAnswer();
-    this.problem.replaceChildren(make("div", { class: "speech-error", role: "alert" }, ...errors.map(makeError)));
+    this.showProblem(...errors.map(makeError));
     return null;
   }
 
   async copy() {
     const file = this.write("txt");
-    if (navigator.clipboard) {
-      // The text is awaited inside the item: browsers let a page copy only at once after a click.
-      const blob = file.then((made) => {
-        if (!made) throw new Error("there is nothing to copy");
-        return new Blob([made.text], { type: "text/plain" });
-      });
-      blob.catch(() => {});
-      try {
-        await navigator.clipboard.write([new ClipboardItem({ "text/plain": blob })]);
-      } catch (error) {
-        if (await file) throw error;
-      }
-    } else if (await file) {
-      const area = make("textarea", {}, (await file).text); // pages without https have no clipboard object
-      document.body.append(area);
-      area.select();
-      document.execCommand("copy");
-      area.remove();
-    }
-    if (!(await file)) return;
+    // Pages without https have no clipboard object.
+    const isCopied = await (navigator.clipboard ? putOnClipboard(file) : copySelected(file)).catch(() => false);
+    if (!(await file)) return; // the page says why
+    if (!isCopied) return this.showProblem(make("div", {}, say("not_copied")));
     this.copyButton.textContent = say("copied");
     setTimeout(() => (this.copyButton.textContent = say("copy")), COPIED_MS);
+  }
+
+  /** @param {HTMLElement[]} sentences */
+  showProblem(...sentences) {
+    this.problem.replaceChildren(make("div", { class: "speech-error", role: "alert" }, ...sentences));
   }
 
   /** @param {Format} suffix */
@@ -112,6 +101,37 @@ export class Downloads {
     make("a", { href: address, download: file.name }).click();
     setTimeout(() => URL.revokeObjectURL(address), KEPT_MS);
   }
+}
+
+/**
+ * Copy a file's text. It is awaited inside the item: browsers let a page copy only at once after a click.
+ * @param {Promise<any>} file
+ * @returns {Promise<boolean>} whether the browser allowed it
+ */
+async function putOnClipboard(file) {
+  const blob = file.then((made) => {
+    if (!made) throw new Error("there is nothing to copy");
+    return new Blob([made.text], { type: "text/plain" });
+  });
+  blob.catch(() => {});
+  await navigator.clipboard.write([new ClipboardItem({ "text/plain": blob })]);
+  return true;
+}
+
+/**
+ * Copy a file's text as a visitor would.
+ * @param {Promise<any>} file
+ * @returns {Promise<boolean>} whether the browser allowed it
+ */
+async function copySelected(file) {
+  const made = await file;
+  if (!made) return false;
+  const area = make("textarea", {}, made.text);
+  document.body.append(area);
+  area.select();
+  const isCopied = document.execCommand("copy");
+  area.remove();
+  return isCopied;
 }
 
 /**

@@ -1,175 +1,16 @@
 // @ts-check
 // The rows of a transcript. Click into a text and type: there is no mode for editing.
 import { caretIn, isComposing, select } from "./caret.js";
-import { clock, make, strip } from "./dom.js";
-import { formatNumber, LANGUAGE_TAGS, languageName, makeWarning, readableSpeed, say, speakerName } from "./i18n.js";
+import { make } from "./dom.js";
+import { makeWarning, say } from "./i18n.js";
 import { offer } from "./offers.js";
 import { colourOf } from "./player.js";
-import { joinTurns, newSpeaker, readingSpeed, setSpeaker, setText, setTimes, splitTurn } from "./sheet.js";
-import { timeOf } from "./spoken.js";
+import { Row } from "./row.js";
+import { joinTurns, newSpeaker, setSpeaker, setText, splitTurn } from "./sheet.js";
+import { placeAt } from "./spoken.js";
 
 const NUDGE_SECONDS = 0.1;
 const LONG_ROWS = 200; // from then on, rows that are out of sight are not laid out
-
-/**
- * Letters of a turn from one place to another, with those that the model was unsure of marked.
- * @param {string[]} letters
- * @param {[number, number][]} lowConfidence
- * @param {number} from
- * @param {number} to
- */
-function markLowConfidence(letters, lowConfidence, from, to) {
-  const parts = [];
-  let place = from;
-  for (const [start, end] of lowConfidence.filter(([start, end]) => start < to && end > from)) {
-    const [first, last] = [Math.max(start, from), Math.min(end, to)];
-    parts.push(letters.slice(place, first).join(""));
-    parts.push(make("mark", { title: say("doubt") }, letters.slice(first, last).join("")));
-    place = last;
-  }
-  return [...parts, letters.slice(place, to).join("")].filter((part) => part !== "");
-}
-
-/**
- * The text of a turn; words whose time is known are elements of their own.
- * @param {any} turn
- * @returns {(Node | string)[]}
- */
-function makeText({ text, words, low_confidence: lowConfidence }) {
-  const letters = [...text];
-  if (!words.length) return markLowConfidence(letters, lowConfidence, 0, letters.length);
-  let place = 0;
-  return words.map((/** @type {any} */ word) => {
-    const from = place;
-    place += [...word.text].length;
-    return make("span", { class: "word" }, ...markLowConfidence(letters, lowConfidence, from, place));
-  });
-}
-
-/** One turn on the page. It is made anew when its turn, its time or its surroundings change. */
-class Row {
-  /**
-   * @param {Editor} editor
-   * @param {number} number
-   */
-  constructor(editor, number) {
-    this.editor = editor;
-    this.number = number;
-    this.isDirty = false; // whether the visitor has typed since the text was made
-    const { sheet } = editor.view;
-    this.turn = sheet.transcript.turns[number];
-    this.key = editor.keyOf(number);
-    this.speed = make("span", { class: "reading" });
-    const parts = [...this.makeSpeaker(sheet), this.makeTime(sheet), ...this.makeLanguage(sheet), this.speed];
-    const who = make("span", { class: "who" }, ...parts);
-    const source = this.turn.source ? [this.makeSource(sheet)] : [];
-    this.words = this.makeWords(sheet);
-    const css = `turn ${colourOf(sheet.speakers, this.turn.speaker)}`;
-    this.element = make("li", { class: css, hidden: this.turn.text === "" }, who, ...source, this.words);
-    this.showSpeed();
-  }
-
-  /** @param {any} sheet */
-  makeSpeaker({ speakers }) {
-    if (!speakers.length) return [];
-    const { speaker } = this.turn;
-    const shown = make("option", {}, speaker === null ? "" : speakerName(speaker));
-    const choice = make("select", { class: "speaker", "aria-label": say("speaker") }, shown);
-    /** @type {(string | null)[]} */
-    let offered = [];
-    const fill = () => {
-      offered = [...(speaker === null ? [null] : []), ...this.editor.view.sheet.speakers];
-      const options = offered.map((one) =>
-        make("option", { selected: one === speaker }, one === null ? "" : speakerName(one)),
-      );
-      choice.replaceChildren(...options, make("option", {}, say("new_speaker")));
-    };
-    for (const event of ["focus", "pointerdown"]) choice.addEventListener(event, fill);
-    choice.addEventListener("change", () => this.editor.giveTo(this.number, offered[choice.selectedIndex]));
-    return [choice];
-  }
-
-  /** @param {any} sheet */
-  makeTime({ times, estimated }) {
-    const [start] = times[this.number];
-    const label = { "aria-label": say("play", clock(start)), title: estimated ? say("estimated") : null };
-    const onclick = () => this.editor.view.player.play(start);
-    return make("button", { class: "time", ...label, onclick }, (estimated ? "~" : "") + clock(start));
-  }
-
-  /**
-   * The name of the turn's language where it differs from that of the turn before.
-   * @param {any} sheet
-   */
-  makeLanguage({ transcript }) {
-    const { language } = this.turn;
-    const before = transcript.turns[this.number - 1]?.language;
-    return language && language !== before ? [make("span", { class: "language" }, languageName(language))] : [];
-  }
-
-  /** @param {any} sheet */
-  makeSource({ transcript }) {
-    return make("span", { class: "source", lang: transcript.language === "Japanese" ? "en" : "ja" }, this.turn.source);
-  }
-
-  /** @param {any} sheet */
-  makeWords({ transcript }) {
-    const { editor } = this;
-    const editable = editor.view.running
-      ? {}
-      : { contenteditable: "plaintext-only", role: "textbox", "aria-multiline": "true", "aria-label": say("words") };
-    const script = { class: "words", lang: LANGUAGE_TAGS[this.turn.language || transcript.language], dir: "auto" };
-    const events = {
-      oninput: () => this.type(),
-      onblur: () => this.leave(),
-      onkeydown: (/** @type {KeyboardEvent} */ event) => editor.press(this, event),
-      onclick: () => this.goTo(),
-    };
-    return make("span", { ...script, ...editable, spellcheck: "false", ...events }, ...makeText(this.turn));
-  }
-
-  /** How fast the text has to be read as a subtitle; CSS shows it when the visitor wants to see it. */
-  showSpeed() {
-    const { transcript, times } = this.editor.view.sheet;
-    const speed = readingSpeed(this.turn, times[this.number]);
-    const most = readableSpeed(this.turn.language || transcript.language);
-    const shown = formatNumber(speed, { maximumFractionDigits: 1 });
-    const isFast = speed > most;
-    this.speed.textContent = isFast ? `${shown} !` : shown;
-    this.speed.title = isFast ? say("too_fast", shown, formatNumber(most)) : say("speed_of", shown);
-    this.speed.classList.toggle("fast", isFast);
-  }
-
-  /** The text as the visitor sees it. */
-  get text() {
-    return strip((this.words.textContent ?? "").replace(/\s*\n\s*/g, " "));
-  }
-
-  /** Take over what was typed. */
-  type() {
-    this.isDirty = true;
-    this.editor.type(this, this.text);
-  }
-
-  /** Show the text anew after typing: with its marks, or hidden if it was deleted. */
-  leave() {
-    if (!this.isDirty) return;
-    this.isDirty = false;
-    this.words.replaceChildren(...makeText(this.turn));
-    this.element.hidden = this.turn.text === "";
-    this.showSpeed();
-    this.editor.view.history.endGroup();
-  }
-
-  /** Move a player that does not play to the word that was clicked. */
-  goTo() {
-    const { player, sheet } = this.editor.view;
-    const place = caretIn(this.words);
-    if (player.isPlaying || place === null) return;
-    const from = Math.max(0, place - 1); // at the end of a word the cursor belongs to it
-    player.seek(timeOf(sheet, { turn: this.number, from }));
-  }
-}
 
 export class Editor {
   /** @param {any} view */
@@ -282,8 +123,28 @@ export class Editor {
   putCaret(number, place) {
     const row = this.rowAt(Math.min(number, this.rows.size - 1));
     if (!row || row.element.hidden) return;
+    this.showWords();
     select(row.words, place);
     row.element.scrollIntoView({ block: "nearest" });
+  }
+
+  /** Show the texts that can be edited, if only the originals of a translation are shown. */
+  showWords() {
+    if (this.list.dataset.shown === "original") this.view.tools.showLanguage("both");
+  }
+
+  /**
+   * Put the cursor into the next row with text, and a player that does not play to its start.
+   * @param {1 | -1} direction
+   */
+  goToRow(direction) {
+    const { sheet, player } = this.view;
+    const { turns } = sheet.transcript;
+    let number = (this.focus()?.number ?? placeAt(sheet, player.now)?.turn ?? -1) + direction;
+    while (turns[number]?.text === "") number += direction;
+    if (!turns[number]) return;
+    this.putCaret(number, 0);
+    this.rowAt(number)?.goTo();
   }
 
   /**
@@ -293,6 +154,7 @@ export class Editor {
   select({ turn, from, to }) {
     const row = this.rowAt(turn);
     if (!row) return;
+    this.showWords();
     select(row.words, from, to);
     row.element.scrollIntoView({ block: "nearest" });
   }
@@ -378,9 +240,7 @@ export class Editor {
    * @param {boolean} isEnd
    */
   nudge(number, seconds, isEnd) {
-    const { sheet } = this.view;
-    const [start, end] = sheet.times[number];
-    const moved = setTimes(sheet, number, isEnd ? start : start + seconds, isEnd ? end + seconds : end);
-    if (moved !== sheet) this.view.change(moved, `nudging ${number}`);
+    const before = this.view.sheet.times[number][isEnd ? 1 : 0];
+    this.view.moveEdge(number, isEnd, before + seconds, `nudging ${number}`);
   }
 }

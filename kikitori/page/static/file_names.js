@@ -4,18 +4,6 @@
 /** What Gradio calls a recording from the microphone. */
 const RECORDED = /^audio\.(wav|webm)$/;
 
-/** @type {Map<string, Date>} A sheet's sound -> when the page showed it first. */
-const firstShown = new Map();
-
-/**
- * Remember when a sheet was shown first; later times change nothing.
- * @param {{ sound: string }} sheet
- * @param {Date} now
- */
-export function noteTime({ sound }, now = new Date()) {
-  if (!firstShown.has(sound)) firstShown.set(sound, now);
-}
-
 /**
  * The visitor's local time as a part of a name: 2026-11-24-1545.
  * @param {Date} date
@@ -27,12 +15,12 @@ export function timeStamp(date) {
 }
 
 /**
- * The name of a sheet's recording. One from the microphone is named after its time.
+ * The name of a sheet's recording. One from the microphone is named after the time at which its job began.
  * @param {any} sheet
  * @returns {string}
  */
-export function audioName({ sound, transcript: { audio } }) {
-  return RECORDED.test(audio) ? `recording-${timeStamp(firstShown.get(sound) ?? new Date())}.wav` : audio;
+export function audioName({ begun, transcript: { audio } }) {
+  return RECORDED.test(audio) ? `recording-${timeStamp(new Date(begun))}.wav` : audio;
 }
 
 /** @param {any} sheet */

@@ -36,8 +36,9 @@ export class Finder {
     this.element.hidden = !this.element.hidden;
     this.view.tools.find.setAttribute("aria-expanded", String(!this.element.hidden));
     this.show();
-    if (this.element.hidden) this.view.tools.find.focus();
-    else this.wanted.select();
+    if (this.element.hidden) return this.view.tools.find.focus();
+    this.view.editor.showWords();
+    this.wanted.select();
   }
 
   /** Find again: the text or the wanted words have changed. */

@@ -20,11 +20,11 @@ const { [LANGUAGE]: texts } = /** @type {any} */ (globalThis).speechTexts;
 export const LANGUAGE_TAGS = /** @type {Record<string, string>} */ (texts.tags);
 
 /**
- * How fast subtitles in a language may be read, in characters per second.
+ * The usual size and speed of subtitles in a language.
  * @param {string} language English name
- * @returns {number}
+ * @returns {import("./subtitles.js").Style}
  */
-export const readableSpeed = (language) => own(texts.speeds, language) ?? texts.other_speed;
+export const subtitleStyle = (language) => own(texts.styles, language) ?? texts.other_style;
 
 /**
  * What an object itself has under a name, which a stranger may have chosen.

@@ -1,6 +1,7 @@
 // @ts-check
 // Keeping a view's project in the browser: it is saved as it changes, and opened again.
 import { fileAddress, make } from "./dom.js";
+import { audioName } from "./file_names.js";
 import { say } from "./i18n.js";
 
 // A change is stored after a pause, but not much later than this if there is none. Storing four hours takes a while.
@@ -26,6 +27,8 @@ const session = {
   },
 };
 
+const newId = () => crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
+
 export class Keeper {
   /**
    * @param {any} view
@@ -36,13 +39,22 @@ export class Keeper {
     this.store = store;
     /** @type {string | null} The stored project that is shown. */
     this.id = null;
+    /** When that project had been changed when it was opened. */
+    this.known = 0;
+    /** Whether that project is a copy, made because another page has changed the first one. */
+    this.isCopy = false;
+    /** @type {Map<string, string>} A project that another page has changed -> the copy. */
+    this.copies = new Map();
+    /** Stands for this view among those of all pages. */
+    this.writer = newId();
     /** @type {string | null} The stored project that the visitor has chosen last. */
     this.wanted = null;
     /** @type {ReturnType<typeof setTimeout> | undefined} Until the next save. */
     this.timer = undefined;
     this.unsavedSince = 0;
-    /** Says that the browser keeps nothing. */
-    this.notKept = make("div", { role: "status" });
+    /** Says that the browser keeps nothing, or a copy. */
+    this.notice = make("div", { role: "status" });
+    this.noticed = "";
   }
 
   get key() {
@@ -55,10 +67,18 @@ export class Keeper {
     session.set(this.key, id);
   }
 
+  /** @param {"" | "not_kept" | "kept_as_copy"} key of the sentence, or none */
+  note(key) {
+    this.noticed = key;
+    this.notice.replaceChildren(...(key ? [make("p", { class: "speech-warning" }, say(key))] : []));
+  }
+
   /** Begin a project. */
   begin() {
     this.saveNow();
     this.id = null;
+    this.isCopy = false;
+    this.note("");
     this.view.forget();
   }
 
@@ -86,7 +106,10 @@ export class Keeper {
     if (view.isBusy || this.wanted !== id) return; // a job has begun meanwhile, or another project was chosen
     this.begin();
     this.remember(id);
+    this.known = stored.entry.changed;
+    this.isCopy = Boolean(stored.entry.copy);
     view.sheets = stored.state.sheets.map((/** @type {any} */ sheet, /** @type {number} */ number) => ({
+      begun: stored.entry.changed, // of a project that an earlier version of the page has stored
       ...sheet,
       address: sounds[number] && URL.createObjectURL(sounds[number]),
     }));
@@ -109,7 +132,8 @@ export class Keeper {
     const { view } = this;
     if (view.isBusy) return;
     this.begin();
-    [view.sheets, view.current] = [sheets, current];
+    view.sheets = sheets.map((sheet) => ({ begun: Date.now(), ...sheet }));
+    view.current = current;
     view.refresh();
     this.saveSoon();
     await this.saveNow();
@@ -129,25 +153,45 @@ export class Keeper {
     const state = this.view.whole();
     if (!state || !this.unsavedSince) return;
     this.unsavedSince = 0;
-    if (!this.id) this.remember(crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`);
-    const [{ transcript }] = state.sheets;
-    const about = { name: transcript.audio, seconds: transcript.duration_seconds, changed: Date.now() };
+    if (!this.id) this.remember(newId());
+    const [sheet] = state.sheets;
+    const about = { name: audioName(sheet), seconds: sheet.transcript.duration_seconds, changed: Date.now() };
+    const entry = { id: this.id, tab, copy: this.isCopy, writer: this.writer, ...about };
     try {
-      await this.store.save({ id: this.id, tab, ...about }, { sheets: state.sheets, current: state.current });
-      this.notKept.replaceChildren();
+      const kept = { sheets: state.sheets, current: state.current };
+      if (!(await this.store.save(entry, kept, this.known))) await this.saveCopy(entry, kept);
+      if (this.noticed === "not_kept") this.note("");
     } catch {
-      // A browser may forbid storage, or be full.
-      this.notKept.replaceChildren(make("p", { class: "speech-warning" }, say("not_kept")));
+      this.note("not_kept"); // a browser may forbid storage, or be full
     }
   }
 
-  /** Keep the sounds next to their project, because the server deletes them. */
-  async keepSounds() {
+  /**
+   * Keep both: what another page has made of a project, and what this one has.
+   * @param {any} entry
+   * @param {any} state
+   */
+  async saveCopy(entry, state) {
+    const id = this.copies.get(entry.id) ?? newId();
+    this.copies.set(entry.id, id);
+    await this.store.save({ ...entry, id, copy: true }, state, 0);
+    if (this.id !== entry.id) return; // another project is shown by now
+    this.remember(id);
+    this.isCopy = true;
+    this.note("kept_as_copy");
+    await this.keepSounds(true);
+  }
+
+  /**
+   * Keep the sounds next to their project, because the server deletes them.
+   * @param {boolean} isCopy whether those that are kept belong to another project
+   */
+  async keepSounds(isCopy = false) {
     const { id } = this;
     for (const [number, { sound, address }] of this.view.sheets.entries()) {
-      if (!id || !sound || address) continue;
+      if (!id || !(sound || address) || (address && !isCopy)) continue; // a sound with an address is kept already
       try {
-        const response = await fetch(fileAddress(sound));
+        const response = await fetch(address ?? fileAddress(sound));
         if (response.ok) await this.store.saveSound(id, number, await response.blob());
       } catch {
         // Without it the recording can be played until the server deletes it.

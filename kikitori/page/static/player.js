@@ -45,11 +45,17 @@ const makeIcon = (path) => make("svg", { viewBox: "0 0 24 24", "aria-hidden": "t
  * `element` is the bar. It is hidden while there is no sheet.
  */
 export class Player {
-  /** @param {(jumped: boolean) => void} onmove called when the place moves. jumped: because the visitor moved it. */
-  constructor(onmove) {
+  /**
+   * @param {(jumped: boolean) => void} onmove called when the place moves. jumped: because the visitor moved it.
+   * @param {(turn: number, isEnd: boolean, seconds: number) => void} onedge called when the visitor has moved the start
+   *   or the end of a turn
+   */
+  constructor(onmove, onedge) {
     this.onmove = onmove;
     /** @type {any} */
     this.sheet = null;
+    /** Whether the turns' times can't be changed. */
+    this.isFixed = true;
     /** @type {string | null} */
     this.sound = null;
     /** Whether this browser can play the sound. */
@@ -66,6 +72,7 @@ export class Player {
       describe: (seconds, total) => say("of", clock(seconds), clock(total)),
       onseek: (seconds) => this.seek(seconds),
       onchoose: (seconds) => this.play(seconds),
+      onedge,
       onhide: pauseSound,
     });
     this.time = make("span", { class: "clock" });
@@ -154,9 +161,11 @@ export class Player {
    * Show a sheet.
    * @param {any} sheet null for none
    * @param {number} first the first turn that has changed
+   * @param {boolean} isFixed whether its times can't be changed
    */
-  show(sheet, first = 0) {
+  show(sheet, first = 0, isFixed = false) {
     this.sheet = sheet;
+    this.isFixed = isFixed;
     this.element.hidden = !sheet;
     this.load(sheet?.address ?? sheet?.sound ?? null);
     if (!sheet) return;
@@ -164,7 +173,7 @@ export class Player {
     const { transcript, times, speakers } = sheet;
     const changed = transcript.turns.slice(first).map((/** @type {any} */ turn, /** @type {number} */ number) => {
       const [start, end] = times[first + number];
-      return turn.text === "" ? null : [start, end, numberOf(speakers, turn.speaker)];
+      return turn.text === "" ? null : [start, end, numberOf(speakers, turn.speaker), first + number];
     });
     this.regions.splice(first, Infinity, ...changed);
     this.draw();
@@ -199,6 +208,7 @@ export class Player {
       levels: decodeLevels(levels),
       each,
       regions: this.regions.filter((region) => region !== null),
+      isFixed: this.isFixed,
     });
     this.move();
   }
@@ -246,6 +256,12 @@ export class Player {
   setSpeed(rate) {
     this.audio.defaultPlaybackRate = this.audio.playbackRate = rate;
     this.speed.value = String(rate);
+  }
+
+  /** @param {1 | -1} direction to the next faster or slower speed */
+  stepSpeed(direction) {
+    const number = SPEEDS.indexOf(Number(this.speed.value)) + direction;
+    if (number in SPEEDS) this.setSpeed(SPEEDS[number]);
   }
 
   /**

@@ -73,7 +73,7 @@ function isTurn({ text, source, speaker, language, words, low_confidence: ranges
 }
 
 /** @param {any} sheet */
-function readSheet({ transcript, times, speakers, estimated, peaks }) {
+function readSheet({ transcript, times, speakers, estimated, peaks, begun }) {
   const { turns, warnings, audio, direction, language, checkpoint, raw_text, duration_seconds } = transcript;
   const read = turns.map(readTurn);
   return {
@@ -82,6 +82,7 @@ function readSheet({ transcript, times, speakers, estimated, peaks }) {
     speakers,
     estimated: estimated === true,
     sound: null,
+    ...(Number.isFinite(begun) ? { begun } : {}),
     ...(arePeaks(peaks) ? { peaks: { levels: peaks.levels, each: peaks.each } } : {}),
   };
 }

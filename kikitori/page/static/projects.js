@@ -42,9 +42,10 @@ export class Projects {
   /** @param {any} entry */
   makeItem(entry) {
     const about = [clock(entry.seconds), when(entry.changed)].join(" · ");
-    const open = make("button", { class: "plain open", onclick: () => this.view.keeper.open(entry.id) }, entry.name);
+    const name = entry.copy ? say("copy_of", entry.name) : entry.name;
+    const open = make("button", { class: "plain open", onclick: () => this.view.keeper.open(entry.id) }, name);
     const save = make("button", { class: "plain", onclick: () => this.save(entry) }, say("save_project"));
-    const label = say("delete_project", entry.name);
+    const label = say("delete_project", name);
     const remove = make("button", { class: "plain", "aria-label": label, title: label }, "✕");
     remove.addEventListener("click", async () => {
       await this.store.remove(entry.id);

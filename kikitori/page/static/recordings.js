@@ -1,6 +1,7 @@
 // @ts-check
 // The list of a job's recordings: how far each has got, why one failed, and which one is shown.
 import { clock, make } from "./dom.js";
+import { audioName } from "./file_names.js";
 import { languageName, makeError, say } from "./i18n.js";
 import { take } from "./offers.js";
 
@@ -46,15 +47,16 @@ export class Recordings {
 
   /** @param {any} entry */
   describe({ sheet, name }) {
-    const transcript = this.view.sheets[sheet]?.transcript;
-    if (!transcript) return { label: name, seconds: null };
-    const label = [transcript.audio, languageName(transcript.language)].filter(Boolean).join(" · ");
+    const shown = this.view.sheets[sheet];
+    if (!shown) return { label: name, seconds: null };
+    const { transcript } = shown;
+    const label = [audioName(shown), languageName(transcript.language)].filter(Boolean).join(" · ");
     return { label, seconds: transcript.duration_seconds };
   }
 
   /** @param {any} entry */
   makeTitle({ sheet }) {
-    return make("h3", { class: "title" }, this.view.sheets[sheet]?.transcript.audio ?? "");
+    return make("h3", { class: "title" }, audioName(this.view.sheets[sheet]));
   }
 
   /** @param {any[]} entries */

@@ -258,6 +258,18 @@ export function setTimes(sheet, number, start, end) {
 }
 
 /**
+ * A span whose start or end has moved; it does not move past the other one.
+ * @param {Span} span
+ * @param {boolean} isEnd
+ * @param {number} seconds
+ * @returns {Span}
+ */
+export function withEdge([start, end], isEnd, seconds) {
+  if (isEnd) return [start, Math.max(seconds, start + SHORTEST_TURN_SECONDS)];
+  return [Math.min(seconds, end - SHORTEST_TURN_SECONDS), end];
+}
+
+/**
  * Where a text is found: turn, first and last character of each place.
  * @param {Sheet} sheet
  * @param {string} wanted
@@ -331,27 +343,4 @@ export function tickOff(sheet, { turn, from }) {
   return changeTurn(sheet, turn, {
     low_confidence: ranges.filter((/** @type {Span} */ [start]) => start !== from),
   });
-}
-
-/**
- * How long each speaker talks, in seconds, in the order of `speakers`.
- * @param {Sheet} sheet
- * @returns {Map<string, number>}
- */
-export function talkTimes({ transcript, times, speakers }) {
-  const talked = new Map(speakers.map((/** @type {string} */ speaker) => [speaker, 0]));
-  transcript.turns.forEach((/** @type {Turn} */ turn, /** @type {number} */ number) => {
-    const [start, end] = times[number];
-    if (turn.text !== "" && talked.has(turn.speaker)) talked.set(turn.speaker, talked.get(turn.speaker) + end - start);
-  });
-  return talked;
-}
-
-/**
- * How fast a turn has to be read as a subtitle, in characters per second.
- * @param {Turn} turn
- * @param {Span} span
- */
-export function readingSpeed({ text }, [start, end]) {
-  return [...text].length / Math.max(end - start, SHORTEST_TURN_SECONDS);
 }

@@ -10,6 +10,11 @@ const LIST = [
   ["Ctrl+Space", "key_play"],
   ["Ctrl+,", "key_back"],
   ["Ctrl+.", "key_forward"],
+  ["Ctrl+Shift+,", "key_slower"],
+  ["Ctrl+Shift+.", "key_faster"],
+  ["Alt+J", "key_to_sound"],
+  ["Alt+↑", "key_row_above"],
+  ["Alt+↓", "key_row_below"],
   ["Enter", "key_split"],
   ["Backspace", "key_join"],
   ["Alt+Shift+← →", "key_nudge_start"],
@@ -18,6 +23,13 @@ const LIST = [
   ["Alt+K", "key_tick"],
   ["Ctrl+H", "key_find"],
 ];
+
+/**
+ * Whether a key belongs to the menu that has the focus: Alt with an arrow opens it.
+ * @param {KeyboardEvent} event
+ */
+const isMenuKey = ({ target, code }) =>
+  /** @type {Element} */ (target).matches("select, [role^=menu], [aria-haspopup]") && code.startsWith("Arrow");
 
 /**
  * Run what a key stands for.
@@ -37,10 +49,20 @@ export function runShortcut(view, event) {
     ".": () => view.player.skip(3),
     h: () => view.tools.finder.toggle(),
   };
-  /** @type {Record<string, () => void>} */
-  const withAlt = { KeyU: () => view.tools.showUnsure(), KeyK: () => view.tools.tickOff() };
-  // With Alt, a Mac's keys give other letters.
-  const step = control && !event.altKey ? withControl[key] : event.altKey && !control ? withAlt[event.code] : undefined;
+  /** @type {Record<string, () => void>} By the place of the key: with Shift, a keyboard's commas give other signs. */
+  const withControlShift = { Comma: () => view.player.stepSpeed(-1), Period: () => view.player.stepSpeed(1) };
+  /** @type {Record<string, () => void>} With Alt, a Mac's keys give other letters. */
+  const withAlt = {
+    KeyU: () => view.tools.showUnsure(),
+    KeyK: () => view.tools.tickOff(),
+    KeyJ: () => view.goToSound(),
+    ArrowUp: () => view.editor.goToRow(-1),
+    ArrowDown: () => view.editor.goToRow(1),
+  };
+  /** @type {(() => void) | undefined} */
+  let step;
+  if (control && !event.altKey) step = (event.shiftKey ? withControlShift[event.code] : undefined) ?? withControl[key];
+  else if (event.altKey && !control && !isMenuKey(event)) step = withAlt[event.code];
   step?.();
   return Boolean(step);
 }

@@ -1,5 +1,6 @@
 // @ts-check
-// What is said when: from a place in a sheet's text to its time, and from a time to the turn. See sheet.js for a sheet.
+// What is said when: from a place in a sheet's text to its time, from a time to the turn, and how long each speaker talks.
+// See sheet.js for a sheet.
 
 /** @typedef {import("./sheet.js").Sheet} Sheet */
 /** @typedef {import("./sheet.js").Turn} Turn */
@@ -71,4 +72,36 @@ export function lastBefore({ transcript, times }, seconds) {
     (/** @type {Span} */ [start], /** @type {number} */ number) =>
       transcript.turns[number].text !== "" && start <= seconds,
   );
+}
+
+/**
+ * The place in the text of what is said at a time, or was said last; null before the first turn.
+ * @param {Sheet} sheet
+ * @param {number} seconds
+ * @returns {{ turn: number, from: number } | null}
+ */
+export function placeAt(sheet, seconds) {
+  const said = turnAt(sheet, seconds);
+  const turn = said < 0 ? lastBefore(sheet, seconds) : said;
+  if (turn < 0) return null;
+  let [from, until] = [0, 0];
+  for (const { text, start_seconds } of sheet.transcript.turns[turn].words) {
+    if (start_seconds <= seconds) from = until + [...text].length - [...text.trimStart()].length;
+    until += [...text].length;
+  }
+  return { turn, from };
+}
+
+/**
+ * How long each speaker talks, in seconds, in the order of `speakers`.
+ * @param {Sheet} sheet
+ * @returns {Map<string, number>}
+ */
+export function talkTimes({ transcript, times, speakers }) {
+  const talked = new Map(speakers.map((/** @type {string} */ speaker) => [speaker, 0]));
+  transcript.turns.forEach((/** @type {Turn} */ turn, /** @type {number} */ number) => {
+    const [start, end] = times[number];
+    if (turn.text !== "" && talked.has(turn.speaker)) talked.set(turn.speaker, talked.get(turn.speaker) + end - start);
+  });
+  return talked;
 }

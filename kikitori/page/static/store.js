@@ -1,8 +1,8 @@
 // @ts-check
 // What the visitor has made, kept in this browser (IndexedDB): nothing of it is sent anywhere.
 //
-// An entry is what a list shows of a project: id, tab, name, seconds and changed (milliseconds). Its sheets and its
-// sounds are stored apart, so that a list loads quickly.
+// An entry is what a list shows of a project: id, tab, name, seconds, changed (milliseconds), and whether it is a copy.
+// `writer` says which page stored it last. Its sheets and its sounds are stored apart, so that a list loads quickly.
 
 const NAME = "kikitori";
 const LARGEST_SOUND = 300e6; // bytes; a larger one is played from the server as long as that has it
@@ -57,14 +57,24 @@ export class Store {
   }
 
   /**
+   * Save a project, unless another page has changed it.
    * @param {any} entry
    * @param {any} state {sheets, current}
+   * @param {number} known when the project had been changed when this page opened it
+   * @returns {Promise<boolean>} whether it is saved
    */
-  save(entry, state) {
-    return this.run(["entries", "states"], "readwrite", (entries, states) => {
-      entries.put(entry);
-      states.put(state, entry.id);
+  async save(entry, state, known) {
+    const isMine = (/** @type {any} */ stored) => !stored || stored.writer === entry.writer || stored.changed === known;
+    const before = await this.run(["entries", "states"], "readwrite", (entries, states) => {
+      const stored = entries.get(entry.id);
+      stored.addEventListener("success", () => {
+        if (!isMine(stored.result)) return;
+        entries.put(entry);
+        states.put(state, entry.id);
+      });
+      return stored;
     });
+    return isMine(before);
   }
 
   /**

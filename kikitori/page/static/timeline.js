@@ -1,11 +1,15 @@
 // @ts-check
 // The timeline: the sound's outline in the speakers' colours, as a slider that moves through the recording.
-import { make } from "./dom.js";
+import { make, preciseClock } from "./dom.js";
+import { edgeAt, HeldEdge } from "./edges.js";
 
 const BAR = 2; // pixels, of one bar of the outline
 const STEP = 3; // from one bar to the next
 const QUIETEST_PEAK = 0.05; // a recording whose loudest sample is below it is not drawn at full height
 const FLAT = 0.4; // height of the bars where the outline is not known
+const REACH = 6; // pixels from an edge of a region at which a mouse takes it
+const FINGER_REACH = 12;
+const SLACK = 3; // pixels that a pointer may move in a click
 const BAND_ALPHA = 0.16;
 const KEY_SECONDS = /** @type {Record<string, number>} */ ({
   ArrowLeft: -5,
@@ -22,13 +26,15 @@ const KEY_SECONDS = /** @type {Record<string, number>} */ ({
 export const COLOURS = 8;
 
 /**
- * @typedef {[start: number, end: number, colour: number]} Region One turn: seconds, and its colour; -1 for none.
+ * @typedef {[start: number, end: number, colour: number, turn: number]} Region One turn: seconds, its colour, -1 for
+ * none, and its number.
  * @typedef {object} Drawing
  * @property {number} total seconds that the timeline is long
  * @property {number} heard seconds that are transcribed so far
  * @property {Uint8Array} levels the outline: one byte for each `each` seconds; empty if it is not known
  * @property {number} each
  * @property {Region[]} regions in the order of their starts
+ * @property {boolean} isFixed whether their edges can't be dragged
  */
 
 /**
@@ -107,18 +113,24 @@ export class Timeline {
    * @param {(seconds: number, total: number) => string} options.describe a place, for screen readers
    * @param {(seconds: number) => void} options.onseek the visitor moves through it
    * @param {(seconds: number) => void} options.onchoose the visitor has clicked on it, or ended a drag there
+   * @param {(turn: number, isEnd: boolean, seconds: number) => void} options.onedge the visitor has dragged the start
+   *   or the end of a turn there
    * @param {() => void} options.onhide it is no longer shown
    */
-  constructor({ label, describe, onseek, onchoose, onhide }) {
+  constructor({ label, describe, onseek, onchoose, onedge, onhide }) {
     this.describe = describe;
     this.onseek = onseek;
     this.onchoose = onchoose;
+    this.onedge = onedge;
     this.onhide = onhide;
     this.now = 0;
     this.width = 0;
     this.isDue = false;
     /** @type {Drawing} */
-    this.drawing = { total: 0, heard: 0, levels: new Uint8Array(), each: 1, regions: [] };
+    this.drawing = { total: 0, heard: 0, levels: new Uint8Array(), each: 1, regions: [], isFixed: true };
+    /** @type {HeldEdge | null} */
+    this.held = null;
+    this.edge = make("div", { class: "edge", hidden: true });
     this.canvas = make("canvas");
     this.playhead = make("div", { class: "playhead" });
     this.samples = Array.from({ length: COLOURS }, (_, number) =>
@@ -129,6 +141,7 @@ export class Timeline {
       { class: "timeline", role: "slider", tabindex: 0, "aria-label": label, "aria-valuemin": 0 },
       this.canvas,
       this.playhead,
+      this.edge,
       ...this.samples,
     );
     this.listen();
@@ -136,23 +149,82 @@ export class Timeline {
 
   listen() {
     const { element } = this;
-    const at = (/** @type {PointerEvent} */ event) =>
-      timeAt(event.clientX - element.getBoundingClientRect().left, this.width, this.drawing.total);
+    const isHeld = (/** @type {PointerEvent} */ event) => element.hasPointerCapture(event.pointerId);
     element.addEventListener("pointerdown", (/** @type {PointerEvent} */ event) => {
-      if (event.button) return;
-      element.setPointerCapture(event.pointerId);
-      this.onseek(at(event));
+      if (!event.button) this.take(event);
     });
-    element.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => {
-      if (element.hasPointerCapture(event.pointerId)) this.onseek(at(event));
-    });
+    element.addEventListener("pointermove", (/** @type {PointerEvent} */ event) =>
+      isHeld(event) ? this.drag(this.at(event)) : element.classList.toggle("at-edge", this.edgeAt(event) !== null),
+    );
     element.addEventListener("pointerup", (/** @type {PointerEvent} */ event) => {
-      if (element.hasPointerCapture(event.pointerId)) this.onchoose(at(event));
+      if (isHeld(event)) this.release(this.at(event));
     });
+    element.addEventListener("pointercancel", () => this.letGo());
     element.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => this.press(event));
     new ResizeObserver(([{ contentRect }]) => this.resize(contentRect.width)).observe(element);
     // Gradio changes this class when the theme changes.
     new MutationObserver(() => this.redraw()).observe(document.body, { attributeFilter: ["class"] });
+  }
+
+  /**
+   * The time under a pointer.
+   * @param {PointerEvent} event
+   */
+  at(event) {
+    return timeAt(event.clientX - this.element.getBoundingClientRect().left, this.width, this.drawing.total);
+  }
+
+  /**
+   * The edge under a pointer; null if there is none.
+   * @param {PointerEvent} event
+   */
+  edgeAt(event) {
+    const { isFixed, regions, total } = this.drawing;
+    const reach = event.pointerType === "touch" ? FINGER_REACH : REACH;
+    return isFixed ? null : edgeAt(regions, this.at(event), (reach * total) / this.width);
+  }
+
+  /** @param {PointerEvent} event that presses the pointer */
+  take(event) {
+    this.element.setPointerCapture(event.pointerId);
+    const { regions, total } = this.drawing;
+    const edge = this.edgeAt(event);
+    this.held = edge && new HeldEdge(edge, regions, this.at(event), (SLACK * total) / this.width);
+    if (!edge) this.onseek(this.at(event));
+  }
+
+  /** @param {number} seconds */
+  drag(seconds) {
+    if (!this.held) return this.onseek(seconds);
+    this.held.move(seconds);
+    if (this.held.isMoved) this.showEdge(this.held);
+  }
+
+  /** @param {number} seconds */
+  release(seconds) {
+    this.held?.move(seconds);
+    const held = this.letGo();
+    if (held?.isMoved) this.onedge(held.turn, held.isEnd, held.seconds);
+    else this.onchoose(seconds);
+  }
+
+  /** Let go of an edge; it goes back until somebody moves it. */
+  letGo() {
+    const { held } = this;
+    this.held = null;
+    this.edge.hidden = true;
+    if (held?.isMoved) this.show({ ...this.drawing, regions: held.before });
+    return held;
+  }
+
+  /** @param {HeldEdge} held */
+  showEdge({ seconds, regions }) {
+    const x = shareOf(seconds, this.drawing.total) * this.width;
+    this.edge.hidden = false;
+    this.edge.style.transform = `translateX(${x}px)`;
+    this.edge.classList.toggle("on-the-right", x > this.width / 2);
+    this.edge.dataset.time = preciseClock(seconds);
+    this.show({ ...this.drawing, regions });
   }
 
   /** @param {KeyboardEvent} event */

@@ -5,9 +5,9 @@ import { make, strip } from "./dom.js";
 import { Finder } from "./finder.js";
 import { formatPercent, say, speakerLabel, speakerName } from "./i18n.js";
 import { colourOf } from "./player.js";
-import { renameSpeaker, talkTimes, tickOff, unsurePlaces } from "./sheet.js";
+import { renameSpeaker, tickOff, unsurePlaces } from "./sheet.js";
 import { showShortcuts } from "./shortcuts.js";
-import { timeOf } from "./spoken.js";
+import { talkTimes, timeOf } from "./spoken.js";
 
 export class Tools {
   /** @param {any} view */
@@ -20,7 +20,8 @@ export class Tools {
     this.next = make("button", { class: "next-unsure", onclick: () => this.showUnsure() });
     this.tick = make("button", { onclick: () => this.tickOff() }, say("tick_off"));
     this.both = make("span", { role: "radiogroup", "aria-label": say("languages_shown"), class: "shown-languages" });
-    this.speed = make("button", { "aria-pressed": "false", onclick: () => this.toggleSpeed() }, say("reading_speed"));
+    const onclick = () => this.toggleLimits();
+    this.limits = make("button", { "aria-pressed": "false", onclick }, say("subtitle_limits"));
     const help = make("button", { "aria-label": say("shortcuts"), onclick: () => showShortcuts(view.element) }, "?");
     this.speakers = make("div", { class: "speakers" });
     this.files = make("span", { class: "files" }, ...view.downloads.buttons);
@@ -38,7 +39,7 @@ export class Tools {
         this.next,
         this.tick,
         this.both,
-        this.speed,
+        this.limits,
         help,
         this.files,
       ),
@@ -149,21 +150,27 @@ export class Tools {
     else this.view.editor.select(place); // the buttons disappear, and with them the focus
   }
 
-  /** Show how fast each row has to be read, or hide it. */
-  toggleSpeed() {
-    const isShown = this.view.editor.list.classList.toggle("with-speed");
-    this.speed.setAttribute("aria-pressed", String(isShown));
+  /** Show how fast each row has to be read, and how long it is, or hide it. */
+  toggleLimits() {
+    const isShown = this.view.editor.list.classList.toggle("with-limits");
+    this.limits.setAttribute("aria-pressed", String(isShown));
+  }
+
+  /** @param {string} choice original, translation or both */
+  showLanguage(choice) {
+    this.view.editor.list.dataset.shown = choice;
+    for (const input of this.both.querySelectorAll("input")) input.checked = input.value === choice;
   }
 
   /** Original, translation or both, where a translation has its original next to it. */
   showLanguages() {
-    const { sheet, editor } = this.view;
+    const { sheet } = this.view;
     const hasSource = sheet.transcript.turns.some((/** @type {any} */ turn) => turn.source);
     this.both.hidden = !hasSource;
     if (!hasSource || this.both.childElementCount) return;
     const group = `shown-${this.view.tab}`;
     const choices = ["both", "translation", "original"].map((choice) => {
-      const onchange = () => (editor.list.dataset.shown = choice);
+      const onchange = () => this.showLanguage(choice);
       const input = make("input", { type: "radio", name: group, value: choice, checked: choice === "both", onchange });
       return make("label", {}, input, say(`shown_${choice}`));
     });

@@ -4,7 +4,6 @@ import { isComposing } from "./caret.js";
 import { clock, make } from "./dom.js";
 import { Downloads } from "./downloads.js";
 import { Editor } from "./editor.js";
-import { noteTime } from "./file_names.js";
 import { Following } from "./following.js";
 import { History } from "./history.js";
 import { languageName, say } from "./i18n.js";
@@ -12,9 +11,10 @@ import { Keeper } from "./keeping.js";
 import { Player } from "./player.js";
 import { Projects } from "./projects.js";
 import { Recordings, updateFiles } from "./recordings.js";
+import { setTimes, withEdge } from "./sheet.js";
 import { runShortcut } from "./shortcuts.js";
 import { pauseSound } from "./sounds.js";
-import { lastBefore, turnAt } from "./spoken.js";
+import { lastBefore, placeAt, turnAt } from "./spoken.js";
 import { Tools } from "./tools.js";
 
 const SEEK_ERROR_SECONDS = 0.001; // players land up to a microsecond before the place that they are sent to
@@ -42,11 +42,16 @@ export class View {
     this.job = null;
     /** @type {string | null} The last job that has ended. */
     this.ended = null;
+    /** When the last job has begun, in milliseconds since 1970. */
+    this.begun = Date.now();
     /** @type {Map<number, History<any>>} by sheet */
     this.histories = new Map();
     /** @type {any} The row and the word that are being said. */
     this.said = {};
-    this.player = new Player((jumped) => this.follow(jumped));
+    this.player = new Player(
+      (jumped) => this.follow(jumped),
+      (turn, isEnd, seconds) => this.moveEdge(turn, isEnd, seconds),
+    );
     this.downloads = new Downloads(this);
     this.editor = new Editor(this);
     this.following = new Following(this.editor.element, say("back_to_position"));
@@ -57,7 +62,7 @@ export class View {
     this.about = make("p", { class: "about" });
     const { downloads, editor, keeper, player, projects, recordings, tools } = this;
     this.parts = [recordings.element, player.element, tools.element, downloads.problem, editor.element, this.about];
-    element.replaceChildren(keeper.notKept, projects.element, ...this.parts);
+    element.replaceChildren(keeper.notice, projects.element, ...this.parts);
     editor.element.after(this.following.button);
     element.addEventListener("keydown", (event) => this.press(event));
     this.refresh();
@@ -104,14 +109,27 @@ export class View {
    * @param {number} first how many of the sheets that are shown stay, as they do when a file is tried again
    */
   take(sheets, first) {
-    if (!sheets.length && !first) this.keeper.begin();
-    this.sheets = [...this.sheets.slice(0, first), ...sheets];
+    if (!sheets.length) {
+      if (!first) this.keeper.begin();
+      this.begun = Date.now();
+    }
+    this.sheets = [...this.sheets.slice(0, first), ...sheets.map((sheet) => this.dated(sheet))];
     this.current = Math.min(this.current, Math.max(0, this.sheets.length - 1));
   }
 
   /** @param {{ files?: any[], first?: number }} value */
   takeFiles({ files, first }) {
     if (files) this.files = first ? updateFiles(this.files, files) : files;
+  }
+
+  /**
+   * A sheet with the time at which its job began. A translation has that of its call.
+   * @param {any} sheet
+   */
+  dated(sheet) {
+    if (sheet.begun !== undefined) return sheet;
+    const known = this.sheets.find(({ sound }) => sound === sheet.sound)?.begun;
+    return { ...sheet, begun: known ?? this.begun };
   }
 
   /**
@@ -127,7 +145,7 @@ export class View {
     const isNew = this.sheets.length <= number;
     if (isNew) {
       const transcript = { ...append.transcript, turns: [], warnings: [] };
-      this.sheets = [...this.sheets, { transcript, times: [], rawTexts: [], sound: append.sound }];
+      this.sheets = [...this.sheets, this.dated({ transcript, times: [], rawTexts: [], sound: append.sound })];
     }
     this.takeFiles(value);
     const { kept } = append;
@@ -167,9 +185,8 @@ export class View {
     for (const part of this.parts) part.hidden = !sheet;
     this.projects.element.hidden = Boolean(sheet) || this.running;
     this.showState(sheet || this.running ? "transcript" : "start");
-    this.player.show(sheet ?? null, first);
+    this.player.show(sheet ?? null, first, this.running);
     if (!sheet) return void this.projects.show();
-    noteTime(sheet);
     this.recordings.show();
     this.editor.show();
     this.tools.show();
@@ -217,6 +234,17 @@ export class View {
     this.put(sheet);
   }
 
+  /**
+   * Move the start or the end of a turn.
+   * @param {number} turn
+   * @param {boolean} isEnd
+   * @param {number} seconds
+   * @param {string | null} group see History
+   */
+  moveEdge(turn, isEnd, seconds, group = null) {
+    this.change(setTimes(this.sheet, turn, ...withEdge(this.sheet.times[turn], isEnd, seconds)), group);
+  }
+
   undo() {
     if (this.running) return;
     const earlier = this.history.undo(this.sheet);
@@ -235,7 +263,7 @@ export class View {
    * @param {number} number by default that of the sheet that is shown
    */
   put(sheet, number = Math.min(this.current, this.sheets.length - 1)) {
-    this.sheets = this.sheets.toSpliced(number, 1, sheet);
+    this.sheets = this.sheets.toSpliced(number, 1, this.dated(sheet));
     this.current = number;
     this.refresh();
     this.keeper.saveSoon();
@@ -264,6 +292,13 @@ export class View {
     // In a pause nothing is said: a jump there leads to what was said last.
     const place = line ?? (jumped ? this.editor.rowAt(lastBefore(this.sheet, now))?.element : null);
     if (place && (this.player.isPlaying || jumped)) this.following.follow(place, jumped);
+  }
+
+  /** Put the cursor where the sound is. */
+  goToSound() {
+    const place = placeAt(this.sheet, this.player.now + SEEK_ERROR_SECONDS) ?? { turn: 0, from: 0 };
+    this.editor.putCaret(place.turn, place.from);
+    this.following.goBack();
   }
 
   /**

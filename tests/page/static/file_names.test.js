@@ -1,9 +1,8 @@
 import assert from "node:assert";
 import { test } from "node:test";
-import { audioName, fileStems, noteTime, timeStamp } from "../../../kikitori/page/static/file_names.js";
+import { audioName, fileStems, timeStamp } from "../../../kikitori/page/static/file_names.js";
 
-const sheet = (audio, direction = "diarize", source = "", sound = audio) => ({
-  sound,
+const sheet = (audio, direction = "diarize", source = "") => ({
   transcript: { audio, direction, turns: [{ text: "a", source }] },
 });
 
@@ -33,10 +32,8 @@ test("two sheets never have the same name", () => {
   assert.deepEqual(fileStems(sheets, "both"), ["a", "A-2", "a-2-2", "a.en"]);
 });
 
-test("a recording from the microphone is named after the time at which it was first shown", () => {
-  const recorded = sheet("audio.wav", "pt", "", "/tmp/1/audio.wav");
-  noteTime(recorded, new Date(2026, 10, 4, 5, 6));
-  noteTime(recorded, new Date(2027, 0, 1));
+test("a recording from the microphone is named after the time at which its job began", () => {
+  const recorded = { ...sheet("audio.wav", "pt"), begun: new Date(2026, 10, 4, 5, 6).getTime() };
   assert.equal(audioName(recorded), "recording-2026-11-04-0506.wav");
   assert.deepEqual(fileStems([recorded, recorded], "both"), [
     "recording-2026-11-04-0506",

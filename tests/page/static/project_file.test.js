@@ -28,6 +28,7 @@ const sheet = {
   speakers: ["spk_0"],
   estimated: true,
   sound: "/tmp/secret/call.wav",
+  begun: 1795620000000,
   peaks: { levels: "AAD/", each: 0.5 },
 };
 const project = { name: "call.wav", sheets: [sheet, sheet], current: 1 };
@@ -80,7 +81,7 @@ test("what is no project is refused", () => {
 test("what Python would refuse, or is not known, is left out", () => {
   const written = JSON.parse(writeProject(project));
   const [first] = written.sheets;
-  Object.assign(first, { address: {}, rawTexts: "x", peaks: { levels: "A", each: 1 } });
+  Object.assign(first, { address: {}, rawTexts: "x", peaks: { levels: "A", each: 1 }, begun: "<b>" });
   Object.assign(first.transcript.turns[0], {
     text: " はい。",
     timing: "aligned",

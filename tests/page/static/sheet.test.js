@@ -4,16 +4,15 @@ import {
   findText,
   joinTurns,
   newSpeaker,
-  readingSpeed,
   renameSpeaker,
   replaceText,
   setSpeaker,
   setText,
   setTimes,
   splitTurn,
-  talkTimes,
   tickOff,
   unsurePlaces,
+  withEdge,
 } from "../../../kikitori/page/static/sheet.js";
 
 /** A turn as Python sends it. */
@@ -245,13 +244,8 @@ test("unsure places are listed in order and ticked off", () => {
   assert.deepEqual(unsurePlaces(tickOff(talk(), places[0])), [places[1]]);
 });
 
-test("talk times and reading speeds", () => {
-  assert.deepEqual(
-    [...talkTimes(call())],
-    [
-      ["spk_0", 8],
-      ["spk_1", 2],
-    ],
-  );
-  assert.equal(readingSpeed(call().transcript.turns[1], [4, 6]), 4);
+test("an edge moves up to the other one of its turn, past which it can't go", () => {
+  assert.deepEqual(withEdge([4, 6], false, 3), [3, 6]);
+  assert.deepEqual(withEdge([4, 6], false, 7), [5.95, 6]);
+  assert.deepEqual(withEdge([4, 6], true, 3), [4, 4.05]);
 });

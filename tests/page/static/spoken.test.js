@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { lastBefore, timeInText, timeOf, turnAt } from "../../../kikitori/page/static/spoken.js";
+import { lastBefore, placeAt, talkTimes, timeInText, timeOf, turnAt } from "../../../kikitori/page/static/spoken.js";
 
 const word = (text, start_seconds, end_seconds) => ({ text, start_seconds, end_seconds });
 const timed = { text: "🍜 Bom dia", words: [word("🍜", 1, 2), word(" Bom", 2, 4), word(" dia", 5, 6)] };
@@ -44,5 +44,30 @@ test("in a pause, the last turn with text is the one that began before", () => {
   assert.deepEqual(
     [0, 7, 9, 100].map((seconds) => lastBefore(sheet, seconds)),
     [-1, 0, 1, 3],
+  );
+});
+
+test("a time leads to the first letter of the word that is said, or was said last", () => {
+  assert.deepEqual(
+    [0, 1, 4.5, 5, 7].map((seconds) => placeAt(sheet, seconds)),
+    [null, { turn: 0, from: 0 }, { turn: 0, from: 2 }, { turn: 0, from: 6 }, { turn: 0, from: 6 }],
+  );
+  assert.deepEqual(placeAt(sheet, 9), { turn: 1, from: 0 });
+});
+
+test("each speaker talks as long as their turns with text", () => {
+  const spoken = [
+    { text: "はい。", speaker: "spk_0" },
+    { text: "もしもし", speaker: "spk_1" },
+    { text: "", speaker: "spk_1" },
+    { text: "どうも", speaker: "spk_0" },
+  ];
+  const talked = talkTimes({ transcript: { turns: spoken }, times: sheet.times, speakers: ["spk_1", "spk_0"] });
+  assert.deepEqual(
+    [...talked],
+    [
+      ["spk_1", 3],
+      ["spk_0", 9],
+    ],
   );
 });
