@@ -158,5 +158,5 @@ def test_a_recording_of_the_microphone_is_named_after_its_time(page, tmp_path):
     panel = open_tab(page, "pt")
     panel.locator(".turn").first.wait_for()
     assert saved(page, panel, "srt")[0] == f"{name}.srt"
-    panel.get_by_role("button", name="All transcripts").click()
+    panel.get_by_role("button", name="New transcript").click()
     expect(panel.locator(".projects .open")).to_have_text([f"{name}.wav"])

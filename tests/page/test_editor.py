@@ -315,12 +315,12 @@ def test_two_tabs_that_change_one_transcript_keep_both(page, panel):
     expect(shown_panel(other).locator(".speech-warning")).to_contain_text("kept as a copy")
     other.keyboard.type("に")
     kept(other)
-    shown_panel(other).get_by_role("button", name="All transcripts").click()
+    shown_panel(other).get_by_role("button", name="New transcript").click()
     names = shown_panel(other).locator(".projects .open")
     expect(names).to_have_text(["call_order.flac (copy)", "call_order.flac"])
     names.nth(1).click()
     assert words(shown_panel(other)) == ["いろ" + TURNS[0], *TURNS[1:]]
-    shown_panel(other).get_by_role("button", name="All transcripts").click()
+    shown_panel(other).get_by_role("button", name="New transcript").click()
     other.route("**/file=**", lambda route: route.abort())
     names.first.click()
     assert words(shown_panel(other)) == ["はに" + TURNS[0], *TURNS[1:]]
