@@ -264,8 +264,10 @@ def test_a_job_without_a_recording_leaves_the_transcript(page, panel):
     page.reload()
     panel = shown_panel(page)
     assert words(panel) == TURNS
+    start_again(panel)
     panel.get_by_role("button", name="Transcribe", exact=True).click()
     expect(panel.get_by_role("alert")).to_contain_text("There is no recording yet")
+    panel.locator(".projects .open").click()
     assert words(panel) == TURNS
 
 

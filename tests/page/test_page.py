@@ -583,19 +583,29 @@ def test_on_a_phone_a_finished_call_is_read_from_its_start_and_long_names_fit(br
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_every_tab_fits_and_has_no_serious_barrier(browser, server, theme):
-    """Checked by axe-core with a result on each tab, at the widths of a laptop and of a phone."""
-    from axe_playwright_python.sync_playwright import Axe
-
+    """Checked by axe-core: the start and a transcript on each tab, at the widths of a laptop and of a phone."""
     with visit(browser, f"{server}?__theme={theme}") as page:
         for direction, name in EXAMPLES.items():
-            page.set_viewport_size({"width": 1280, "height": 900})  # on a phone, Gradio puts the last tabs into a menu
+            page.set_viewport_size(LAPTOP)  # on a phone, Gradio puts the last tabs into a menu
+            open_tab(page, direction)
+            check_barriers(page)
+            page.set_viewport_size(LAPTOP)
             transcribed(page, direction, example(name).path)
-            for width in (1280, 390):
-                page.set_viewport_size({"width": width, "height": 900})
-                assert page.evaluate("document.documentElement.scrollWidth") <= width
-                serious = [
-                    (found["id"], [node["html"] for node in found["nodes"]])
-                    for found in Axe().run(page).response["violations"]
-                    if found["impact"] in ("serious", "critical")
-                ]
-                assert serious == []
+            check_barriers(page)
+
+
+LAPTOP = {"width": 1280, "height": 900}
+
+
+def check_barriers(page) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        serious = [
+            (found["id"], [node["html"] for node in found["nodes"]])
+            for found in Axe().run(page).response["violations"]
+            if found["impact"] in ("serious", "critical")
+        ]
+        assert serious == []
