@@ -1,5 +1,6 @@
 // @ts-check
-// What Gradio 6.17 does not do by itself.
+// What Gradio 6.17 does not do by itself. The fixes run after each change of the page, so they look for classes, which
+// browsers find without a walk through thousands of rows.
 import { make } from "./dom.js";
 import { say } from "./i18n.js";
 
@@ -11,12 +12,16 @@ const WHOLE_PAGE = { childList: true, subtree: true };
 
 /** Name what a screen reader could not name, and make reachable what a keyboard could not reach. */
 function fixAccessibility() {
-  for (const copy of document.querySelectorAll(".tab-container.visually-hidden")) {
+  for (const copy of document.getElementsByClassName("tab-container visually-hidden")) {
     /** @type {HTMLElement} */ (copy).inert = true;
   }
-  for (const menu of document.querySelectorAll(".overflow-menu > button")) menu.setAttribute("aria-label", "…");
-  for (const wave of document.querySelectorAll("[data-testid*=waveform] div, #waveform div")) {
-    wave.shadowRoot?.querySelector("[part=scroll]")?.setAttribute("tabindex", "0");
+  for (const menu of document.getElementsByClassName("overflow-menu")) {
+    menu.querySelector(":scope > button")?.setAttribute("aria-label", "…");
+  }
+  for (const box of document.getElementsByClassName("microphone")) {
+    for (const wave of box.querySelectorAll("div")) {
+      wave.shadowRoot?.querySelector("[part=scroll]")?.setAttribute("tabindex", "0");
+    }
   }
 }
 
@@ -27,11 +32,11 @@ function translateTitle() {
 
 /** A file of a wrong type: Gradio lists the types that it takes, in English. */
 function explainWrongType() {
-  for (const text of document.querySelectorAll("[data-testid=toast-text]")) {
-    if (!text.textContent?.startsWith("Invalid file type")) continue;
+  for (const title of document.getElementsByClassName("toast-title")) {
+    const text = title.closest("[data-testid=toast-body]")?.querySelector("[data-testid=toast-text]");
+    if (!text?.textContent?.startsWith("Invalid file type")) continue;
     text.textContent = say("wrong_type");
-    const title = text.closest("[data-testid=toast-body]")?.querySelector(".toast-title");
-    if (title) title.textContent = say("wrong_type_title");
+    title.textContent = say("wrong_type_title");
   }
 }
 

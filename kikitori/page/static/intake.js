@@ -5,13 +5,12 @@ const WAIT_MS = 2000; // for Gradio's upload box to come back after its recordin
 
 /** What starts a job does not react while one waits or runs, which is while the tab's stop button is there. */
 function lockStarts() {
-  for (const panel of document.querySelectorAll("[role=tabpanel]")) {
-    const stop = panel.querySelector("button.stops");
-    const isBusy = stop !== null && getComputedStyle(stop).display !== "none";
-    const parts = /** @type {NodeListOf<HTMLElement>} */ (
-      panel.querySelectorAll(".start, .examples, .with-transcript")
-    );
-    for (const part of parts) part.inert = isBusy;
+  for (const name of ["start", "examples", "with-transcript"]) {
+    // This runs after each change of the page. By their class, browsers find elements without a walk through all rows.
+    for (const part of /** @type {HTMLCollectionOf<HTMLElement>} */ (document.getElementsByClassName(name))) {
+      const stop = part.closest("[role=tabpanel]")?.getElementsByClassName("stops")[0];
+      part.inert = stop !== undefined && getComputedStyle(stop).display !== "none";
+    }
   }
 }
 
