@@ -127,13 +127,16 @@ def read_recordings(paths: list[str], options: JobOptions, first: int = 0) -> It
                         yield clock.message(seconds), growing(job_id, place, view.add(step)) | files.record()
                     elif is_due():
                         yield clock.message(seconds) | {"draft": step.texts}, None
+                files.end(number)
                 # It is complete now, which its last update could not say.
                 yield clock.message(seconds), growing(job_id, place, view.add(Update())) | files.record()
         except SpeechError as error:
-            files.fail(number, error)
+            has_words = view is not None and not view.is_empty
+            files.fail(number, error, has_words)
+            last = growing(job_id, place, view.add(Update())) if has_words else {"running": True}
+            yield clock.message(seconds), last | files.record()
         if view and not view.is_empty:
             sheets.append(view.whole())
-        files.end(number, has_sheet=bool(view and not view.is_empty))
         clock.next_recording(seconds)
     shown = {"sheets": sheets, "first": first, "running": False} | files.record()
     yield files.message(sheets), shown
@@ -155,18 +158,16 @@ class FileList:
         """Note that a recording is being transcribed, and the number of the sheet that it will have."""
         self._files[number] |= {"state": "running", "sheet": sheet}
 
-    def fail(self, number: int, error: SpeechError) -> None:
+    def end(self, number: int) -> None:
+        """Note that a recording is transcribed."""
+        self._files[number]["state"] = "done"
+
+    def fail(self, number: int, error: SpeechError, has_sheet: bool) -> None:
         """Note why a recording could not be transcribed to its end."""
         self._errors.append(error)
         self._files[number] |= {"state": "failed", "error": _error_record(error)}
-
-    def end(self, number: int, has_sheet: bool) -> None:
-        """Note that no more of a recording will come."""
-        file = self._files[number]
-        if file["state"] == "running":
-            file["state"] = "done"
         if not has_sheet:
-            del file["sheet"]
+            del self._files[number]["sheet"]
 
     def record(self) -> dict:
         """What the view shows of the files. One alone has no list, unless it is added to others."""

@@ -176,7 +176,7 @@ def connect_jobs(tab: Tab, checkpoints: Checkpoints, start: Start, work: Work, r
     handler = retry_handler(tab.directions, checkpoints)
     jobs.append(retry.click(handler, [*inputs, first], outputs, js=js, **event))
     if result.translate:
-        js = f"(microphone, files, view) => [microphone, files, speechPage.shown('{tab.key}')]"
+        js = f"(microphone, files, view) => speechPage.translated('{tab.key}')"
         handler = call_handler(checkpoints)
         jobs.append(result.translate.click(handler, [*recordings, result.view], outputs, js=js, **event))
     return jobs

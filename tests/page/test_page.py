@@ -409,19 +409,25 @@ def test_a_reference_shows_the_differing_words(page):
 
 
 def test_a_call_is_translated_with_one_click(page):
-    """It keeps the visitor's corrections, and the subtitles name the speaker."""
+    """It keeps the visitor's corrections, also after a reload, and the subtitles name the speaker."""
     panel = call_transcribed(page)
     rename(panel, "Speaker 1", "Reception")
     retype(panel, 1, "お弁当です。")
     retype(panel, 2, "")
     said, named = words(panel), speakers(panel)
     assert said[1] == "お弁当です。"
-    panel.get_by_role("button", name="Translate into English").click()
+    page.evaluate(f"({VIEW_OF})().keeper.saveNow()")
+    page.reload()
+    panel = shown_panel(page)
+    assert words(panel) == said
+    translate = panel.get_by_role("button", name="Translate into English")
+    translate.click()
     names = ["call_appointment.flac · Japanese", "call_appointment.flac · English"]
     shown = panel.locator(".recordings [aria-current]")
     expect(shown).to_have_text(names[1])
     wait_for_end(panel)
     assert panel.locator(".recordings .open").all_inner_texts() == names
+    expect(translate).to_be_hidden()  # what is shown is the translation
     assert panel.locator(".turn .source").all_inner_texts() == said
     assert speakers(panel) == named
     name, subtitles = saved(page, panel, "srt")

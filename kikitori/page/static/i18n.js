@@ -96,7 +96,12 @@ export function formatValue(value, name = "") {
   if (value?.decibels === null) return say("no_level");
   if (typeof value?.decibels === "number") return `${formatNumber(value.decibels, { maximumFractionDigits: 1 })} dBFS`;
   if (name === "seconds") return formatDuration(Number(value));
-  return LANGUAGE_PLACES.includes(name) ? value.split(", ").map(languageName).join(", ") : String(value);
+  return LANGUAGE_PLACES.includes(name)
+    ? String(value ?? "")
+        .split(", ")
+        .map(languageName)
+        .join(", ")
+    : String(value);
 }
 
 /**

@@ -20,13 +20,13 @@ const hasFiles = (event) => event.dataTransfer?.types.includes("Files") ?? false
 /**
  * Give files to the upload box of the open tab.
  * @param {FileList} files
- * @param {(panel: Element) => Promise<void>} leave
+ * @param {(panel: Element) => Promise<boolean | undefined>} leave
  */
 async function upload(files, leave) {
   const panel = [...document.querySelectorAll("[role=tabpanel]")].find((one) => one.checkVisibility());
   const start = panel?.querySelector(".start");
   if (!panel || !start || start.matches("[inert]")) return; // a job runs
-  await leave(panel);
+  if ((await leave(panel)) === false) return;
   // Gradio's last button over a list of files. Its label is in the visitor's language.
   const clear = () =>
     /** @type {HTMLElement[]} */ ([...start.querySelectorAll(".files .icon-button-wrapper button")]).at(-1);
@@ -50,7 +50,7 @@ async function awaited(find) {
 
 /**
  * Start to watch the page.
- * @param {(panel: Element) => Promise<void>} leave makes a tab show its start instead of a transcript
+ * @param {(panel: Element) => Promise<boolean | undefined>} leave makes a tab show its start instead of a transcript
  */
 export function watchIntake(leave) {
   new MutationObserver(lockStarts).observe(document.documentElement, {

@@ -3,6 +3,7 @@
 import { fileAddress, make } from "./dom.js";
 import { audioName } from "./file_names.js";
 import { say } from "./i18n.js";
+import { stopFiles } from "./recordings.js";
 
 // A change is stored after a pause, but not much later than this if there is none. Storing four hours takes a while.
 const SAVE_AFTER_MS = 500;
@@ -82,16 +83,23 @@ export class Keeper {
     this.view.forget();
   }
 
-  /** Show the list of projects; the one that was shown is among them. */
+  /**
+   * Show the start with the list of projects; the one that was shown is among them. If the browser could not keep it,
+   * the visitor is asked first.
+   * @returns {Promise<boolean>} whether the start is shown
+   */
   async close() {
     const { view } = this;
-    if (view.isBusy) return;
+    this.wanted = null;
+    if (view.isBusy) return false;
     await this.saveNow();
-    if (view.isBusy) return;
+    if (view.isBusy || (this.noticed === "not_kept" && !confirm(say("not_kept")))) return false;
     this.begin();
     this.remember(null);
     view.sheets = [];
+    view.clearMessages();
     view.refresh();
+    return true;
   }
 
   /** @param {string} id of a stored project */
@@ -105,6 +113,9 @@ export class Keeper {
     );
     if (view.isBusy || this.wanted !== id) return; // a job has begun meanwhile, or another project was chosen
     this.begin();
+    view.clearMessages();
+    view.files = stopFiles(stored.state.files ?? []);
+    this.copies.delete(id); // it is a version of its own from now on
     this.remember(id);
     this.known = stored.entry.changed;
     this.isCopy = Boolean(stored.entry.copy);
@@ -158,10 +169,11 @@ export class Keeper {
     const about = { name: audioName(sheet), seconds: sheet.transcript.duration_seconds, changed: Date.now() };
     const entry = { id: this.id, tab, copy: this.isCopy, writer: this.writer, ...about };
     try {
-      const kept = { sheets: state.sheets, current: state.current };
+      const kept = { sheets: state.sheets, current: state.current, files: this.view.files };
       if (!(await this.store.save(entry, kept, this.known))) await this.saveCopy(entry, kept);
       if (this.noticed === "not_kept") this.note("");
     } catch {
+      this.unsavedSince ||= Date.now(); // the next time may go better
       this.note("not_kept"); // a browser may forbid storage, or be full
     }
   }
@@ -170,11 +182,15 @@ export class Keeper {
    * Keep both: what another page has made of a project, and what this one has.
    * @param {any} entry
    * @param {any} state
+   * @returns {Promise<void>}
    */
   async saveCopy(entry, state) {
     const id = this.copies.get(entry.id) ?? newId();
     this.copies.set(entry.id, id);
-    await this.store.save({ ...entry, id, copy: true }, state, 0);
+    if (!(await this.store.save({ ...entry, id, copy: true }, state, 0))) {
+      this.copies.delete(entry.id); // another page has changed the copy as well
+      return this.saveCopy(entry, state);
+    }
     if (this.id !== entry.id) return; // another project is shown by now
     this.remember(id);
     this.isCopy = true;

@@ -5,7 +5,7 @@ import { showExamples } from "./examples.js";
 import { watchPage } from "./gradio_fixes.js";
 import { watchIntake } from "./intake.js";
 import { showMessage } from "./message.js";
-import { takenInputs } from "./offers.js";
+import { asUpload, takenInputs } from "./offers.js";
 import { keepOneSound } from "./sounds.js";
 import { Store } from "./store.js";
 import { View } from "./view.js";
@@ -38,6 +38,11 @@ const mount = (show) => (/** @type {any} */ element, /** @type {any} */ props, /
     ...takenInputs([], options.slice(0, -1)), // without the place where the number below comes
     shownView(tab)?.sheets.length ?? 0,
   ],
+  // The call that is shown is translated, also one that was transcribed before the page was loaded again.
+  translated(/** @type {string} */ tab) {
+    const sheet = shownView(tab)?.sheet;
+    return [null, sheet?.sound ? [asUpload(sheet.sound, sheet.transcript.audio)] : null, shown(tab)];
+  },
   mountMessage: mount(showMessage),
   mountComparison: mount(showComparison),
   mountExamples: (/** @type {HTMLElement} */ element, /** @type {any} */ props) => showExamples(element, props.value),

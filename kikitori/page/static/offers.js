@@ -51,9 +51,21 @@ function move(direction, { sound, transcript }) {
  * @param {string} name
  */
 export function take(button, path, name) {
-  taken = { path, url: fileAddress(path), orig_name: name, meta: { _type: "gradio.FileData" } };
+  taken = asUpload(path, name);
   press(button);
 }
+
+/**
+ * A file of the server as Gradio sends an upload.
+ * @param {string} path
+ * @param {string} name
+ */
+export const asUpload = (path, name) => ({
+  path,
+  url: fileAddress(path),
+  orig_name: name,
+  meta: { _type: "gradio.FileData" },
+});
 
 /**
  * Press a button, which Gradio makes when its tab is opened for the first time.

@@ -9,13 +9,24 @@ import { take } from "./offers.js";
  * What the list shows: each file of the job, and each transcript that is of none of them, such as a translation.
  * @param {any[]} files as `read_recordings` in kikitori/page/jobs.py describes them
  * @param {any[]} sheets
+ * @param {boolean} running whether a job adds to the last sheet
  */
-export function listRecordings(files, sheets) {
+export function listRecordings(files, sheets, running = false) {
   const ofFiles = new Set(files.map((file) => file.sheet));
-  const others = sheets
-    .map((_, number) => ({ state: "done", sheet: number }))
-    .filter(({ sheet }) => !ofFiles.has(sheet));
-  return [...files, ...others];
+  const others = sheets.map((sheet, number) => ({
+    sheet: number,
+    state: stateOf(sheet, running && number === sheets.length - 1),
+  }));
+  return [...files, ...others.filter(({ sheet }) => !ofFiles.has(sheet))];
+}
+
+/**
+ * @param {any} sheet
+ * @param {boolean} isGrowing
+ */
+function stateOf({ transcript }, isGrowing) {
+  if (isGrowing) return "running";
+  return transcript.warnings.some((/** @type {any} */ { kind }) => kind === "partial") ? "stopped" : "done";
 }
 
 /**
@@ -24,6 +35,13 @@ export function listRecordings(files, sheets) {
  * @param {any[]} newer
  */
 export const updateFiles = (files, newer) => files.map((file) => newer.find(({ path }) => path === file.path) ?? file);
+
+/**
+ * What is known of files once no job runs: those that it did not come to the end of were stopped.
+ * @param {any[]} files
+ */
+export const stopFiles = (files) =>
+  files.map((file) => (["running", "waiting"].includes(file.state) ? { ...file, state: "stopped" } : file));
 
 export class Recordings {
   /** @param {any} view */
@@ -36,22 +54,31 @@ export class Recordings {
   /** Show the list, or the name of the only recording. */
   show() {
     const { current, files, running, sheets } = this.view;
-    const entries = listRecordings(files, sheets).map((entry) => ({ ...entry, ...this.describe(entry) }));
+    const entries = listRecordings(files, sheets, running).map((entry) => ({ ...entry, ...this.describe(entry) }));
     const shown = JSON.stringify([entries, current, running]);
     if (shown === this.shown) return;
     this.shown = shown;
-    const focused = [...this.element.querySelectorAll("button")].findIndex((one) => one === document.activeElement);
+    const focused = this.element.contains(document.activeElement) ? document.activeElement?.id : "";
     this.element.replaceChildren(entries.length > 1 ? this.makeTable(entries) : this.makeTitle(entries[0]));
-    this.element.querySelectorAll("button")[focused]?.focus();
+    if (focused) document.getElementById(focused)?.focus();
   }
 
   /** @param {any} entry */
   describe({ sheet, name }) {
     const shown = this.view.sheets[sheet];
-    if (!shown) return { label: name, seconds: null };
+    if (!shown) return { label: name, length: "" };
     const { transcript } = shown;
     const label = [audioName(shown), languageName(transcript.language)].filter(Boolean).join(" · ");
-    return { label, seconds: transcript.duration_seconds };
+    return { label, length: clock(transcript.duration_seconds) };
+  }
+
+  /**
+   * The id of a button, by which it keeps the focus when the table is made anew.
+   * @param {string} what it does
+   * @param {any} which
+   */
+  idOf(what, which) {
+    return `${this.view.tab}-${what}-${which}`;
   }
 
   /** @param {any} entry */
@@ -68,21 +95,28 @@ export class Recordings {
 
   /** @param {any} entry */
   makeRow(entry) {
-    const { label, seconds, sheet } = entry;
+    const { label, length, sheet } = entry;
     const isOpen = sheet === this.view.current;
     const open = () => this.view.choose(sheet);
     const name = this.view.sheets[sheet]
-      ? make("button", { class: "plain open", "aria-current": isOpen ? "true" : null, onclick: open }, label)
+      ? make(
+          "button",
+          { id: this.idOf("open", sheet), class: "plain open", "aria-current": isOpen ? "true" : null, onclick: open },
+          label,
+        )
       : label;
-    const cells = [[name], [seconds === null ? "" : clock(seconds)], this.makeState(entry)];
+    const cells = [[name], [length], this.makeState(entry)];
     return make("tr", {}, ...cells.map((parts) => make("td", {}, ...parts)));
   }
 
   /** @param {any} entry */
-  makeState({ state, path, name, error }) {
-    if (state !== "failed") return [say(`state_${state}`)];
-    const why = make("div", { class: "speech-error", role: "alert" }, makeError(error));
+  makeState({ state, path, name, error, sheet }) {
+    const shown = error
+      ? make("div", { class: "speech-error", role: "alert" }, makeError(error))
+      : make("span", {}, say(`state_${state}`));
+    const isLeft = state === "failed" || (state === "stopped" && sheet === undefined);
+    if (!isLeft || this.view.running) return [shown];
     const again = () => take(`retry_${this.view.tab}`, path, name);
-    return this.view.running ? [why] : [why, make("button", { class: "plain", onclick: again }, say("retry"))];
+    return [shown, " ", make("button", { id: this.idOf("retry", path), class: "plain", onclick: again }, say("retry"))];
   }
 }

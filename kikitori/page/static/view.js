@@ -10,7 +10,7 @@ import { languageName, say } from "./i18n.js";
 import { Keeper } from "./keeping.js";
 import { Player } from "./player.js";
 import { Projects } from "./projects.js";
-import { Recordings, updateFiles } from "./recordings.js";
+import { Recordings, stopFiles, updateFiles } from "./recordings.js";
 import { setTimes, withEdge } from "./sheet.js";
 import { runShortcut } from "./shortcuts.js";
 import { pauseSound } from "./sounds.js";
@@ -98,6 +98,7 @@ export class View {
     this.running = Boolean(value.running);
     if (value.sheets) this.take(value.sheets, value.first ?? 0);
     this.takeFiles(value);
+    if (!this.running) this.files = stopFiles(this.files);
     if (value.added) this.put(value.added, value.sheet);
     this.refresh();
     if (ends) this.end();
@@ -200,9 +201,17 @@ export class View {
    */
   showState(state) {
     const panel = /** @type {HTMLElement | null} */ (this.element.closest("[role=tabpanel]"));
-    if (!panel || panel.dataset.state === state) return;
+    if (!panel) return;
+    panel.dataset.direction = this.sheet?.transcript.direction ?? "";
+    if (panel.dataset.state === state) return;
     if (panel.dataset.state) pauseSound();
     panel.dataset.state = state;
+  }
+
+  /** Clear what is said of another recording: the message, and the comparison with a reference. */
+  clearMessages() {
+    const said = this.element.closest("[role=tabpanel]")?.querySelectorAll(".block .message, .block .comparison") ?? [];
+    for (const element of said) element.replaceChildren();
   }
 
   showAbout() {
@@ -219,6 +228,7 @@ export class View {
   choose(number) {
     this.current = number;
     this.tools.place = null;
+    this.following.forget();
     this.refresh();
     this.keeper.saveSoon();
   }
