@@ -79,10 +79,11 @@ def test_the_console_script_prints_the_version(run, installed):
 
 def test_the_installed_page_finds_its_files(run, installed):
     code = """
-from kikitori.page import script, tabs, texts
+from kikitori.page import script, start, tabs, texts
 from kikitori.tasks import CHECKPOINTS, TINY, TINY_ALIGNER
-print(script.STATIC, tabs.EXAMPLES, TINY.folder, TINY_ALIGNER.folder, *texts.TEXTS, sep="\\n")
-missing = [name for tab in tabs.TABS for name, _ in tab.examples if not tabs.example_path(name).is_file()]
+print(script.STATIC, start.EXAMPLES, TINY.folder, TINY_ALIGNER.folder, *texts.TEXTS, sep="\\n")
+names = [example.name for tab in tabs.TABS for example in tab.examples]
+missing = [name for name in names if not start.example_path(name).is_file()]
 assert missing == [], missing
 assert "mountView" in script.page_head()
 tabs.build_page(dict.fromkeys(CHECKPOINTS, TINY))

@@ -63,9 +63,9 @@ def test_the_page_names_the_problem_of_each(browser, server, spread):
     assert len(chosen) > 3
     with visit(browser, server) as page:
         panel = open_tab(page, "pt")
-        # All at once with a good one: each bad one is one line of the message.
+        # All at once with a good one: each bad one says why in its row.
         upload(panel, *(file.path for file in chosen), GOOD.path)
         run_button(panel, "pt").click()
-        sentences = panel.get_by_role("alert").inner_text().splitlines()
-        assert all(re.search(file.outcome, said) for file, said in zip(chosen, sentences, strict=True))
         assert words(panel) == [GOOD.reference]
+        sentences = panel.locator(".recordings").get_by_role("alert").all_inner_texts()
+        assert all(re.search(file.outcome, said) for file, said in zip(chosen, sentences, strict=True))

@@ -54,6 +54,7 @@ def visit(browser: Browser, address: str, **options) -> Iterator[Page]:
     with contextlib.closing(browser.new_context(**options)) as context:
         page = context.new_page()
         page.set_default_timeout(1000 * PATIENCE_SECONDS)
+        page.on("dialog", lambda dialog: dialog.accept())
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(address)
         page.get_by_role("tab").first.wait_for()

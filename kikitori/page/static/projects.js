@@ -48,6 +48,7 @@ export class Projects {
     const label = say("delete_project", name);
     const remove = make("button", { class: "plain", "aria-label": label, title: label }, "✕");
     remove.addEventListener("click", async () => {
+      if (!confirm(`${label}?`)) return;
       await this.store.remove(entry.id);
       await this.show();
       /** @type {HTMLElement | null} */ (

@@ -96,6 +96,7 @@ export class Tools {
       "aria-label": title,
       title,
       readonly: this.view.running,
+      onfocus: (/** @type {any} */ event) => event.target.select(), // a new name replaces the old one
     });
     input.size = Math.max(4, [...shown].length);
     let label = speaker;
