@@ -2,6 +2,7 @@
 // What can be done with a transcript: undo, find, check unsure words, rename speakers, copy and download.
 import { isComposing } from "./caret.js";
 import { make, strip } from "./dom.js";
+import { hasSource } from "./file_names.js";
 import { Finder } from "./finder.js";
 import { formatPercent, say, speakerLabel, speakerName } from "./i18n.js";
 import { colourOf } from "./player.js";
@@ -159,16 +160,16 @@ export class Tools {
 
   /** @param {string} choice original, translation or both */
   showLanguage(choice) {
-    this.view.editor.list.dataset.shown = choice;
+    this.view.editor.shown = choice;
     for (const input of this.both.querySelectorAll("input")) input.checked = input.value === choice;
   }
 
   /** Original, translation or both, where a translation has its original next to it. */
   showLanguages() {
     const { sheet } = this.view;
-    const hasSource = sheet.transcript.turns.some((/** @type {any} */ turn) => turn.source);
-    this.both.hidden = !hasSource;
-    if (!hasSource || this.both.childElementCount) return;
+    const hasOriginal = hasSource(sheet);
+    this.both.hidden = !hasOriginal;
+    if (!hasOriginal || this.both.childElementCount) return;
     const group = `shown-${this.view.tab}`;
     const choices = ["both", "translation", "original"].map((choice) => {
       const onchange = () => this.showLanguage(choice);
