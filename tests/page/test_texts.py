@@ -12,7 +12,7 @@ import pytest
 from benchmarks.served import ROOT
 from kikitori.errors import SENTENCES
 from kikitori.languages import CODES
-from kikitori.page.script import MODULES, STATIC, join_modules
+from kikitori.page.script import MODULES, STATIC, STYLES, join_modules
 from kikitori.page.texts import TEXTS, texts_of_view, translations
 from kikitori.text.faults import FAULTS
 
@@ -87,6 +87,10 @@ def test_all_modules_of_the_script_are_joined():
     assert sorted(MODULES) == sorted(path.name for path in STATIC.glob("*.js"))
     lines = join_modules().splitlines()
     assert [line for line in lines if line.startswith(("import ", "export "))] == []
+
+
+def test_all_style_sheets_are_used():
+    assert sorted(STYLES) == sorted(STATIC.glob("*.css"))
 
 
 def test_the_page_knows_the_tag_of_every_language():

@@ -22,7 +22,7 @@ const KEY_SECONDS = /** @type {Record<string, number>} */ ({
   End: Infinity,
 });
 
-/** How many speakers have a colour of their own (`.speaker-0` and so on in page.css). */
+/** How many speakers have a colour of their own (`.speaker-0` and so on in colours.css). */
 export const COLOURS = 8;
 
 /**
