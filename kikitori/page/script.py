@@ -16,6 +16,7 @@ STATIC = Path(__file__).parent / "static"
 MODULES = (
     "dom.js",
     "i18n.js",
+    "icons.js",
     "message.js",
     "comparison.js",
     "offers.js",
@@ -25,7 +26,6 @@ MODULES = (
     "history.js",
     "caret.js",
     "sounds.js",
-    "icons.js",
     "edges.js",
     "zoom.js",
     "outline.js",

@@ -98,11 +98,11 @@ def test_the_texts_of_a_translation_are_chosen_and_named(page):
         page.keyboard.press("Escape")
         assert saved(page, panel, "txt") == (f"{name}.txt", f"{text}\n")
         assert saved(page, panel, "srt")[0] == f"{name}.srt"
-    panel.get_by_role("radio", name="Original").check()
+    panel.get_by_label("Languages shown").select_option("Original")
     expect(panel.locator(".words")).to_be_hidden()
     panel.get_by_role("button", name="Find").click()  # what is found has to be seen
     expect(panel.locator(".words")).to_be_visible()
-    expect(panel.get_by_role("radio", name="Both")).to_be_checked()
+    expect(panel.get_by_label("Languages shown")).to_have_value("both")
 
 
 def test_a_call_can_be_saved_as_a_document_and_as_text_with_times(page):

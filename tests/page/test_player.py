@@ -128,6 +128,36 @@ def test_the_bar_stays_in_sight_when_the_page_is_scrolled(page, panel):
     page.set_viewport_size({"width": 1280, "height": 700})
 
 
+WITH_ALL_TOOLS = """view => {
+    window.before = view.sheet;
+    const turns = view.sheet.transcript.turns.map(turn => ({ ...turn, source: "Yes.", low_confidence: [[0, 2]] }));
+    view.put({ ...view.sheet, transcript: { ...view.sheet.transcript, turns } });
+}"""
+
+
+def test_on_a_phone_the_tools_take_two_rows_and_keep_their_names(page, panel):
+    page.evaluate(f"({WITH_ALL_TOOLS})(({VIEW_OF})())")
+    page.set_viewport_size({"width": 390, "height": 844})
+    tools = panel.locator(".tools .buttons")
+    names = [
+        "New transcript",
+        "Undo",
+        "Redo",
+        "Find",
+        "Unsure words: 6",
+        "Checked",
+        "Subtitle limits",
+        "Copy",
+        "Download",
+    ]
+    places = [tools.get_by_role("button", name=name, exact=True).bounding_box() for name in names]
+    places.append(tools.get_by_label("Languages shown").bounding_box())
+    assert len({place["y"] for place in places}) == 2
+    assert all(min(place["width"], place["height"]) >= 44 for place in places)
+    page.evaluate(f"({VIEW_OF})().put(before)")
+    page.set_viewport_size({"width": 1280, "height": 700})
+
+
 def test_on_a_phone_the_bar_is_at_the_bottom_and_fingers_hit_its_buttons(page, panel):
     page.set_viewport_size({"width": 390, "height": 844})
     box = panel.locator(".player").bounding_box()
