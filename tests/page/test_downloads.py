@@ -136,7 +136,7 @@ def test_everything_is_one_zip_with_every_recording(page):
     expect(panel.get_by_role("alert")).to_contain_text("save the recordings one by one")
 
 
-def test_a_copy_that_the_browser_refuses_is_said(page):
+def test_the_page_says_when_the_browser_refuses_to_copy(page):
     panel = transcribed(page, "pt", one_recording("pt").path)
     page.evaluate("() => { Clipboard.prototype.write = () => Promise.reject(new DOMException('', 'NotAllowedError')) }")
     panel.get_by_role("button", name="Copy").click()

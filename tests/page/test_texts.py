@@ -77,8 +77,8 @@ def test_japanese_texts_have_full_width_brackets():
 
 
 def test_the_two_kinds_of_portuguese_do_not_mix():
-    brazilian = r"arquivo|registro|controle\b|salve|salvar|detectado|está sendo|conexão|caractere\b"
-    european = r"ficheiro|registo|controlo|guarde|guardar|detetado|está a ser|ligação|carácter|telemóvel"
+    brazilian = r"arquivo|registro|controle\b|salve|salvar|detectado|está sendo|conexão|caractere\b|idioma"
+    european = r"ficheiro|registo|controlo|guarde|guardar|detetado|está a ser|ligação|carácter|telemóvel|língua"
     for tag, other in (("pt-BR", european), ("pt-PT", brazilian)):
         assert {key: text for key, text in all_texts(TEXTS[tag]) if re.search(other, text, re.IGNORECASE)} == {}
 

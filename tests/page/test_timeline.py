@@ -273,7 +273,7 @@ def test_a_partial_timeline_is_as_long_as_the_recording(page, shown):
     assert quarter - 5 < coloured[-1] < quarter + 5
 
 
-def test_a_sound_that_cannot_be_played_is_said_and_its_timeline_still_leads_to_the_text(page, shown):
+def test_the_player_says_that_it_cannot_play_and_its_timeline_still_leads_to_the_text(page, shown):
     place = shown(replace(PARTIAL, warnings=()))
     expect(place.locator(".player").get_by_role("status")).to_contain_text("can't be played")
     expect(place.get_by_role("button", name="Play", exact=True)).to_be_disabled()

@@ -20,8 +20,8 @@ TABS = {
 }
 HINTS = {
     "diarize": "Japanese phone call",
-    "en2ja": "as text in the other",
-    "ja2en": "as text in the other",
+    "en2ja": "English speech into Japanese",
+    "ja2en": "English speech into Japanese",
     "pt": "Portuguese speech",
     "transcribe": "30 languages",
 }

@@ -108,7 +108,7 @@ test("the same text or the same times are the same sheet", () => {
   assert.equal(setTimes(sheet, 1, 4, 6), sheet);
 });
 
-test("a turn is split where its word is said", () => {
+test("a turn is split at the time of its word", () => {
   const sheet = splitTurn(talk(), 0, 9);
   assert.deepEqual(texts(sheet), ["Bom dia,", "eu sou Ana.", "Quero um café."]);
   assert.deepEqual(sheet.times, [
