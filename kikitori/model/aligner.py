@@ -21,7 +21,9 @@ import numpy as np
 
 from kikitori.audio.files import SAMPLE_RATE
 from kikitori.errors import AudioError
+from kikitori.model.fair_lock import device_lock
 from kikitori.model.qwen import load_on_device
+from kikitori.model.qwen_imports import import_qwen_asr
 from kikitori.result import Alignment
 from kikitori.strings import Duration
 from kikitori.transcript import Turn, Word
@@ -35,7 +37,6 @@ MAX_SECONDS = 180.0  # qwen-asr's limit: MAX_FORCE_ALIGN_INPUT_SECONDS, inferenc
 STEP_SECONDS = 0.08  # the grid of the times: timestamp_segment_time, Qwen3-ForcedAligner-0.6B's config.json
 MIN_WORD_SECONDS = 0.02  # the length of a word whose neighbours leave it no time: about two periods of a voice
 
-_LOCK = threading.Lock()  # the model keeps `rope_deltas` from one run to the next
 _WORDS_LOCK = threading.Lock()  # nagisa, which cuts Japanese, has one graph for all threads and raises when two use it
 
 
@@ -45,9 +46,7 @@ def load_qwen_aligner(path: str, dtype: torch.dtype | None = None, device: str =
     dtype: None for float32. Raises CheckpointError as `load_on_device` does, and OSError, ValueError or
     SafetensorError if there is no checkpoint.
     """
-    from qwen_asr import Qwen3ForcedAligner
-
-    return load_on_device(Qwen3ForcedAligner, path, dtype, device)
+    return load_on_device(import_qwen_asr().Qwen3ForcedAligner, path, dtype, device)
 
 
 def align_turns(aligner: Qwen3ForcedAligner, waveform: np.ndarray, turns: Sequence[Turn], language: str) -> Alignment:
@@ -159,7 +158,7 @@ def _stamps(aligner: Qwen3ForcedAligner, waveform: np.ndarray, words: list[str])
     prompt = "<|audio_start|><|audio_pad|><|audio_end|>" + "".join(f"{word}<timestamp><timestamp>" for word in words)
     inputs = aligner.processor(text=[prompt], audio=[waveform], return_tensors="pt", padding=True)
     inputs = inputs.to(aligner.model.device).to(aligner.model.dtype)
-    with _LOCK, torch.inference_mode():
+    with device_lock(aligner.model.device), torch.inference_mode():
         steps = aligner.model.thinker(**inputs).logits.argmax(-1)
     stamped = steps[inputs["input_ids"] == aligner.timestamp_token_id]
     return stamped.cpu().numpy().reshape(-1, 2) * aligner.timestamp_segment_time

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
 
 
 class FairLock:
@@ -48,3 +52,15 @@ class FairLock:
             self._waiting.popleft().set()
         else:
             self._is_held = False
+
+
+_LOCKS: dict[str, FairLock] = {}
+
+
+def device_lock(device: torch.device) -> FairLock:
+    """Return the lock that is held while a device computes, whichever model it is for.
+
+    Two computations at once on one device take longer than one after the other, and memory is planned for one. The
+    forced aligner also keeps `rope_deltas` from one run to the next.
+    """
+    return _LOCKS.setdefault(str(device), FairLock())

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kikitori.errors import CheckpointError
+from kikitori.model.qwen_imports import import_qwen_asr
 from kikitori.model.weights import check_all_loaded
 
 if TYPE_CHECKING:
@@ -23,9 +24,7 @@ def load_qwen_model(path: str, dtype: torch.dtype | None = None, device: str = "
     dtype: None for float32. Raises CheckpointError as `load_on_device` does, and OSError, ValueError or
     SafetensorError if the folder is not a checkpoint.
     """
-    from qwen_asr import Qwen3ASRModel
-
-    return load_on_device(Qwen3ASRModel, path, dtype, device)
+    return load_on_device(import_qwen_asr().Qwen3ASRModel, path, dtype, device)
 
 
 def load_on_device(

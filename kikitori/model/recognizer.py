@@ -11,7 +11,7 @@ import torch
 from kikitori.model.cuda_graphs import GraphedStep
 from kikitori.model.decoder import Decoder
 from kikitori.model.encoder import mel_filters
-from kikitori.model.fair_lock import FairLock
+from kikitori.model.fair_lock import device_lock
 from kikitori.model.qwen import end_token_ids, load_qwen_model
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ class Recognizer:
         self.tokenizer = qwen.processor.tokenizer
         self.end_ids = frozenset(end_token_ids(self.tokenizer))
         self.sync_every_steps = SYNC_EVERY_STEPS_ON_CUDA if qwen.model.device.type == "cuda" else 1
-        # Held while the model computes: memory is planned for one batch at a time.
-        self.lock = FairLock()
+        # Held while the model computes.
+        self.lock = device_lock(qwen.model.device)
 
     @cached_property
     def decoder(self) -> Decoder:

@@ -23,6 +23,7 @@ MODULES = (
     "examples.js",
     "spoken.js",
     "sheet.js",
+    "splitting.js",
     "history.js",
     "caret.js",
     "sounds.js",

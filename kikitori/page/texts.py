@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 from kikitori.languages import CODES
-from kikitori.output.subtitles import LINE_COUNT, OTHER, STYLES, Style
+from kikitori.output.subtitles import LINE_COUNT, MAX_MILLISECONDS, OTHER, STYLES, Style
 
 PREFIX = "speech_"
 """Gradio would take a key that equals one of its own for that one."""
@@ -44,4 +44,4 @@ def texts_of_view() -> dict[str, dict]:
 
 def _style(style: Style) -> dict[str, float]:
     """Return a style of subtitles as static/subtitles.js takes it."""
-    return style._asdict() | {"lines": LINE_COUNT}
+    return style._asdict() | {"lines": LINE_COUNT, "seconds": MAX_MILLISECONDS / 1000}

@@ -11,7 +11,6 @@ from dataclasses import asdict, replace
 from kikitori.audio.files import SAMPLE_RATE, known_seconds
 from kikitori.output.subtitles import timed_turns
 from kikitori.peaks import Peaks
-from kikitori.timing import is_estimated
 from kikitori.transcript import Transcript, Turn
 from kikitori.update import Transcription, Update, partial_warning
 
@@ -28,7 +27,6 @@ def to_view(transcript: Transcript, path: str) -> dict:
         "transcript": _record(transcript),
         "speakers": list(transcript.speakers),
         "times": _times(timed_turns(transcript)),
-        "estimated": is_estimated(transcript.turns),
         "sound": path,
     }
 
@@ -49,7 +47,6 @@ class GrowingView:
         self._warnings: list[dict] = []
         self._raw_texts: list[str] = []
         self._speakers: dict[str, None] = {}
-        self._is_estimated = False
         self._settled_levels = 0
         self._recent: deque[tuple[float, dict[str, int]]] = deque()
         self.is_empty = True
@@ -64,7 +61,6 @@ class GrowingView:
         self._raw_texts += update.raw_texts
         self._speakers |= _speakers(update.turns)
         new = self._timed_from(kept["turns"], update.open_turns)
-        self._is_estimated = self._is_estimated or is_estimated(new)
         self.is_empty = False
         seconds = self._transcription.duration_seconds
         language = self._transcription.language
@@ -76,7 +72,6 @@ class GrowingView:
             "partial": [] if self._transcription.is_complete else [asdict(partial_warning(seconds))],
             "speakers": list(self._speakers | _speakers(update.open_turns)),
             "times": _times(new),
-            "estimated": self._is_estimated,
             "sound": self._path,
             **self._outline(kept["levels"]),
         }

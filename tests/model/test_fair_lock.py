@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import threading
 
-from kikitori.model.fair_lock import FairLock
+import torch
+
+from kikitori.model.fair_lock import FairLock, device_lock
+from kikitori.model.recognizer import load_recognizer
+from kikitori.tasks import TINY
 from tests.support.server import until
 
 
@@ -45,3 +49,9 @@ def test_only_one_thread_holds_it():
     for thread in threads:
         thread.join()
     assert len(most) == 800 and max(most) == 1 and not lock.locked()
+
+
+def test_all_models_of_a_device_share_its_lock():
+    shared = device_lock(torch.device("cpu"))
+    assert load_recognizer(str(TINY.folder)).lock is shared
+    assert device_lock(torch.device("cuda:0")) is not shared

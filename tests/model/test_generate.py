@@ -20,6 +20,7 @@ from benchmarks.qwen_generate import generate_with_qwen
 from kikitori.audio.files import load_audio
 from kikitori.model import batching, cuda_graphs, encoder, generate
 from kikitori.model.cuda_graphs import GraphedStep
+from kikitori.model.fair_lock import FairLock
 from kikitori.model.generate import decode, stream_decode, token_budget
 from kikitori.model.kv_cache import KVCache, bucket
 from kikitori.model.qwen import build_prompt, end_token_ids, load_qwen_model
@@ -50,8 +51,10 @@ def tiny() -> Recognizer:
 
 @pytest.fixture
 def recognizer() -> Recognizer:
-    """As `tiny`, for one test only: its lock may stay held."""
-    return load_recognizer(str(TINY.folder), torch.float32)
+    """As `tiny`, with a lock of its own, which may stay held after a failure."""
+    recognizer = load_recognizer(str(TINY.folder), torch.float32)
+    recognizer.lock = FairLock()
+    return recognizer
 
 
 def ids(results: Sequence[DecodingResult]) -> list[tuple[int, ...]]:

@@ -272,10 +272,10 @@ def test_a_job_without_a_recording_leaves_the_transcript(page, panel):
 
 
 def test_rows_that_are_too_fast_or_too_long_as_subtitles_are_marked(page, panel):
-    limits = panel.locator(".limit")
-    assert not limits.first.is_visible()
+    ends, speeds, lengths = (panel.locator(f".limit.{kind}") for kind in ("until", "pace", "size"))
+    assert not speeds.first.is_visible()
     panel.get_by_role("button", name="Subtitle limits").click()
-    assert limits.first.is_visible()
+    assert speeds.first.is_visible()
     times = page.evaluate(
         """() => {
             const view = speechPage.views.find(({ tab, sheet }) => tab === "diarize" && sheet);
@@ -283,17 +283,19 @@ def test_rows_that_are_too_fast_or_too_long_as_subtitles_are_marked(page, panel)
             return view.sheet.times;
         }"""
     )
-    lengths = [columns_of(text) / 2 for text in TURNS]
-    expected = [length / (end - start) for length, (start, end) in zip(lengths, times, strict=True)]
-    shown = limits.all_inner_texts()
-    speeds = [float(text.rstrip(" !")) for text in shown[::2]]
-    assert speeds == pytest.approx(expected, abs=0.06)
-    assert ["!" in text for text in shown[::2]] == [speed > 6 for speed in expected]
-    assert len({"!" in text for text in shown[::2]}) == 2
-    assert shown[1::2] == [f"{length:g}/40" for length in lengths]  # two lines of 20
+    assert ends.first.inner_text() == "–1:00.0 !"
+    assert ends.first.get_attribute("title").startswith("1 min, longer than the 7 sec of one subtitle")
+    assert ["!" in text for text in ends.all_inner_texts()] == [end - start > 7 for start, end in times]
+    characters = [columns_of(text) / 2 for text in TURNS]
+    expected = [length / (end - start) for length, (start, end) in zip(characters, times, strict=True)]
+    shown = speeds.all_inner_texts()
+    assert [float(text.rstrip(" !")) for text in shown] == pytest.approx(expected, abs=0.06)
+    assert ["!" in text for text in shown] == [speed > 6 for speed in expected]
+    assert len({"!" in text for text in shown}) == 2
+    assert lengths.all_inner_texts() == [f"{length:g}/40" for length in characters]  # two lines of 20
     retype(panel, 0, "あ" * 41)
-    assert limits.nth(1).inner_text() == "41/40 !"
-    assert "41 characters" in limits.nth(1).get_attribute("title")
+    assert lengths.first.inner_text() == "41/40 !"
+    assert "41 characters" in lengths.first.get_attribute("title")
     lines = [subtitle.splitlines()[2:] for subtitle in saved(page, panel, "srt")[1].split("\n\n") if subtitle]
     assert len([text for text in lines if "あああ" in "".join(text)]) == 2  # the file splits the row
 

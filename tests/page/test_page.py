@@ -446,8 +446,21 @@ def test_a_translation_is_shown_with_its_source(page, direction):
     choose_option(panel, "Show original beside translation")
     run_to_the_end(panel, direction)
     assert words(panel) == [recording.reference]
-    assert panel.locator(".turn .source").all_inner_texts() == [recording.said]
+    said = panel.locator(".turn .source")
+    assert said.all_inner_texts() == [recording.said]
     assert saved(page, panel, "srt")[1].splitlines()[2:4] == [recording.reference, recording.said]
+    said.click()
+    page.keyboard.press("Home")
+    page.keyboard.insert_text("Ah. ")
+    page.keyboard.press("Enter")
+    assert said.all_inner_texts() == ["Ah.", recording.said]
+    assert "".join(words(panel)).replace(" ", "") == recording.reference.replace(" ", "")
+    page.keyboard.press("Backspace")
+    panel.get_by_role("radio", name="Original").check()
+    assert said.all_inner_texts() == [f"Ah. {recording.said}" if direction == "en2ja" else f"Ah.{recording.said}"]
+    assert not panel.locator(".words").is_visible()
+    page.keyboard.press("Control+z")
+    assert said.all_inner_texts() == ["Ah.", recording.said]
 
 
 def test_a_recording_in_another_language_is_moved_to_its_tab_with_one_click(page):

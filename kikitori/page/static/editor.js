@@ -2,14 +2,20 @@
 // The rows of a transcript. Click into a text and type: there is no mode for editing.
 import { caretIn, isComposing, select } from "./caret.js";
 import { make } from "./dom.js";
+import { hasSource } from "./file_names.js";
 import { makeWarning, say } from "./i18n.js";
 import { offer } from "./offers.js";
 import { colourOf } from "./player.js";
 import { Row } from "./row.js";
-import { joinTurns, newSpeaker, setSpeaker, setText, splitTurn } from "./sheet.js";
+import { newSpeaker, setSource, setSpeaker, setText } from "./sheet.js";
+import { joinTurns, lastWithText, splitTurn } from "./splitting.js";
 import { placeAt } from "./spoken.js";
 
+/** @typedef {import("./splitting.js").Field} Field */
+
 const NUDGE_SECONDS = 0.1;
+/** @type {Field[]} */
+const TURN_FIELDS = ["text", "source"];
 const LONG_ROWS = 200; // from then on, rows that are out of sight are not laid out
 
 export class Editor {
@@ -22,6 +28,8 @@ export class Editor {
     this.notes = new Map();
     /** @type {Row | null} The row that a key has just changed: it stays as it is, and keeps the cursor by itself. */
     this.typedIn = null;
+    /** Whether a turn has its original beside it; then every row can have one. */
+    this.hasSource = false;
     this.list = make("ol", { class: "turns" });
     this.element = make("div", { class: "rows", tabindex: 0, role: "region", "aria-label": say("turns") }, this.list);
   }
@@ -33,7 +41,8 @@ export class Editor {
     const turn = turns[number];
     const isFirst = turn.language !== turns[number - 1]?.language;
     const colour = colourOf(sheet.speakers, turn.speaker);
-    return [...sheet.times[number], sheet.estimated, colour, sheet.speakers.length > 0, isFirst, running].join(" ");
+    const hasSpeakers = sheet.speakers.length > 0;
+    return [...sheet.times[number], colour, hasSpeakers, isFirst, this.hasSource, running].join(" ");
   }
 
   /** Show the view's sheet. Rows that show the same as before stay, with the cursor in them. */
@@ -42,6 +51,7 @@ export class Editor {
     const focus = this.typedIn ? null : this.focus();
     const before = this.rows;
     this.rows = new Map();
+    this.hasSource = hasSource(sheet);
     sheet.transcript.turns.forEach((/** @type {any} */ turn, /** @type {number} */ number) => {
       const known = before.get(turn);
       const key = this.keyOf(number);
@@ -106,31 +116,43 @@ export class Editor {
     if (!this.list.contains(focused)) return null;
     const row = [...this.rows.values()].find((one) => one.element.contains(focused));
     if (!row) return null;
-    const part = row.words === focused ? "" : `.${focused?.className}`;
-    return { number: row.number, part, place: part ? 0 : (caretIn(row.words) ?? 0) };
+    const field = TURN_FIELDS.find((one) => row.elementOf(one) === focused);
+    const place = field ? (caretIn(row.elementOf(field)) ?? 0) : 0;
+    return { number: row.number, part: `.${focused?.className}`, field, place };
   }
 
-  /** @param {{ number: number, part: string, place: number }} focus */
-  putFocus({ number, part, place }) {
-    if (!part) this.putCaret(number, place);
+  /** @param {{ number: number, part: string, field?: Field, place: number }} focus */
+  putFocus({ number, part, field, place }) {
+    if (field) this.putCaret(number, place, field);
     else /** @type {HTMLElement | null | undefined} */ (this.rowAt(number)?.element.querySelector(part))?.focus();
   }
 
   /**
    * @param {number} number
    * @param {number} place in characters
+   * @param {Field} field
    */
-  putCaret(number, place) {
+  putCaret(number, place, field = "text") {
     const row = this.rowAt(Math.min(number, this.rows.size - 1));
     if (!row || row.element.hidden) return;
-    this.showWords();
-    select(row.words, place);
+    if (field === "text") this.showWords();
+    select(row.elementOf(field), place);
     row.element.scrollIntoView({ block: "nearest" });
   }
 
-  /** Show the texts that can be edited, if only the originals of a translation are shown. */
+  /** Which texts of a translation are shown: original, translation or both. */
+  get shown() {
+    return this.list.dataset.shown ?? "both";
+  }
+
+  set shown(choice) {
+    this.list.dataset.shown = choice;
+    for (const row of this.rows.values()) row.showLimits();
+  }
+
+  /** Show the texts, if only the originals of a translation are shown. */
   showWords() {
-    if (this.list.dataset.shown === "original") this.view.tools.showLanguage("both");
+    if (this.shown === "original") this.view.tools.showLanguage("both");
   }
 
   /**
@@ -162,17 +184,18 @@ export class Editor {
   /**
    * The row keeps what the visitor has typed, and its cursor.
    * @param {Row} row
+   * @param {Field} field
    * @param {string} text
    */
-  type(row, text) {
+  type(row, field, text) {
     const before = this.view.sheet;
-    const sheet = setText(before, row.number, text);
+    const sheet = (field === "text" ? setText : setSource)(before, row.number, text);
     if (sheet === before) return;
     this.rows.delete(row.turn);
     row.turn = sheet.transcript.turns[row.number];
     this.rows.set(row.turn, row);
     this.typedIn = row;
-    this.view.change(sheet, `typing ${row.number}`);
+    this.view.change(sheet, `typing ${field} ${row.number}`);
     this.typedIn = null;
   }
 
@@ -188,20 +211,22 @@ export class Editor {
   /**
    * Keys in a row's text.
    * @param {Row} row
+   * @param {Field} field
    * @param {KeyboardEvent} event
    */
-  press(row, event) {
+  press(row, field, event) {
     if (isComposing(event) || this.view.running) return;
-    const typed = row.words.textContent ?? "";
+    const element = row.elementOf(field);
+    const typed = element.textContent ?? "";
     const spaces = [...typed].length - [...typed.trimStart()].length; // which the sheet does not have
-    const caret = caretIn(row.words);
+    const caret = caretIn(element);
     const place = caret === null ? null : Math.max(0, caret - spaces);
     if (event.key === "Enter" && !event.ctrlKey && !event.metaKey) {
       event.preventDefault();
-      if (place !== null) this.split(row.number, place);
+      if (place !== null) this.split(row.number, place, field);
     } else if (event.key === "Backspace" && place === 0) {
       event.preventDefault();
-      this.join(row.number);
+      this.join(row.number, field);
     } else if (event.altKey && event.shiftKey && ["ArrowLeft", "ArrowRight"].includes(event.key)) {
       event.preventDefault();
       this.nudge(row.number, event.key === "ArrowLeft" ? -NUDGE_SECONDS : NUDGE_SECONDS, event.ctrlKey);
@@ -213,24 +238,29 @@ export class Editor {
   /**
    * @param {number} number
    * @param {number} place
+   * @param {Field} field
    */
-  split(number, place) {
+  split(number, place, field) {
     const before = this.view.sheet;
-    const sheet = splitTurn(before, number, place);
+    const sheet = splitTurn(before, number, place, field);
     if (sheet === before) return;
     this.view.change(sheet);
-    this.putCaret(number + 1, 0);
+    this.putCaret(number + 1, 0, field);
   }
 
-  /** @param {number} number */
-  join(number) {
+  /**
+   * @param {number} number
+   * @param {Field} field
+   */
+  join(number, field) {
     const before = this.view.sheet;
     const sheet = joinTurns(before, number);
     if (sheet === before) return;
-    const { turns } = before.transcript;
-    const first = turns.findLastIndex((/** @type {any} */ turn, /** @type {number} */ at) => at < number && turn.text);
+    const first = lastWithText(before, number);
     this.view.change(sheet);
-    this.putCaret(first, [...sheet.transcript.turns[first].text].length - [...turns[number].text].length);
+    const lengthIn = (/** @type {any} */ { transcript }, /** @type {number} */ at) =>
+      [...transcript.turns[at][field]].length;
+    this.putCaret(first, lengthIn(sheet, first) - lengthIn(before, number), field);
   }
 
   /**

@@ -73,14 +73,13 @@ function isTurn({ text, source, speaker, language, words, low_confidence: ranges
 }
 
 /** @param {any} sheet */
-function readSheet({ transcript, times, speakers, estimated, peaks, begun }) {
+function readSheet({ transcript, times, speakers, peaks, begun }) {
   const { turns, warnings, audio, direction, language, checkpoint, raw_text, duration_seconds } = transcript;
   const read = turns.map(readTurn);
   return {
     transcript: { audio, direction, language, checkpoint, raw_text, duration_seconds, warnings, turns: read },
     times,
     speakers,
-    estimated: estimated === true,
     sound: null,
     ...(Number.isFinite(begun) ? { begun } : {}),
     ...(arePeaks(peaks) ? { peaks: { levels: peaks.levels, each: peaks.each } } : {}),

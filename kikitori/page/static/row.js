@@ -1,11 +1,17 @@
 // @ts-check
-// One row of a transcript: who speaks, when, and the text.
+// One row of a transcript: who speaks, when, the text, and its original if it is a translation beside one.
 import { caretIn } from "./caret.js";
-import { clock, make, strip } from "./dom.js";
-import { formatNumber, LANGUAGE_TAGS, languageName, say, speakerName, subtitleStyle } from "./i18n.js";
+import { clock, make, preciseClock, strip } from "./dom.js";
+import { formatDuration, formatNumber, LANGUAGE_TAGS, languageName, say, speakerName, subtitleStyle } from "./i18n.js";
 import { colourOf } from "./player.js";
+import { languageOf, sourceLanguage } from "./sheet.js";
 import { timeOf } from "./spoken.js";
 import { lengthOf, longest, readingSpeed } from "./subtitles.js";
+
+/** @typedef {import("./splitting.js").Field} Field */
+
+/** Timings of turns whose times are estimates (kikitori/timing.py). */
+const ESTIMATES = ["window", "estimated"];
 
 /**
  * Letters of a turn from one place to another, with those that the model was unsure of marked.
@@ -43,6 +49,14 @@ function makeText({ text, words, low_confidence: lowConfidence }) {
 }
 
 /**
+ * A turn's text, or its original.
+ * @param {any} turn
+ * @param {Field} field
+ * @returns {(Node | string)[]}
+ */
+const makeContent = (turn, field) => (field === "text" ? makeText(turn) : [turn.source]);
+
+/**
  * Show a value that has a limit, marked if it is above.
  * @param {HTMLElement} element
  * @param {string} shown
@@ -65,19 +79,27 @@ export class Row {
   constructor(editor, number) {
     this.editor = editor;
     this.number = number;
-    this.isDirty = false; // whether the visitor has typed since the text was made
+    /** @type {Field | null} What the visitor has typed in since it was made. */
+    this.typed = null;
     const { sheet } = editor.view;
     this.turn = sheet.transcript.turns[number];
     this.key = editor.keyOf(number);
-    this.speed = make("span", { class: "limit" });
-    this.length = make("span", { class: "limit" });
-    const about = [this.makeTime(sheet), ...this.makeLanguage(sheet), this.speed, this.length];
+    this.end = make("span", { class: "limit until" });
+    this.speed = make("span", { class: "limit pace" });
+    this.length = make("span", { class: "limit size" });
+    const about = [this.makeTime(sheet), this.end, ...this.makeLanguage(sheet), this.speed, this.length];
     const parts = [...this.makeSpeaker(sheet), ...about];
     const who = make("span", { class: "who" }, ...parts);
-    const source = this.turn.source ? [this.makeSource(sheet)] : [];
-    this.words = this.makeWords(sheet);
+    this.words = this.makeField("text", languageOf(sheet.transcript, this.turn));
+    this.source = editor.hasSource ? this.makeField("source", sourceLanguage(sheet.transcript)) : null;
     const css = `turn ${colourOf(sheet.speakers, this.turn.speaker)}`;
-    this.element = make("li", { class: css, hidden: this.turn.text === "" }, who, ...source, this.words);
+    this.element = make(
+      "li",
+      { class: css, hidden: this.turn.text === "" },
+      who,
+      ...(this.source ? [this.source] : []),
+      this.words,
+    );
     this.showLimits();
   }
 
@@ -102,11 +124,12 @@ export class Row {
   }
 
   /** @param {any} sheet */
-  makeTime({ times, estimated }) {
+  makeTime({ times }) {
     const [start] = times[this.number];
-    const label = { "aria-label": say("play", clock(start)), title: estimated ? say("estimated") : null };
+    const isEstimate = ESTIMATES.includes(this.turn.timing);
+    const label = { "aria-label": say("play", clock(start)), title: isEstimate ? say("estimated") : null };
     const onclick = () => this.editor.view.player.play(start);
-    return make("button", { class: "time", ...label, onclick }, (estimated ? "~" : "") + clock(start));
+    return make("button", { class: "time", ...label, onclick }, isEstimate ? `~${clock(start)}` : preciseClock(start));
   }
 
   /**
@@ -119,57 +142,68 @@ export class Row {
     return language && language !== before ? [make("span", { class: "language" }, languageName(language))] : [];
   }
 
-  /** @param {any} sheet */
-  makeSource({ transcript }) {
-    return make("span", { class: "source", lang: transcript.language === "Japanese" ? "en" : "ja" }, this.turn.source);
-  }
-
-  /** @param {any} sheet */
-  makeWords({ transcript }) {
+  /**
+   * @param {Field} field
+   * @param {string} language of its text
+   */
+  makeField(field, language) {
     const { editor } = this;
+    const [name, label] = field === "text" ? ["words", "words"] : ["source", "shown_original"];
     const editable = editor.view.running
       ? {}
-      : { contenteditable: "plaintext-only", role: "textbox", "aria-multiline": "true", "aria-label": say("words") };
-    const script = { class: "words", lang: LANGUAGE_TAGS[this.turn.language || transcript.language], dir: "auto" };
+      : { contenteditable: "plaintext-only", role: "textbox", "aria-multiline": "true", "aria-label": say(label) };
+    const script = { class: name, lang: LANGUAGE_TAGS[language], dir: "auto" };
     const events = {
-      oninput: () => this.type(),
+      oninput: () => this.type(field),
       onblur: () => this.leave(),
-      onkeydown: (/** @type {KeyboardEvent} */ event) => editor.press(this, event),
+      onkeydown: (/** @type {KeyboardEvent} */ event) => editor.press(this, field, event),
       onclick: () => this.goTo(),
     };
-    return make("span", { ...script, ...editable, spellcheck: "false", ...events }, ...makeText(this.turn));
+    return make("span", { ...script, ...editable, spellcheck: "false", ...events }, ...makeContent(this.turn, field));
   }
 
-  /** How fast and how long the text is as a subtitle; CSS shows it when the visitor wants to see it. */
+  /**
+   * The element of one of its texts. A row without an original has only one.
+   * @param {Field} field
+   */
+  elementOf(field) {
+    return field === "source" && this.source ? this.source : this.words;
+  }
+
+  /** How the text that is shown fits into one subtitle; CSS shows it when the visitor wants to see it. */
   showLimits() {
     const { transcript, times } = this.editor.view.sheet;
-    const style = subtitleStyle(this.turn.language || transcript.language);
-    const length = lengthOf(this.turn.text, style);
-    const speed = readingSpeed(length, times[this.number]);
+    const isSource = this.source && this.editor.shown === "original";
+    const text = isSource ? this.turn.source : this.turn.text;
+    const style = subtitleStyle(isSource ? sourceLanguage(transcript) : languageOf(transcript, this.turn));
+    const [start, end] = times[this.number];
+    const length = lengthOf(text, style);
+    const speed = readingSpeed(length, [start, end]);
     const write = (/** @type {number} */ number) => formatNumber(number, { maximumFractionDigits: 1 });
-    const { characters_per_second: fastest, line_width, lines } = style;
+    const { characters_per_second: fastest, line_width, lines, seconds } = style;
     const values = [length, longest(style), lines, line_width].map(write);
+    const spans = [formatDuration(end - start), formatDuration(seconds)];
+    showLimit(this.end, `–${preciseClock(end)}`, end - start > seconds, ["lasts", "too_long_shown"], spans);
     showLimit(this.speed, write(speed), speed > fastest, ["speed_of", "too_fast"], [write(speed), write(fastest)]);
     showLimit(this.length, values.slice(0, 2).join("/"), length > longest(style), ["length_of", "too_long"], values);
   }
 
-  /** The text as the visitor sees it. */
-  get text() {
-    return strip((this.words.textContent ?? "").replace(/\s*\n\s*/g, " "));
-  }
-
-  /** Take over what was typed. */
-  type() {
-    this.isDirty = true;
-    this.editor.type(this, this.text);
+  /**
+   * Take over what was typed.
+   * @param {Field} field
+   */
+  type(field) {
+    this.typed = field;
+    const typed = this.elementOf(field).textContent ?? "";
+    this.editor.type(this, field, strip(typed.replace(/\s*\n\s*/g, " ")));
     this.showLimits();
   }
 
   /** Show the text anew after typing: with its marks, or hidden if it was deleted. */
   leave() {
-    if (!this.isDirty) return;
-    this.isDirty = false;
-    this.words.replaceChildren(...makeText(this.turn));
+    if (!this.typed) return;
+    this.elementOf(this.typed).replaceChildren(...makeContent(this.turn, this.typed));
+    this.typed = null;
     this.element.hidden = this.turn.text === "";
     this.showLimits();
     this.editor.view.history.endGroup();

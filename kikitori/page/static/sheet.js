@@ -6,16 +6,25 @@
 // are shown) and `speakers` (labels). Python counts characters where JavaScript counts UTF-16 units, so places in a text
 // are numbers of characters.
 
-import { timeInText } from "./spoken.js";
-
 /** @typedef {any} Sheet */
 /** @typedef {any} Turn */
 /** @typedef {[number, number]} Span */
 
 export const SHORTEST_TURN_SECONDS = 0.05;
 
-/** Languages that are written without spaces between words. */
-const UNSPACED = new Set(["Japanese", "Chinese", "Cantonese", "Thai"]);
+/**
+ * The language of a turn's text.
+ * @param {any} transcript
+ * @param {Turn} turn
+ * @returns {string} English name
+ */
+export const languageOf = ({ language }, turn) => turn.language || language;
+
+/**
+ * The language of the original beside a translation; those between English and Japanese have one.
+ * @param {any} transcript
+ */
+export const sourceLanguage = ({ language }) => (language === "Japanese" ? "English" : "Japanese");
 
 /**
  * Replace `count` turns and their times.
@@ -26,7 +35,7 @@ const UNSPACED = new Set(["Japanese", "Chinese", "Cantonese", "Thai"]);
  * @param {Span[]} times
  * @returns {Sheet}
  */
-function splice(sheet, number, count, turns, times) {
+export function splice(sheet, number, count, turns, times) {
   const { transcript } = sheet;
   return withTurns(
     sheet,
@@ -79,6 +88,17 @@ export function setText(sheet, number, text) {
 }
 
 /**
+ * Give a turn another original beside its translation.
+ * @param {Sheet} sheet
+ * @param {number} number
+ * @param {string} source without white space at its ends
+ * @returns {Sheet}
+ */
+export function setSource(sheet, number, source) {
+  return source === sheet.transcript.turns[number].source ? sheet : changeTurn(sheet, number, { source });
+}
+
+/**
  * @param {Span[]} ranges of the text before
  * @param {string[]} before
  * @param {string[]} after
@@ -98,37 +118,15 @@ function keepOutsideChange(ranges, before, after) {
 }
 
 /**
- * Split a turn in two at a place in its text. A source stays with the first part.
- * @param {Sheet} sheet
- * @param {number} number
- * @param {number} place in characters
- * @returns {Sheet} the same sheet if one part would be empty
- */
-export function splitTurn(sheet, number, place) {
-  const turn = sheet.transcript.turns[number];
-  const letters = [...turn.text];
-  const first = part(turn, letters, 0, place);
-  const second = part(turn, letters, place, letters.length);
-  if (!first || !second) return sheet;
-  const [start, end] = sheet.times[number];
-  const middle = Math.min(Math.max(start, timeInText(turn, place, [start, end])), end);
-  const times = /** @type {Span[]} */ ([
-    [start, middle],
-    [middle, end],
-  ]);
-  const turns = [withTimes(first, start, middle), withTimes({ ...second, source: "" }, middle, end)];
-  return splice(sheet, number, 1, turns, times);
-}
-
-/**
  * A part of a turn without white space at its ends; null if nothing is left.
  * @param {Turn} turn
- * @param {string[]} letters
  * @param {number} from
  * @param {number} to
  * @returns {Turn | null}
  */
-function part(turn, letters, from, to) {
+export function part(turn, from, to) {
+  const letters = [...turn.text];
+  to = Math.min(to, letters.length);
   while (from < to && /\s/u.test(letters[from])) from++;
   while (to > from && /\s/u.test(letters[to - 1])) to--;
   if (from === to) return null;
@@ -166,45 +164,9 @@ function wordsWithin(words, from, to) {
  * @param {number} start
  * @param {number} end
  */
-function withTimes(turn, start, end) {
+export function withTimes(turn, start, end) {
   if (turn.timing == null || turn.timing === "window") return turn;
   return { ...turn, start_seconds: start, end_seconds: end };
-}
-
-/**
- * Join a turn to the one before it that has text, whose speaker it gets.
- * @param {Sheet} sheet
- * @param {number} number
- * @returns {Sheet} the same sheet if there is none before it
- */
-export function joinTurns(sheet, number) {
-  const { turns, language } = sheet.transcript;
-  const before = turns.findLastIndex((/** @type {Turn} */ turn, /** @type {number} */ at) => at < number && turn.text);
-  if (before < 0) return sheet;
-  const [one, two] = [turns[before], turns[number]];
-  const space = two.text && !UNSPACED.has(two.language || language) ? " " : "";
-  const moved = [...one.text].length + space.length;
-  const low = two.low_confidence.map((/** @type {Span} */ [start, end]) => [start + moved, end + moved]);
-  const timed = one.words.length && (two.words.length || !two.text);
-  const [start] = sheet.times[before];
-  const end = Math.max(sheet.times[before][1], sheet.times[number][1]);
-  const joined = {
-    ...one,
-    text: one.text + space + two.text,
-    low_confidence: [...one.low_confidence, ...low],
-    words: timed ? [...one.words, ...spaced(two.words, space)] : [],
-    source: [one.source, two.source].filter(Boolean).join(" "),
-  };
-  return splice(sheet, before, number - before + 1, [withTimes(joined, start, end)], [[start, end]]);
-}
-
-/**
- * Words with a space before the first one.
- * @param {any[]} words
- * @param {string} space
- */
-function spaced(words, space) {
-  return words.map((word, number) => (number ? word : { ...word, text: space + word.text }));
 }
 
 /**
@@ -242,7 +204,8 @@ export function newSpeaker({ speakers }) {
 }
 
 /**
- * Move a turn's start and end. The turns next to it stay as they are; times stay within the recording.
+ * Move a turn's start and end. They are no longer estimates. The turns next to it stay as they are; times stay within
+ * the recording.
  * @param {Sheet} sheet
  * @param {number} number
  * @param {number} start
@@ -254,7 +217,9 @@ export function setTimes(sheet, number, start, end) {
   const from = Math.min(Math.max(0, start), Math.max(0, length - SHORTEST_TURN_SECONDS));
   const to = Math.min(Math.max(from + SHORTEST_TURN_SECONDS, end), Math.max(length, from));
   if (from === sheet.times[number][0] && to === sheet.times[number][1]) return sheet;
-  return splice(sheet, number, 1, [withTimes(turns[number], from, to)], [[from, to]]);
+  const turn = turns[number];
+  const timing = turn.timing == null ? turn.timing : "aligned";
+  return splice(sheet, number, 1, [withTimes({ ...turn, timing }, from, to)], [[from, to]]);
 }
 
 /**
@@ -317,8 +282,7 @@ export function replaceText(sheet, places, replacement) {
  * @param {Turn} turn
  */
 function stripped(turn) {
-  const letters = [...turn.text];
-  return part(turn, letters, 0, letters.length) ?? { ...turn, text: "", words: [], low_confidence: [] };
+  return part(turn, 0, Infinity) ?? { ...turn, text: "", words: [], low_confidence: [] };
 }
 
 /**

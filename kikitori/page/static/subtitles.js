@@ -8,6 +8,7 @@ import { SHORTEST_TURN_SECONDS } from "./sheet.js";
  * @property {number} line_width characters of a line
  * @property {number} columns_per_character half-width columns
  * @property {number} characters_per_second
+ * @property {number} seconds
  */
 
 const CLUSTERS = new Intl.Segmenter(undefined, { granularity: "grapheme" });

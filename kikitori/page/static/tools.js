@@ -2,10 +2,11 @@
 // What can be done with a transcript: undo, find, check unsure words, rename speakers, copy and download.
 import { isComposing } from "./caret.js";
 import { make, strip } from "./dom.js";
+import { hasSource } from "./file_names.js";
 import { Finder } from "./finder.js";
 import { formatPercent, say, speakerLabel, speakerName } from "./i18n.js";
-import { colourOf } from "./player.js";
 import { wordButton } from "./icons.js";
+import { colourOf } from "./player.js";
 import { renameSpeaker, tickOff, unsurePlaces } from "./sheet.js";
 import { showShortcuts } from "./shortcuts.js";
 import { talkTimes, timeOf } from "./spoken.js";
@@ -67,7 +68,7 @@ export class Tools {
     this.showNext(place, places.length);
     this.finder.show();
     this.showSpeakers();
-    this.languages.hidden = !sheet.transcript.turns.some((/** @type {any} */ turn) => turn.source);
+    this.languages.hidden = !hasSource(sheet);
   }
 
   /**
@@ -187,7 +188,7 @@ export class Tools {
 
   /** @param {string} choice original, translation or both */
   showLanguage(choice) {
-    this.view.editor.list.dataset.shown = choice;
+    this.view.editor.shown = choice;
     this.languages.value = choice;
   }
 }

@@ -160,7 +160,6 @@ export class View {
     sheet.transcript.duration_seconds = append.transcript.duration_seconds;
     sheet.transcript.language = append.transcript.language;
     sheet.speakers = append.speakers;
-    sheet.estimated = append.estimated;
     sheet.peaks = joinPeaks(sheet.peaks, append.peaks, kept.levels);
     sheet.length = append.length;
     this.keeper.saveSoon();

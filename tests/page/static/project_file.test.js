@@ -26,7 +26,6 @@ const sheet = {
   },
   times: [[0, 2]],
   speakers: ["spk_0"],
-  estimated: true,
   sound: "/tmp/secret/call.wav",
   begun: 1795620000000,
   peaks: { levels: "AAD/", each: 0.5 },
@@ -92,7 +91,7 @@ test("what Python would refuse, or is not known, is left out", () => {
     ],
   });
   const [read] = readProject(JSON.stringify(written)).sheets;
-  assert.deepEqual(Object.keys(read), ["transcript", "times", "speakers", "estimated", "sound"]);
+  assert.deepEqual(Object.keys(read), ["transcript", "times", "speakers", "sound"]);
   assert.deepEqual(read.transcript.turns, [{ ...turn, timing: "aligned", low_confidence: [] }]);
 });
 

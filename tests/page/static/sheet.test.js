@@ -2,77 +2,19 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import {
   findText,
-  joinTurns,
   newSpeaker,
   renameSpeaker,
   replaceText,
+  setSource,
   setSpeaker,
   setText,
   setTimes,
-  splitTurn,
   tickOff,
   unsurePlaces,
   withEdge,
 } from "../../../kikitori/page/static/sheet.js";
-
-/** A turn as Python sends it. */
-const turn = (speaker, text, more = {}) => ({
-  speaker,
-  text,
-  timing: "window",
-  start_seconds: 0,
-  end_seconds: 10,
-  words: [],
-  low_confidence: [],
-  source: "",
-  language: "",
-  ...more,
-});
-
-/** A sheet of turns with their times. */
-function sheetOf(language, ...rows) {
-  const turns = rows.map(([made]) => made);
-  const transcript = { turns, language, duration_seconds: 10, raw_text: "as the model wrote it" };
-  return {
-    transcript,
-    times: rows.map(([, span]) => span),
-    speakers: [...new Set(turns.map(({ speaker }) => speaker).filter((speaker) => speaker !== null))],
-  };
-}
-
-const words = (...parts) => parts.map(([text, start_seconds, end_seconds]) => ({ text, start_seconds, end_seconds }));
-const texts = (sheet) => sheet.transcript.turns.map(({ text }) => text);
-const spoken = (sheet) => sheet.transcript.turns.map(({ speaker }) => speaker);
-
-const call = () =>
-  sheetOf(
-    "Japanese",
-    [turn("spk_0", "はい、みどり病院です。", { low_confidence: [[3, 6]] }), [0, 4]],
-    [turn("spk_1", "山本と申します。"), [4, 6]],
-    [turn("spk_0", "はい。"), [6, 10]],
-  );
-const talk = () =>
-  sheetOf(
-    "Portuguese",
-    [
-      turn(null, "Bom dia, eu sou Ana.", {
-        timing: "aligned",
-        words: words(["Bom", 0, 1], [" dia,", 1, 2], [" eu", 3, 4], [" sou", 4, 5], [" Ana.", 5, 6]),
-        low_confidence: [
-          [0, 3],
-          [16, 19],
-        ],
-      }),
-      [0, 6],
-    ],
-    [
-      turn(null, "Quero um café.", {
-        timing: "aligned",
-        words: words(["Quero", 6, 7], [" um", 7, 8], [" café.", 8, 9]),
-      }),
-      [6, 9],
-    ],
-  );
+import { joinTurns, splitTurn } from "../../../kikitori/page/static/splitting.js";
+import { call, sheetOf, spoken, talk, texts, translation, turn } from "./sheets.js";
 
 test("a text keeps its marks outside the changed part, and loses the times of its words", () => {
   const { turns } = setText(talk(), 0, "Bom dia, eu me chamo Ana.").transcript;
@@ -108,77 +50,10 @@ test("the same text or the same times are the same sheet", () => {
   assert.equal(setTimes(sheet, 1, 4, 6), sheet);
 });
 
-test("a turn is split at the time of its word", () => {
-  const sheet = splitTurn(talk(), 0, 9);
-  assert.deepEqual(texts(sheet), ["Bom dia,", "eu sou Ana.", "Quero um café."]);
-  assert.deepEqual(sheet.times, [
-    [0, 3],
-    [3, 6],
-    [6, 9],
-  ]);
-  const [one, two] = sheet.transcript.turns;
-  assert.deepEqual([one.end_seconds, two.start_seconds], [3, 3]);
-  assert.deepEqual(
-    two.words.map(({ text }) => text),
-    ["eu", " sou", " Ana."],
-  );
-  assert.deepEqual([one.low_confidence, two.low_confidence], [[[0, 3]], [[7, 10]]]);
-});
-
-test("a turn without times of words is split by its share of the text", () => {
-  const sheet = splitTurn(call(), 0, 3);
-  assert.deepEqual(texts(sheet).slice(0, 2), ["はい、", "みどり病院です。"]);
-  assert.deepEqual(sheet.times.slice(0, 2), [
-    [0, (4 * 3) / 11],
-    [(4 * 3) / 11, 4],
-  ]);
-  assert.deepEqual(spoken(sheet), ["spk_0", "spk_0", "spk_1", "spk_0"]);
-});
-
-test("a split inside a word loses the times of the words of both parts", () => {
-  const [one, two] = splitTurn(talk(), 0, 6).transcript.turns;
-  assert.deepEqual([one.text, one.words, two.text, two.words], ["Bom di", [], "a, eu sou Ana.", []]);
-});
-
-test("a split at either end of the text changes nothing", () => {
-  const sheet = talk();
-  assert.equal(splitTurn(sheet, 0, 0), sheet);
-  assert.equal(splitTurn(sheet, 0, 20), sheet);
-});
-
 test("characters that take two UTF-16 units count as one", () => {
   const sheet = sheetOf("Chinese", [turn(null, "𠮷野家🍜好"), [0, 5]]);
   assert.deepEqual(texts(splitTurn(sheet, 0, 4)), ["𠮷野家🍜", "好"]);
   assert.deepEqual(findText(sheet, "好"), [{ turn: 0, from: 4, to: 5 }]);
-});
-
-test("a turn joins the one before it, with a space only where the language has spaces", () => {
-  const joined = joinTurns(talk(), 1);
-  assert.deepEqual(texts(joined), ["Bom dia, eu sou Ana. Quero um café."]);
-  assert.deepEqual(joined.times, [[0, 9]]);
-  assert.equal(joined.transcript.turns[0].words.map(({ text }) => text).join(""), texts(joined)[0]);
-  const inJapanese = joinTurns(call(), 1);
-  assert.deepEqual(texts(inJapanese), ["はい、みどり病院です。山本と申します。", "はい。"]);
-  assert.deepEqual(inJapanese.speakers, ["spk_0"]);
-});
-
-test("joining skips turns whose text was deleted, and the first turn has none before it", () => {
-  const deleted = setText(call(), 1, "");
-  assert.deepEqual(texts(joinTurns(deleted, 2)), ["はい、みどり病院です。はい。"]);
-  assert.equal(joinTurns(deleted, 0), deleted);
-});
-
-test("a split and a join leave text, words and times as they were", () => {
-  const there = splitTurn(talk(), 0, 9);
-  const back = joinTurns(there, 1);
-  assert.deepEqual(
-    back.transcript.turns,
-    talk().transcript.turns.map((turn) => ({
-      ...turn,
-      ...(turn.text.startsWith("Bom") ? { start_seconds: 0, end_seconds: 6 } : {}),
-    })),
-  );
-  assert.deepEqual(back.times, talk().times);
 });
 
 test("speakers are renamed, merged and added, and disappear with their last turn", () => {
@@ -221,20 +96,6 @@ test("what is unsure stays marked between two replaced places", () => {
   assert.deepEqual([shorter.text, shorter.low_confidence], ["mau, c, d", [[0, 3]]]);
 });
 
-test("a turn whose start was moved past its words is split within its times", () => {
-  const sheet = splitTurn(setTimes(talk(), 0, 5.5, 6), 0, 9);
-  assert.deepEqual(sheet.times.slice(0, 2), [
-    [5.5, 5.5],
-    [5.5, 6],
-  ]);
-});
-
-test("joining an emptied turn keeps the times of the words before it", () => {
-  const sheet = joinTurns(setText(talk(), 1, ""), 1);
-  assert.deepEqual(texts(sheet), ["Bom dia, eu sou Ana."]);
-  assert.equal(sheet.transcript.turns[0].words.length, 5);
-});
-
 test("unsure places are listed in order and ticked off", () => {
   const places = unsurePlaces(talk());
   assert.deepEqual(places, [
@@ -248,4 +109,20 @@ test("an edge moves up to the other one of its turn, past which it can't go", ()
   assert.deepEqual(withEdge([4, 6], false, 3), [3, 6]);
   assert.deepEqual(withEdge([4, 6], false, 7), [5.95, 6]);
   assert.deepEqual(withEdge([4, 6], true, 3), [4, 4.05]);
+});
+
+test("times that a visitor has set are no longer estimates", () => {
+  const moved = setTimes(call(), 1, 4.5, 6).transcript.turns;
+  assert.deepEqual(
+    moved.map(({ timing }) => timing),
+    ["window", "aligned", "window"],
+  );
+  assert.deepEqual([moved[1].start_seconds, moved[1].end_seconds], [4.5, 6]);
+});
+
+test("an original is corrected beside its translation", () => {
+  const { turns } = setSource(translation(), 1, "Yes. How many of you?").transcript;
+  assert.deepEqual([turns[1].source, turns[1].text], ["Yes. How many of you?", "はい、何名様ですか。"]);
+  const sheet = translation();
+  assert.equal(setSource(sheet, 1, "Yes, how many of you?"), sheet);
 });
