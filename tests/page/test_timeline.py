@@ -244,28 +244,8 @@ PARTIAL = Transcript(
 )
 
 
-@pytest.fixture
-def shown(page):
-    """Return a function that shows a sheet in a second view; its sound can't be played."""
-
-    def show(transcript: Transcript, **more):
-        page.evaluate(
-            """value => {
-                const place = document.body.appendChild(document.createElement('div'));
-                place.id = 'tried';
-                place.className = 'transcript gradio-container';
-                speechPage.mountView(place, { value }, {}, () => {});
-            }""",
-            {"sheets": [to_view(transcript, "a.wav") | more], "running": False},
-        )
-        return page.locator("#tried")
-
-    yield show
-    page.evaluate("document.getElementById('tried').remove(); speechPage.views.pop()")
-
-
 def test_a_partial_timeline_is_as_long_as_the_recording(page, shown):
-    place = shown(PARTIAL, length=120.0)
+    place = shown(to_view(PARTIAL, "a.wav") | {"length": 120.0})
     expect(place.locator(".clock")).to_have_text("0:00 / 2:00")
     columns = slider(place).evaluate(COLOURS_IN)
     quarter = len(columns) // 4
@@ -274,7 +254,7 @@ def test_a_partial_timeline_is_as_long_as_the_recording(page, shown):
 
 
 def test_the_player_says_that_it_cannot_play_and_its_timeline_still_leads_to_the_text(page, shown):
-    place = shown(replace(PARTIAL, warnings=()))
+    place = shown(to_view(replace(PARTIAL, warnings=()), "a.wav"))
     expect(place.locator(".player").get_by_role("status")).to_contain_text("can't be played")
     expect(place.get_by_role("button", name="Play", exact=True)).to_be_disabled()
     expect(place.locator(".turn[aria-current]")).to_have_count(0)
