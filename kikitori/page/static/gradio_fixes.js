@@ -50,8 +50,9 @@ function explainWrongType() {
 /** An example has no size, and Gradio says so in English. */
 function hideUnknownSize() {
   for (const cell of document.getElementsByClassName("download")) {
-    const text = cell.querySelector("a")?.firstChild;
-    if (text?.nodeValue?.includes("(size unknown)")) text.nodeValue = text.nodeValue.replace("(size unknown)", "");
+    for (const text of cell.querySelector("a")?.childNodes ?? []) {
+      if (text.nodeValue?.includes("(size unknown)")) text.nodeValue = text.nodeValue.replace("(size unknown)", "");
+    }
   }
 }
 
