@@ -6,17 +6,21 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-MAX_LEVELS = 1500
-"""More than a screen has room for; as base64 they are 2,000 characters."""
+FIRST_LEVELS = 1500
+"""More than a screen has room for, so that short recordings are drawn finely."""
 FIRST_SAMPLES = 160
-"""How much sound one level stands for at first; it doubles whenever there would be more than MAX_LEVELS."""
+"""How much sound one level stands for at first. It doubles when there would be more than FIRST_LEVELS."""
+LAST_SAMPLES = 640
+"""It doubles up to this: 25 levels a second. The closest view of the page shows five seconds (static/zoom.js). These
+are 125 levels, enough to see where a word begins. Four hours are 360,000 levels, or 480 kB as base64. While a recording
+is transcribed, they are sent in parts, so that each window brings only its own."""
 
 
 class Peaks:
     """The loudest sample of each part of a recording, whose length need not be known in advance."""
 
     def __init__(self):
-        self._peaks = np.zeros(MAX_LEVELS, np.float32)
+        self._peaks = np.zeros(FIRST_LEVELS, np.float32)
         self._samples = 0
         self.samples_per_level = FIRST_SAMPLES
 
@@ -32,12 +36,17 @@ class Peaks:
         count = -(-self._samples // self.samples_per_level)
         return np.rint(255 * self._peaks[:count].clip(max=1)).astype(np.uint8).tobytes()
 
+    @property
+    def settled(self) -> int:
+        """How many of the first levels will stay as they are, whatever sound follows."""
+        return self._samples // LAST_SAMPLES if self.samples_per_level == LAST_SAMPLES else 0
+
     def add(self, block: np.ndarray) -> None:
         """Add the sound that follows. block: finite floats of shape (samples, channels)."""
         while len(block):
-            room = MAX_LEVELS * self.samples_per_level - self._samples
+            room = len(self._peaks) * self.samples_per_level - self._samples
             if not room:
-                self._halve()
+                self._make_room()
                 continue
             self._add(block[:room])
             block = block[room:]
@@ -51,8 +60,12 @@ class Peaks:
         np.maximum(peaks, loudest, out=peaks)
         self._samples += len(block)
 
-    def _halve(self) -> None:
-        """Give each level twice as much sound."""
-        pairs = self._peaks.reshape(-1, 2).max(axis=1)
-        self._peaks = np.concatenate([pairs, np.zeros(MAX_LEVELS - len(pairs), np.float32)])
-        self.samples_per_level *= 2
+    def _make_room(self) -> None:
+        """Give each level twice as much sound, or take twice as many levels."""
+        kept, size = self._peaks, len(self._peaks)
+        if self.samples_per_level < LAST_SAMPLES:
+            self.samples_per_level *= 2
+            kept = kept.reshape(-1, 2).max(axis=1)
+        else:
+            size *= 2
+        self._peaks = np.concatenate([kept, np.zeros(size - len(kept), np.float32)])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kikitori.audio.files import SAMPLE_RATE, load_audio, stream_audio
-from kikitori.peaks import FIRST_SAMPLES, MAX_LEVELS, Peaks
+from kikitori.peaks import FIRST_LEVELS, Peaks
 from tests.support.recordings import example, one_recording
 from tests.support.sound_files import encode, two_tones
 
@@ -46,7 +46,7 @@ def test_every_format_has_levels(tmp_path, suffix):
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3])
-@pytest.mark.parametrize(("size", "length"), [(1, 500), (159, 5000), (48_001, 5 * MAX_LEVELS * FIRST_SAMPLES + 1)])
+@pytest.mark.parametrize(("size", "length"), [(1, 500), (159, 5000), (48_001, 70 * SAMPLE_RATE + 1)])
 def test_the_size_of_the_blocks_changes_nothing(channels, size, length):
     rng = np.random.default_rng(size)
     sound = rng.uniform(-1.2, 1.2, (length, channels)).astype(np.float32) * np.linspace(0, 1, length)[:, np.newaxis]
@@ -59,16 +59,28 @@ def test_the_size_of_the_blocks_changes_nothing(channels, size, length):
     [
         (0, 160, 0),
         (1, 160, 1),
-        (MAX_LEVELS * 160, 160, MAX_LEVELS),
-        (MAX_LEVELS * 160 + 1, 320, MAX_LEVELS // 2 + 1),
-        (4 * 3600 * SAMPLE_RATE, 163_840, 1407),
+        (FIRST_LEVELS * 160, 160, FIRST_LEVELS),
+        (FIRST_LEVELS * 160 + 1, 320, FIRST_LEVELS // 2 + 1),
+        (FIRST_LEVELS * 640 + 1, 640, FIRST_LEVELS + 1),
+        (4 * 3600 * SAMPLE_RATE, 640, 360_000),
     ],
 )
-def test_levels_are_halved_when_they_are_full(samples, each, count):
+def test_levels_are_halved_while_they_are_few_and_finer_than_needed(samples, each, count):
     block = np.full((60 * SAMPLE_RATE, 1), -0.5, np.float32)
     peaks = outline(block[: samples - start] for start in range(0, samples, len(block)))
     assert peaks.samples_per_level == each
     assert list(peaks.levels) == [128] * count
+
+
+def test_settled_levels_stay():
+    sound = np.random.default_rng(0).uniform(-1, 1, (200 * SAMPLE_RATE, 1)).astype(np.float32)
+    peaks, before, settled = Peaks(), b"", []
+    for start in range(0, len(sound), 30_001):
+        peaks.add(sound[start : start + 30_001])
+        assert peaks.levels.startswith(before)
+        settled.append(peaks.settled)
+        before = peaks.levels[: peaks.settled]
+    assert settled[0] == 0 and settled[-1] == 200 * 25
 
 
 def test_blocks_pass_unchanged():

@@ -17,7 +17,7 @@ from kikitori.cli.options import add_checkpoint_options, add_language_check_opti
 from kikitori.errors import CheckpointError
 from kikitori.model.checkpoints import checkpoint_folder
 from kikitori.model.weights import check_weights
-from kikitori.page.script import STATIC, page_head
+from kikitori.page.script import STYLES, page_head
 from kikitori.page.sessions import KnownSessions, refuse_invalid
 from kikitori.page.start import I18N
 from kikitori.server.health import health
@@ -130,7 +130,7 @@ def launch(page: gr.Blocks, options: argparse.Namespace) -> None:
         server_port=options.port,
         max_file_size=MAX_UPLOAD,
         theme=gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
-        css_paths=[STATIC / "page.css"],
+        css_paths=STYLES,
         head=page_head(),
         i18n=I18N,
         mcp_server=True,

@@ -1,4 +1,4 @@
-"""The page's script: the ES modules in static/, joined at start-up.
+"""The page's script and style sheets in static/. The script is its ES modules, joined at start-up.
 
 Gradio mounts its components as soon as the scripts in the page's head have run. It does not wait for
 `<script type="module">`, so the modules become one classic script.
@@ -16,6 +16,7 @@ STATIC = Path(__file__).parent / "static"
 MODULES = (
     "dom.js",
     "i18n.js",
+    "icons.js",
     "message.js",
     "comparison.js",
     "offers.js",
@@ -27,7 +28,11 @@ MODULES = (
     "caret.js",
     "sounds.js",
     "edges.js",
+    "zoom.js",
+    "outline.js",
+    "gestures.js",
     "timeline.js",
+    "zoom_controls.js",
     "player.js",
     "following.js",
     "menu.js",
@@ -50,6 +55,10 @@ MODULES = (
     "main.js",
 )
 """Each after those that it imports."""
+STYLES = tuple(
+    STATIC / f"{name}.css" for name in "colours layout messages start recordings player tools rows comparison".split()
+)
+"""Gradio joins them in this order: of two rules that fit an element equally well, the later one counts."""
 
 
 def join_modules() -> str:

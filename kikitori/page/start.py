@@ -1,4 +1,4 @@
-"""The start of a tab: what a visitor chooses before a job. It makes room for the transcript (static/page.css).
+"""The start of a tab: what a visitor chooses before a job. It makes room for the transcript (static/layout.css).
 
 Gradio components appear here, in tabs.py, in handlers.py and in gradio_guards.py only.
 """

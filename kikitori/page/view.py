@@ -34,7 +34,8 @@ def to_view(transcript: Transcript, path: str) -> dict:
 class GrowingView:
     """A recording while it is transcribed: for each update, a value that holds only what is new.
 
-    Such a value keeps the first `kept` turns, warnings and raw texts that static/view.js has, and replaces all others.
+    Such a value keeps the first `kept` turns, warnings, raw texts and levels that static/view.js has, and replaces all
+    others.
     Its size depends on one window, or on those of REPEAT_SECONDS, and not on the length of the recording.
     """
 
@@ -46,6 +47,7 @@ class GrowingView:
         self._warnings: list[dict] = []
         self._raw_texts: list[str] = []
         self._speakers: dict[str, None] = {}
+        self._settled_levels = 0
         self._recent: deque[tuple[float, dict[str, int]]] = deque()
         self.is_empty = True
         """Whether no update has come yet."""
@@ -71,16 +73,18 @@ class GrowingView:
             "speakers": list(self._speakers | _speakers(update.open_turns)),
             "times": _times(new),
             "sound": self._path,
-            **self._outline(),
+            **self._outline(kept["levels"]),
         }
 
     def whole(self) -> dict:
         """Return all that is transcribed so far, as `to_view`."""
         return to_view(self._transcription.transcript, self._path) | self._outline()
 
-    def _outline(self) -> dict:
-        """What the timeline is drawn from: the peaks so far, as a whole, and the recording's length if it is known."""
-        return {"peaks": _peaks(self._transcription.peaks), "length": self._length}
+    def _outline(self, first: int = 0) -> dict:
+        """What the timeline is drawn from: the peaks so far, from the first on, and the recording's length if known."""
+        peaks = self._transcription.peaks
+        self._settled_levels = peaks.settled // 3 * 3  # three bytes are four whole letters of base64
+        return {"peaks": _peaks(peaks, first), "length": self._length}
 
     def _kept(self) -> dict[str, int]:
         """How much of what static/view.js has will stay as it is, however few of the recent values it has shown.
@@ -94,6 +98,7 @@ class GrowingView:
             "turns": self._window_start(len(self._turns)),
             "warnings": len(self._warnings),
             "raw_texts": len(self._raw_texts),
+            "levels": self._settled_levels,
         }
         self._recent.append((now, stays))
         return self._recent[0][1]
@@ -122,9 +127,9 @@ def _speakers(turns: Sequence[Turn]) -> dict[str, None]:
     return dict.fromkeys(turn.speaker for turn in turns if turn.speaker is not None)
 
 
-def _peaks(peaks: Peaks) -> dict:
-    """The levels as base64, one byte each, and how many seconds one stands for."""
-    return {"levels": b64encode(peaks.levels).decode(), "each": peaks.samples_per_level / SAMPLE_RATE}
+def _peaks(peaks: Peaks, first: int) -> dict:
+    """The levels from the first on as base64, one byte each, and how many seconds one stands for."""
+    return {"levels": b64encode(peaks.levels[first:]).decode(), "each": peaks.samples_per_level / SAMPLE_RATE}
 
 
 def _times(turns: Sequence[Turn]) -> list[list[float]]:

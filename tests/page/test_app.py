@@ -6,7 +6,7 @@ import inspect
 import json
 import pickle
 import shutil
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections import deque
 from dataclasses import replace
 
@@ -360,9 +360,10 @@ def test_a_damaged_recording_is_shown_with_its_words_and_a_warning(tmp_path):
     assert returned.duration_seconds == pytest.approx(len(sound) / rate + 3, abs=0.01)
 
 
-def long_steps(count: int):
+def long_steps(count: int, peaks: Peaks):
     """The updates of a call with this many windows; the last turn of each stays open until the next."""
     for number in range(count):
+        peaks.add(np.full((110 * 16000, 1), number / count, np.float32))
         start, end = 110.0 * number, 110.0 * number + 120
         turns = tuple(Turn(f"spk_{n % 2}", f"{number:04} {n:04} words", start, end, "window") for n in range(20))
         warnings = (TranscriptWarning("loop", "a sentence", start, end),)
@@ -371,9 +372,14 @@ def long_steps(count: int):
 
 def grow(count: int) -> list[dict]:
     """The values that are sent for a call with this many windows."""
-    made = Transcription(long_steps(count), replace(MADE, turns=(), warnings=()))
+    made = long_call(count)
     view = GrowingView(made, "call.wav")
     return [view.add(step) for step in made]
+
+
+def long_call(count: int) -> Transcription:
+    peaks = Peaks()
+    return Transcription(long_steps(count, peaks), replace(MADE, turns=(), warnings=()), peaks)
 
 
 def test_the_last_window_of_a_long_call_is_sent_in_as_few_bytes_as_the_second(monkeypatch):
@@ -388,7 +394,7 @@ def test_the_last_window_of_a_long_call_is_sent_in_as_few_bytes_as_the_second(mo
 def test_what_was_sent_adds_up_to_the_whole_view(monkeypatch, repeated, shown):
     """Also if Gradio shows only some of the values, as long as those that it skips are repeated."""
     monkeypatch.setattr("kikitori.page.view.REPEAT_SECONDS", repeated)
-    turns, times, warnings, raw_texts = [], [], [], []
+    turns, times, warnings, raw_texts, levels = [], [], [], [], ""
     values = grow(10)
     for value in values[:: shown if repeated else 1] + values[-1:]:
         kept = value["kept"]
@@ -396,8 +402,10 @@ def test_what_was_sent_adds_up_to_the_whole_view(monkeypatch, repeated, shown):
         times[kept["turns"] :] = value["times"]
         warnings[kept["warnings"] :] = value["transcript"]["warnings"]
         raw_texts[kept["raw_texts"] :] = value["raw_texts"]
-    made = Transcription(long_steps(10), replace(MADE, turns=(), warnings=()))
+        levels = levels[: kept["levels"] // 3 * 4] + value["peaks"]["levels"]
+    made = long_call(10)
     whole = to_view(made.finish(), "call.wav")
+    assert b64decode(levels) == made.peaks.levels
     assert turns == whole["transcript"]["turns"]
     assert times == whole["times"]
     assert warnings == whole["transcript"]["warnings"]

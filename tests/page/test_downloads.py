@@ -98,11 +98,11 @@ def test_the_texts_of_a_translation_are_chosen_and_named(page):
         page.keyboard.press("Escape")
         assert saved(page, panel, "txt") == (f"{name}.txt", f"{text}\n")
         assert saved(page, panel, "srt")[0] == f"{name}.srt"
-    panel.get_by_role("radio", name="Original").check()
+    panel.get_by_label("Languages shown").select_option("Original")
     expect(panel.locator(".words")).to_be_hidden()
     panel.get_by_role("button", name="Find").click()  # what is found has to be seen
     expect(panel.locator(".words")).to_be_visible()
-    expect(panel.get_by_role("radio", name="Both")).to_be_checked()
+    expect(panel.get_by_label("Languages shown")).to_have_value("both")
 
 
 def test_a_call_can_be_saved_as_a_document_and_as_text_with_times(page):
@@ -136,7 +136,7 @@ def test_everything_is_one_zip_with_every_recording(page):
     expect(panel.get_by_role("alert")).to_contain_text("save the recordings one by one")
 
 
-def test_a_copy_that_the_browser_refuses_is_said(page):
+def test_the_page_says_when_the_browser_refuses_to_copy(page):
     panel = transcribed(page, "pt", one_recording("pt").path)
     page.evaluate("() => { Clipboard.prototype.write = () => Promise.reject(new DOMException('', 'NotAllowedError')) }")
     panel.get_by_role("button", name="Copy").click()

@@ -1,11 +1,9 @@
-"""The page as people use it, in headless Chromium."""
+"""The page as people use it, in headless Chromium: from a recording to its text."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import re
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,30 +11,24 @@ import soundfile
 from playwright.sync_api import expect
 
 from kikitori.audio.files import load_audio
-from kikitori.output.writers import WRITERS
-from kikitori.page.view import to_view
-from kikitori.transcript import Transcript, TranscriptWarning, Turn
 from tests.support.browser import (
-    HINTS,
+    JSON_OF,
     RUN,
     TABS,
     VIEW_OF,
     choose_download,
     choose_option,
-    choose_speaker,
     last_seek,
     note_seeks,
     open_tab,
-    rename,
-    retype,
     run_button,
     run_to_the_end,
     saved,
+    saved_transcript,
     shown_lines,
     shown_panel,
     shown_speaker,
     speakers,
-    start_again,
     transcribed,
     upload,
     visit,
@@ -46,14 +38,6 @@ from tests.support.browser import (
 from tests.support.recordings import RECORDINGS, example, microphone_recording, one_recording, recordings_in
 
 pytestmark = pytest.mark.slow
-
-EXAMPLES = {
-    "diarize": "call_appointment",
-    "en2ja": "english_travel",
-    "pt": "portuguese_daily",
-    "transcribe": "three_languages",
-}
-
 
 CLICK_WHEN_IT_COMES_BACK = """(panel, name) => {
     const isShown = button => button.offsetParent && button.textContent.trim() === name;
@@ -67,26 +51,12 @@ CLICK_WHEN_IT_COMES_BACK = """(panel, name) => {
         window.clicked = true;
     }).observe(panel, { childList: true, subtree: true, attributes: true });
 }"""
-JSON_OF = f"key => ({VIEW_OF})().sheet[key]"
 
 
 @pytest.fixture
 def page(browser, server):
     with visit(browser, server, permissions=["microphone", "clipboard-read", "clipboard-write"]) as page:
         yield page
-
-
-def shown_name(label: str) -> str:
-    """A speaker's name on the page."""
-    return f"Speaker {int(label.removeprefix('spk_')) + 1}"
-
-
-def call_transcribed(page):
-    return transcribed(page, "diarize", example(EXAMPLES["diarize"]).path)
-
-
-def saved_transcript(page, panel) -> Transcript:
-    return Transcript.from_dict(json.loads(saved(page, panel, "json")[1]))
 
 
 @pytest.mark.parametrize("direction", TABS)
@@ -97,7 +67,7 @@ def test_an_uploaded_recording_becomes_its_text(page, direction):
     run_button(panel, direction).click()
     assert words(panel) == [turn.text for turn in recording.turns]
     if direction == "diarize":
-        assert speakers(panel) == [shown_name(turn.speaker) for turn in recording.turns]
+        assert speakers(panel) == [shown_speaker(turn.speaker) for turn in recording.turns]
 
 
 def test_rows_show_where_the_language_changes(page):
@@ -108,31 +78,10 @@ def test_rows_show_where_the_language_changes(page):
     assert [texts.nth(number).get_attribute("lang") for number in range(3)] == ["en", "ja", "pt"]
 
 
-def test_an_error_after_the_page_has_loaded_does_not_load_it_again(page):
-    """Gradio's player raises one when an example replaces a recording."""
-    panel = call_transcribed(page)
-    page.evaluate("setTimeout(() => dispatchEvent(new ErrorEvent('error')))")
-    page.wait_for_timeout(6000)
-    assert panel.locator(".turn").count() > 1
-    assert page.evaluate("sessionStorage.getItem('speechPageReloaded')") is None
-
-
-def test_two_speakers_have_two_colours(page):
-    panel = call_transcribed(page)
-    colours = {
-        label.input_value(): label.evaluate("element => getComputedStyle(element).color")
-        for label in panel.locator(".turn .speaker").all()
-    }
-    assert len(set(colours.values())) == len(colours) == 2
-
-
-def test_an_example_is_answered_at_once(page):
+def test_an_example_is_answered_at_once_and_brings_its_direction_along(page):
     panel = open_tab(page, "pt")
     panel.get_by_text("At the doctor's").first.click()
     assert words(panel) == [example("portuguese_daily").text]
-
-
-def test_an_example_brings_its_direction_along(page):
     panel = open_tab(page, "en2ja")
     panel.get_by_text("Travel, in Japanese").first.click()
     assert words(panel) == [example("japanese_travel").text]
@@ -157,13 +106,14 @@ def test_a_microphone_recording_is_transcribed(page):
     assert re.fullmatch(r"recording-\d{4}-\d\d-\d\d-\d{4}\.txt", saved(page, panel, "txt")[0])
 
 
-def test_a_missing_recording_is_an_inline_message(page):
+def test_the_page_says_that_a_small_model_answers_and_that_a_recording_is_missing(page):
     panel = open_tab(page, "diarize")
     run_button(panel, "diarize").click()
     message = panel.get_by_role("alert")
     message.wait_for()
     assert message.inner_text() == "There is no recording yet: upload a file or record one first"
     assert panel.get_by_role("button", name="Copy").count() == 0
+    expect(page.get_by_text("Demo mode: small model.")).to_be_visible()
 
 
 def test_names_can_be_given_and_words_replaced(page):
@@ -293,15 +243,6 @@ def test_a_page_whose_scripts_were_not_all_loaded_loads_again_or_says_so(browser
             assert len(failed) < 5
 
 
-def test_every_format_can_be_saved_and_equals_the_command_lines(page):
-    panel = call_transcribed(page)
-    transcript = saved_transcript(page, panel)
-    named = tuple(replace(turn, speaker=shown_speaker(turn.speaker)) for turn in transcript.turns)
-    for suffix, write in WRITERS.items():
-        written = write(transcript if suffix in ("json", "tsv", "rttm") else replace(transcript, turns=named))
-        assert saved(page, panel, suffix) == (f"call_appointment.{suffix}", written)
-
-
 def test_a_word_with_a_time_moves_the_player_and_is_marked_while_it_plays(page):
     panel = open_tab(page, "pt")
     upload(panel, one_recording("pt").path)
@@ -316,58 +257,6 @@ def test_a_word_with_a_time_moves_the_player_and_is_marked_while_it_plays(page):
     expect(panel.locator(".word.now")).to_have_text(measured[2]["text"])
     page.keyboard.press("Control+Space")
     expect(panel.locator(".word.now")).to_have_text(measured[-1]["text"])
-
-
-def test_a_speaker_can_be_renamed_and_every_file_follows(page):
-    panel = call_transcribed(page)
-    before = speakers(panel)
-    evil = "<img src=x onerror=alert(1)>"
-    rename(panel, "Speaker 1", evil)
-    renamed = [evil if speaker == "Speaker 1" else speaker for speaker in before]
-    assert speakers(panel) == renamed
-    assert panel.locator(".transcript img").count() == 0
-    labels = [evil if speaker == evil else "spk_1" for speaker in renamed]
-    assert saved(page, panel, "txt")[1].splitlines() == [
-        f"[{speaker}]: {text}" for speaker, text in zip(renamed, words(panel), strict=True)
-    ]
-    assert [turn.speaker for turn in saved_transcript(page, panel).turns] == labels
-
-
-def test_two_speakers_can_be_merged_and_a_row_corrected(page):
-    panel = call_transcribed(page)
-    text = words(panel)
-    choose_speaker(panel, 1, "Speaker 1")
-    retype(panel, 0, "直しました。")
-    retype(panel, 2, "")
-    text = ["直しました。", text[1], *text[3:]]
-    assert words(panel) == text
-    assert speakers(panel) == [f"Speaker {number}" for number in (1, 1, 2, 1, 2)]
-    rename(panel, "Speaker 2", "Speaker 1")
-    assert set(speakers(panel)) == {"Speaker 1"}
-    assert panel.locator(".tools .name input").evaluate_all("names => names.map(name => name.value)") == ["Speaker 1"]
-    assert saved(page, panel, "txt")[1] == "".join(f"[Speaker 1]: {line}\n" for line in text)
-
-
-def test_a_corrected_call_is_saved_with_the_times_that_the_page_shows(page):
-    """Times estimated from the corrected text would differ."""
-    panel = call_transcribed(page)
-    seen = page.evaluate(JSON_OF, "times")
-    texts = panel.get_by_label("Text of this row")
-    retype(panel, 0, texts.nth(0).inner_text() * 3)
-    retype(panel, len(seen) - 1, "")
-    expect(panel.locator(".turn:visible")).to_have_count(len(seen) - 1)
-    assert page.evaluate(f"({VIEW_OF})().player.timeline.drawing.regions.length") == len(seen) - 1
-    lines = [line.split() for line in saved(page, panel, "rttm")[1].splitlines()]
-    assert [float(start) for _, _, _, start, *_ in lines] == [round(start, 3) for start, _ in seen[:-1]]
-    assert float(lines[-1][3]) + float(lines[-1][4]) == pytest.approx(seen[-2][1], abs=0.001)
-    rows = [line.split("\t")[:2] for line in saved(page, panel, "tsv")[1].splitlines()[1:]]
-    assert rows == [[str(round(1000 * start)), str(round(1000 * end))] for start, end in seen[:-1]]
-    first = f"{seen[1][0]:06.3f}"
-    assert f" --> 00:{first}\n" in saved(page, panel, "vtt")[1]
-    assert f" --> 00:00:{first.replace('.', ',')}\n" in saved(page, panel, "srt")[1]
-    turns = saved_transcript(page, panel).turns
-    assert [[turn.start_seconds, turn.end_seconds] for turn in turns] == seen[:-1]
-    assert {turn.timing for turn in turns} == {"estimated"}
 
 
 def test_several_files_are_transcribed_and_a_bad_one_is_named(page, tmp_path):
@@ -387,244 +276,3 @@ def test_several_files_are_transcribed_and_a_bad_one_is_named(page, tmp_path):
         panel.get_by_role("button", name=recording.path.name).click()
         assert words(panel) == [recording.reference]
         assert saved(page, panel, "txt") == (f"{recording.path.stem}.txt", recording.reference + "\n")
-
-
-def test_a_reference_shows_the_differing_words(page):
-    recording = one_recording("pt")
-    panel = transcribed(page, "pt", recording.path)
-    spoken = recording.reference.split()
-    wrong = [*spoken[:1], "elefante", *spoken[2:]]
-    panel.get_by_label("Reference text").fill(" ".join(wrong))
-    panel.get_by_role("button", name="Compare with the reference").click()
-    expect(panel.locator(".score")).to_have_text(f"{100 * (len(spoken) - 1) // len(spoken)}% correct")
-    expect(panel.locator(".rates")).to_contain_text(f"1 of {len(spoken)} words differ")
-    expect(panel.locator(".compared ins")).to_have_text("elefante")
-    expect(panel.locator(".compared del")).to_have_text(spoken[1])
-    expect(panel.locator(".differences li")).to_have_text(f"{spoken[1]} → elefante")
-    start_again(panel)
-    expect(panel.locator(".score-card")).to_be_hidden()
-    panel.get_by_label("Reference text").fill(recording.reference)
-    run_to_the_end(panel, "pt")
-    expect(panel.locator(".score")).to_have_text("100% correct")
-
-
-def test_a_call_is_translated_with_one_click(page):
-    """It keeps the visitor's corrections, also after a reload, and the subtitles name the speaker."""
-    panel = call_transcribed(page)
-    rename(panel, "Speaker 1", "Reception")
-    retype(panel, 1, "お弁当です。")
-    retype(panel, 2, "")
-    said, named = words(panel), speakers(panel)
-    assert said[1] == "お弁当です。"
-    page.evaluate(f"({VIEW_OF})().keeper.saveNow()")
-    page.reload()
-    panel = shown_panel(page)
-    assert words(panel) == said
-    translate = panel.get_by_role("button", name="Translate into English")
-    translate.click()
-    names = ["call_appointment.flac · Japanese", "call_appointment.flac · English"]
-    shown = panel.locator(".recordings [aria-current]")
-    expect(shown).to_have_text(names[1])
-    wait_for_end(panel)
-    assert panel.locator(".recordings .open").all_inner_texts() == names
-    expect(translate).to_be_hidden()  # what is shown is the translation
-    assert panel.locator(".turn .source").all_inner_texts() == said
-    assert speakers(panel) == named
-    name, subtitles = saved(page, panel, "srt")
-    assert name == "call_appointment.en-ja.srt"
-    assert all(f"[Reception]: {text}" in subtitles for text in words(panel)[:1])
-    panel.get_by_role("button", name=names[0]).click()
-    assert words(panel) == said
-    assert saved(page, panel, "srt")[0] == "call_appointment.srt"
-
-
-@pytest.mark.parametrize("direction", ["en2ja", "ja2en"])
-def test_a_translation_is_shown_with_its_source(page, direction):
-    recording = one_recording(direction)
-    panel = open_tab(page, direction)
-    upload(panel, recording.path)
-    choose_option(panel, "Show original beside translation")
-    run_to_the_end(panel, direction)
-    assert words(panel) == [recording.reference]
-    said = panel.locator(".turn .source")
-    assert said.all_inner_texts() == [recording.said]
-    assert saved(page, panel, "srt")[1].splitlines()[2:4] == [recording.reference, recording.said]
-    said.click()
-    page.keyboard.press("Home")
-    page.keyboard.insert_text("Ah. ")
-    page.keyboard.press("Enter")
-    assert said.all_inner_texts() == ["Ah.", recording.said]
-    assert "".join(words(panel)).replace(" ", "") == recording.reference.replace(" ", "")
-    page.keyboard.press("Backspace")
-    panel.get_by_role("radio", name="Original").check()
-    assert said.all_inner_texts() == [f"Ah. {recording.said}" if direction == "en2ja" else f"Ah.{recording.said}"]
-    assert not panel.locator(".words").is_visible()
-    page.keyboard.press("Control+z")
-    assert said.all_inner_texts() == ["Ah.", recording.said]
-
-
-def test_a_recording_in_another_language_is_moved_to_its_tab_with_one_click(page):
-    english = example(EXAMPLES["en2ja"])
-    panel = transcribed(page, "pt", english.path)
-    warning = panel.locator(".speech-warning").filter(has_text="seems to be in English, not in Portuguese")
-    warning.get_by_role("button", name="Translate it into Japanese").click()
-    moved = shown_panel(page)
-    expect(moved).to_contain_text(HINTS["en2ja"])
-    expect(moved.locator(".turn .words")).to_have_text([english.reference])
-    expect(moved.locator(".speech-warning")).to_have_count(0)
-
-
-def test_the_page_says_that_the_small_model_answers(page):
-    expect(page.get_by_text("Demo mode: small model.")).to_be_visible()
-
-
-def shown_again(page, *sheets: dict):
-    """Show recordings in a second view of the page's own."""
-    page.evaluate(
-        """value => {
-            const place = document.body.appendChild(document.createElement('div'));
-            place.id = 'tried';
-            speechPage.mountView(place, { value }, {}, () => {});
-        }""",
-        {"sheets": sheets, "running": False},
-    )
-    return page.locator("#tried")
-
-
-def test_each_row_has_the_language_and_the_direction_of_its_text(page):
-    texts = {"Arabic": "نعم، مرحبا.", "Cantonese": "你好。", "": "Good morning."}
-    turns = tuple(
-        Turn("spk_0", text, float(start), start + 1.0, "window", language=language)
-        for start, (language, text) in enumerate(texts.items())
-    )
-    transcript = Transcript("a.wav", turns, "transcribe", "English", "tiny", 3.0, "")
-    rows = shown_again(page, to_view(transcript, "a.wav")).locator(".turn .words")
-    assert rows.evaluate_all("rows => rows.map(row => row.lang)") == ["ar", "yue", "en"]
-    directions = rows.evaluate_all("rows => rows.map(row => getComputedStyle(row).direction)")
-    assert directions == ["rtl", "ltr", "ltr"]
-
-
-def test_warnings_are_short_and_those_that_nobody_can_act_on_are_hidden(page):
-    warnings = (
-        TranscriptWarning("weak_link", "the texts before and after agree by 43%", 84.0, 84.0),
-        TranscriptWarning("repaired_times", "9 of the aligner's times were repaired"),
-        TranscriptWarning("loop", "0:00-0:28: the model repeats itself", 0.0, 28.0),
-        TranscriptWarning("partial", "only the first 3 min 31 s", values={"seconds": "211.000"}),
-    )
-    turns = (Turn("spk_0", "はい。", 0.0, 1.0, "window"),)
-    transcript = Transcript("a.wav", turns, "diarize", "Japanese", "tiny", 211.0, "", warnings)
-    shown = shown_again(page, to_view(transcript, "a.wav")).locator(".speech-warning:visible")
-    assert sorted(shown.all_inner_texts()) == [
-        "0:00–0:28: The text repeats itself: some of it was probably not said, and words may be missing.",
-        "Only the first 3 min 31 sec of the recording are in this transcript.",
-        "Speakers may be swapped from 1:24.",
-    ]
-
-
-def test_what_a_model_writes_stays_text(page):
-    """A transcript of markup and template syntax, put into the page's own view, shows as it is."""
-    evil = "<img src=x onerror=alert(1)> ${alert(2)} `{{value}}` {{{value}}} </span>&amp;"
-    transcript = Transcript(
-        audio=f"{evil}.wav",
-        turns=(Turn("<b>spk</b>", evil, 0.0, 1.0, "window"),),
-        direction="diarize",
-        language="Japanese",
-        checkpoint="<i>x</i>",
-        duration_seconds=1.0,
-        raw_text=evil,
-        warnings=(TranscriptWarning("of_a_later_version", evil, 0.0, 1.0),),
-    )
-    shown = shown_again(page, to_view(transcript, "a.wav"), to_view(transcript, "a.wav"))
-    assert shown.locator(".words").inner_text() == shown.locator(".speech-warning").inner_text() == evil
-    assert speakers(shown) == ["<b>spk</b>"]
-    assert evil in shown.locator(".recordings .open").first.inner_text()
-    assert shown.locator("img, b, i:not([hidden])").count() == 0
-
-
-def test_a_speakers_name_stays_text(page):
-    """In rows, timeline, choices and player."""
-    panel = call_transcribed(page)
-    evil = "<img src=x onerror=window.hurt=1>"
-    rename(panel, "Speaker 1", evil)
-    assert evil in speakers(panel)
-    panel.locator(".turn .words").first.click()
-    assert panel.locator("img[src=x]").count() == 0
-    assert page.evaluate("window.hurt") is None
-
-
-def tab_to(page, name: str) -> None:
-    """Press Tab until the element with this name has the focus."""
-    for _ in range(150):
-        page.keyboard.press("Tab")
-        label = page.evaluate(
-            "(document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent).trim()"
-        )
-        if label.startswith(name):
-            return
-    raise AssertionError(f"Tab does not lead to {name}")
-
-
-def test_the_keyboard_alone_is_enough(page):
-    texts = [turn.text for turn in example("call_order").turns]
-    page.wait_for_load_state("networkidle")  # what has the focus could otherwise be made anew before Enter
-    tab_to(page, "Lunch order")
-    page.keyboard.press("Enter")
-    panel = shown_panel(page)
-    assert words(panel) == texts
-    expect(panel.get_by_role("slider", name="Playback position")).to_be_visible()
-    wait_for_end(panel)
-    tab_to(page, "Text of this row")
-    page.keyboard.press("Control+A")
-    page.keyboard.type("OK")
-    assert words(panel) == ["OK", *texts[1:]]
-    note_seeks(panel)
-    tab_to(page, "Play from")
-    page.keyboard.press("Enter")
-    assert last_seek(page) == pytest.approx(page.evaluate(JSON_OF, "times")[1][0], abs=0.05)
-
-
-def test_on_a_phone_a_finished_call_is_read_from_its_start_and_long_names_fit(browser, server):
-    with visit(browser, server, viewport={"width": 390, "height": 500}) as page:
-        panel = call_transcribed(page)
-        rows = panel.get_by_role("region", name="Transcript")
-        wait_for_end(panel)
-        assert rows.evaluate("rows => [rows.scrollTop, rows.scrollHeight > rows.clientHeight]") == [0, True]
-        rename(panel, "Speaker 1", "x" * 300)
-        assert set(speakers(panel)) == {"x" * 60, "Speaker 2"}
-        panel.get_by_role("button", name="Translate into English").click()
-        expect(panel.locator(".recordings [aria-current]")).to_have_text("call_appointment.flac · English")
-        wait_for_end(panel)
-        edge = panel.locator(".block.transcript").bounding_box()
-        for part in panel.locator(".recordings .open, .name, .turn .words").all():
-            box = part.bounding_box()
-            assert box["x"] + box["width"] <= edge["x"] + edge["width"] and box["width"] > 60
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_every_tab_fits_and_has_no_serious_barrier(browser, server, theme):
-    """Checked by axe-core: the start and a transcript on each tab, at the widths of a laptop and of a phone."""
-    with visit(browser, f"{server}?__theme={theme}") as page:
-        for direction, name in EXAMPLES.items():
-            page.set_viewport_size(LAPTOP)  # on a phone, Gradio puts the last tabs into a menu
-            open_tab(page, direction)
-            check_barriers(page)
-            page.set_viewport_size(LAPTOP)
-            transcribed(page, direction, example(name).path)
-            check_barriers(page)
-
-
-LAPTOP = {"width": 1280, "height": 900}
-
-
-def check_barriers(page) -> None:
-    from axe_playwright_python.sync_playwright import Axe
-
-    for width in (1280, 390):
-        page.set_viewport_size({"width": width, "height": 900})
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        serious = [
-            (found["id"], [node["html"] for node in found["nodes"]])
-            for found in Axe().run(page).response["violations"]
-            if found["impact"] in ("serious", "critical")
-        ]
-        assert serious == []

@@ -12,7 +12,7 @@ import pytest
 from benchmarks.served import ROOT
 from kikitori.errors import SENTENCES
 from kikitori.languages import CODES
-from kikitori.page.script import MODULES, STATIC, join_modules
+from kikitori.page.script import MODULES, STATIC, STYLES, join_modules
 from kikitori.page.texts import TEXTS, texts_of_view, translations
 from kikitori.text.faults import FAULTS
 
@@ -77,8 +77,8 @@ def test_japanese_texts_have_full_width_brackets():
 
 
 def test_the_two_kinds_of_portuguese_do_not_mix():
-    brazilian = r"arquivo|registro|controle\b|salve|salvar|detectado|está sendo|conexão|caractere\b"
-    european = r"ficheiro|registo|controlo|guarde|guardar|detetado|está a ser|ligação|carácter|telemóvel"
+    brazilian = r"arquivo|registro|controle\b|salve|salvar|detectado|está sendo|conexão|caractere\b|idioma"
+    european = r"ficheiro|registo|controlo|guarde|guardar|detetado|está a ser|ligação|carácter|telemóvel|língua"
     for tag, other in (("pt-BR", european), ("pt-PT", brazilian)):
         assert {key: text for key, text in all_texts(TEXTS[tag]) if re.search(other, text, re.IGNORECASE)} == {}
 
@@ -87,6 +87,10 @@ def test_all_modules_of_the_script_are_joined():
     assert sorted(MODULES) == sorted(path.name for path in STATIC.glob("*.js"))
     lines = join_modules().splitlines()
     assert [line for line in lines if line.startswith(("import ", "export "))] == []
+
+
+def test_all_style_sheets_are_used():
+    assert sorted(STYLES) == sorted(STATIC.glob("*.css"))
 
 
 def test_the_page_knows_the_tag_of_every_language():

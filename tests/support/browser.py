@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 from collections.abc import Iterator
 
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from kikitori.transcript import Transcript
+from tests.support.recordings import example
 from tests.support.server import PATIENCE_SECONDS
 
 TABS = {
@@ -20,8 +22,8 @@ TABS = {
 }
 HINTS = {
     "diarize": "Japanese phone call",
-    "en2ja": "as text in the other",
-    "ja2en": "as text in the other",
+    "en2ja": "English speech into Japanese",
+    "ja2en": "English speech into Japanese",
     "pt": "Portuguese speech",
     "transcribe": "30 languages",
 }
@@ -31,6 +33,12 @@ RUN = {
     "ja2en": "Translate",
     "pt": "Transcribe",
     "transcribe": "Transcribe",
+}
+EXAMPLE_OF = {
+    "diarize": "call_appointment",
+    "en2ja": "english_travel",
+    "pt": "portuguese_daily",
+    "transcribe": "three_languages",
 }
 DOWNLOADS = {
     "txt": "Text",
@@ -138,6 +146,11 @@ def transcribed(page: Page, direction: str, path) -> Locator:
     return panel
 
 
+def call_transcribed(page: Page) -> Locator:
+    """Transcribe the example of a call, and return the panel that shows the transcript."""
+    return transcribed(page, "diarize", example(EXAMPLE_OF["diarize"]).path)
+
+
 def run_to_the_end(panel: Locator, direction: str) -> None:
     """Press the button, and wait until the job is done."""
     start_again(panel)
@@ -186,6 +199,8 @@ VIEW_OF = """() => {
     return speechPage.views.find(view => visible.contains(view.element));
 }"""
 """JavaScript that finds the view of the open tab."""
+JSON_OF = f"key => ({VIEW_OF})().sheet[key]"
+"""JavaScript that returns a part of the recording that the open tab shows."""
 
 
 def note_seeks(panel: Locator) -> None:
@@ -221,3 +236,8 @@ def saved(page: Page, panel: Locator, suffix: str) -> tuple[str, str]:
     """Save a text format; returns the file's name and text."""
     name, content = saved_bytes(page, panel, suffix)
     return name, content.decode()
+
+
+def saved_transcript(page: Page, panel: Locator) -> Transcript:
+    """Save as JSON; returns what the file holds."""
+    return Transcript.from_dict(json.loads(saved(page, panel, "json")[1]))

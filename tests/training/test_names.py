@@ -57,7 +57,7 @@ def test_the_answer_has_the_spelling_of_the_list_and_else_the_usual_one(task, gr
     assert written == {usual, *others}
 
 
-def test_a_list_changes_nothing_where_no_name_is_said():
+def test_a_list_changes_nothing_where_no_name_is_spoken():
     for clip in make_clips("en2ja", 20):
         assert clip.context and set(clip.answer) == {"駅"}
     for clip in make_clips("silence", 40):

@@ -70,7 +70,7 @@ function difference({ expected, written }) {
   return make("li", {}, was, " → ", should);
 }
 
-/** Of what is printed. Gradio applies page.css to its own part of the page only. */
+/** Of what is printed. Gradio applies the style sheets to its own part of the page only. */
 const PRINT_STYLE = `
   @media screen { .speech-printed { display: none } }
   @media print { body > :not(.speech-printed), .speech-printed .controls { display: none !important } }

@@ -3,6 +3,7 @@
 import { make } from "./dom.js";
 import { audioName, fileStems, hasSource, timeStamp } from "./file_names.js";
 import { makeError, say, speakerName } from "./i18n.js";
+import { showWords, wordButton } from "./icons.js";
 import { Menu, menuChoice, menuItem } from "./menu.js";
 
 /** What a file's name ends in -> its type. */
@@ -30,8 +31,8 @@ export class Downloads {
     this.problem = make("div");
     /** Which texts of a translation are saved: original, translation or both. */
     this.texts = "both";
-    this.copyButton = make("button", { onclick: () => this.copy() }, say("copy"));
-    this.menu = new Menu(say("download"), () => this.makeItems());
+    this.copyButton = wordButton("copy", { onclick: () => this.copy() });
+    this.menu = new Menu("download", () => this.makeItems());
   }
 
   /** @returns {HTMLElement[]} the buttons */
@@ -79,8 +80,8 @@ export class Downloads {
     const isCopied = await (navigator.clipboard ? putOnClipboard(file) : copySelected(file)).catch(() => false);
     if (!(await file)) return; // the page says why
     if (!isCopied) return this.showProblem(make("div", {}, say("not_copied")));
-    this.copyButton.textContent = say("copied");
-    setTimeout(() => (this.copyButton.textContent = say("copy")), COPIED_MS);
+    showWords(this.copyButton, "copied");
+    setTimeout(() => showWords(this.copyButton, "copy"), COPIED_MS);
   }
 
   /** @param {HTMLElement[]} sentences */

@@ -1,5 +1,5 @@
 // @ts-check
-// The text follows the sound, except while somebody types in it or has scrolled away from what is being said.
+// The text follows the sound, except while somebody types in it or has scrolled away from the row that is playing.
 import { make } from "./dom.js";
 
 const FIELDS = "input, textarea, select, [contenteditable]:not([contenteditable=false])";
@@ -15,7 +15,7 @@ export function isSeen(line, window) {
 }
 
 /**
- * `button` leads back to the line that is being said. It is shown while the text does not follow and that line is out of
+ * `button` leads back to the line that is playing. It is shown while the text does not follow and that line is out of
  * sight. The scroller's scroll-padding is kept free.
  */
 export class Following {

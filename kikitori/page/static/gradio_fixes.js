@@ -18,6 +18,13 @@ function fixAccessibility() {
   for (const menu of document.getElementsByClassName("overflow-menu")) {
     menu.querySelector(":scope > button")?.setAttribute("aria-label", "…");
   }
+  for (const box of document.getElementsByClassName("block files")) {
+    for (const button of box.querySelectorAll("[aria-dropeffect], [aria-label='common.upload']")) {
+      if (button.ariaLabel === say("choose_files")) continue;
+      button.ariaLabel = say("choose_files");
+      button.removeAttribute("title");
+    }
+  }
   for (const box of document.getElementsByClassName("microphone")) {
     for (const wave of box.querySelectorAll("div")) {
       wave.shadowRoot?.querySelector("[part=scroll]")?.setAttribute("tabindex", "0");
@@ -37,6 +44,15 @@ function explainWrongType() {
     if (!text?.textContent?.startsWith("Invalid file type")) continue;
     text.textContent = say("wrong_type");
     title.textContent = say("wrong_type_title");
+  }
+}
+
+/** An example has no size, and Gradio says so in English. */
+function hideUnknownSize() {
+  for (const cell of document.getElementsByClassName("download")) {
+    for (const text of cell.querySelector("a")?.childNodes ?? []) {
+      if (text.nodeValue?.includes("(size unknown)")) text.nodeValue = text.nodeValue.replace("(size unknown)", "");
+    }
   }
 }
 
@@ -82,7 +98,7 @@ export function watchPage() {
   document.addEventListener("focusin", ({ target }) => {
     focused = { target, panel: /** @type {Element} */ (target).closest("[role=tabpanel]") };
   });
-  for (const fix of [fixAccessibility, translateTitle, explainWrongType]) {
+  for (const fix of [fixAccessibility, translateTitle, explainWrongType, hideUnknownSize]) {
     new MutationObserver(fix).observe(document.documentElement, WHOLE_PAGE);
   }
   new MutationObserver(noteReady).observe(document.documentElement, { ...WHOLE_PAGE, attributeFilter: ["class"] });

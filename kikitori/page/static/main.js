@@ -15,10 +15,14 @@ const views = [];
 const store = new Store();
 
 /**
- * Return all that a tab shows, with the visitor's changes. The component's value may hold only the newest part of it.
+ * Return all that a tab shows, with the visitor's changes, but without the outlines of sounds, which Python has no use
+ * for. The component's value may hold only the newest part of it.
  * @param {string} tab
  */
-const shown = (tab) => shownView(tab)?.whole() ?? null;
+function shown(tab) {
+  const whole = shownView(tab)?.whole();
+  return whole ? { ...whole, sheets: whole.sheets.map(({ peaks, ...sheet }) => sheet) } : null;
+}
 
 /** @param {string} tab */
 const shownView = (tab) => views.findLast((view) => view.tab === tab);

@@ -1,20 +1,22 @@
 // @ts-check
 // A button that opens a menu, with the keys of WAI-ARIA's menu button pattern.
 import { make } from "./dom.js";
+import { say } from "./i18n.js";
+import { wordButton } from "./icons.js";
 
 const MENU_STEPS = /** @type {Record<string, number>} */ ({ ArrowDown: 1, ArrowUp: -1 });
 
 export class Menu {
   /**
-   * @param {string} label of the button
+   * @param {"download"} key of the button's icon and words
    * @param {() => HTMLElement[]} makeItems makes the content when the menu is opened, with `menuItem` and `menuChoice`
    */
-  constructor(label, makeItems) {
+  constructor(key, makeItems) {
     this.makeItems = makeItems;
     const onclick = () => (this.isOpen ? this.close() : this.open(0));
     const onkeydown = (/** @type {KeyboardEvent} */ event) => this.press(event);
-    this.button = make("button", { "aria-haspopup": "menu", "aria-expanded": "false", onclick }, label);
-    this.list = make("div", { class: "menu", role: "menu", "aria-label": label, hidden: true });
+    this.button = wordButton(key, { "aria-haspopup": "menu", "aria-expanded": "false", onclick });
+    this.list = make("div", { class: "menu", role: "menu", "aria-label": say(key), hidden: true });
     this.element = make("span", { class: "menu-button", onkeydown }, this.button, this.list);
     this.closeOutside = (/** @type {Event} */ { target }) => {
       if (!this.element.contains(target)) this.close(false);

@@ -2,19 +2,15 @@
 // The player of a transcript's sound: a bar with buttons and the timeline. A hidden <audio> makes the sound.
 import { clock, fileAddress, make } from "./dom.js";
 import { say } from "./i18n.js";
+import { makeIcon } from "./icons.js";
+import { decodeLevels } from "./outline.js";
 import { pauseSound } from "./sounds.js";
-import { COLOURS, decodeLevels, Timeline } from "./timeline.js";
+import { COLOURS, Timeline } from "./timeline.js";
+import { ZoomControls } from "./zoom_controls.js";
 
 const SKIP_SECONDS = 3;
 const MAX_RETRIES = 3; // of loading a sound whose connection has broken
 const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 2];
-const ICONS = {
-  play: "M7 4v16l13-8z",
-  pause: "M6 4h4v16H6zM14 4h4v16h-4z",
-  back: "M12 5v14L3 12zM21 5v14l-9-7z",
-  forward: "M3 5v14l9-7zM12 5v14l9-7z",
-  volume: "M3 9v6h4l6 5V4L7 9z",
-};
 /** The outline of a sheet that has none. */
 const NO_PEAKS = { levels: "", each: 1 };
 
@@ -37,9 +33,6 @@ function numberOf(speakers, speaker) {
   const number = speaker === null ? -1 : speakers.indexOf(speaker);
   return number < 0 ? -1 : number % COLOURS;
 }
-
-/** @param {string} path */
-const makeIcon = (path) => make("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" }, make("path", { d: path }));
 
 /**
  * `element` is the bar. It is hidden while there is no sheet.
@@ -66,6 +59,8 @@ export class Player {
     this.retries = 0;
     /** @type {(import("./timeline.js").Region | null)[]} One per turn; null for one whose text was deleted. */
     this.regions = [];
+    /** The outline that was decoded last. */
+    this.outline = { base64: "", levels: decodeLevels("") };
     this.audio = this.makeAudio();
     this.timeline = new Timeline({
       label: say("position"),
@@ -75,6 +70,7 @@ export class Player {
       onedge,
       onhide: pauseSound,
     });
+    this.zoom = new ZoomControls(this.timeline);
     this.time = make("span", { class: "clock" });
     this.button = make("button", { class: "main", onclick: () => this.toggle() });
     this.speed = this.makeSpeed();
@@ -84,6 +80,7 @@ export class Player {
       { class: "player", role: "group", "aria-label": say("player"), hidden: true },
       this.audio,
       this.timeline.element,
+      this.zoom.scroller,
       this.makeControls(),
       this.problem,
     );
@@ -108,12 +105,13 @@ export class Player {
     return make(
       "div",
       { class: "controls" },
-      skip("skip_back", -SKIP_SECONDS, makeIcon(ICONS.back), String(SKIP_SECONDS)),
+      skip("skip_back", -SKIP_SECONDS, makeIcon("back"), String(SKIP_SECONDS)),
       this.button,
-      skip("skip_forward", SKIP_SECONDS, String(SKIP_SECONDS), makeIcon(ICONS.forward)),
+      skip("skip_forward", SKIP_SECONDS, String(SKIP_SECONDS), makeIcon("forward")),
       this.time,
+      ...this.zoom.buttons,
       this.speed,
-      make("label", { class: "volume", title: say("volume") }, makeIcon(ICONS.volume), this.makeVolume()),
+      make("label", { class: "volume", title: say("volume") }, makeIcon("volume"), this.makeVolume()),
     );
   }
 
@@ -187,6 +185,7 @@ export class Player {
     if (this.sound === sound) return;
     this.sound = sound;
     this.place = this.retries = 0;
+    this.timeline.zoom(0);
     this.setPlayable(true);
     if (sound !== null) {
       this.audio.src = sound.startsWith("blob:") ? sound : fileAddress(sound);
@@ -205,7 +204,7 @@ export class Player {
     this.timeline.show({
       total,
       heard: this.isPartial ? this.sheet.transcript.duration_seconds : total,
-      levels: decodeLevels(levels),
+      levels: this.decode(levels),
       each,
       regions: this.regions.filter((region) => region !== null),
       isFixed: this.isFixed,
@@ -214,11 +213,21 @@ export class Player {
   }
 
   /**
+   * An outline's levels. They are decoded once: four hours have 360,000.
+   * @param {string} base64
+   */
+  decode(base64) {
+    if (this.outline.base64 !== base64) this.outline = { base64, levels: decodeLevels(base64) };
+    return this.outline.levels;
+  }
+
+  /**
    * Play, from a place if one is given.
    * @param {number} [seconds]
    */
   play(seconds) {
     if (seconds !== undefined) this.seek(seconds);
+    else this.timeline.place(this.now, true);
     if (this.isPlayable) this.audio.play().catch(() => {}); // `onerror` says why
   }
 
@@ -273,7 +282,7 @@ export class Player {
     if (this.isPlayable && this.audio.currentTime) this.place = this.audio.currentTime;
     const text = `${clock(this.now)} / ${clock(this.total)}`;
     if (this.time.textContent !== text) this.time.textContent = text;
-    this.timeline.place(this.now);
+    this.timeline.place(this.now, jumped);
     this.onmove(jumped);
   }
 
@@ -281,7 +290,7 @@ export class Player {
   showState() {
     const key = this.isPlaying ? "sound_pause" : "sound_play";
     for (const name of ["aria-label", "title"]) this.button.setAttribute(name, say(key));
-    this.button.replaceChildren(makeIcon(this.isPlaying ? ICONS.pause : ICONS.play));
+    this.button.replaceChildren(makeIcon(this.isPlaying ? "pause" : "play"));
     this.glide();
   }
 

@@ -22,6 +22,9 @@ const LIST = [
   ["Alt+U", "key_unsure"],
   ["Alt+K", "key_tick"],
   ["Ctrl+H", "key_find"],
+  ["Alt+I", "zoom_in"],
+  ["Alt+O", "zoom_out"],
+  ["Alt+0", "zoom_whole"],
 ];
 
 /**
@@ -56,6 +59,9 @@ export function runShortcut(view, event) {
     KeyU: () => view.tools.showUnsure(),
     KeyK: () => view.tools.tickOff(),
     KeyJ: () => view.goToSound(),
+    KeyI: () => view.player.timeline.zoom(2),
+    KeyO: () => view.player.timeline.zoom(0.5),
+    Digit0: () => view.player.timeline.zoom(0),
     ArrowUp: () => view.editor.goToRow(-1),
     ArrowDown: () => view.editor.goToRow(1),
   };

@@ -1,5 +1,5 @@
 // @ts-check
-// What is said when: from a place in a sheet's text to its time, from a time to the turn, and how long each speaker talks.
+// Text and time: when a place in a text is heard, what is heard at a time, and how long each speaker talks.
 // See sheet.js for a sheet.
 
 /** @typedef {import("./sheet.js").Sheet} Sheet */
@@ -33,7 +33,7 @@ export function timeOf({ transcript, times }, { turn, from }) {
 }
 
 /**
- * When a place in a turn's text is said: by its share of its word, or of the whole text if words have no times.
+ * The time of a place in a turn's text: by its share of its word, or of the whole text if words have no times.
  * @param {Turn} turn
  * @param {number} place in characters
  * @param {Span} span
@@ -49,7 +49,7 @@ export function timeInText({ words, text }, place, [start, end]) {
 }
 
 /**
- * The number of the turn with text that is said at a time, the later one if two overlap; -1 for none.
+ * The number of the turn with text that is heard at a time, the later one if two overlap; -1 for none.
  * @param {Sheet} sheet
  * @param {number} seconds
  * @returns {number}
@@ -75,7 +75,7 @@ export function lastBefore({ transcript, times }, seconds) {
 }
 
 /**
- * The place in the text of what is said at a time, or was said last; null before the first turn.
+ * The place in the text of the word that is heard at a time, or was heard last; null before the first turn.
  * @param {Sheet} sheet
  * @param {number} seconds
  * @returns {{ turn: number, from: number } | null}

@@ -5,6 +5,7 @@ import { make, strip } from "./dom.js";
 import { hasSource } from "./file_names.js";
 import { Finder } from "./finder.js";
 import { formatPercent, say, speakerLabel, speakerName } from "./i18n.js";
+import { wordButton } from "./icons.js";
 import { colourOf } from "./player.js";
 import { renameSpeaker, tickOff, unsurePlaces } from "./sheet.js";
 import { showShortcuts } from "./shortcuts.js";
@@ -15,18 +16,17 @@ export class Tools {
   constructor(view) {
     this.view = view;
     this.finder = new Finder(view);
-    this.undo = make("button", { onclick: () => view.undo() }, say("undo"));
-    this.redo = make("button", { onclick: () => view.redo() }, say("redo"));
-    this.find = make("button", { "aria-expanded": "false", onclick: () => this.finder.toggle() }, say("find"));
+    this.close = wordButton("close_project", { onclick: () => view.keeper.close() });
+    this.undo = wordButton("undo", { class: "as-icon", onclick: () => view.undo() });
+    this.redo = wordButton("redo", { class: "as-icon", onclick: () => view.redo() });
+    this.find = wordButton("find", { "aria-expanded": "false", onclick: () => this.finder.toggle() });
     this.next = make("button", { class: "next-unsure", onclick: () => this.showUnsure() });
-    this.tick = make("button", { onclick: () => this.tickOff() }, say("tick_off"));
-    this.both = make("span", { role: "radiogroup", "aria-label": say("languages_shown"), class: "shown-languages" });
-    const onclick = () => this.toggleLimits();
-    this.limits = make("button", { "aria-pressed": "false", onclick }, say("subtitle_limits"));
+    this.tick = wordButton("tick_off", { onclick: () => this.tickOff() });
+    this.languages = this.makeLanguages();
+    this.limits = wordButton("subtitle_limits", { "aria-pressed": "false", onclick: () => this.toggleLimits() });
     const help = make("button", { "aria-label": say("shortcuts"), onclick: () => showShortcuts(view.element) }, "?");
     this.speakers = make("div", { class: "speakers" });
     this.files = make("span", { class: "files" }, ...view.downloads.buttons);
-    this.close = make("button", { onclick: () => view.keeper.close() }, say("close_project"));
     this.element = make(
       "div",
       { class: "tools" },
@@ -39,7 +39,7 @@ export class Tools {
         this.find,
         this.next,
         this.tick,
-        this.both,
+        this.languages,
         this.limits,
         help,
         this.files,
@@ -65,10 +65,25 @@ export class Tools {
     this.next.hidden = this.tick.hidden = !places.length;
     this.next.disabled = running;
     this.tick.disabled = running || place < 0;
-    this.next.textContent = place < 0 ? say("unsure", places.length) : say("unsure_of", place + 1, places.length);
+    this.showNext(place, places.length);
     this.finder.show();
     this.showSpeakers();
-    this.showLanguages();
+    this.languages.hidden = !hasSource(sheet);
+  }
+
+  /**
+   * How many unsure places there are; on a phone in short.
+   * @param {number} place the one that is shown; -1 for none
+   * @param {number} count
+   */
+  showNext(place, count) {
+    const words = place < 0 ? say("unsure", count) : say("unsure_of", place + 1, count);
+    const short = place < 0 ? String(count) : `${place + 1}/${count}`;
+    this.next.title = words;
+    this.next.replaceChildren(
+      make("span", { class: "button-words" }, words),
+      make("span", { class: "button-short", "aria-hidden": "true" }, make("u", {}, "abc"), ` ${short}`),
+    );
   }
 
   /** Speakers with their share of the time that is talked. */
@@ -158,24 +173,22 @@ export class Tools {
     this.limits.setAttribute("aria-pressed", String(isShown));
   }
 
+  /** Original, translation or both, where a translation has its original next to it. */
+  makeLanguages() {
+    const options = ["both", "translation", "original"].map((choice) =>
+      make("option", { value: choice }, say(`shown_${choice}`)),
+    );
+    const onchange = (/** @type {any} */ event) => this.showLanguage(event.target.value);
+    return make(
+      "select",
+      { "aria-label": say("languages_shown"), title: say("languages_shown"), onchange },
+      ...options,
+    );
+  }
+
   /** @param {string} choice original, translation or both */
   showLanguage(choice) {
     this.view.editor.shown = choice;
-    for (const input of this.both.querySelectorAll("input")) input.checked = input.value === choice;
-  }
-
-  /** Original, translation or both, where a translation has its original next to it. */
-  showLanguages() {
-    const { sheet } = this.view;
-    const hasOriginal = hasSource(sheet);
-    this.both.hidden = !hasOriginal;
-    if (!hasOriginal || this.both.childElementCount) return;
-    const group = `shown-${this.view.tab}`;
-    const choices = ["both", "translation", "original"].map((choice) => {
-      const onchange = () => this.showLanguage(choice);
-      const input = make("input", { type: "radio", name: group, value: choice, checked: choice === "both", onchange });
-      return make("label", {}, input, say(`shown_${choice}`));
-    });
-    this.both.append(...choices);
+    this.languages.value = choice;
   }
 }

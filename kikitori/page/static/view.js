@@ -8,6 +8,7 @@ import { Following } from "./following.js";
 import { History } from "./history.js";
 import { languageName, say } from "./i18n.js";
 import { Keeper } from "./keeping.js";
+import { joinPeaks } from "./outline.js";
 import { Player } from "./player.js";
 import { Projects } from "./projects.js";
 import { Recordings, stopFiles, updateFiles } from "./recordings.js";
@@ -159,7 +160,7 @@ export class View {
     sheet.transcript.duration_seconds = append.transcript.duration_seconds;
     sheet.transcript.language = append.transcript.language;
     sheet.speakers = append.speakers;
-    sheet.peaks = append.peaks;
+    sheet.peaks = joinPeaks(sheet.peaks, append.peaks, kept.levels);
     sheet.length = append.length;
     this.keeper.saveSoon();
     if (this.current !== number) return this.recordings.show(); // the visitor reads another recording

@@ -6,7 +6,7 @@ import { call, spoken, talk, texts, translation } from "./sheets.js";
 
 const sources = (sheet) => sheet.transcript.turns.map(({ source }) => source);
 
-test("a turn is split where its word is said", () => {
+test("a turn is split at the time of its word", () => {
   const sheet = splitTurn(talk(), 0, 9);
   assert.deepEqual(texts(sheet), ["Bom dia,", "eu sou Ana.", "Quero um café."]);
   assert.deepEqual(sheet.times, [

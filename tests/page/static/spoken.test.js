@@ -23,17 +23,17 @@ test("a place in a text leads to the start of its word, or of its turn if its wo
   assert.deepEqual(times(1, 0, 2), [8, 8]);
 });
 
-test("a place within a word is said by its share of the word's letters, without the space before them", () => {
+test("a place within a word has a time by its share of the word's letters, without the space before them", () => {
   const times = [0, 1, 2, 3, 5, 7].map((place) => timeInText(timed, place, [1, 6]));
   const rounded = times.map((seconds) => Number(seconds.toFixed(3)));
   assert.deepEqual(rounded, [1, 2, 2, 2.667, 5, 5.333]);
 });
 
-test("without times of words, a place is said by its share of the text", () => {
+test("without times of words, a place has a time by its share of the text", () => {
   assert.equal(timeInText(sheet.transcript.turns[3], 1, [10, 14]), 11);
 });
 
-test("at a time, the last turn with text that holds it is said, and none in a pause", () => {
+test("at a time, the last turn with text that holds it is heard, and none in a pause", () => {
   assert.deepEqual(
     [0, 1, 5.9, 6, 9, 10.5, 13.9, 14].map((seconds) => turnAt(sheet, seconds)),
     [-1, 0, 0, -1, 1, 3, 3, -1],
@@ -47,7 +47,7 @@ test("in a pause, the last turn with text is the one that began before", () => {
   );
 });
 
-test("a time leads to the first letter of the word that is said, or was said last", () => {
+test("a time leads to the first letter of the word that is heard, or was heard last", () => {
   assert.deepEqual(
     [0, 1, 4.5, 5, 7].map((seconds) => placeAt(sheet, seconds)),
     [null, { turn: 0, from: 0 }, { turn: 0, from: 2 }, { turn: 0, from: 6 }, { turn: 0, from: 6 }],
