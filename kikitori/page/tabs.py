@@ -17,7 +17,6 @@ from kikitori.page.handlers import (
     button_updates,
     call_handler,
     page_handler,
-    retry_handler,
     stop_running,
     write_file,
 )
@@ -156,12 +155,13 @@ def connect(tab: Tab, checkpoints: Checkpoints, start: Start, work: Work, result
 def connect_jobs(tab: Tab, checkpoints: Checkpoints, start: Start, work: Work, result: Result) -> list:
     """Connect all buttons that start a job; returns the jobs, for the stop button."""
     recordings = [start.microphone, start.files]
-    inputs, outputs = [*recordings, *start.options], [work.message, result.view]
+    retry, first = retry_button(tab)
+    inputs, outputs = [*recordings, *start.options, first], [work.message, result.view]
     # The message shows the place in the queue.
     event = {"api_visibility": "private", "show_progress": "minimal", "show_progress_on": [work.message]}
     event |= JOBS_SHARE
     offers = offer_buttons(tab)
-    for button in (work.run, *offers.values(), result.translate):
+    for button in (work.run, *offers.values(), retry, result.translate):
         if button:
             show_start(button.click, work, result)
     handler = page_handler(tab.directions, checkpoints)
@@ -170,11 +170,8 @@ def connect_jobs(tab: Tab, checkpoints: Checkpoints, start: Start, work: Work, r
         js = f"(microphone, files, ...options) => speechPage.taken({json.dumps(tab.first_option(direction))}, options)"
         in_browser(button.click, inputs, js, inputs)
         jobs.append(button.click(handler, inputs, outputs, js=js, **event))
-    retry, first = retry_button(tab)
-    show_start(retry.click, work, result)
     js = f"(microphone, files, ...options) => speechPage.retried('{tab.key}', options)"
-    handler = retry_handler(tab.directions, checkpoints)
-    jobs.append(retry.click(handler, [*inputs, first], outputs, js=js, **event))
+    jobs.append(retry.click(handler, inputs, outputs, js=js, **event))
     if result.translate:
         js = f"(microphone, files, view) => speechPage.translated('{tab.key}')"
         handler = call_handler(checkpoints)

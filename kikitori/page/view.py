@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 
 from kikitori.audio.files import SAMPLE_RATE, known_seconds
 from kikitori.output.subtitles import timed_turns
+from kikitori.page.outline import Outline
 from kikitori.peaks import Peaks
 from kikitori.timing import is_estimated
 from kikitori.transcript import Transcript, Turn
@@ -38,11 +39,13 @@ class GrowingView:
 
     Such a value keeps the first `kept` turns, warnings and raw texts that static/view.js has, and replaces all others.
     Its size depends on one window, or on those of REPEAT_SECONDS, and not on the length of the recording.
+    outline: of the recording's file.
     """
 
-    def __init__(self, transcription: Transcription, path: str):
+    def __init__(self, transcription: Transcription, path: str, outline: Outline):
         self._transcription = transcription
         self._path = path
+        self._whole_outline = outline
         self._length = known_seconds(path)
         self._turns: list[Turn] = []
         self._warnings: list[dict] = []
@@ -84,8 +87,11 @@ class GrowingView:
         return to_view(self._transcription.transcript, self._path) | self._outline()
 
     def _outline(self) -> dict:
-        """What the timeline is drawn from: the peaks so far, as a whole, and the recording's length if it is known."""
-        return {"peaks": _peaks(self._transcription.peaks), "length": self._length}
+        """What the timeline is drawn from: the peaks, and the recording's length if it is known.
+
+        The peaks are those of the whole file as soon as it is read, and those of what is transcribed before.
+        """
+        return {"peaks": _peaks(self._whole_outline.peaks or self._transcription.peaks), "length": self._length}
 
     def _kept(self) -> dict[str, int]:
         """How much of what static/view.js has will stay as it is, however few of the recent values it has shown.
