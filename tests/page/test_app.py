@@ -7,7 +7,7 @@ import json
 import pickle
 import shutil
 import threading
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections import deque
 from dataclasses import replace
 
@@ -91,35 +91,25 @@ def test_a_draft_comes_with_the_progress_and_does_not_change_the_view(monkeypatc
 def test_the_outline_of_the_sound_comes_with_the_first_words_and_stays():
     """It equals that of the file, which is all read by then."""
     path = one_recording("pt").path
-    peaks = Peaks()
-    sound = load_audio(path)
-    peaks.add(sound[:, np.newaxis])
-    outline = {"levels": b64encode(peaks.levels).decode(), "each": peaks.samples_per_level / 16000}
     values = [view for _, view in jobs.read_recordings([str(path)], jobs.JobOptions("pt", CHECKPOINTS)) if view]
     for shown in (*(value["append"] for value in values[1:-1]), values[-1]["sheets"][0]):
-        assert shown["peaks"] == outline
-        assert shown["length"] == pytest.approx(len(sound) / 16000, abs=0.001)
+        assert shown["peaks"] == outline_of(path)
+        assert shown["length"] == pytest.approx(len(load_audio(path)) / 16000, abs=0.001)
 
 
-def test_a_call_that_is_stopped_early_has_the_outline_of_all_its_sound(monkeypatch, tmp_path):
-    """As soon as that is read. What was transcribed until then is less."""
-    monkeypatch.setattr(jobs, "Outline", ReadOutline)
-    sound = np.tile(load_audio(one_recording("pt").path), 20)
-    soundfile.write(tmp_path / "talk.wav", sound, 16000)
-    steps = jobs.read_recordings([str(tmp_path / "talk.wav")], jobs.JobOptions("pt", CHECKPOINTS))
-    first = next(view["append"] for _, view in steps if view and "append" in view)
-    steps.close()
-    read = first["peaks"]["each"] * len(b64decode(first["peaks"]["levels"]))
-    assert first["transcript"]["duration_seconds"] < len(sound) / 16000 / 2
-    assert read == pytest.approx(len(sound) / 16000, abs=first["peaks"]["each"])
+def outline_of(path) -> dict:
+    peaks = Peaks()
+    peaks.add(load_audio(path)[:, np.newaxis])
+    return {"levels": b64encode(peaks.levels).decode(), "each": peaks.samples_per_level / 16000}
 
 
-class ReadOutline(Outline):
-    """One that is read at once, as a short file is."""
-
-    def __init__(self, *arguments):
-        super().__init__(*arguments)
-        self.wait()
+def test_a_call_that_is_stopped_early_has_the_outline_of_all_its_sound():
+    """As soon as that is read; nothing is transcribed yet."""
+    path = str(one_recording("pt").path)
+    outline = Outline(path, True, 60.0)
+    outline.wait()
+    view = GrowingView(Transcription(iter(()), MADE), path, outline)
+    assert view.add(Update())["peaks"] == outline_of(path)
 
 
 def test_an_outline_that_is_closed_is_read_no_further(monkeypatch):
