@@ -49,15 +49,16 @@ def build_page(checkpoints: Checkpoints = CHECKPOINTS) -> gr.Blocks:
             gr.Markdown(text("tiny"), elem_classes="speech-note")
         for tab in TABS:
             # Children of a tab that is not rendered at once lose their examples.
-            with gr.Tab(text(f"{tab.key}_tab"), id=tab.endpoint, elem_id=tab.endpoint, render_children=True):
+            with gr.Tab(text(f"{tab.key}_tab"), id=tab.endpoint, elem_id=tab.endpoint, render_children=True) as shown:
                 build_tab(tab, checkpoints)
+            in_browser(shown.select, [], f"() => {{ speechPage.opened('{tab.key}'); return []; }}")
     return page
 
 
 def build_tab(tab: Tab, checkpoints: Checkpoints) -> None:
     """Build one tab and connect its buttons."""
     start = build_start(tab)
-    comparison = build_comparison() if tab.compares else None
+    comparison = build_comparison(tab) if tab.compares else None
     work = build_work(tab)
     build_examples(tab, start)
     result = build_result(tab, comparison)
@@ -92,14 +93,14 @@ class Result:
     translate: gr.Button | None
 
 
-def build_comparison() -> Comparison:
+def build_comparison(tab: Tab) -> Comparison:
     """Build the field for the reference, its button and the comparison."""
     with gr.Row(equal_height=True, elem_classes="reference"):
         reference = gr.Textbox(label=text("reference"), lines=2, scale=4)
         compare = gr.Button(
             text("compare_now"), scale=1, min_width=200, elem_id=COMPARE, elem_classes="with-transcript"
         )
-    shown = build_script_part("speechPage.mountComparison(element, props, watch)", "comparison")
+    shown = build_script_part(f"speechPage.mountComparison(element, props, watch, '{tab.key}')", "comparison")
     return Comparison(reference, compare, shown)
 
 
@@ -189,7 +190,8 @@ def connect_comparison(tab: Tab, jobs: list, result: Result) -> None:
         compare_shown,
         [result.view, comparison.reference],
         [comparison.shown],
-        js=f"(view, reference) => [speechPage.shown('{tab.key}'), reference]",
+        js=f"(view, reference) => speechPage.compared('{tab.key}', reference)",
+        trigger_mode="always_last",
         concurrency_limit=1,
         show_progress="hidden",
         api_visibility="private",

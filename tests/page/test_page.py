@@ -36,7 +36,6 @@ from tests.support.browser import (
     shown_panel,
     shown_speaker,
     speakers,
-    start_again,
     transcribed,
     upload,
     visit,
@@ -389,27 +388,11 @@ def test_several_files_are_transcribed_and_a_bad_one_is_named(page, tmp_path):
         assert saved(page, panel, "txt") == (f"{recording.path.stem}.txt", recording.reference + "\n")
 
 
-def test_a_reference_shows_the_differing_words(page):
-    recording = one_recording("pt")
-    panel = transcribed(page, "pt", recording.path)
-    spoken = recording.reference.split()
-    wrong = [*spoken[:1], "elefante", *spoken[2:]]
-    panel.get_by_label("Reference text").fill(" ".join(wrong))
-    panel.get_by_role("button", name="Compare with the reference").click()
-    expect(panel.locator(".score")).to_have_text(f"{100 * (len(spoken) - 1) // len(spoken)}% correct")
-    expect(panel.locator(".rates")).to_contain_text(f"1 of {len(spoken)} words differ")
-    expect(panel.locator(".compared ins")).to_have_text("elefante")
-    expect(panel.locator(".compared del")).to_have_text(spoken[1])
-    expect(panel.locator(".differences li")).to_have_text(f"{spoken[1]} → elefante")
-    start_again(panel)
-    expect(panel.locator(".score-card")).to_be_hidden()
-    panel.get_by_label("Reference text").fill(recording.reference)
-    run_to_the_end(panel, "pt")
-    expect(panel.locator(".score")).to_have_text("100% correct")
-
-
 def test_a_call_is_translated_with_one_click(page):
-    """It keeps the visitor's corrections, also after a reload, and the subtitles name the speaker."""
+    """It keeps the visitor's corrections, also after a reload, and the subtitles name the speaker.
+
+    While the job waits, nothing can be changed that it would not know.
+    """
     panel = call_transcribed(page)
     rename(panel, "Speaker 1", "Reception")
     retype(panel, 1, "お弁当です。")
@@ -421,7 +404,14 @@ def test_a_call_is_translated_with_one_click(page):
     panel = shown_panel(page)
     assert words(panel) == said
     translate = panel.get_by_role("button", name="Translate into English")
+    assert panel.locator(".words[contenteditable]").count() > 1
+    waiting = []
+    page.route(re.compile("/queue/join"), waiting.append)
     translate.click()
+    expect(panel.locator(".words[contenteditable]")).to_have_count(0)
+    expect(panel.get_by_role("button", name="New transcript")).to_be_disabled()
+    page.unroute(re.compile("/queue/join"))
+    waiting[0].continue_()
     names = ["call_appointment.flac · Japanese", "call_appointment.flac · English"]
     shown = panel.locator(".recordings [aria-current]")
     expect(shown).to_have_text(names[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import re
 from collections.abc import Iterator
@@ -221,3 +222,25 @@ def saved(page: Page, panel: Locator, suffix: str) -> tuple[str, str]:
     """Save a text format; returns the file's name and text."""
     name, content = saved_bytes(page, panel, suffix)
     return name, content.decode()
+
+
+DROP = """([files, selector, events]) => {
+    const dropped = new DataTransfer();
+    for (const [name, content] of files) {
+        const bytes = Uint8Array.from(atob(content), letter => letter.charCodeAt(0));
+        dropped.items.add(new File([bytes], name, { type: "audio/flac" }));
+    }
+    const event = type => new DragEvent(type, { bubbles: true, cancelable: true, dataTransfer: dropped });
+    return events.map(type => document.querySelector(selector).dispatchEvent(event(type))).at(-1);
+}"""
+
+
+def drag(page: Page, *paths, events: tuple[str, ...] = ("dragover",), place: str = "h1") -> bool:
+    """Drag files to a place; returns whether the browser would do what it does by itself."""
+    files = [[path.name, base64.b64encode(path.read_bytes()).decode()] for path in paths]
+    return page.evaluate(DROP, [files, place, events])
+
+
+def drop(page: Page, *paths, place: str = "h1") -> bool:
+    """Drop files, by default beside all boxes; returns whether the browser would open them."""
+    return drag(page, *paths, events=("dragover", "drop"), place=place)

@@ -28,12 +28,12 @@ export class Editor {
 
   /** What a row shows besides its turn. A row is made anew when it changes. */
   keyOf(/** @type {number} */ number) {
-    const { sheet, running } = this.view;
+    const { sheet, isBusy } = this.view;
     const { turns } = sheet.transcript;
     const turn = turns[number];
     const isFirst = turn.language !== turns[number - 1]?.language;
     const colour = colourOf(sheet.speakers, turn.speaker);
-    return [...sheet.times[number], sheet.estimated, colour, sheet.speakers.length > 0, isFirst, running].join(" ");
+    return [...sheet.times[number], sheet.estimated, colour, sheet.speakers.length > 0, isFirst, isBusy].join(" ");
   }
 
   /** Show the view's sheet. Rows that show the same as before stay, with the cursor in them. */
@@ -191,7 +191,7 @@ export class Editor {
    * @param {KeyboardEvent} event
    */
   press(row, event) {
-    if (isComposing(event) || this.view.running) return;
+    if (isComposing(event) || this.view.isBusy) return;
     const typed = row.words.textContent ?? "";
     const spaces = [...typed].length - [...typed.trimStart()].length; // which the sheet does not have
     const caret = caretIn(row.words);

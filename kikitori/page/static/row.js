@@ -127,7 +127,7 @@ export class Row {
   /** @param {any} sheet */
   makeWords({ transcript }) {
     const { editor } = this;
-    const editable = editor.view.running
+    const editable = editor.view.isBusy
       ? {}
       : { contenteditable: "plaintext-only", role: "textbox", "aria-multiline": "true", "aria-label": say("words") };
     const script = { class: "words", lang: LANGUAGE_TAGS[this.turn.language || transcript.language], dir: "auto" };
