@@ -406,11 +406,10 @@ def test_a_call_is_translated_with_one_click(page):
     translate = panel.get_by_role("button", name="Translate into English")
     assert panel.locator(".words[contenteditable]").count() > 1
     waiting = []
-    page.route(re.compile("/queue/join"), waiting.append)
+    page.route(re.compile("/queue/join"), lambda route: waiting.append(route), times=1)
     translate.click()
     expect(panel.locator(".words[contenteditable]")).to_have_count(0)
     expect(panel.get_by_role("button", name="New transcript")).to_be_disabled()
-    page.unroute(re.compile("/queue/join"))
     waiting[0].continue_()
     names = ["call_appointment.flac · Japanese", "call_appointment.flac · English"]
     shown = panel.locator(".recordings [aria-current]")
