@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 
 from kikitori.output.line_breaks import columns_of
 from tests.support.browser import (
+    NO_SESSION_STORAGE,
     choose_speaker,
     drop,
     open_tab,
@@ -260,6 +261,7 @@ def test_the_only_row_of_a_speaker_can_be_emptied_and_written_anew(page):
 
 def test_the_page_says_if_the_browser_keeps_nothing(browser, server):
     with visit(browser, server) as page:
+        page.add_init_script(NO_SESSION_STORAGE)
         page.add_init_script("IDBFactory.prototype.open = () => { throw new DOMException('no', 'SecurityError') }")
         page.reload()
         panel = transcribed(page, "diarize", example("call_order").path)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Dialog, Locator, Page, expect
 
 from kikitori.transcript import Transcript
 from tests.support.server import PATIENCE_SECONDS
@@ -49,13 +49,18 @@ expect.set_options(timeout=1000 * PATIENCE_SECONDS)
 
 
 @contextlib.contextmanager
-def visit(browser: Browser, address: str, **options) -> Iterator[Page]:
-    """Open the page in a new browser context with these options. Fails if one of its scripts raises an error."""
+def visit(
+    browser: Browser, address: str, answer: Callable[[Dialog], None] = Dialog.accept, **options
+) -> Iterator[Page]:
+    """Open the page in a new browser context with these options. Fails if one of its scripts raises an error.
+
+    answer: to what the page asks.
+    """
     errors = []
     with contextlib.closing(browser.new_context(**options)) as context:
         page = context.new_page()
         page.set_default_timeout(1000 * PATIENCE_SECONDS)
-        page.on("dialog", lambda dialog: dialog.accept())
+        page.on("dialog", lambda dialog: answer(dialog))
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(address)
         page.get_by_role("tab").first.wait_for()
@@ -187,6 +192,12 @@ VIEW_OF = """() => {
     return speechPage.views.find(view => visible.contains(view.element));
 }"""
 """JavaScript that finds the view of the open tab."""
+
+
+NO_SESSION_STORAGE = """Object.defineProperty(window, "sessionStorage", {
+    get() { throw new DOMException("no", "SecurityError"); },
+})"""
+"""JavaScript that forbids a page's storage, as a browser may do."""
 
 
 def note_seeks(panel: Locator) -> None:

@@ -79,8 +79,20 @@ function rescueLoading() {
   }
 }
 
+/**
+ * Gradio ends its connection when the visitor is asked whether to leave, so that the jobs of one who stays would never
+ * end. The connection of one who leaves is ended by the browser.
+ */
+function stayConnected() {
+  const { abort } = AbortController.prototype;
+  AbortController.prototype.abort = function (reason) {
+    if (window.event?.type !== "beforeunload") abort.call(this, reason);
+  };
+}
+
 /** Start to watch the page. */
 export function watchPage() {
+  stayConnected();
   document.addEventListener("focusin", ({ target }) => {
     focused = { target, panel: /** @type {Element} */ (target).closest("[role=tabpanel]") };
   });
