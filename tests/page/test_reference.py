@@ -47,3 +47,6 @@ def test_a_reference_belongs_to_its_project_and_its_score_to_what_is_shown(brows
         panel = open_tab(page, "diarize")
         panel.get_by_role("button", name="1 more under Portuguese").click()
         expect(shown_panel(page).locator(".projects .open")).to_have_text(name)
+        reference.fill("Olá.")
+        page.reload()
+        expect(reference).to_have_value("Olá.")
