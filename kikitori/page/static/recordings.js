@@ -7,7 +7,7 @@ import { take } from "./offers.js";
 
 /**
  * What the list shows: each file of the job, and each transcript that is of none of them, such as a translation.
- * @param {any[]} files as `read_recordings` in kikitori/page/jobs.py describes them
+ * @param {any[]} files as `FileList` in kikitori/page/file_list.py describes them
  * @param {any[]} sheets
  * @param {boolean} running whether a job adds to the last sheet
  */

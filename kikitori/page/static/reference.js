@@ -35,9 +35,9 @@ export class Reference {
     return this.panel?.querySelector(".reference textarea") ?? null;
   }
 
-  /** @returns {HTMLElement | null} */
+  /** @returns {Element | undefined} This runs at each change: by their class, elements are found without a walk. */
   get card() {
-    return this.panel?.querySelector(".score-card") ?? null;
+    return this.panel?.getElementsByClassName("score-card")[0];
   }
 
   /** Show again what was typed before the page was loaded again. */
@@ -46,13 +46,18 @@ export class Reference {
     if (typed) this.fill(typed);
   }
 
+  /** Another project takes the place of the one that was shown. The field keeps its text, which may be the next one's. */
+  forget() {
+    this.used = "";
+    this.compared = null;
+  }
+
   /**
    * Show a project's text, and compare it. A project without one leaves what was typed.
    * @param {string} [text]
    */
-  open(text) {
-    this.used = text ?? "";
-    this.compared = null;
+  open(text = "") {
+    this.used = text;
     if (text) this.fill(text, () => this.compare());
   }
 
@@ -96,9 +101,10 @@ export class Reference {
     this.compared = { number: view.current, text: textOf(view.sheet), reference: field.value };
   }
 
+  /** Compare what is shown, if there is a text. */
   compare() {
     this.card?.remove();
-    press(COMPARE_BUTTON);
+    if (this.field?.value.trim()) press(COMPARE_BUTTON);
   }
 
   /** Compare again if another recording is shown. Say so if the text is not the one that was compared. */

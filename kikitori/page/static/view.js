@@ -36,7 +36,7 @@ export class View {
     /** @type {any[]} One per recording. */
     this.sheets = [];
     this.current = 0;
-    /** @type {any[]} The files of the last job, if it had several (`read_recordings` in kikitori/page/jobs.py). */
+    /** @type {any[]} The files of the last job, if it had several (`FileList` in kikitori/page/file_list.py). */
     this.files = [];
     /** Whether a job adds to the sheets. */
     this.running = false;
@@ -340,6 +340,7 @@ export class View {
     this.histories = new Map();
     this.tools.place = null;
     this.following.forget();
+    this.reference.forget();
   }
 
   /** @param {boolean} hasJob whether a job of the tab waits or runs */
