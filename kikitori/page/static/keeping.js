@@ -32,6 +32,15 @@ export const session = {
 
 const newId = () => crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
 
+/**
+ * Clear what is said of another recording: the message, and the comparison with a reference.
+ * @param {any} view
+ */
+function clearMessages({ element }) {
+  const said = element.closest("[role=tabpanel]")?.querySelectorAll(".block .message, .block .comparison") ?? [];
+  for (const part of said) part.replaceChildren();
+}
+
 export class Keeper {
   /**
    * @param {any} view
@@ -103,7 +112,7 @@ export class Keeper {
     this.begin();
     this.remember(null);
     view.sheets = [];
-    view.clearMessages();
+    clearMessages(view);
     view.refresh();
     return true;
   }
@@ -119,7 +128,7 @@ export class Keeper {
     );
     if (view.isBusy || this.wanted !== id) return; // a job has begun meanwhile, or another project was chosen
     this.begin();
-    view.clearMessages();
+    clearMessages(view);
     view.files = stopFiles(stored.state.files ?? []);
     this.copies.delete(id); // it is a version of its own from now on
     this.remember(id);

@@ -215,12 +215,6 @@ export class View {
     panel.dataset.state = state;
   }
 
-  /** Clear what is said of another recording: the message, and the comparison with a reference. */
-  clearMessages() {
-    const said = this.element.closest("[role=tabpanel]")?.querySelectorAll(".block .message, .block .comparison") ?? [];
-    for (const element of said) element.replaceChildren();
-  }
-
   showAbout() {
     const { duration_seconds, language, checkpoint, turns } = this.sheet.transcript;
     const detected = turns.map((/** @type {any} */ turn) => turn.language).filter(Boolean);
