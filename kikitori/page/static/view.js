@@ -38,10 +38,8 @@ export class View {
     this.current = 0;
     /** @type {any[]} The files of the last job, if it had several (`FileList` in kikitori/page/file_list.py). */
     this.files = [];
-    /** Whether a job adds to the sheets. */
     this.running = false;
-    /** Whether a job waits or runs: the tab's stop button is there. */
-    this.hasJob = false;
+    this.hasJob = false; // whether the tab's stop button is there
     /** @type {string | null} The job whose values add to the sheets. */
     this.job = null;
     /** @type {string | null} The last job that has ended. */
