@@ -107,6 +107,8 @@ SENTENCES = {
     "zip_too_long": "The transcripts together have {length:,} characters; a zip holds at most {limit:,}: save them one "
     "by one",
     "no_transcript": "There is no transcript yet: transcribe a recording first",
+    "not_a_count": "The page sent {value} as the number of its recordings, which is a whole number from 0 to "
+    "{limit:,}: reload the page, and try again",
     "not_this_call": "{name} is not the call that is uploaded: transcribe it again first",
     "no_reference": "There is no reference to compare with: paste the text that was read aloud",
     "reference_too_long": "The longer of the two texts has {length:,} characters; the limit is {limit:,}: "

@@ -85,6 +85,11 @@ def load_once(
         return _LOADED[key]
 
 
+def is_loaded(checkpoint: Checkpoint) -> bool:
+    """Whether `load_once` has loaded a checkpoint onto any device, so that nobody waits for it."""
+    return any(known == checkpoint for known, *_ in list(_LOADED))
+
+
 def _load(
     checkpoint: Checkpoint, device: str, dtype: torch.dtype, load: Callable[[str, torch.dtype, str], Loaded]
 ) -> Loaded:

@@ -12,7 +12,8 @@ import gradio as gr
 from kikitori.errors import SpeechError
 from kikitori.languages import AUTO
 from kikitori.page import files
-from kikitori.page.jobs import JobOptions, error_message, read_recordings, run_job, translate_call
+from kikitori.page.jobs import JobOptions, read_recordings, run_job, translate_call
+from kikitori.page.messages import error_message
 from kikitori.page.sessions import is_wanted
 from kikitori.result import last
 from kikitori.tasks import Checkpoint, get_task
@@ -21,32 +22,28 @@ Checkpoints = Mapping[str, Checkpoint]
 """Role -> checkpoint."""
 WRITING = asyncio.Semaphore(2)
 """Files that are written at the same time: they slow down transcription."""
+MAX_RECORDINGS = 10_000
+"""In one view: more than anybody uploads."""
 
 
 def page_handler(directions: tuple[str, ...], checkpoints: Checkpoints):
-    """Return the handler of a tab's run button. It yields the message and the view.
+    """Return the handler of the buttons that transcribe. It yields the message and the view.
 
-    It is a generator, so that what it has yielded stays on the page when the visitor stops it.
+    It is a generator, so that what it has yielded stays on the page when the visitor stops it. Its last input is how
+    many recordings the view has, to which these are added: 0 if they take the place of others.
     """
 
-    def run(microphone: str | None, files: list[str] | None, *options):
-        choices = job_options(directions, checkpoints, options)
-        for message, shown in read_recordings(own_files(microphone, files), choices):
+    def run(microphone: str | None, files: list[str] | None, *inputs):
+        *options, first = inputs
+        choices = job_options(directions, checkpoints, tuple(options))
+        try:
+            steps = read_recordings(own_files(microphone, files), choices, read_count(first))
+        except SpeechError as error:
+            steps = [(error_message(error), None)]
+        for message, shown in steps:
             yield message, view_update(shown)
 
     return run
-
-
-def retry_handler(directions: tuple[str, ...], checkpoints: Checkpoints):
-    """Return the handler that transcribes recordings and adds them to those of the view; it yields what `run` does."""
-
-    def retry(microphone: str | None, files: list[str] | None, *options):
-        *own, first = options
-        choices = job_options(directions, checkpoints, tuple(own))
-        for message, shown in read_recordings(own_files(microphone, files), choices, int(first)):
-            yield message, view_update(shown)
-
-    return retry
 
 
 def call_handler(checkpoints: Checkpoints):
@@ -99,6 +96,13 @@ def api_handler(endpoint: str, directions: tuple[str, ...], checkpoints: Checkpo
 def own_files(microphone: str | None, files: list[str] | None) -> list[str]:
     """Return the visitor's recordings, in order."""
     return [path for path in (microphone, *(files or [])) if path]
+
+
+def read_count(value: object) -> int:
+    """Return how many recordings the view has, which any client can make up. Raises SpeechError."""
+    if isinstance(value, (int, float)) and 0 <= value <= MAX_RECORDINGS and value == int(value):
+        return int(value)
+    raise SpeechError("not_a_count", value=f"{value!s:.40}", limit=MAX_RECORDINGS)
 
 
 def job_options(directions: tuple[str, ...], checkpoints: Checkpoints, options: tuple) -> JobOptions:

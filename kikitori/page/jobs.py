@@ -6,25 +6,26 @@ before a GPU is requested.
 
 from __future__ import annotations
 
-import math
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import compress
-from pathlib import Path
 
-from kikitori.audio.files import known_seconds, stream_audio
+from kikitori.audio.files import stream_audio
 from kikitori.engines.zero_gpu import HeardLanguage, ZeroGpuEngine
 from kikitori.errors import AudioError, SpeechError
 from kikitori.job import Job
 from kikitori.languages import AUTO
+from kikitori.model.checkpoints import is_loaded
 from kikitori.output.subtitles import timed_turns
 from kikitori.page.comparison import compare
+from kikitori.page.file_list import FileList
+from kikitori.page.messages import Clock, error_message, progress
+from kikitori.page.outline import Outline
 from kikitori.page.view import GrowingView
 from kikitori.server.job_log import logged_job
-from kikitori.strings import Duration, Level
 from kikitori.tasks import (
     CHECKPOINTS,
     LANGUAGE_CHECK,
@@ -100,7 +101,7 @@ def run_job(options: JobOptions, audio: str | None) -> Iterator[Transcription]:
 
 
 def read_recordings(paths: list[str], options: JobOptions, first: int = 0) -> Iterator[tuple[dict | None, dict | None]]:
-    """Transcribe recordings one after another; yield what the page shows: message and view (static/view.js).
+    """Transcribe recordings one after another; yield what static/message.js and static/view.js show.
 
     first: how many recordings the view has, to which these are added; 0 if these take their place.
     The view is None while it does not change. It holds only what is new until the last one, which holds everything.
@@ -109,18 +110,23 @@ def read_recordings(paths: list[str], options: JobOptions, first: int = 0) -> It
     if not paths:
         yield error_message(AudioError("no_recording")), None
         return
-    clock = Clock(paths)
+    task, clock = get_task(options.direction), Clock(paths)
     is_due = rate_limit(DRAFT_EVERY_SECONDS)
     job_id = uuid.uuid4().hex
     sheets: list[dict] = []
     files = FileList(paths, first)
-    yield clock.message(0.0), {"sheets": [], "first": first, "running": True} | files.record()
+    begun = {"sheets": [], "first": first, "running": True}
+    yield clock.message(0.0) | loading_message(options), begun | files.record()
     for number, path in enumerate(paths):
         view, seconds, place = None, 0.0, first + len(sheets)
         files.begin(number, place)
         try:
-            with logged_job(get_task(options.direction).name) as job, closing(transcribe_upload(options, path)) as made:
-                view = GrowingView(made, path)
+            with (
+                logged_job(task.name) as job,
+                closing(transcribe_upload(options, path)) as made,
+                closing(Outline(path, not task.has_speakers, MAX_SECONDS)) as outline,
+            ):
+                view = GrowingView(made, path, outline)
                 for step in made:
                     job.sound_seconds = seconds = made.duration_seconds
                     if isinstance(step, Update):
@@ -142,68 +148,15 @@ def read_recordings(paths: list[str], options: JobOptions, first: int = 0) -> It
     yield files.message(sheets), shown
 
 
-class FileList:
-    """How far each recording of a job has got, for static/recordings.js.
-
-    For each: its path and name; its state, which is waiting, running, done or failed; the number of its sheet, if it
-    has one; and the error, if it failed.
-    """
-
-    def __init__(self, paths: list[str], first: int):
-        self._files = [{"path": path, "name": Path(path).name, "state": "waiting"} for path in paths]
-        self._errors: list[SpeechError] = []
-        self._first = first
-
-    def begin(self, number: int, sheet: int) -> None:
-        """Note that a recording is being transcribed, and the number of the sheet that it will have."""
-        self._files[number] |= {"state": "running", "sheet": sheet}
-
-    def end(self, number: int) -> None:
-        """Note that a recording is transcribed."""
-        self._files[number]["state"] = "done"
-
-    def fail(self, number: int, error: SpeechError, has_sheet: bool) -> None:
-        """Note why a recording could not be transcribed to its end."""
-        self._errors.append(error)
-        self._files[number] |= {"state": "failed", "error": _error_record(error)}
-        if not has_sheet:
-            del self._files[number]["sheet"]
-
-    def record(self) -> dict:
-        """What the view shows of the files. One alone has no list, unless it is added to others."""
-        files = [dict(file) for file in self._files]
-        return {"files": files if len(files) > 1 or self._first else [], "first": self._first}
-
-    def message(self, sheets: list[dict]) -> dict | None:
-        """The message at the end: why nothing was transcribed, or why the only recording broke off."""
-        is_told = (sheets or self._first) and self.record()["files"]
-        return error_message(*self._errors) if self._errors and not is_told else None
-
-
 def growing(job_id: str, number: int, added: dict) -> dict:
     """The view's value that adds to the sheet of this number. job_id: tells static/view.js whether it was stopped."""
     return {"job": job_id, "sheet": number, "append": added, "running": True}
 
 
-class Clock:
-    """How much of a visitor's recordings is done, and about how long the rest will take."""
-
-    def __init__(self, paths: list[str]):
-        self._lengths = [known_seconds(path) for path in paths]
-        self._number, self._before, self._skipped = 0, 0.0, 0.0
-        self._start = time.monotonic()
-
-    def next_recording(self, seconds: float) -> None:
-        """Count the current recording as done. seconds: how much of it was transcribed; the rest was refused."""
-        length = self._lengths[self._number] or seconds
-        self._before += length
-        self._skipped += max(0.0, length - seconds)
-        self._number += 1
-
-    def message(self, seconds: float) -> dict:
-        """The message for static/view.js. seconds: of the current recording, done so far."""
-        total = None if None in self._lengths else sum(self._lengths)
-        return progress(self._before + seconds, total, time.monotonic() - self._start, self._skipped)
+def loading_message(options: JobOptions) -> dict:
+    """What the first message says besides if the job begins with loading its checkpoint, which may take minutes."""
+    checkpoint = options.checkpoints[get_task(options.direction).role]
+    return {} if is_loaded(checkpoint) else {"loading": True}
 
 
 def rate_limit(seconds: float) -> Callable[[], bool]:
@@ -218,35 +171,6 @@ def rate_limit(seconds: float) -> Callable[[], bool]:
         return True
 
     return is_due
-
-
-def progress(done: float, total: float | None, spent: float, skipped: float = 0.0) -> dict:
-    """The message for static/view.js: seconds of sound done and in total, and seconds left; None if unknown.
-
-    spent: seconds of work so far. skipped: seconds of sound among `done` that took no work.
-    """
-    worked = done - skipped
-    left = max(0.0, spent * (total - done) / worked) if total and worked > 0 else None
-    return {"done": done, "total": total, "left": left}
-
-
-def error_message(*errors: SpeechError) -> dict:
-    """The message for static/view.js: errors in English, with what it takes to show them in the visitor's language."""
-    return {"errors": [_error_record(error) for error in errors]}
-
-
-def _error_record(error: SpeechError) -> dict:
-    values = {name: _with_unit(value) for name, value in error.values.items()}
-    return {"text": str(error), "code": error.code, "values": values}
-
-
-def _with_unit(value: object) -> object:
-    """A duration or a level as a number with its unit, for static/i18n.js; all else as it is."""
-    if isinstance(value, Duration):
-        return {"seconds": float(value)}
-    if isinstance(value, Level):
-        return {"decibels": None if math.isinf(value) else float(value)}
-    return value
 
 
 def compare_shown(view: dict | None, reference: str) -> dict:
@@ -299,7 +223,7 @@ def translate_call(
     try:
         call = _shown_call(view, paths)
         with logged_job("ja2en") as job:
-            yield None, {"running": True}
+            yield loading_message(JobOptions("ja2en", checkpoints)) or None, {"running": True}
             with closing(_translate(call, number, checkpoints)) as steps:
                 for message, made in steps:
                     job.sound_seconds = message["done"]
@@ -324,8 +248,11 @@ def _translate(
             timed = with_corrections(aligned.transcript, call)
     model = page_model(get_task("ja2en"), checkpoints)
     job = Job(model.task, model.task.plan(model.checkpoint), model.engine)
-    with closing(translate_turns(timed, stream_audio(call.sound, MAX_SECONDS), job)) as translated:
-        view = GrowingView(translated, call.sound)
+    with (
+        closing(translate_turns(timed, stream_audio(call.sound, MAX_SECONDS), job)) as translated,
+        closing(Outline(call.sound, True, MAX_SECONDS)) as outline,
+    ):
+        view = GrowingView(translated, call.sound, outline)
         for step in translated:
             done = before + translated.duration_seconds * (length - before) / length
             message = progress(done, length, time.monotonic() - start)

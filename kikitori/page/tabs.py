@@ -17,7 +17,6 @@ from kikitori.page.handlers import (
     button_updates,
     call_handler,
     page_handler,
-    retry_handler,
     stop_running,
     write_file,
 )
@@ -50,15 +49,16 @@ def build_page(checkpoints: Checkpoints = CHECKPOINTS) -> gr.Blocks:
             gr.Markdown(text("tiny"), elem_classes="speech-note")
         for tab in TABS:
             # Children of a tab that is not rendered at once lose their examples.
-            with gr.Tab(text(f"{tab.key}_tab"), id=tab.endpoint, elem_id=tab.endpoint, render_children=True):
+            with gr.Tab(text(f"{tab.key}_tab"), id=tab.endpoint, elem_id=tab.endpoint, render_children=True) as shown:
                 build_tab(tab, checkpoints)
+            in_browser(shown.select, [], f"() => {{ speechPage.opened('{tab.key}'); return []; }}")
     return page
 
 
 def build_tab(tab: Tab, checkpoints: Checkpoints) -> None:
     """Build one tab and connect its buttons."""
     start = build_start(tab)
-    comparison = build_comparison() if tab.compares else None
+    comparison = build_comparison(tab) if tab.compares else None
     work = build_work(tab)
     build_examples(tab, start)
     result = build_result(tab, comparison)
@@ -93,14 +93,14 @@ class Result:
     translate: gr.Button | None
 
 
-def build_comparison() -> Comparison:
+def build_comparison(tab: Tab) -> Comparison:
     """Build the field for the reference, its button and the comparison."""
     with gr.Row(equal_height=True, elem_classes="reference"):
         reference = gr.Textbox(label=text("reference"), lines=2, scale=4)
         compare = gr.Button(
             text("compare_now"), scale=1, min_width=200, elem_id=COMPARE, elem_classes="with-transcript"
         )
-    shown = build_script_part("speechPage.mountComparison(element, props, watch)", "comparison")
+    shown = build_script_part(f"speechPage.mountComparison(element, props, watch, '{tab.key}')", "comparison")
     return Comparison(reference, compare, shown)
 
 
@@ -156,12 +156,13 @@ def connect(tab: Tab, checkpoints: Checkpoints, start: Start, work: Work, result
 def connect_jobs(tab: Tab, checkpoints: Checkpoints, start: Start, work: Work, result: Result) -> list:
     """Connect all buttons that start a job; returns the jobs, for the stop button."""
     recordings = [start.microphone, start.files]
-    inputs, outputs = [*recordings, *start.options], [work.message, result.view]
+    retry, first = retry_button(tab)
+    inputs, outputs = [*recordings, *start.options, first], [work.message, result.view]
     # The message shows the place in the queue.
     event = {"api_visibility": "private", "show_progress": "minimal", "show_progress_on": [work.message]}
     event |= JOBS_SHARE
     offers = offer_buttons(tab)
-    for button in (work.run, *offers.values(), result.translate):
+    for button in (work.run, *offers.values(), retry, result.translate):
         if button:
             show_start(button.click, work, result)
     handler = page_handler(tab.directions, checkpoints)
@@ -170,11 +171,8 @@ def connect_jobs(tab: Tab, checkpoints: Checkpoints, start: Start, work: Work, r
         js = f"(microphone, files, ...options) => speechPage.taken({json.dumps(tab.first_option(direction))}, options)"
         in_browser(button.click, inputs, js, inputs)
         jobs.append(button.click(handler, inputs, outputs, js=js, **event))
-    retry, first = retry_button(tab)
-    show_start(retry.click, work, result)
     js = f"(microphone, files, ...options) => speechPage.retried('{tab.key}', options)"
-    handler = retry_handler(tab.directions, checkpoints)
-    jobs.append(retry.click(handler, [*inputs, first], outputs, js=js, **event))
+    jobs.append(retry.click(handler, inputs, outputs, js=js, **event))
     if result.translate:
         js = f"(microphone, files, view) => speechPage.translated('{tab.key}')"
         handler = call_handler(checkpoints)
@@ -192,7 +190,8 @@ def connect_comparison(tab: Tab, jobs: list, result: Result) -> None:
         compare_shown,
         [result.view, comparison.reference],
         [comparison.shown],
-        js=f"(view, reference) => [speechPage.shown('{tab.key}'), reference]",
+        js=f"(view, reference) => speechPage.compared('{tab.key}', reference)",
+        trigger_mode="always_last",
         concurrency_limit=1,
         show_progress="hidden",
         api_visibility="private",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from kikitori.languages import CODES
 from kikitori.output.subtitles import LINE_COUNT, MAX_MILLISECONDS, OTHER, STYLES, Style
+from kikitori.page.tab import TABS
 
 PREFIX = "speech_"
 """Gradio would take a key that equals one of its own for that one."""
@@ -37,9 +38,16 @@ def texts_of_view() -> dict[str, dict]:
     styles = {language: _style(style) for language, style in STYLES.items()}
     shared = {"tags": CODES, "styles": styles, "other_style": _style(OTHER)}
     return {
-        tag: texts["view"] | {"warnings": texts["warnings"], "errors": texts["errors"]} | shared
+        tag: texts["view"]
+        | {"warnings": texts["warnings"], "errors": texts["errors"], "tabs": _tabs(texts["interface"])}
+        | shared
         for tag, texts in TEXTS.items()
     }
+
+
+def _tabs(texts: dict[str, str]) -> dict[str, dict[str, str]]:
+    """Return the id of each tab's panel, and its name."""
+    return {tab.key: {"panel": tab.endpoint, "name": texts[f"{tab.key}_tab"]} for tab in TABS}
 
 
 def _style(style: Style) -> dict[str, float]:

@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 
 from kikitori.audio.files import SAMPLE_RATE, known_seconds
 from kikitori.output.subtitles import timed_turns
+from kikitori.page.outline import Outline
 from kikitori.peaks import Peaks
 from kikitori.transcript import Transcript, Turn
 from kikitori.update import Transcription, Update, partial_warning
@@ -37,11 +38,13 @@ class GrowingView:
     Such a value keeps the first `kept` turns, warnings, raw texts and levels that static/view.js has, and replaces all
     others.
     Its size depends on one window, or on those of REPEAT_SECONDS, and not on the length of the recording.
+    outline: of the recording's file.
     """
 
-    def __init__(self, transcription: Transcription, path: str):
+    def __init__(self, transcription: Transcription, path: str, outline: Outline):
         self._transcription = transcription
         self._path = path
+        self._whole_outline = outline
         self._length = known_seconds(path)
         self._turns: list[Turn] = []
         self._warnings: list[dict] = []
@@ -81,8 +84,11 @@ class GrowingView:
         return to_view(self._transcription.transcript, self._path) | self._outline()
 
     def _outline(self, first: int = 0) -> dict:
-        """What the timeline is drawn from: the peaks so far, from the first on, and the recording's length if known."""
-        peaks = self._transcription.peaks
+        """What the timeline is drawn from: the peaks from the first on, and the recording's length if it is known.
+
+        The peaks are those of the whole file as soon as it is read, and those of what is transcribed before.
+        """
+        peaks = self._whole_outline.peaks or self._transcription.peaks
         self._settled_levels = peaks.settled // 3 * 3  # three bytes are four whole letters of base64
         return {"peaks": _peaks(peaks, first), "length": self._length}
 

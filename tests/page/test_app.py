@@ -6,6 +6,7 @@ import inspect
 import json
 import pickle
 import shutil
+import threading
 from base64 import b64decode, b64encode
 from collections import deque
 from dataclasses import replace
@@ -16,13 +17,14 @@ import pytest
 import soundfile
 import torch
 
-from kikitori.audio.files import load_audio
+from kikitori.audio.files import Recording, load_audio
 from kikitori.engines import zero_gpu
 from kikitori.engines.engine import Prompt
 from kikitori.errors import RefusedError, SpeechError
 from kikitori.model.qwen import load_qwen_model
-from kikitori.page import app, handlers, jobs, tabs
+from kikitori.page import app, handlers, jobs, messages, tabs
 from kikitori.page.comparison import compare
+from kikitori.page.outline import Outline
 from kikitori.page.view import GrowingView, to_view
 from kikitori.peaks import Peaks
 from kikitori.result import Alignment, DecodingResult
@@ -89,20 +91,69 @@ def test_a_draft_comes_with_the_progress_and_does_not_change_the_view(monkeypatc
 def test_the_outline_of_the_sound_comes_with_the_first_words_and_stays():
     """It equals that of the file, which is all read by then."""
     path = one_recording("pt").path
-    peaks = Peaks()
-    sound = load_audio(path)
-    peaks.add(sound[:, np.newaxis])
-    outline = {"levels": b64encode(peaks.levels).decode(), "each": peaks.samples_per_level / 16000}
     values = [view for _, view in jobs.read_recordings([str(path)], jobs.JobOptions("pt", CHECKPOINTS)) if view]
     for shown in (*(value["append"] for value in values[1:-1]), values[-1]["sheets"][0]):
-        assert shown["peaks"] == outline
-        assert shown["length"] == pytest.approx(len(sound) / 16000, abs=0.001)
+        assert shown["peaks"] == outline_of(path)
+        assert shown["length"] == pytest.approx(len(load_audio(path)) / 16000, abs=0.001)
+
+
+def outline_of(path) -> dict:
+    peaks = Peaks()
+    peaks.add(load_audio(path)[:, np.newaxis])
+    return {"levels": b64encode(peaks.levels).decode(), "each": peaks.samples_per_level / 16000}
+
+
+def test_a_call_that_is_stopped_early_has_the_outline_of_all_its_sound():
+    """As soon as that is read; nothing is transcribed yet."""
+    path = str(one_recording("pt").path)
+    outline = Outline(path, True, 60.0)
+    outline.wait()
+    view = GrowingView(Transcription(iter(()), MADE), path, outline)
+    assert view.add(Update())["peaks"] == outline_of(path)
+
+
+def test_an_outline_that_is_closed_is_read_no_further(monkeypatch):
+    is_closed = threading.Event()
+
+    def blocks():
+        yield np.ones((160, 1), np.float32)
+        is_closed.wait()
+        yield np.ones((160, 1), np.float32)
+
+    monkeypatch.setattr("kikitori.page.outline.open_recording", lambda *_: Recording(blocks(), []))
+    outline = Outline("call.wav", True, 60.0)
+    outline.close()
+    is_closed.set()
+    outline.wait()
+    assert outline.peaks is None
+
+
+def test_the_first_message_says_that_the_model_is_loaded(monkeypatch):
+    options = jobs.JobOptions("pt", CHECKPOINTS)
+    monkeypatch.setattr("kikitori.model.checkpoints._LOADED", {})
+    path = str(one_recording("pt").path)
+    said = [["loading" in (message or {}) for message, _ in jobs.read_recordings([path], options)] for _ in range(2)]
+    assert said[0][0] and not any(said[0][1:] + said[1])
+
+
+@pytest.mark.parametrize(
+    ("sent", "value"),
+    [("x", "x"), (float("nan"), "nan"), (float("inf"), "inf"), (-1, "-1"), (0.5, "0.5"), (None, "None"), ([], "[]")],
+)
+def test_a_number_of_recordings_that_is_none_is_one_error_with_the_value(sent, value):
+    run = handlers.page_handler(("pt",), CHECKPOINTS)
+    ((message, _),) = run(None, [str(one_recording("pt").path)], False, "", "", sent)
+    (error,) = message["errors"]
+    assert error["text"] == (
+        f"The page sent {value} as the number of its recordings, which is a whole number from 0 to 10,000: "
+        "reload the page, and try again"
+    )
 
 
 def test_the_time_left_is_estimated_from_the_work_done():
-    assert jobs.progress(0.0, 60.0, 1.0) == {"done": 0.0, "total": 60.0, "left": None}
-    assert jobs.progress(15.0, 60.0, 5.0) == {"done": 15.0, "total": 60.0, "left": 15.0}
-    assert jobs.progress(15.0, None, 5.0) == {"done": 15.0, "total": None, "left": None}
+    assert messages.progress(0.0, 60.0, 1.0) == {"done": 0.0, "total": 60.0, "left": None}
+    assert messages.progress(15.0, 60.0, 5.0) == {"done": 15.0, "total": 60.0, "left": 15.0}
+    assert messages.progress(15.0, None, 5.0) == {"done": 15.0, "total": None, "left": None}
 
 
 TURN = MADE.to_dict()["turns"][0]
@@ -179,7 +230,7 @@ def test_the_numbers_of_an_error_reach_the_page_with_their_units():
         RefusedError("silent", name="a.wav", level=Level(-72.34), limit=-60),
         RefusedError("silent", name="a.wav", level=Level("-inf"), limit=-60),
     ]
-    shown = json.loads(json.dumps(jobs.error_message(*errors), allow_nan=False))["errors"]
+    shown = json.loads(json.dumps(messages.error_message(*errors), allow_nan=False))["errors"]
     assert [one["values"] for one in shown] == [
         {"name": "a.wav", "length": {"seconds": 15155}, "limit": {"seconds": 14400}},
         {"name": "a.wav", "level": {"decibels": -72.34}, "limit": -60},
@@ -373,7 +424,7 @@ def long_steps(count: int, peaks: Peaks):
 def grow(count: int) -> list[dict]:
     """The values that are sent for a call with this many windows."""
     made = long_call(count)
-    view = GrowingView(made, "call.wav")
+    view = GrowingView(made, "call.wav", Outline("call.wav", True, 1.0))
     return [view.add(step) for step in made]
 
 

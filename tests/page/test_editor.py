@@ -9,7 +9,9 @@ from playwright.sync_api import expect
 
 from kikitori.output.line_breaks import columns_of
 from tests.support.browser import (
+    NO_SESSION_STORAGE,
     choose_speaker,
+    drop,
     open_tab,
     rename,
     retype,
@@ -62,6 +64,9 @@ SOUND_IS_KEPT = """async () => (await indexedDB.databases()).length && (await ne
         sounds.onsuccess = () => resolve(sounds.result);
     };
 }))"""
+
+
+CAN_BE_FETCHED = "address => fetch(address).then(() => true, () => false)"
 
 
 def kept(page) -> None:
@@ -131,6 +136,10 @@ def test_a_reload_brings_everything_back(page, panel):
     assert words(panel) == ["あ" + TURNS[0], *TURNS[1:]]
     assert set(speakers(panel)) == {"店員", "Speaker 2"}
     page.wait_for_function("() => speechPage.views[0].player.audio.duration > 1")
+    address = page.evaluate("speechPage.views[0].sheet.address")
+    assert page.evaluate(CAN_BE_FETCHED, address)
+    start_again(panel)
+    assert not page.evaluate(CAN_BE_FETCHED, address)  # its memory is free again
 
 
 def test_a_new_job_leaves_the_earlier_transcript_in_the_list(page, panel):
@@ -166,7 +175,7 @@ def test_a_project_is_saved_to_a_file_and_opened_again(page, panel, tmp_path):
     broken.write_text(project.read_text(encoding="utf-8").replace('"times":[[', '"times":[["<b>",'), encoding="utf-8")
     open_project(page, panel, broken)
     expect(panel.get_by_role("alert")).to_contain_text("broken.json is no project file")
-    open_project(page, panel, project)
+    drop(page, project, place=".files button")
     expect(panel.locator(".player .main")).to_be_disabled()
     assert words(panel) == ["あ" + TURNS[0], *TURNS[1:]]
 
@@ -252,6 +261,7 @@ def test_the_only_row_of_a_speaker_can_be_emptied_and_written_anew(page):
 
 def test_the_page_says_if_the_browser_keeps_nothing(browser, server):
     with visit(browser, server) as page:
+        page.add_init_script(NO_SESSION_STORAGE)
         page.add_init_script("IDBFactory.prototype.open = () => { throw new DOMException('no', 'SecurityError') }")
         page.reload()
         panel = transcribed(page, "diarize", example("call_order").path)
@@ -309,7 +319,11 @@ def test_two_tabs_that_change_one_transcript_keep_both(page, panel):
     other.locator(".words").first.wait_for()
     put_cursor(page, panel, 0, 0)
     page.keyboard.type("い")
+    page.evaluate("async () => (await speechPage.views[0].keeper.store.database()).close()")  # as a browser may do
     kept(page)
+    other.evaluate("() => speechPage.views[0].choose(0)")
+    kept(other)  # only what is changed there is worth a copy
+    expect(shown_panel(other).locator(".speech-warning")).to_have_count(0)
     page.keyboard.type("ろ")  # nobody else has changed it
     kept(page)
     expect(panel.locator(".speech-warning")).to_have_count(0)

@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import base64
-
 import numpy as np
 import pytest
 import soundfile
 from playwright.sync_api import expect
 
 from kikitori.audio.files import load_audio
-from tests.support.browser import open_tab, run_button, shown_panel, upload, visit, wait_for_end, words
+from tests.support.browser import (
+    VIEW_OF,
+    drag,
+    drop,
+    open_tab,
+    run_button,
+    shown_panel,
+    upload,
+    visit,
+    wait_for_end,
+    words,
+)
 from tests.support.recordings import RECORDINGS, example, one_recording, recordings_in
 
 pytestmark = pytest.mark.slow
 
-DROP = """([files, selector]) => {
-    const dropped = new DataTransfer();
-    for (const [name, content] of files) {
-        const bytes = Uint8Array.from(atob(content), letter => letter.charCodeAt(0));
-        dropped.items.add(new File([bytes], name, { type: "audio/flac" }));
-    }
-    const event = type => new DragEvent(type, { bubbles: true, cancelable: true, dataTransfer: dropped });
-    const target = document.querySelector(selector);
-    target.dispatchEvent(event("dragover"));
-    return target.dispatchEvent(event("drop"));
-}"""
-
-
+SECONDS_DONE = f"() => ({VIEW_OF})().sheet.transcript.duration_seconds"
 INERT = "part => part.inert"
 
 
@@ -35,12 +32,6 @@ INERT = "part => part.inert"
 def page(browser, server):
     with visit(browser, server) as page:
         yield page
-
-
-def drop(page, *paths) -> bool:
-    """Drop files beside all boxes; returns whether the browser would open them."""
-    files = [[path.name, base64.b64encode(path.read_bytes()).decode()] for path in paths]
-    return page.evaluate(DROP, [files, "h1"])
 
 
 def test_a_file_dropped_beside_the_box_is_uploaded(page):
@@ -52,7 +43,10 @@ def test_a_file_dropped_beside_the_box_is_uploaded(page):
     assert words(panel) == [one_recording("pt").reference]
     wait_for_end(panel)
     other = recordings_in(RECORDINGS, "pt")[1]
+    drag(page, other.path)
+    expect(page.locator(".drop-hint")).to_have_text("Drop recordings or a project file here")
     drop(page, other.path)  # in place of the first, whose transcript is kept
+    expect(page.locator(".drop-hint")).to_be_hidden()
     expect(files).to_contain_text(other.path.stem)
     expect(panel.get_by_role("link").filter(has_text="⇣")).to_have_count(1)
     expect(panel.locator(".projects .open")).to_have_text(one_recording("pt").path.name)
@@ -66,21 +60,35 @@ def test_several_dropped_files_are_uploaded_together(page):
     expect(panel.get_by_role("link").filter(has_text="⇣")).to_have_count(2)
 
 
-def test_while_a_job_runs_its_tab_takes_no_other_recording(page, tmp_path):
+def test_while_a_job_runs_its_tab_takes_no_other_recording_and_is_not_left_by_mistake(browser, server, tmp_path):
     once = np.concatenate([load_audio(recording.path) for recording in recordings_in(RECORDINGS, "pt")])
     soundfile.write(tmp_path / "talk.flac", np.tile(once, 40), 16000)
-    panel = open_tab(page, "pt")
-    upload(panel, tmp_path / "talk.flac")
-    run_button(panel, "pt").click()
-    panel.locator(".turn").first.wait_for()
-    assert panel.locator(".start").evaluate(INERT) and panel.locator(".examples").first.evaluate(INERT)
-    drop(page, example("portuguese_daily").path)
-    page.get_by_role("tab").first.click()  # the other tabs are free
-    assert not shown_panel(page).locator(".start").evaluate(INERT)
-    page.get_by_role("tab").nth(2).click()
-    panel.get_by_role("button", name="Stop").click()
-    wait_for_end(panel)
-    assert (
-        page.evaluate("speechPage.views.find(({ tab }) => tab === 'portuguese').sheet.transcript.audio") == "talk.flac"
-    )
-    assert not panel.locator(".start").evaluate(INERT)
+    asked = []
+
+    def stay_once(dialog):
+        asked.append(dialog.type)
+        dialog.dismiss() if len(asked) == 1 else dialog.accept()
+
+    with visit(browser, server, answer=stay_once) as page:
+        panel = open_tab(page, "pt")
+        upload(panel, tmp_path / "talk.flac")
+        run_button(panel, "pt").click()
+        panel.locator(".turn").first.wait_for()
+        assert panel.locator(".start").evaluate(INERT) and panel.locator(".examples").first.evaluate(INERT)
+        drag(page, example("portuguese_daily").path)
+        expect(page.locator(".drop-hint")).to_be_hidden()
+        drop(page, example("portuguese_daily").path)
+        expect(page.get_by_role("alert")).to_contain_text("This tab is at work, so the file was not taken.")
+        page.get_by_role("tab").first.click()  # the other tabs are free
+        assert not shown_panel(page).locator(".start").evaluate(INERT)
+        page.get_by_role("tab").nth(2).click()
+        done = page.evaluate(SECONDS_DONE)
+        page.evaluate("setTimeout(() => location.reload())")
+        page.wait_for_function(f"done => ({SECONDS_DONE})() > done", arg=done)  # the job goes on
+        assert asked == ["beforeunload"]
+        page.reload()
+        assert asked == ["beforeunload"] * 2
+        expect(panel.locator(".title")).to_have_text("talk.flac")  # in the same tab
+        assert not panel.locator(".start").evaluate(INERT)
+        page.reload()
+        assert len(asked) == 2

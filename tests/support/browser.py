@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Dialog, Locator, Page, expect
 
 from kikitori.transcript import Transcript
 from tests.support.recordings import example
@@ -56,13 +57,18 @@ expect.set_options(timeout=1000 * PATIENCE_SECONDS)
 
 
 @contextlib.contextmanager
-def visit(browser: Browser, address: str, **options) -> Iterator[Page]:
-    """Open the page in a new browser context with these options. Fails if one of its scripts raises an error."""
+def visit(
+    browser: Browser, address: str, answer: Callable[[Dialog], None] = Dialog.accept, **options
+) -> Iterator[Page]:
+    """Open the page in a new browser context with these options. Fails if one of its scripts raises an error.
+
+    answer: to what the page asks.
+    """
     errors = []
     with contextlib.closing(browser.new_context(**options)) as context:
         page = context.new_page()
         page.set_default_timeout(1000 * PATIENCE_SECONDS)
-        page.on("dialog", lambda dialog: dialog.accept())
+        page.on("dialog", lambda dialog: answer(dialog))
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(address)
         page.get_by_role("tab").first.wait_for()
@@ -203,6 +209,12 @@ JSON_OF = f"key => ({VIEW_OF})().sheet[key]"
 """JavaScript that returns a part of the recording that the open tab shows."""
 
 
+NO_SESSION_STORAGE = """Object.defineProperty(window, "sessionStorage", {
+    get() { throw new DOMException("no", "SecurityError"); },
+})"""
+"""JavaScript that forbids a page's storage, as a browser may do."""
+
+
 def note_seeks(panel: Locator) -> None:
     """Note where the player is sent from now on, for `last_seek`."""
     sound = panel.locator(".transcript audio")
@@ -241,3 +253,25 @@ def saved(page: Page, panel: Locator, suffix: str) -> tuple[str, str]:
 def saved_transcript(page: Page, panel: Locator) -> Transcript:
     """Save as JSON; returns what the file holds."""
     return Transcript.from_dict(json.loads(saved(page, panel, "json")[1]))
+
+
+DROP = """([files, selector, events]) => {
+    const dropped = new DataTransfer();
+    for (const [name, content] of files) {
+        const bytes = Uint8Array.from(atob(content), letter => letter.charCodeAt(0));
+        dropped.items.add(new File([bytes], name, { type: "audio/flac" }));
+    }
+    const event = type => new DragEvent(type, { bubbles: true, cancelable: true, dataTransfer: dropped });
+    return events.map(type => document.querySelector(selector).dispatchEvent(event(type))).at(-1);
+}"""
+
+
+def drag(page: Page, *paths, events: tuple[str, ...] = ("dragover",), place: str = "h1") -> bool:
+    """Drag files to a place; returns whether the browser would do what it does by itself."""
+    files = [[path.name, base64.b64encode(path.read_bytes()).decode()] for path in paths]
+    return page.evaluate(DROP, [files, place, events])
+
+
+def drop(page: Page, *paths, place: str = "h1") -> bool:
+    """Drop files, by default beside all boxes; returns whether the browser would open them."""
+    return drag(page, *paths, events=("dragover", "drop"), place=place)

@@ -36,13 +36,13 @@ export class Editor {
 
   /** What a row shows besides its turn. A row is made anew when it changes. */
   keyOf(/** @type {number} */ number) {
-    const { sheet, running } = this.view;
+    const { sheet, isBusy } = this.view;
     const { turns } = sheet.transcript;
     const turn = turns[number];
     const isFirst = turn.language !== turns[number - 1]?.language;
     const colour = colourOf(sheet.speakers, turn.speaker);
     const hasSpeakers = sheet.speakers.length > 0;
-    return [...sheet.times[number], colour, hasSpeakers, isFirst, this.hasSource, running].join(" ");
+    return [...sheet.times[number], colour, hasSpeakers, isFirst, this.hasSource, isBusy].join(" ");
   }
 
   /** Show the view's sheet. Rows that show the same as before stay, with the cursor in them. */
@@ -215,7 +215,7 @@ export class Editor {
    * @param {KeyboardEvent} event
    */
   press(row, field, event) {
-    if (isComposing(event) || this.view.running) return;
+    if (isComposing(event) || this.view.isBusy) return;
     const element = row.elementOf(field);
     const typed = element.textContent ?? "";
     const spaces = [...typed].length - [...typed.trimStart()].length; // which the sheet does not have

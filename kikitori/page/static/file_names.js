@@ -23,6 +23,13 @@ export function audioName({ begun, transcript: { audio } }) {
   return RECORDED.test(audio) ? `recording-${timeStamp(new Date(begun))}.wav` : audio;
 }
 
+/**
+ * How many recordings sheets are of. A translation has that of its call.
+ * @param {any[]} sheets
+ */
+export const countRecordings = (sheets) =>
+  new Set(sheets.map(({ sound, transcript }) => sound ?? transcript.audio)).size;
+
 /** @param {any} sheet */
 export const hasSource = ({ transcript }) => transcript.turns.some((/** @type {any} */ turn) => turn.source);
 

@@ -71,7 +71,7 @@ export class Finder {
   /** @param {boolean} all */
   replace(all) {
     const places = all ? this.places : this.places.slice(Math.max(0, this.place), Math.max(0, this.place) + 1);
-    if (!places.length || this.view.running) return;
+    if (!places.length || this.view.isBusy) return;
     const [{ turn, from }] = places;
     const end = from + [...this.replacement.value].length;
     this.view.change(replaceText(this.view.sheet, places, this.replacement.value));

@@ -3,6 +3,7 @@
 // browsers find without a walk through thousands of rows.
 import { make } from "./dom.js";
 import { say } from "./i18n.js";
+import { session } from "./keeping.js";
 
 const RELOADED = "speechPageReloaded";
 const RELOAD_AGAIN_AFTER_MS = 60_000;
@@ -84,8 +85,9 @@ function noteReady() {
 function rescueLoading() {
   noteReady();
   if (isReady) return;
-  if (Date.now() - Number(sessionStorage.getItem(RELOADED)) > RELOAD_AGAIN_AFTER_MS) {
-    sessionStorage.setItem(RELOADED, String(Date.now()));
+  const isLongAgo = Date.now() - Number(session.get(RELOADED)) > RELOAD_AGAIN_AFTER_MS;
+  // What can't be noted could be repeated for ever.
+  if (isLongAgo && session.set(RELOADED, String(Date.now()))) {
     location.reload();
   } else if (!document.querySelector(".load-failed")) {
     const place = document.querySelector(".gradio-container") ?? document.body;
@@ -93,8 +95,20 @@ function rescueLoading() {
   }
 }
 
+/**
+ * Gradio ends its connection when the visitor is asked whether to leave, so that the jobs of one who stays would never
+ * end. The connection of one who leaves is ended by the browser.
+ */
+function stayConnected() {
+  const { abort } = AbortController.prototype;
+  AbortController.prototype.abort = function (reason) {
+    if (window.event?.type !== "beforeunload") abort.call(this, reason);
+  };
+}
+
 /** Start to watch the page. */
 export function watchPage() {
+  stayConnected();
   document.addEventListener("focusin", ({ target }) => {
     focused = { target, panel: /** @type {Element} */ (target).closest("[role=tabpanel]") };
   });

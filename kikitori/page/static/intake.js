@@ -1,32 +1,56 @@
 // @ts-check
-// Recordings that come to the page: a file may be dropped anywhere, and while a job runs, its tab takes no other one.
+// Files that come to the page: one may be dropped anywhere, and while a job runs, its tab takes no other one.
+import { make } from "./dom.js";
+import { say } from "./i18n.js";
+import { pageBody, toast } from "./toast.js";
 
 const WAIT_MS = 2000; // for Gradio's upload box to come back after its recording was removed
 
-/** What starts a job does not react while one waits or runs, which is while the tab's stop button is there. */
-function lockStarts() {
+/**
+ * What starts a job does not react while one waits or runs, which is while the tab's stop button is there.
+ * @param {any[]} views
+ */
+function lockStarts(views) {
   for (const name of ["start", "examples", "with-transcript"]) {
     // This runs after each change of the page. By their class, browsers find elements without a walk through all rows.
     for (const part of /** @type {HTMLCollectionOf<HTMLElement>} */ (document.getElementsByClassName(name))) {
-      const stop = part.closest("[role=tabpanel]")?.getElementsByClassName("stops")[0];
-      part.inert = stop !== undefined && getComputedStyle(stop).display !== "none";
+      part.inert = hasJob(part);
     }
   }
+  for (const view of views) view.noteJob(hasJob(view.element));
+}
+
+/** @param {HTMLElement} part of a tab */
+function hasJob(part) {
+  const stop = part.closest("[role=tabpanel]")?.getElementsByClassName("stops")[0];
+  return stop !== undefined && getComputedStyle(stop).display !== "none";
 }
 
 /** @param {DragEvent} event */
 const hasFiles = (event) => event.dataTransfer?.types.includes("Files") ?? false;
 
+/** @param {FileList} files */
+const isProject = (files) => files.length === 1 && files[0].name.toLowerCase().endsWith(".json");
+
 /**
- * Give files to the upload box of the open tab.
+ * Take files that were dropped: open a project, or give recordings to the upload box.
  * @param {FileList} files
- * @param {(panel: Element) => Promise<boolean | undefined>} leave
+ * @param {any} view of the open tab
  */
-async function upload(files, leave) {
-  const panel = [...document.querySelectorAll("[role=tabpanel]")].find((one) => one.checkVisibility());
-  const start = panel?.querySelector(".start");
-  if (!panel || !start || start.matches("[inert]")) return; // a job runs
-  if ((await leave(panel)) === false) return;
+async function takeFiles(files, view) {
+  if (!view || !files.length) return;
+  if (view.isBusy) return toast(say("busy_drop"));
+  if ((await view.keeper.close()) === false) return;
+  if (isProject(files)) return view.projects.read(files[0]);
+  await upload(files, view.element.closest("[role=tabpanel]").querySelector(".start"));
+}
+
+/**
+ * Give files to an upload box, in place of those that it has.
+ * @param {FileList} files
+ * @param {HTMLElement} start of a tab
+ */
+async function upload(files, start) {
   // Gradio's last button over a list of files. Its label is in the visitor's language.
   const clear = () =>
     /** @type {HTMLElement[]} */ ([...start.querySelectorAll(".files .icon-button-wrapper button")]).at(-1);
@@ -50,20 +74,42 @@ async function awaited(find) {
 
 /**
  * Start to watch the page.
- * @param {(panel: Element) => Promise<boolean | undefined>} leave makes a tab show its start instead of a transcript
+ * @param {any[]} views
  */
-export function watchIntake(leave) {
-  new MutationObserver(lockStarts).observe(document.documentElement, {
+export function watchIntake(views) {
+  new MutationObserver(() => lockStarts(views)).observe(document.documentElement, {
     childList: true,
     subtree: true,
     attributeFilter: ["class"],
   });
-  document.addEventListener("dragover", (event) => hasFiles(event) && event.preventDefault());
-  // Without this a browser opens the file in place of the page.
-  document.addEventListener("drop", (event) => {
-    if (event.defaultPrevented || !hasFiles(event)) return;
+  watchDrops(() => views.find((view) => view.element.closest("[role=tabpanel]")?.checkVisibility()));
+}
+
+/** @param {() => any} openView finds the view of the open tab */
+function watchDrops(openView) {
+  const hint = make("div", { class: "drop-hint", hidden: true }, say("drop_here"));
+  document.addEventListener("dragover", (event) => {
+    if (!hasFiles(event)) return;
     event.preventDefault();
-    const { files } = /** @type {DataTransfer} */ (event.dataTransfer);
-    if (files.length) upload(files, leave);
+    if (!hint.isConnected) pageBody().append(hint);
+    hint.hidden = Boolean(openView()?.isBusy);
+  });
+  document.addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) hint.hidden = true; // the pointer has left the page
+  });
+  const take = (/** @type {DragEvent} */ event) => {
+    event.preventDefault(); // without this a browser opens the file in place of the page
+    takeFiles(/** @type {DataTransfer} */ (event.dataTransfer).files, openView());
+  };
+  // Before Gradio's box, which takes no project.
+  const takeProject = (/** @type {DragEvent} */ event) => {
+    hint.hidden = true;
+    if (!hasFiles(event) || !isProject(/** @type {DataTransfer} */ (event.dataTransfer).files)) return;
+    event.stopPropagation();
+    take(event);
+  };
+  document.addEventListener("drop", takeProject, true);
+  document.addEventListener("drop", (event) => {
+    if (!event.defaultPrevented && hasFiles(event)) take(event);
   });
 }

@@ -1,7 +1,7 @@
 // @ts-check
 // Keeping a view's project in the browser: it is saved as it changes, and opened again.
 import { fileAddress, make } from "./dom.js";
-import { audioName } from "./file_names.js";
+import { audioName, countRecordings } from "./file_names.js";
 import { say } from "./i18n.js";
 import { stopFiles } from "./recordings.js";
 
@@ -10,7 +10,7 @@ const SAVE_AFTER_MS = 500;
 const SAVE_WITHIN_MS = 3000;
 
 /** The browser tab's own small storage, which a browser may forbid. */
-const session = {
+export const session = {
   get(/** @type {string} */ key) {
     try {
       return sessionStorage.getItem(key);
@@ -18,17 +18,28 @@ const session = {
       return null;
     }
   },
+  /** Returns whether it is kept. If not, a reload shows the list of transcripts instead of the last one. */
   set(/** @type {string} */ key, /** @type {string | null} */ value) {
     try {
       if (value === null) sessionStorage.removeItem(key);
       else sessionStorage.setItem(key, value);
+      return true;
     } catch {
-      // Then a reload shows the list of transcripts instead of the last one.
+      return false;
     }
   },
 };
 
 const newId = () => crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
+
+/**
+ * Clear what is said of another recording: the message, and the comparison with a reference.
+ * @param {any} view
+ */
+function clearMessages({ element }) {
+  const said = element.closest("[role=tabpanel]")?.querySelectorAll(".block .message, .block .comparison") ?? [];
+  for (const part of said) part.replaceChildren();
+}
 
 export class Keeper {
   /**
@@ -53,6 +64,8 @@ export class Keeper {
     /** @type {ReturnType<typeof setTimeout> | undefined} Until the next save. */
     this.timer = undefined;
     this.unsavedSince = 0;
+    /** Whether the visitor or a job has changed what is unsaved, and not only chosen another recording. */
+    this.isChanged = false;
     /** Says that the browser keeps nothing, or a copy. */
     this.notice = make("div", { role: "status" });
     this.noticed = "";
@@ -77,6 +90,8 @@ export class Keeper {
   /** Begin a project. */
   begin() {
     this.saveNow();
+    const addresses = this.view.sheets.map((/** @type {any} */ { address }) => address).filter(Boolean);
+    queueMicrotask(() => addresses.forEach(URL.revokeObjectURL)); // once others have taken their place
     this.id = null;
     this.isCopy = false;
     this.note("");
@@ -97,7 +112,7 @@ export class Keeper {
     this.begin();
     this.remember(null);
     view.sheets = [];
-    view.clearMessages();
+    clearMessages(view);
     view.refresh();
     return true;
   }
@@ -113,7 +128,7 @@ export class Keeper {
     );
     if (view.isBusy || this.wanted !== id) return; // a job has begun meanwhile, or another project was chosen
     this.begin();
-    view.clearMessages();
+    clearMessages(view);
     view.files = stopFiles(stored.state.files ?? []);
     this.copies.delete(id); // it is a version of its own from now on
     this.remember(id);
@@ -126,6 +141,7 @@ export class Keeper {
     }));
     view.current = stored.state.current;
     view.refresh();
+    view.reference.open(stored.state.reference);
     this.keepSounds();
   }
 
@@ -137,20 +153,23 @@ export class Keeper {
 
   /**
    * Add a project that was read from a file.
-   * @param {{ sheets: any[], current: number }} project
+   * @param {{ sheets: any[], current: number, reference: string }} project
    */
-  async add({ sheets, current }) {
+  async add({ sheets, current, reference }) {
     const { view } = this;
     if (view.isBusy) return;
     this.begin();
     view.sheets = sheets.map((sheet) => ({ begun: Date.now(), ...sheet }));
     view.current = current;
     view.refresh();
+    view.reference.open(reference);
     this.saveSoon();
     await this.saveNow();
   }
 
-  saveSoon() {
+  /** @param {boolean} isChange false if the visitor has only chosen another recording */
+  saveSoon(isChange = true) {
+    this.isChanged ||= isChange;
     this.unsavedSince ||= Date.now();
     const left = this.unsavedSince + SAVE_WITHIN_MS - Date.now();
     clearTimeout(this.timer);
@@ -165,15 +184,21 @@ export class Keeper {
     if (!state || !this.unsavedSince) return;
     this.unsavedSince = 0;
     if (!this.id) this.remember(newId());
+    const isChanged = this.isChanged;
+    this.isChanged = false;
     const [sheet] = state.sheets;
-    const about = { name: audioName(sheet), seconds: sheet.transcript.duration_seconds, changed: Date.now() };
+    const named = { name: audioName(sheet), more: countRecordings(state.sheets) - 1 };
+    const about = { ...named, seconds: sheet.transcript.duration_seconds, changed: Date.now() };
     const entry = { id: this.id, tab, copy: this.isCopy, writer: this.writer, ...about };
     try {
-      const kept = { sheets: state.sheets, current: state.current, files: this.view.files };
-      if (!(await this.store.save(entry, kept, this.known))) await this.saveCopy(entry, kept);
+      const { files, reference } = this.view;
+      const kept = { sheets: state.sheets, current: state.current, files, reference: reference.used };
+      const isSaved = await this.store.save(entry, kept, this.known);
+      if (!isSaved && isChanged) await this.saveCopy(entry, kept); // a mere choice is not worth a copy
       if (this.noticed === "not_kept") this.note("");
     } catch {
       this.unsavedSince ||= Date.now(); // the next time may go better
+      this.isChanged ||= isChanged;
       this.note("not_kept"); // a browser may forbid storage, or be full
     }
   }

@@ -8,6 +8,7 @@ import { showMessage } from "./message.js";
 import { asUpload, takenInputs } from "./offers.js";
 import { keepOneSound } from "./sounds.js";
 import { Store } from "./store.js";
+import { noteTab, reopenTab } from "./tabs.js";
 import { View } from "./view.js";
 
 /** @type {View[]} */
@@ -47,8 +48,27 @@ const mount = (show) => (/** @type {any} */ element, /** @type {any} */ props, /
     const sheet = shownView(tab)?.sheet;
     return [null, sheet?.sound ? [asUpload(sheet.sound, sheet.transcript.audio)] : null, shown(tab)];
   },
+  compared(/** @type {string} */ tab, /** @type {string} */ reference) {
+    shownView(tab)?.reference.begin();
+    return [shown(tab), reference];
+  },
+  opened(/** @type {string} */ tab) {
+    noteTab(tab);
+    shownView(tab)?.projects.show();
+  },
   mountMessage: mount(showMessage),
-  mountComparison: mount(showComparison),
+  mountComparison(
+    /** @type {any} */ element,
+    /** @type {any} */ props,
+    /** @type {any} */ watch,
+    /** @type {string} */ tab,
+  ) {
+    const show = (/** @type {HTMLElement} */ place, /** @type {any} */ value) => {
+      showComparison(place, value);
+      shownView(tab)?.reference.check();
+    };
+    mount(show)(element, props, watch);
+  },
   mountExamples: (/** @type {HTMLElement} */ element, /** @type {any} */ props) => showExamples(element, props.value),
   mountView(
     /** @type {any} */ element,
@@ -60,6 +80,7 @@ const mount = (show) => (/** @type {any} */ element, /** @type {any} */ props, /
     const view = new View(element, props, server, tab, store);
     views.push(view);
     watch("value", () => view.show());
+    if (views.length === 1) reopenTab(); // Gradio makes the other tabs when they are opened
   },
   // After a job that failed. One that is stopped while it waits counts as failed; its message already says so.
   ended: (/** @type {any[]} */ buttons) => (/** @type {any} */ message) => [
@@ -71,4 +92,10 @@ const mount = (show) => (/** @type {any} */ element, /** @type {any} */ props, /
 addEventListener("pagehide", () => views.forEach((view) => view.keeper.saveNow()));
 keepOneSound();
 watchPage();
-watchIntake(async (panel) => views.find((view) => panel.contains(view.element))?.keeper.close());
+watchIntake(views);
+document.addEventListener("input", ({ target }) => {
+  const panel = /** @type {Element} */ (target).closest(".reference")?.closest("[role=tabpanel]");
+  views.find((view) => panel?.contains(view.element))?.reference.type();
+});
+// Closing the page would stop its jobs.
+addEventListener("beforeunload", (event) => views.some((view) => view.isBusy) && event.preventDefault());

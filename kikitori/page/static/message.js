@@ -4,9 +4,19 @@ import { clock, make } from "./dom.js";
 import { makeError, say } from "./i18n.js";
 
 /**
+ * How far a job has got, and how long the rest will take.
+ * @param {{ done?: number, total?: number | null, left?: number | null, loading?: boolean }} value
+ */
+export function progressParts({ done, total, left, loading }) {
+  if (!done) return [say(loading ? "loading_model" : "waiting")];
+  const shown = total ? say("of", clock(done), clock(total)) : clock(done);
+  return left == null ? [shown] : [shown, say("left", clock(left))];
+}
+
+/**
  * Show a message.
  * @param {HTMLElement} element
- * @param {any} value {done, total, left, draft}, {stopped}, {errors}, or nothing.
+ * @param {any} value {done, total, left, draft}, {loading}, {stopped}, {errors}, or nothing.
  */
 export function showMessage(element, value) {
   if (!value) return element.replaceChildren();
@@ -16,9 +26,8 @@ export function showMessage(element, value) {
       make("div", { class: "speech-error", role: "alert" }, ...value.errors.map(makeError)),
     );
   }
-  const { done, total, left, draft = [] } = value;
-  const parts = [done ? (total ? say("of", clock(done), clock(total)) : clock(done)) : say("waiting")];
-  if (left != null) parts.push(say("left", clock(left)));
+  const { done, total, draft = [] } = value;
+  const parts = progressParts(value);
   const bar = make("progress", { ...(total ? { value: done, max: total } : {}), "aria-label": parts[0] });
   const isFirst = !element.childElementCount;
   const status = make("p", { class: "progress", role: "status" }, bar, make("span", {}, parts.join(" · ")));

@@ -71,7 +71,7 @@ export const asUpload = (path, name) => ({
  * Press a button, which Gradio makes when its tab is opened for the first time.
  * @param {string} id
  */
-function press(id) {
+export function press(id) {
   const button = document.getElementById(id);
   if (button) button.click();
   else setTimeout(press, LOOK_EVERY_MS, id);

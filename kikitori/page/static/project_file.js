@@ -8,25 +8,26 @@ const TIMINGS = ["aligned", "estimated", "window"];
 
 /**
  * The text of a project's file.
- * @param {{ name: string, sheets: any[], current: number }} project
+ * @param {{ name: string, sheets: any[], current: number, reference?: string }} project
  */
-export function writeProject({ name, sheets, current }) {
+export function writeProject({ name, sheets, current, reference = "" }) {
   const silent = sheets.map((sheet) => ({ ...sheet, sound: null }));
-  return JSON.stringify({ format: FORMAT, version: VERSION, name, sheets: silent, current });
+  return JSON.stringify({ format: FORMAT, version: VERSION, name, sheets: silent, current, reference });
 }
 
 /**
  * Read a project's file, which a stranger may have made: nothing that is unknown is taken over.
  * @param {string} text
- * @returns {{ name: string, sheets: any[], current: number } | null} null if it is no project
+ * @returns {{ name: string, sheets: any[], current: number, reference: string } | null} null if it is no project
  */
 export function readProject(text) {
   try {
-    const { format, version, name, sheets, current } = JSON.parse(text);
+    const { format, version, name, sheets, current, reference } = JSON.parse(text);
     const isKnown = format === FORMAT && version === VERSION && typeof name === "string";
     if (!isKnown || !Array.isArray(sheets) || !sheets.length || !sheets.every(isSheet)) return null;
     const read = sheets.map(readSheet);
-    return { name, sheets: read, current: Number.isInteger(current) && read[current] ? current : 0 };
+    const shown = Number.isInteger(current) && read[current] ? current : 0;
+    return { name, sheets: read, current: shown, reference: typeof reference === "string" ? reference : "" };
   } catch {
     return null; // no JSON, or something else than objects where they belong
   }
@@ -73,7 +74,7 @@ function isTurn({ text, source, speaker, language, words, low_confidence: ranges
 }
 
 /** @param {any} sheet */
-function readSheet({ transcript, times, speakers, peaks, begun }) {
+function readSheet({ transcript, times, speakers, peaks, length, begun }) {
   const { turns, warnings, audio, direction, language, checkpoint, raw_text, duration_seconds } = transcript;
   const read = turns.map(readTurn);
   return {
@@ -82,6 +83,7 @@ function readSheet({ transcript, times, speakers, peaks, begun }) {
     speakers,
     sound: null,
     ...(Number.isFinite(begun) ? { begun } : {}),
+    ...(Number.isFinite(length) && length > 0 ? { length } : {}),
     ...(arePeaks(peaks) ? { peaks: { levels: peaks.levels, each: peaks.each } } : {}),
   };
 }

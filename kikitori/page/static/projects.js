@@ -3,6 +3,7 @@
 import { clock, make } from "./dom.js";
 import { say, when } from "./i18n.js";
 import { readProject, writeProject } from "./project_file.js";
+import { countByTab, openTab, tabName } from "./tabs.js";
 
 /**
  * Save text as a file.
@@ -29,20 +30,39 @@ export class Projects {
     const open = make("button", { class: "plain", onclick: () => this.choose() }, say("open_project"));
     this.heading = make("h3", {}, say("continue"));
     this.note = make("p", { class: "small" }, say("stays_here"));
-    this.element = make("section", { hidden: true }, this.heading, this.list, this.note, open, this.problem);
+    this.elsewhere = make("p", { class: "elsewhere" });
+    const parts = [this.heading, this.list, this.note, this.elsewhere, open, this.problem];
+    this.element = make("section", { hidden: true }, ...parts);
   }
 
   /** Show what is stored now. */
   async show() {
-    const entries = await this.store.list(this.view.tab).catch(() => []); // a browser may forbid storage
+    const all = await this.store.list().catch(() => []); // a browser may forbid storage
+    this.showOthers(countByTab(all));
+    const entries = all.filter((/** @type {any} */ { tab }) => tab === this.view.tab);
     this.list.replaceChildren(...entries.map((/** @type {any} */ entry) => this.makeItem(entry)));
-    for (const part of [this.heading, this.list, this.note]) part.hidden = !entries.length;
+    for (const part of [this.list, this.note]) part.hidden = !entries.length;
+    this.heading.hidden = !all.length;
+  }
+
+  /**
+   * Say how many transcripts are kept under the other tabs.
+   * @param {Map<string, number>} counts by tab
+   */
+  showOthers(counts) {
+    const others = [...counts].filter(([tab]) => tab !== this.view.tab);
+    const buttons = others.map(([tab, count]) =>
+      make("button", { class: "plain", onclick: () => openTab(tab) }, say("kept_elsewhere", count, tabName(tab))),
+    );
+    this.elsewhere.hidden = !buttons.length;
+    this.elsewhere.replaceChildren(...buttons);
   }
 
   /** @param {any} entry */
   makeItem(entry) {
     const about = [clock(entry.seconds), when(entry.changed)].join(" · ");
-    const name = entry.copy ? say("copy_of", entry.name) : entry.name;
+    const whole = entry.more ? say("and_more", entry.name, entry.more) : entry.name;
+    const name = entry.copy ? say("copy_of", whole) : whole;
     const open = make("button", { class: "plain open", onclick: () => this.view.keeper.open(entry.id) }, name);
     const save = make("button", { class: "plain", onclick: () => this.save(entry) }, say("save_project"));
     const label = say("delete_project", name);

@@ -7,7 +7,7 @@ import { take } from "./offers.js";
 
 /**
  * What the list shows: each file of the job, and each transcript that is of none of them, such as a translation.
- * @param {any[]} files as `read_recordings` in kikitori/page/jobs.py describes them
+ * @param {any[]} files as `FileList` in kikitori/page/file_list.py describes them
  * @param {any[]} sheets
  * @param {boolean} running whether a job adds to the last sheet
  */
@@ -53,9 +53,9 @@ export class Recordings {
 
   /** Show the list, or the name of the only recording. */
   show() {
-    const { current, files, running, sheets } = this.view;
+    const { current, files, isBusy, running, sheets } = this.view;
     const entries = listRecordings(files, sheets, running).map((entry) => ({ ...entry, ...this.describe(entry) }));
-    const shown = JSON.stringify([entries, current, running]);
+    const shown = JSON.stringify([entries, current, isBusy]);
     if (shown === this.shown) return;
     this.shown = shown;
     const focused = this.element.contains(document.activeElement) ? document.activeElement?.id : "";
@@ -115,7 +115,7 @@ export class Recordings {
       ? make("div", { class: "speech-error", role: "alert" }, makeError(error))
       : make("span", {}, say(`state_${state}`));
     const isLeft = state === "failed" || (state === "stopped" && sheet === undefined);
-    if (!isLeft || this.view.running) return [shown];
+    if (!isLeft || this.view.isBusy) return [shown];
     const again = () => take(`retry_${this.view.tab}`, path, name);
     return [shown, " ", make("button", { id: this.idOf("retry", path), class: "plain", onclick: again }, say("retry"))];
   }

@@ -149,7 +149,7 @@ export class Row {
   makeField(field, language) {
     const { editor } = this;
     const [name, label] = field === "text" ? ["words", "words"] : ["source", "shown_original"];
-    const editable = editor.view.running
+    const editable = editor.view.isBusy
       ? {}
       : { contenteditable: "plaintext-only", role: "textbox", "aria-multiline": "true", "aria-label": say(label) };
     const script = { class: name, lang: LANGUAGE_TAGS[language], dir: "auto" };

@@ -40,13 +40,28 @@ export class Store {
   }
 
   /**
+   * Begin a transaction. A browser may close the database, for example to make room: it is opened again then.
+   * @param {string[]} stores
+   * @param {IDBTransactionMode} mode
+   */
+  async begin(stores, mode) {
+    const database = await this.database();
+    try {
+      return database.transaction(stores, mode);
+    } catch {
+      this.opened = null;
+      return (await this.database()).transaction(stores, mode);
+    }
+  }
+
+  /**
    * Run steps in one transaction; it is undone if one fails.
    * @param {string[]} stores
    * @param {IDBTransactionMode} mode
    * @param {(...stores: IDBObjectStore[]) => any} steps returns a request, or nothing
    */
   async run(stores, mode, steps) {
-    const transaction = (await this.database()).transaction(stores, mode);
+    const transaction = await this.begin(stores, mode);
     const done = new Promise((resolve, reject) => {
       transaction.oncomplete = resolve;
       transaction.onabort = transaction.onerror = () => reject(transaction.error);
@@ -78,15 +93,12 @@ export class Store {
   }
 
   /**
-   * The entries of a tab, the latest first.
-   * @param {string} tab
+   * The entries of all tabs, the latest first.
    * @returns {Promise<any[]>}
    */
-  async list(tab) {
+  async list() {
     const entries = await this.run(["entries"], "readonly", (stored) => stored.getAll());
-    return entries
-      .filter((/** @type {any} */ entry) => entry.tab === tab)
-      .sort((/** @type {any} */ one, /** @type {any} */ two) => two.changed - one.changed);
+    return entries.sort((/** @type {any} */ one, /** @type {any} */ two) => two.changed - one.changed);
   }
 
   /**

@@ -55,16 +55,16 @@ export class Tools {
 
   /** Show the state of the view. */
   show() {
-    const { sheet, running, history } = this.view;
+    const { sheet, isBusy, history } = this.view;
     const places = unsurePlaces(sheet);
-    this.undo.disabled = running || !history.canUndo;
-    this.redo.disabled = running || !history.canRedo;
-    this.close.disabled = running;
-    this.find.disabled = running;
+    this.undo.disabled = isBusy || !history.canUndo;
+    this.redo.disabled = isBusy || !history.canRedo;
+    this.close.disabled = isBusy;
+    this.find.disabled = isBusy;
     const place = this.placeIn(places);
     this.next.hidden = this.tick.hidden = !places.length;
-    this.next.disabled = running;
-    this.tick.disabled = running || place < 0;
+    this.next.disabled = isBusy;
+    this.tick.disabled = isBusy || place < 0;
     this.showNext(place, places.length);
     this.finder.show();
     this.showSpeakers();
@@ -88,11 +88,11 @@ export class Tools {
 
   /** Speakers with their share of the time that is talked. */
   showSpeakers() {
-    const { sheet, running } = this.view;
+    const { sheet, isBusy } = this.view;
     const talked = talkTimes(sheet);
     const total = [...talked.values()].reduce((sum, seconds) => sum + seconds, 0);
     const shares = [...talked].map(([name, seconds]) => [name, total ? formatPercent(seconds / total) : ""]);
-    const shown = JSON.stringify([shares, running]);
+    const shown = JSON.stringify([shares, isBusy]);
     if (shown === this.shownSpeakers || this.speakers.contains(document.activeElement)) return;
     this.shownSpeakers = shown;
     this.speakers.replaceChildren(...shares.map(([name, share]) => this.makeName(name, share)));
@@ -111,7 +111,7 @@ export class Tools {
       maxlength: 60,
       "aria-label": title,
       title,
-      readonly: this.view.running,
+      readonly: this.view.isBusy,
       onfocus: (/** @type {any} */ event) => event.target.select(), // a new name replaces the old one
     });
     input.size = Math.max(4, [...shown].length);
@@ -148,7 +148,7 @@ export class Tools {
   /** Go to the next unsure place after the one that was shown last, and after the end to the first. */
   showUnsure() {
     const places = unsurePlaces(this.view.sheet);
-    if (this.view.running || !places.length) return;
+    if (this.view.isBusy || !places.length) return;
     const { turn, from } = this.place ?? { turn: -1, from: -1 };
     const next = places.find((one) => one.turn > turn || (one.turn === turn && one.from > from)) ?? places[0];
     this.place = next;
@@ -161,7 +161,7 @@ export class Tools {
   tickOff() {
     const places = unsurePlaces(this.view.sheet);
     const place = places[this.placeIn(places)];
-    if (this.view.running || !place) return;
+    if (this.view.isBusy || !place) return;
     this.view.change(tickOff(this.view.sheet, place));
     if (places.length > 1) this.showUnsure();
     else this.view.editor.select(place); // the buttons disappear, and with them the focus

@@ -11,6 +11,7 @@ import { Keeper } from "./keeping.js";
 import { joinPeaks } from "./outline.js";
 import { Player } from "./player.js";
 import { Projects } from "./projects.js";
+import { Reference } from "./reference.js";
 import { Recordings, stopFiles, updateFiles } from "./recordings.js";
 import { setTimes, withEdge } from "./sheet.js";
 import { runShortcut } from "./shortcuts.js";
@@ -36,9 +37,10 @@ export class View {
     /** @type {any[]} One per recording. */
     this.sheets = [];
     this.current = 0;
-    /** @type {any[]} The files of the last job, if it had several (`read_recordings` in kikitori/page/jobs.py). */
+    /** @type {any[]} The files of the last job, if it had several (`FileList` in kikitori/page/file_list.py). */
     this.files = [];
     this.running = false;
+    this.hasJob = false; // whether the tab's stop button is there
     /** @type {string | null} The job whose values add to the sheets. */
     this.job = null;
     /** @type {string | null} The last job that has ended. */
@@ -60,6 +62,7 @@ export class View {
     this.keeper = new Keeper(this, store);
     this.projects = new Projects(this, store);
     this.recordings = new Recordings(this);
+    this.reference = new Reference(this);
     this.about = make("p", { class: "about" });
     const { downloads, editor, keeper, player, projects, recordings, tools } = this;
     this.parts = [recordings.element, player.element, tools.element, downloads.problem, editor.element, this.about];
@@ -67,6 +70,7 @@ export class View {
     editor.element.after(this.following.button);
     element.addEventListener("keydown", (event) => this.press(event));
     this.refresh();
+    this.reference.restore();
     if (props.value) this.show();
     else keeper.restore();
   }
@@ -186,12 +190,13 @@ export class View {
     for (const part of this.parts) part.hidden = !sheet;
     this.projects.element.hidden = Boolean(sheet) || this.running;
     this.showState(sheet || this.running ? "transcript" : "start");
-    this.player.show(sheet ?? null, first, this.running);
+    this.player.show(sheet ?? null, first, this.isBusy);
     if (!sheet) return void this.projects.show();
     this.recordings.show();
     this.editor.show();
     this.tools.show();
     this.showAbout();
+    this.reference.check();
     this.follow();
   }
 
@@ -206,12 +211,6 @@ export class View {
     if (panel.dataset.state === state) return;
     if (panel.dataset.state) pauseSound();
     panel.dataset.state = state;
-  }
-
-  /** Clear what is said of another recording: the message, and the comparison with a reference. */
-  clearMessages() {
-    const said = this.element.closest("[role=tabpanel]")?.querySelectorAll(".block .message, .block .comparison") ?? [];
-    for (const element of said) element.replaceChildren();
   }
 
   showAbout() {
@@ -230,7 +229,7 @@ export class View {
     this.tools.place = null;
     this.following.forget();
     this.refresh();
-    this.keeper.saveSoon();
+    this.keeper.saveSoon(false);
   }
 
   /**
@@ -239,7 +238,7 @@ export class View {
    * @param {string | null} group see History
    */
   change(sheet, group = null) {
-    if (this.running || sheet === this.sheet) return;
+    if (this.isBusy || sheet === this.sheet) return;
     this.history.note(this.sheet, group);
     this.put(sheet);
   }
@@ -256,13 +255,13 @@ export class View {
   }
 
   undo() {
-    if (this.running) return;
+    if (this.isBusy) return;
     const earlier = this.history.undo(this.sheet);
     if (earlier) this.put(earlier);
   }
 
   redo() {
-    if (this.running) return;
+    if (this.isBusy) return;
     const later = this.history.redo(this.sheet);
     if (later) this.put(later);
   }
@@ -333,10 +332,18 @@ export class View {
     this.histories = new Map();
     this.tools.place = null;
     this.following.forget();
+    this.reference.forget();
   }
 
-  /** Whether a job waits or runs, so that no other project may take its place. */
+  /** @param {boolean} hasJob whether a job of the tab waits or runs */
+  noteJob(hasJob) {
+    if (hasJob === this.hasJob) return;
+    this.hasJob = hasJob;
+    this.refresh();
+  }
+
+  /** Whether a job waits or runs: nothing may be changed, and no other project may take its place. */
   get isBusy() {
-    return this.running || Boolean(this.element.closest("[role=tabpanel]")?.querySelector(".start[inert]"));
+    return this.running || this.hasJob;
   }
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert";
 import { test } from "node:test";
-import { audioName, fileStems, timeStamp } from "../../../kikitori/page/static/file_names.js";
+import { audioName, countRecordings, fileStems, timeStamp } from "../../../kikitori/page/static/file_names.js";
 
 const sheet = (audio, direction = "diarize", source = "") => ({
   transcript: { audio, direction, turns: [{ text: "a", source }] },
@@ -44,4 +44,12 @@ test("a recording from the microphone is named after the time at which its job b
 
 test("a time in a name is local", () => {
   assert.equal(timeStamp(new Date(2026, 11, 31, 23, 59)), "2026-12-31-2359");
+});
+
+test("a translation is of the same recording as its call", () => {
+  const call = { ...sheet("a.wav"), sound: "/1/a.wav" };
+  const english = { ...sheet("a.wav", "ja2en"), sound: "/1/a.wav" };
+  assert.equal(countRecordings([call, english]), 1);
+  assert.equal(countRecordings([call, { ...sheet("a.wav"), sound: "/2/a.wav" }]), 2);
+  assert.equal(countRecordings([call, english, sheet("b.wav")].map((one) => ({ ...one, sound: null }))), 2);
 });

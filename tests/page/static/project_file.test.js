@@ -29,8 +29,9 @@ const sheet = {
   sound: "/tmp/secret/call.wav",
   begun: 1795620000000,
   peaks: { levels: "AAD/", each: 0.5 },
+  length: 2.5,
 };
-const project = { name: "call.wav", sheets: [sheet, sheet], current: 1 };
+const project = { name: "call.wav", sheets: [sheet, sheet], current: 1, reference: "Bom dia." };
 
 test("a project is read as it was written, without the server's path of its sound", () => {
   const text = writeProject(project);
@@ -80,7 +81,7 @@ test("what is no project is refused", () => {
 test("what Python would refuse, or is not known, is left out", () => {
   const written = JSON.parse(writeProject(project));
   const [first] = written.sheets;
-  Object.assign(first, { address: {}, rawTexts: "x", peaks: { levels: "A", each: 1 }, begun: "<b>" });
+  Object.assign(first, { address: {}, rawTexts: "x", peaks: { levels: "A", each: 1 }, begun: "<b>", length: -1 });
   Object.assign(first.transcript.turns[0], {
     text: " はい。",
     timing: "aligned",
@@ -90,6 +91,8 @@ test("what Python would refuse, or is not known, is left out", () => {
       [1, 3],
     ],
   });
+  written.reference = ["x"];
+  assert.equal(readProject(JSON.stringify(written)).reference, "");
   const [read] = readProject(JSON.stringify(written)).sheets;
   assert.deepEqual(Object.keys(read), ["transcript", "times", "speakers", "sound"]);
   assert.deepEqual(read.transcript.turns, [{ ...turn, timing: "aligned", low_confidence: [] }]);
