@@ -30,8 +30,7 @@ OPEN = """async ([turns, seconds]) => {
         turns: Array.from({ length: turns }, (_, number) => turn(number)), warnings: [], duration_seconds: seconds,
     };
     const times = transcript.turns.map(({ start_seconds, end_seconds }) => [start_seconds, end_seconds]);
-    const peaks = { levels: btoa("@".repeat(25 * seconds)), each: 0.04 };
-    const sheet = { transcript, times, speakers: ["spk_0", "spk_1"], estimated: true, sound: "call.wav", peaks };
+    const sheet = { transcript, times, speakers: ["spk_0", "spk_1"], estimated: true, sound: "call.wav" };
     await view.keeper.add({ name: "call.wav", sheets: [sheet], current: 0 });
 }"""
 WATCH = """() => {
