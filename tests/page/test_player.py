@@ -137,6 +137,7 @@ WITH_ALL_TOOLS = """view => {
 
 def test_on_a_phone_the_tools_take_two_rows_and_keep_their_names(page, panel):
     page.evaluate(f"({WITH_ALL_TOOLS})(({VIEW_OF})())")
+    assert "Find" in panel.locator(".tools .buttons").inner_text()
     page.set_viewport_size({"width": 390, "height": 844})
     tools = panel.locator(".tools .buttons")
     names = [
@@ -168,6 +169,7 @@ def test_on_a_phone_the_bar_is_at_the_bottom_and_fingers_hit_its_buttons(page, p
         place = target.bounding_box()
         assert min(place["width"], place["height"]) >= 40
         assert place["x"] >= 0 and place["x"] + place["width"] <= 390
+    slider(panel).press("+")  # the bar that scrolls it comes
     page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
     end = page.locator("footer").bounding_box()
     assert end["y"] + end["height"] <= panel.locator(".player").bounding_box()["y"]
