@@ -177,6 +177,7 @@ def test_a_project_is_saved_to_a_file_and_opened_again(page, panel, tmp_path):
     expect(panel.get_by_role("alert")).to_contain_text("broken.json is no project file")
     drop(page, project, place=".files button")
     expect(panel.locator(".player .main")).to_be_disabled()
+    assert page.get_by_test_id("toast-text").count() == 0  # Gradio's box says nothing of a wrong type
     assert words(panel) == ["あ" + TURNS[0], *TURNS[1:]]
 
 

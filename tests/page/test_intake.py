@@ -44,7 +44,7 @@ def test_a_file_dropped_beside_the_box_is_uploaded(page):
     wait_for_end(panel)
     other = recordings_in(RECORDINGS, "pt")[1]
     drag(page, other.path)
-    expect(page.locator(".drop-hint")).to_have_text("Drop recordings or a project file here")
+    expect(page.get_by_text("Drop recordings or a project file here")).to_be_visible()
     drop(page, other.path)  # in place of the first, whose transcript is kept
     expect(page.locator(".drop-hint")).to_be_hidden()
     expect(files).to_contain_text(other.path.stem)
