@@ -8,14 +8,13 @@ WORKDIR /source
 COPY requirements.txt pre-requirements.txt ./
 # pre-requirements.txt holds the versions that are tested together.
 RUN uv venv /opt/kikitori \
-    && uv pip install --no-cache --python /opt/kikitori --torch-backend "$TORCH_BACKEND" \
+    && uv pip install --no-cache --compile-bytecode --python /opt/kikitori --torch-backend "$TORCH_BACKEND" \
     -r requirements.txt -c pre-requirements.txt
 COPY pyproject.toml README.md LICENSE LICENCES.md ./
 COPY kikitori kikitori
 COPY assets assets
 COPY examples examples
-RUN uv pip install --no-cache --python /opt/kikitori --no-deps . \
-    && /opt/kikitori/bin/python -m compileall -q /opt/kikitori/lib
+RUN uv pip install --no-cache --python /opt/kikitori --compile-bytecode --no-deps .
 
 FROM python:3.12-slim-bookworm
 RUN useradd --uid 1000 --no-create-home --home-dir /tmp kikitori \
