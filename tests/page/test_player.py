@@ -64,6 +64,10 @@ def test_only_one_sound_plays_at_a_time(page, panel):
     play.click()
     page.wait_for_function("other.paused")
     assert is_playing(page)
+    page.evaluate(f"{PLAYER}.pause()")
+    page.evaluate(f"{PLAYER}.play(); other.play()")  # the event that the first one plays comes after the second plays
+    page.wait_for_function(f"!{PLAYER}.isPlaying && !other.paused && other.currentTime > 0.1")
+    page.evaluate("other.pause()")
 
 
 def test_what_sounds_is_paused_when_its_player_is_hidden(page, panel):

@@ -23,6 +23,13 @@ export function keepOneSound() {
     pauseOthers(this);
     return play.call(this);
   };
-  // The browser's own controls do not call it.
-  document.addEventListener("play", ({ target }) => pauseOthers(/** @type {HTMLMediaElement} */ (target)), true);
+  // The browser's own controls do not call it. The event comes late: another sound may have paused this one since.
+  document.addEventListener(
+    "play",
+    ({ target }) => {
+      const media = /** @type {HTMLMediaElement} */ (target);
+      if (!media.paused) pauseOthers(media);
+    },
+    true,
+  );
 }
