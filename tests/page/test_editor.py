@@ -11,6 +11,7 @@ from kikitori.output.line_breaks import columns_of
 from tests.support.browser import (
     NO_SESSION_STORAGE,
     choose_speaker,
+    clear_files,
     drop,
     open_tab,
     rename,
@@ -175,9 +176,9 @@ def test_a_project_is_saved_to_a_file_and_opened_again(page, panel, tmp_path):
     broken.write_text(project.read_text(encoding="utf-8").replace('"times":[[', '"times":[["<b>",'), encoding="utf-8")
     open_project(page, panel, broken)
     expect(panel.get_by_role("alert")).to_contain_text("broken.json is no project file")
-    drop(page, project, place=".files button")
+    clear_files(panel)
+    drop(page, project, place=".files button")  # Gradio's box, which takes no project
     expect(panel.locator(".player .main")).to_be_disabled()
-    assert page.get_by_test_id("toast-text").count() == 0  # Gradio's box says nothing of a wrong type
     assert words(panel) == ["あ" + TURNS[0], *TURNS[1:]]
 
 
