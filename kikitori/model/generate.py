@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 
 from kikitori.audio.files import SAMPLE_RATE
+from kikitori.errors import CheckpointError
 from kikitori.model import batching
 from kikitori.model.encoder import audio_tokens, encode, log_mel
 from kikitori.model.fair_lock import FairLock
@@ -221,6 +222,8 @@ def _check_finite(recognizer: Recognizer, waveforms: list[np.ndarray], rows: lis
     """Raise CheckpointError if the model computes NaN or infinity. All later tokens of such a row are NaN too."""
     for waveform, row in zip(waveforms, rows, strict=True):
         if math.isnan(row.log_probabilities[-1]):
+            if recognizer.weights:  # qwen-asr's own forward pass, which would find the layer, lacks its matrices
+                raise CheckpointError("output_not_finite", layer="logits")
             finite = [token for token, number in zip(row.ids, row.log_probabilities, strict=True) if number == number]
             raise not_finite(recognizer.qwen, prompt, waveform, finite)
 

@@ -78,7 +78,7 @@ def parse_options(argv: list[str] | None) -> tuple[argparse.Namespace, dict[str,
     choices = options.checkpoint or os.environ.get(CHECKPOINT_VARIABLE, "").split()
     revisions = os.environ.get(REVISION_VARIABLE, "").split() + options.revision
     try:
-        checkpoints = choose_checkpoints(choices, revisions)
+        checkpoints = choose_checkpoints(choices, revisions, weights=options.weights)
         for checkpoint in checkpoints.values():
             if checkpoint.folder:
                 check_weights(checkpoint_folder(checkpoint))
