@@ -76,8 +76,10 @@ def _outputs_packed_together() -> int | None:
     return None
 
 
-def check_operators(weights: str) -> None:
-    """Raise CheckpointError if this torch or this CPU can't compute with weights of a format."""
+def check_operators(weights: str, device: str) -> None:
+    """Raise CheckpointError if this torch can't compute with weights of a format on a device."""
+    if torch.device(device).type != "cpu":
+        raise CheckpointError("weights_on_device", weights=weights, device=device)
     try:
         why = "" if _CHECKS[weights]() else "its result is wrong"
     except (AttributeError, NotImplementedError, RuntimeError, TypeError) as error:

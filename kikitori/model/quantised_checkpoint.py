@@ -128,9 +128,7 @@ def _check_format(folder: Path, weights: str, device: str) -> None:
         raise CheckpointError("unknown_weights", weights=repr(weights), choices=" or ".join(FORMATS))
     if stored and stored != weights:
         raise CheckpointError("weights_mismatch", folder=folder, stored=stored, weights=weights)
-    if torch.device(device).type != "cpu":
-        raise CheckpointError("weights_on_device", weights=weights, device=device)
-    check_operators(weights)
+    check_operators(weights, device)
 
 
 def _layer(tensors: Tensors, number: int, weights: str) -> LayerTensors:

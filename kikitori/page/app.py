@@ -15,7 +15,8 @@ import gradio as gr
 
 from kikitori.cli.options import add_checkpoint_options, add_language_check_option
 from kikitori.errors import CheckpointError
-from kikitori.model.checkpoints import checkpoint_folder
+from kikitori.model.checkpoints import checkpoint_folder, choose_device
+from kikitori.model.operators import check_operators
 from kikitori.model.weights import check_weights
 from kikitori.page.script import STATIC, page_head
 from kikitori.page.sessions import KnownSessions, refuse_invalid
@@ -82,6 +83,8 @@ def parse_options(argv: list[str] | None) -> tuple[argparse.Namespace, dict[str,
         for checkpoint in checkpoints.values():
             if checkpoint.folder:
                 check_weights(checkpoint_folder(checkpoint))
+        if options.weights:
+            check_operators(options.weights, choose_device())
         return options, checkpoints | ({LANGUAGE_CHECK: checkpoints["base"]} if options.language_check else {})
     except CheckpointError as error:
         parser.error(str(error))
