@@ -244,7 +244,7 @@ class _Batch:
         self.steps = 0
         groups = batching.encoder_groups(decoder.device, [len(waveform) for waveform in waveforms])
         # All clips are encoded before the cache is allocated, because the encoder needs the most memory.
-        prompts = [_embed(recognizer, waveforms[start:end], before, after) for start, end in groups]
+        prompts = [embed_prompts(recognizer, waveforms[start:end], before, after) for start, end in groups]
         self.cache = decoder.empty_cache(len(waveforms), bucket(max(self.lengths) + STREAM_EVERY_TOKENS))
         logits = [
             decoder.prefill(x, self.lengths[start:end], self.cache.part(start, end))
@@ -272,7 +272,9 @@ class _Batch:
         self.chosen = tuple(column[kept] for column in self.chosen)
 
 
-def _embed(recognizer: Recognizer, waveforms: list[np.ndarray], before: list[int], after: list[int]) -> torch.Tensor:
+def embed_prompts(
+    recognizer: Recognizer, waveforms: list[np.ndarray], before: list[int], after: list[int]
+) -> torch.Tensor:
     """Return clips' prompts as embeddings, (clips, longest, hidden), padded at the end.
 
     before, after: the prompt's ids around the audio.

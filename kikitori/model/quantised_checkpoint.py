@@ -114,7 +114,7 @@ def quantise_folder(folder: Path, out: Path, weights: str, made_by: str) -> None
         for file in [file for pattern in OTHER_FILES for file in folder.glob(pattern)]:
             if file.name != INDEX:
                 shutil.copyfile(file, unfinished / file.name)
-        _write(_stored(Tensors(folder), config, weights), unfinished, _origin(folder, weights, made_by))
+        write_tensors(_stored(Tensors(folder), config, weights), unfinished, _origin(folder, weights, made_by))
         unfinished.rename(out)
     except OSError as error:
         raise OutputError.from_os_error(out, error) from error
@@ -184,7 +184,7 @@ def _stored(tensors: Tensors, config: PretrainedConfig, weights: str) -> Iterato
             yield name, tensors.get(name).bfloat16()
 
 
-def _write(stored: Iterator[tuple[str, torch.Tensor]], folder: Path, metadata: dict[str, str]) -> None:
+def write_tensors(stored: Iterator[tuple[str, torch.Tensor]], folder: Path, metadata: dict[str, str]) -> None:
     """Write tensors into files of about FILE_BYTES, and an index of them."""
     from safetensors.torch import save_file
 
