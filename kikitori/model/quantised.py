@@ -33,10 +33,11 @@ FEW_ROWS = {"int8": 8, "int4": 24}
 class QuantisedMatrix(Protocol):
     """A matrix for products, in place of a tensor (inputs, outputs).
 
-    stored: the names of what `tensors` returns.
+    stored: the names of what `tensors` returns. shares_memory: whether a matrix uses stored tensors where they are.
     """
 
     stored: ClassVar[tuple[str, ...]]
+    shares_memory: ClassVar[bool]
     shape: tuple[int, int]
 
     @classmethod
@@ -61,6 +62,7 @@ class Int8Matrix:
     """Numbers of -127 to 127, and one scale per output, so that the largest weight of each output becomes 127."""
 
     stored = ("int8", "scales")
+    shares_memory = True
 
     def __init__(self, numbers: torch.Tensor, scales: torch.Tensor):
         self._numbers, self._scales = numbers, scales
@@ -107,6 +109,7 @@ class Int4Matrix:
     """
 
     stored = ("int4", "scales")
+    shares_memory = False
 
     def __init__(self, packed: torch.Tensor, scales: torch.Tensor):
         self._packed, self._scales = packed, scales

@@ -1,7 +1,7 @@
 """Checkpoints whose decoder has quantised matrices: made while loading, or written into a folder once.
 
-Tensors are read one after another, each from a mapping of its own, so that memory holds only what is kept. Everything
-but the decoder's matrices is bfloat16: encoder, embeddings (which are also the output's matrix) and norms.
+Tensors are read one after another, so that memory holds only what is kept. Everything but the decoder's matrices is
+bfloat16: encoder, embeddings (which are also the output's matrix) and norms.
 
 A folder that `quantise_folder` wrote has the original's other files and `model-00001.safetensors`, `model-00002…`. In
 place of `….self_attn.q_proj.weight` and the like, a layer has `….qkv.int8` and `….qkv.scales`. (The matrices are listed
@@ -17,7 +17,7 @@ import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -53,25 +53,29 @@ class Tensors:
 
         self.folder = folder
         self._files: dict[str, Path] = {}
+        self._mapped: dict[Path, Any] = {}
         for file in sorted(folder.glob("*.safetensors")):
-            with safe_open(file, framework="pt") as tensors:
-                self._files |= dict.fromkeys(tensors.keys(), file)
+            self._mapped[file] = safe_open(file, framework="pt")
+            self._files |= dict.fromkeys(self._mapped[file].keys(), file)
 
     def names(self) -> list[str]:
         """Return all names."""
         return list(self._files)
 
-    def get(self, name: str) -> torch.Tensor:
-        """Return a tensor as it is stored, in the file's memory. Raises CheckpointError if it is missing or broken."""
+    def get(self, name: str, is_kept: bool) -> torch.Tensor:
+        """Return a tensor as it is stored, in the file's memory. Raises CheckpointError if it is missing or broken.
+
+        is_kept: it is not read once, but used as long as the model is.
+        """
         from safetensors import safe_open
 
         if name not in self._files:
             raise CheckpointError(
                 "weights_incomplete", folder=self.folder, missing=1, count=len(self._files) + 1, example=name
             )
-        # A mapping of its own: pages that were read count as this process's memory until their mapping ends.
-        with safe_open(self._files[name], framework="pt") as tensors:
-            tensor = tensors.get_tensor(name)
+        file = self._files[name]
+        # What is read once has a mapping of its own: pages count as this process's memory until their mapping ends.
+        tensor = (self._mapped[file] if is_kept else safe_open(file, framework="pt")).get_tensor(name)
         if tensor.is_floating_point() and not is_finite(tensor):
             raise CheckpointError("weights_not_finite", folder=self.folder, tensor=name)
         return tensor
@@ -137,9 +141,10 @@ def _layer(tensors: Tensors, number: int, weights: str) -> LayerTensors:
     made: LayerTensors = {}
     for name, parts in MATRICES.items():
         if stored:
-            made[name] = kind.from_tensors({key: tensors.get(f"{prefix}.{name}.{key}") for key in kind.stored})
+            keys = {key: f"{prefix}.{name}.{key}" for key in kind.stored}
+            made[name] = kind.from_tensors({key: tensors.get(keys[key], kind.shares_memory) for key in keys})
         else:
-            made[name] = kind.quantise(torch.cat([tensors.get(f"{prefix}.{part}.weight") for part in parts]))
+            made[name] = kind.quantise(torch.cat([tensors.get(f"{prefix}.{part}.weight", False) for part in parts]))
     return made
 
 
@@ -160,7 +165,7 @@ def _drop_projections(layer: torch.nn.Module) -> None:
 
 def _assign(model: torch.nn.Module, tensors: Tensors) -> None:
     """Give a model on the meta device everything but the decoder's matrices. Raises CheckpointError if some lacks."""
-    others = {name: tensors.get(name).bfloat16() for name in tensors.names() if not _is_matrix(name)}
+    others = {name: tensors.get(name, True).bfloat16() for name in tensors.names() if not _is_matrix(name)}
     if model.config.thinker_config.text_config.tie_word_embeddings:
         others[HEAD] = others.get("thinker.model.embed_tokens.weight")
     expected = model.state_dict()
@@ -181,7 +186,7 @@ def _stored(tensors: Tensors, config: PretrainedConfig, weights: str) -> Iterato
     tied = config.thinker_config.text_config.tie_word_embeddings
     for name in tensors.names():
         if not _is_matrix(name) and not (tied and name == HEAD):
-            yield name, tensors.get(name).bfloat16()
+            yield name, tensors.get(name, False).bfloat16()
 
 
 def write_tensors(stored: Iterator[tuple[str, torch.Tensor]], folder: Path, metadata: dict[str, str]) -> None:

@@ -16,7 +16,7 @@ from kikitori.errors import CheckpointError, OutputError, SpeechError
 from kikitori.model import operators
 from kikitori.model.generate import decode
 from kikitori.model.quantised import FEW_ROWS, FORMATS, Int8Matrix
-from kikitori.model.quantised_checkpoint import quantise_folder
+from kikitori.model.quantised_checkpoint import Tensors, quantise_folder
 from kikitori.model.recognizer import Recognizer, load_recognizer
 from kikitori.tasks import FORMATS as NAMES
 from kikitori.tasks import TINY, TINY_ALIGNER, choose_checkpoints
@@ -94,8 +94,11 @@ def test_recordings_become_the_words_that_were_spoken(recognizer):
 
 
 def test_a_quantised_folder_decodes_as_quantised_on_load(recognizer, folder):
+    """The file's numbers are used where they are, in its mapping."""
     loaded = load_recognizer(str(folder))
     assert loaded.weights == recognizer.weights
+    stored = Tensors(folder)
+    assert {stored.get(name, True).data_ptr() % operators.ALIGNED_BYTES for name in stored.names()} == {0}
     assert our_ids(loaded, CLIPS, together=True) == our_ids(recognizer, CLIPS, together=True)
 
 
