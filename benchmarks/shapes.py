@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from kikitori.model import qwen
 from kikitori.tasks import TINY
 
 if TYPE_CHECKING:
@@ -77,26 +78,18 @@ def shape_config(shape: str, layers: int | None = None) -> dict:
 
 def meta_model(shape: str, layers: int | None = None) -> Qwen3ASRForConditionalGeneration:
     """Return a model of `shape_config` on the meta device: without memory for its weights."""
-    from qwen_asr.core.transformers_backend import Qwen3ASRConfig, Qwen3ASRForConditionalGeneration
+    from qwen_asr.core.transformers_backend import Qwen3ASRConfig
 
-    with torch.device("meta"):
-        return Qwen3ASRForConditionalGeneration(Qwen3ASRConfig(**shape_config(shape, layers)))
+    return qwen.meta_model(Qwen3ASRConfig(**shape_config(shape, layers)))
 
 
 def random_qwen_model(shape: str, dtype: torch.dtype, device: str, layers: int | None = None) -> Qwen3ASRModel:
     """Return a model of `shape_config` with small random weights and the tiny checkpoint's processor."""
-    from qwen_asr import Qwen3ASRModel
-    from qwen_asr.core.transformers_backend import Qwen3ASRProcessor
-
-    model = meta_model(shape, layers).to(dtype).to_empty(device=device).eval()
+    model = meta_model(shape, layers).to(dtype).to_empty(device=device)
     model.thinker.tie_weights()
     torch.manual_seed(0)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.uniform_(-0.02, 0.02)
-    tower, text = model.thinker.audio_tower, model.thinker.model
-    # to_empty left the buffers undefined, and checkpoints don't store them.
-    positions = type(tower.positional_embedding)(tower.max_source_positions, tower.config.d_model)
-    tower.positional_embedding = positions.to(device)
-    text.rotary_emb = type(text.rotary_emb)(text.config).to(device)
-    return Qwen3ASRModel(backend="transformers", model=model, processor=Qwen3ASRProcessor.from_pretrained(TINY.folder))
+    qwen.fill_buffers(model, device)  # to_empty left them undefined
+    return qwen.with_processor(model, TINY.folder)

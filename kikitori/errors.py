@@ -43,6 +43,7 @@ SENTENCES = {
     "name_too_long": "{name} is too long a name for a {suffix} file: rename the recording",
     "output_full": "{path} cannot be written ({why}): free some space, or choose another folder",
     "output_is_input": "{path} is read by this command, and its output would replace it: choose another folder",
+    "folder_exists": "{path} exists already: name a new folder",
     "output_unwritable": "{path} cannot be written ({why}): choose another folder",
     "stdout_unwritable": "standard output cannot be written ({why}): write to a file instead",
     "no_times": "{name} has turns without times, and srt, vtt, tsv and rttm need them: choose txt or json",
@@ -92,6 +93,17 @@ SENTENCES = {
     "fetch the checkpoint again, or use the checkpoint tiny",
     "weights_not_finite": "{folder} is broken: {tensor} holds NaN or infinity: fetch the checkpoint again, "
     "or use the checkpoint tiny",
+    "unknown_weights": "there are no {weights} weights: choose {choices}, or leave the choice out for exact ones",
+    "weights_unsupported": "torch {version} can't compute with {weights} weights on this processor ({why}): leave the "
+    "choice of weights out",
+    "weights_on_device": "{weights} weights are for a CPU, not for {device}: use the device cpu, or weights that are "
+    "not quantised",
+    "weights_dtype": "{weights} weights are computed in bfloat16, not in {dtype}: leave the dtype out, or use weights "
+    "that are not quantised",
+    "weights_shape": "a matrix of the model has {outputs} × {inputs} weights; quantised ones need multiples of "
+    "{needed}: leave the choice of weights out",
+    "weights_mismatch": "{folder} holds {stored} weights, and {weights} ones can't be made from them: leave the "
+    "choice of weights out, or give the folder that they were made from",
     "output_not_finite": "the checkpoint computes numbers that are not finite (NaN or infinity), first in {layer}: "
     "fetch the checkpoint again, or use the checkpoint tiny",
     "no_speaker_token": "{name} has no token {tag}, so it can't mark speakers: for the direction diarize use "

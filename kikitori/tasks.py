@@ -21,17 +21,23 @@ OVERLAP_SECONDS = 10.0
 """Windows of a call overlap by two or three turns, whose words show which label is whose."""
 
 
+FORMATS = ("int8", "int4")
+"""What weights can be quantised to: kikitori/model/quantised.py."""
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """Where weights come from: a repository on the Hugging Face hub, or a folder on this machine.
 
-    window_seconds: the longest input it was trained on, if that is shorter than the task's window.
+    window_seconds: the longest input it was trained on, if that is shorter than the task's window. weights: the format
+    that the decoder's matrices get when they are loaded, one of FORMATS; empty to leave them as they are.
     """
 
     repo_id: str = ""
     revision: str = "main"
     folder: Path | None = None
     window_seconds: float | None = None
+    weights: str = ""
 
     @property
     def name(self) -> str:
@@ -171,7 +177,11 @@ def check_alignable(task: Task) -> None:
 
 
 def choose_checkpoints(
-    choices: Iterable[str] = (), revisions: Iterable[str] = (), role: str | None = None, size: str = "1.7b"
+    choices: Iterable[str] = (),
+    revisions: Iterable[str] = (),
+    role: str | None = None,
+    size: str = "1.7b",
+    weights: str | None = None,
 ) -> dict[str, Checkpoint]:
     """Return the checkpoint of each role.
 
@@ -180,8 +190,12 @@ def choose_checkpoints(
     revisions: values of `--revision`, `REPOSITORY=REVISION` each, or just the revision for `role`'s repository. A
         commit pins what is run; a branch or a tag can be moved.
     size: a key of BASES, the base model that the hub's is.
-    Raises CheckpointError for a choice that names no role, and for a revision that nothing would use.
+    weights: the format of all but the aligner's, one of FORMATS; None to leave them as they are.
+    Raises CheckpointError for a choice that names no role, for a revision that nothing would use, and for an unknown
+    format.
     """
+    if weights and weights not in FORMATS:
+        raise CheckpointError("unknown_weights", weights=repr(weights), choices=" or ".join(FORMATS))
     if size not in BASES:
         raise TaskError("unknown_size", size=repr(size), choices=" or ".join(BASES))
     hub = CHECKPOINTS | {"base": BASES[size]}
@@ -196,6 +210,8 @@ def choose_checkpoints(
             fetched = sorted(checkpoint.repo_id for checkpoint in chosen.values() if checkpoint.folder is None)
             raise CheckpointError("revision_unused", pin=pin, choices=", ".join(fetched) or "none")
         chosen |= {name: replace(chosen[name], revision=revision) for name in pinned}
+    if weights:
+        chosen |= {name: replace(chosen[name], weights=weights) for name in chosen if name != "aligner"}
     return chosen
 
 

@@ -44,6 +44,7 @@ def load_model(
     revision: str | None = None,
     language: str = AUTO,
     size: str = "1.7b",
+    weights: str | None = None,
 ) -> Model:
     """Load what a direction needs; each checkpoint is loaded once per process and kept.
 
@@ -55,6 +56,8 @@ def load_model(
         revision: a branch, tag or commit of the hub's checkpoint; None for `main`.
         language: of `transcribe`: an English name or ISO code of `kikitori.languages`, or `auto` to detect it.
         size: of the base model, for `transcribe`: `1.7b` or `0.6b`.
+        weights: `int8` or `int4` to hold the decoder's weights in so many bits, on a CPU; None for exact ones, or for
+            what a folder from `kikitori quantise` holds.
 
     Raises:
         TaskError: there is no such direction, language or size.
@@ -63,7 +66,7 @@ def load_model(
     task = choose_task(direction, language)
     choices = [checkpoint] if checkpoint else []
     revisions = [revision] if revision else []
-    return load_task(task, choose_checkpoints(choices, revisions, task.role, size), device, dtype)
+    return load_task(task, choose_checkpoints(choices, revisions, task.role, size, weights), device, dtype)
 
 
 def load_task(task: Task, checkpoints: Mapping[str, Checkpoint], device: str | None = None, dtype=None) -> Model:

@@ -33,7 +33,7 @@ class Run:
 def load_run(options: argparse.Namespace, report: Report) -> Run:
     """Load the models that the options ask for. Raises CheckpointError."""
     task = choose_task(options.direction, options.language)
-    checkpoints = choose_checkpoints(options.checkpoint, options.revision, task.role, options.model)
+    checkpoints = choose_checkpoints(options.checkpoint, options.revision, task.role, options.model, options.weights)
     report.say(_loading(checkpoints, task.role))
     model = load_task(task, checkpoints, options.device)
     source = _load_source(options, report, checkpoints, get_source(task)) if options.source else None
@@ -93,7 +93,7 @@ def _request(
     return {
         "checkpoint": model.checkpoint.name,
         "aligner": _weights(checkpoints["aligner"]) if options.align else None,
-        "source": _weights(source.checkpoint) if source else None,
+        "source": [_weights(source.checkpoint), source.engine.device_and_dtype] if source else None,
         "stereo": options.stereo,
         "track": options.track,
         "max_seconds": options.max_seconds,

@@ -12,7 +12,7 @@ from kikitori.cli.texts import read_context, read_rules
 from kikitori.errors import SpeechError
 from kikitori.languages import AUTO, CODES
 from kikitori.output.writers import WRITERS
-from kikitori.tasks import BASES, CHECKPOINTS, TASKS, check_alignable, choose_checkpoints, choose_task
+from kikitori.tasks import BASES, CHECKPOINTS, FORMATS, TASKS, check_alignable, choose_checkpoints, choose_task
 from kikitori.transcribe import MAX_SECONDS
 
 
@@ -21,10 +21,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="kikitori",
         usage=f"%(prog)s audio [audio ...] --direction {{{','.join(TASKS)}}} [options]\n"
-        "       %(prog)s page [options]\n       %(prog)s watch folder output --direction DIRECTION [options]",
+        "       %(prog)s page [options]\n       %(prog)s watch folder output --direction DIRECTION [options]\n"
+        "       %(prog)s quantise FOLDER OUT [--weights FORMAT]",
         description="Transcribe recordings: Japanese calls with speakers, English to Japanese and back, Portuguese, "
-        "and any of 30 languages. "
-        "`kikitori page` opens the web page; `kikitori watch` transcribes what arrives in a folder.",
+        "and any of 30 languages. `kikitori page` opens the web page; `kikitori watch` transcribes what arrives in a "
+        "folder; `kikitori quantise` makes a checkpoint smaller.",
         epilog="Exit codes: 0 all done, 1 a recording failed, 2 wrong usage, 3 a transcript is incomplete, "
         "130 interrupted, 141 standard output was closed.",
     )
@@ -132,7 +133,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def add_checkpoint_options(parser: argparse.ArgumentParser, folder_help: str = "") -> None:
-    """Add --checkpoint and --revision, as `choose_checkpoints` takes them."""
+    """Add --checkpoint, --revision and --weights, as `choose_checkpoints` takes them."""
     parser.add_argument(
         "--checkpoint",
         action="append",
@@ -145,6 +146,12 @@ def add_checkpoint_options(parser: argparse.ArgumentParser, folder_help: str = "
         action="append",
         default=[],
         help="REPOSITORY=REVISION: a branch, tag or commit of a checkpoint on the hub; may be repeated (default: main)",
+    )
+    parser.add_argument(
+        "--weights",
+        choices=FORMATS,
+        help="hold the decoder's weights in 8 or 4 bits, on a CPU: less memory, faster, no longer exact "
+        "(default: exact; a folder that `kikitori quantise` wrote needs no option)",
     )
 
 
@@ -174,7 +181,7 @@ def parse_options(argv: list[str]) -> argparse.Namespace:
         options.context = read_context(options.context, options.context_file)
         options.replacements = read_rules(options.replace, options.replace_file)
         task = choose_task(options.direction, options.language)
-        choose_checkpoints(options.checkpoint, options.revision, task.role, options.model)
+        choose_checkpoints(options.checkpoint, options.revision, task.role, options.model, options.weights)
         if options.align:
             check_alignable(task)
     except (SpeechError, argparse.ArgumentTypeError) as error:

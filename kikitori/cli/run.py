@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from contextlib import ExitStack
+from importlib import import_module
 from pathlib import Path
 
 from kikitori.cli.attempt import attempt, is_ready
@@ -18,6 +19,8 @@ from kikitori.errors import SpeechError
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_CLOSED = 0, 1, 2, 3, 130, 141
 """130 and 141 are what shells report for a program that Ctrl-C or a closed pipe has ended."""
+COMMANDS = {"page": "kikitori.page.app", "quantise": "kikitori.cli.quantise", "watch": "kikitori.cli.watch"}
+"""What else the program does, by its first argument: modules with a function `main`."""
 SINGLE_FORMATS = ("srt", "vtt", "tsv", "rttm")
 """A file of these formats holds one recording."""
 
@@ -25,14 +28,8 @@ SINGLE_FORMATS = ("srt", "vtt", "tsv", "rttm")
 def main(argv: list[str] | None = None) -> int:
     """Run the command line: results on standard output, progress and errors on standard error."""
     argv = sys.argv[1:] if argv is None else argv
-    if argv[:1] == ["page"]:
-        from kikitori.page.app import main as serve_page
-
-        return serve_page(argv[1:])
-    if argv[:1] == ["watch"]:
-        from kikitori.cli.watch import main as watch
-
-        return watch(argv[1:])
+    if argv and argv[0] in COMMANDS:
+        return import_module(COMMANDS[argv[0]]).main(argv[1:])
     options = parse_options(argv)
     with make_report(options.progress) as report:
         try:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from kikitori.engines.engine import Prompt
+from kikitori.errors import CheckpointError
 from kikitori.model.aligner import align_turns, load_qwen_aligner
 from kikitori.model.checkpoints import check_speaker_tokens, choose_device, choose_dtype, load_once
 from kikitori.model.generate import stream_decode
@@ -36,21 +38,26 @@ class LocalEngine:
         self.name = checkpoint.name
         self._aligner_checkpoint = aligner_checkpoint
         self._device = choose_device(device)
-        self._dtype = dtype or choose_dtype(self._device, checkpoint)
-        self.recognizer: Recognizer = load_once(checkpoint, self._device, self._dtype, load_recognizer)
+        self._aligner_dtype = dtype or choose_dtype(self._device, aligner_checkpoint)
+        load = partial(load_recognizer, weights=checkpoint.weights)
+        chosen = dtype or choose_dtype(self._device, checkpoint)
+        self.recognizer: Recognizer = load_once(checkpoint, self._device, chosen, load)
+        if dtype and dtype != self.recognizer.decoder.dtype:
+            raise CheckpointError("weights_dtype", weights=self.recognizer.weights, dtype=dtype)
         if needs_speakers:
             check_speaker_tokens(self.recognizer.tokenizer, checkpoint.name)
 
     @property
     def aligner(self) -> Any:
         """The `qwen_asr.Qwen3ForcedAligner`, loaded once per process. Raises CheckpointError."""
-        return load_once(self._aligner_checkpoint, self._device, self._dtype, load_qwen_aligner)
+        return load_once(self._aligner_checkpoint, self._device, self._aligner_dtype, load_qwen_aligner)
 
     @property
     def device_and_dtype(self) -> str:
-        """Where it computes and in what, such as `cpu (float32)`."""
+        """Where it computes and in what, such as `cpu (float32)` or `cpu (bfloat16, int8 weights)`."""
         model = self.recognizer.qwen.model
-        return f"{model.device} ({str(model.dtype).removeprefix('torch.')})"
+        weights = self.recognizer.weights and f", {self.recognizer.weights} weights"
+        return f"{model.device} ({str(model.dtype).removeprefix('torch.')}{weights})"
 
     def stream(
         self, waveforms: Sequence[np.ndarray], prompt: Prompt, max_tokens: int | None = None

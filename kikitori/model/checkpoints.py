@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kikitori.errors import CheckpointError
-from kikitori.model.weights import check_weights
+from kikitori.model.weights import check_weights, stored_format
 from kikitori.tasks import Checkpoint
 
 if TYPE_CHECKING:
@@ -48,12 +48,12 @@ def choose_device(device: str | None = None) -> str:
 def choose_dtype(device: str, checkpoint: Checkpoint) -> torch.dtype:
     """Return the dtype to compute in: bfloat16, the checkpoints' own, or float32.
 
-    On CUDA it is bfloat16. On a CPU it is float32, unless the CPU computes bfloat16 natively and the weights are too
-    large for its cache, so that reading them takes most of the time.
+    On CUDA it is bfloat16, and so it is for quantised weights. On a CPU it is float32, unless the CPU computes bfloat16
+    natively and the weights are too large for its cache, so that reading them takes most of the time.
     """
     import torch
 
-    if device.startswith("cuda"):
+    if device.startswith("cuda") or checkpoint.weights or (checkpoint.folder and stored_format(checkpoint.folder)):
         return torch.bfloat16
     native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return torch.bfloat16 if native and not _is_small(checkpoint) else torch.float32

@@ -7,6 +7,7 @@ built anew for each token, positions in three rows that are equal for audio and 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -16,49 +17,71 @@ from kikitori.model.kv_cache import KVCache
 
 if TYPE_CHECKING:
     from torch import nn
+    from transformers import PretrainedConfig
+
+    from kikitori.model.quantised import QuantisedMatrix
+
+    LayerMatrices = Mapping[str, torch.Tensor | QuantisedMatrix]
 
 # When a CPU's matrix product is faster with the weights first: for batches of up to FEW_ROWS tokens and matrices of at
 # least LARGE_WEIGHTS numbers, which don't fit the processor's cache.
 FEW_ROWS = 32
 LARGE_WEIGHTS = 1 << 20
 
+MATRICES = {
+    "qkv": ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
+    "out": ("self_attn.o_proj",),
+    "gate_up": ("mlp.gate_proj", "mlp.up_proj"),
+    "down": ("mlp.down_proj",),
+}
+"""A layer's matrices, and the original projections of which each consists."""
+
 
 class Layer:
-    """One layer's weights, transposed for `mm`: query, key and value in one matrix, gate and up in another.
+    """One layer's weights. Its matrices are tensors (inputs, outputs), or quantised.
+
+    matrices: by the names of MATRICES; None for the original's own weights.
+    """
+
+    def __init__(self, original: nn.Module, config: PretrainedConfig, matrices: LayerMatrices | None = None):
+        matrices = matrices or fused(original)
+        self.qkv, self.out, self.gate_up, self.down = (matrices[name] for name in MATRICES)
+        self.before, self.after = original.input_layernorm.weight.data, original.post_attention_layernorm.weight.data
+        counts = torch.tensor([config.num_attention_heads, config.num_key_value_heads])
+        norms = torch.stack([original.self_attn.q_norm.weight.data, original.self_attn.k_norm.weight.data])
+        self.head_norms = norms.repeat_interleave(counts.to(norms.device), dim=0)
+
+
+def fused(original: nn.Module) -> LayerMatrices:
+    """Return the matrices of an original layer, transposed for `mm`.
 
     The original projections become views of these matrices, so that no weight is held twice.
     """
-
-    def __init__(self, original: nn.Module):
-        attention, mlp = original.self_attn, original.mlp
-        self.qkv = _fuse(attention.q_proj, attention.k_proj, attention.v_proj).t()
-        self.gate_up = _fuse(mlp.gate_proj, mlp.up_proj).t()
-        self.out, self.down = attention.o_proj.weight.data.t(), mlp.down_proj.weight.data.t()
-        self.before, self.after = original.input_layernorm.weight.data, original.post_attention_layernorm.weight.data
-        heads = (attention.q_proj, attention.k_proj)
-        counts = torch.tensor([projection.out_features // attention.head_dim for projection in heads])
-        norms = torch.stack([attention.q_norm.weight.data, attention.k_norm.weight.data])
-        self.head_norms = norms.repeat_interleave(counts.to(norms.device), dim=0)
+    projections = {name: map(original.get_submodule, parts) for name, parts in MATRICES.items()}
+    return {name: _fuse(*parts).t() for name, parts in projections.items()}
 
 
 def _fuse(*projections: nn.Linear) -> torch.Tensor:
     """Stack the projections' weights, (outputs of all, inputs); each projection's own weight becomes a view."""
-    fused = torch.cat([projection.weight.data for projection in projections])
-    parts = fused.split([projection.out_features for projection in projections])
+    if len(projections) == 1:
+        return projections[0].weight.data
+    weights = torch.cat([projection.weight.data for projection in projections])
+    parts = weights.split([projection.out_features for projection in projections])
     for projection, part in zip(projections, parts, strict=True):
         projection.weight.data = part
-    return fused
+    return weights
 
 
 class Decoder:
-    """The text model of a `Qwen3ASRModel`'s thinker."""
+    """The text model of a `Qwen3ASRModel`'s thinker. matrices: each layer's, if they are not the model's own."""
 
     @torch.no_grad()
-    def __init__(self, thinker: nn.Module):
+    def __init__(self, thinker: nn.Module, matrices: Sequence[LayerMatrices] | None = None):
         config = thinker.config.text_config
         model = thinker.model
         self.embeddings = model.embed_tokens.weight.data
-        self.layers = [Layer(layer) for layer in model.layers]
+        own = matrices or [None] * len(model.layers)
+        self.layers = [Layer(layer, config, given) for layer, given in zip(model.layers, own, strict=True)]
         self.norm, self.head = model.norm.weight.data, thinker.lm_head.weight.data.t()
         self.eps = config.rms_norm_eps
         self.heads, self.key_heads = config.num_attention_heads, config.num_key_value_heads
@@ -196,13 +219,19 @@ def normalise(x: torch.Tensor, weights: torch.Tensor | None, eps: float) -> torc
     return x if weights is None else x * weights
 
 
-def product(x: torch.Tensor, weights: torch.Tensor, plus: torch.Tensor | None = None) -> torch.Tensor:
+def product(x: torch.Tensor, weights: torch.Tensor | QuantisedMatrix, plus: torch.Tensor | None = None) -> torch.Tensor:
     """Return x (rows, in) times weights (in, out), plus a tensor (rows, out) if given."""
-    few = 1 < len(x) <= FEW_ROWS and weights.numel() >= LARGE_WEIGHTS
-    if few and x.device.type == "cpu":
-        # Large weights are read faster as the first factor.
-        transposed = torch.mm(weights.t(), x.t()).t()
-        return transposed.contiguous() if plus is None else plus + transposed
+    if not isinstance(weights, torch.Tensor):
+        return weights.product(x) if plus is None else plus + weights.product(x)
+    if x.device.type == "cpu":
+        if len(x) == 1 and x.dtype == torch.bfloat16:
+            # A product with a vector reads the weights faster; the numbers are the same.
+            vector, rows = x[0], weights.t()
+            return (torch.mv(rows, vector) if plus is None else torch.addmv(plus[0], rows, vector))[None]
+        if 1 < len(x) <= FEW_ROWS and weights.numel() >= LARGE_WEIGHTS:
+            # Large weights are read faster as the first factor.
+            transposed = torch.mm(weights.t(), x.t()).t()
+            return transposed.contiguous() if plus is None else plus + transposed
     return torch.mm(x, weights) if plus is None else torch.addmm(plus, x, weights)
 
 

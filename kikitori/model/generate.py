@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 
 from kikitori.audio.files import SAMPLE_RATE
+from kikitori.errors import CheckpointError
 from kikitori.model import batching
 from kikitori.model.encoder import audio_tokens, encode, log_mel
 from kikitori.model.fair_lock import FairLock
@@ -221,6 +222,8 @@ def _check_finite(recognizer: Recognizer, waveforms: list[np.ndarray], rows: lis
     """Raise CheckpointError if the model computes NaN or infinity. All later tokens of such a row are NaN too."""
     for waveform, row in zip(waveforms, rows, strict=True):
         if math.isnan(row.log_probabilities[-1]):
+            if recognizer.weights:  # qwen-asr's own forward pass, which would find the layer, lacks its matrices
+                raise CheckpointError("output_not_finite", layer="logits")
             finite = [token for token, number in zip(row.ids, row.log_probabilities, strict=True) if number == number]
             raise not_finite(recognizer.qwen, prompt, waveform, finite)
 
@@ -241,7 +244,7 @@ class _Batch:
         self.steps = 0
         groups = batching.encoder_groups(decoder.device, [len(waveform) for waveform in waveforms])
         # All clips are encoded before the cache is allocated, because the encoder needs the most memory.
-        prompts = [_embed(recognizer, waveforms[start:end], before, after) for start, end in groups]
+        prompts = [embed_prompts(recognizer, waveforms[start:end], before, after) for start, end in groups]
         self.cache = decoder.empty_cache(len(waveforms), bucket(max(self.lengths) + STREAM_EVERY_TOKENS))
         logits = [
             decoder.prefill(x, self.lengths[start:end], self.cache.part(start, end))
@@ -269,7 +272,9 @@ class _Batch:
         self.chosen = tuple(column[kept] for column in self.chosen)
 
 
-def _embed(recognizer: Recognizer, waveforms: list[np.ndarray], before: list[int], after: list[int]) -> torch.Tensor:
+def embed_prompts(
+    recognizer: Recognizer, waveforms: list[np.ndarray], before: list[int], after: list[int]
+) -> torch.Tensor:
     """Return clips' prompts as embeddings, (clips, longest, hidden), padded at the end.
 
     before, after: the prompt's ids around the audio.

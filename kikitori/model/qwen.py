@@ -13,7 +13,8 @@ from kikitori.model.weights import check_all_loaded
 if TYPE_CHECKING:
     import torch
     from qwen_asr import Qwen3ASRModel, Qwen3ForcedAligner
-    from transformers import PreTrainedTokenizerBase
+    from qwen_asr.core.transformers_backend import Qwen3ASRForConditionalGeneration
+    from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
 MODEL_TYPE = "qwen3_asr"  # in config.json, the forced aligner's included
 
@@ -55,6 +56,42 @@ def load_on_device(
     if on_zero_gpu:
         loaded.model.to(device)
     return loaded
+
+
+def read_config(folder: Path) -> PretrainedConfig:
+    """Return the configuration of a checkpoint folder. Raises CheckpointError for another type of model."""
+    from qwen_asr.core.transformers_backend import Qwen3ASRConfig
+
+    config, _ = Qwen3ASRConfig.get_config_dict(folder)
+    if config["model_type"] != MODEL_TYPE:
+        raise CheckpointError("wrong_model_type", folder=folder, type=config["model_type"], expected=MODEL_TYPE)
+    return Qwen3ASRConfig.from_dict(config)
+
+
+def with_processor(model: Qwen3ASRForConditionalGeneration, folder: Path) -> Qwen3ASRModel:
+    """Return a model with the tokenizer and the settings for features of a checkpoint folder."""
+    from qwen_asr import Qwen3ASRModel
+    from qwen_asr.core.transformers_backend import Qwen3ASRProcessor
+
+    processor = Qwen3ASRProcessor.from_pretrained(folder, fix_mistral_regex=True)
+    return Qwen3ASRModel(backend="transformers", model=model, processor=processor)
+
+
+def meta_model(config: PretrainedConfig) -> Qwen3ASRForConditionalGeneration:
+    """Return a model on the meta device: without memory for its weights."""
+    import torch
+    from qwen_asr.core.transformers_backend import Qwen3ASRForConditionalGeneration
+
+    with torch.device("meta"):
+        return Qwen3ASRForConditionalGeneration(config).eval()
+
+
+def fill_buffers(model: Qwen3ASRForConditionalGeneration, device: str) -> None:
+    """Compute what a model from `meta_model` needs and checkpoints do not store: two tables of positions."""
+    tower, text = model.thinker.audio_tower, model.thinker.model
+    positions = type(tower.positional_embedding)(tower.max_source_positions, tower.config.d_model)
+    tower.positional_embedding = positions.to(device)
+    text.rotary_emb = type(text.rotary_emb)(text.config).to(device)
 
 
 def end_token_ids(tokenizer: PreTrainedTokenizerBase) -> list[int]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -12,11 +13,14 @@ from kikitori.model.cuda_graphs import GraphedStep
 from kikitori.model.decoder import Decoder
 from kikitori.model.encoder import mel_filters
 from kikitori.model.fair_lock import device_lock
+from kikitori.model.quantised_checkpoint import load_quantised
 from kikitori.model.qwen import end_token_ids, load_qwen_model
+from kikitori.model.weights import stored_format
 
 if TYPE_CHECKING:
     from torch.nn import Module
 
+    from kikitori.model.decoder import LayerMatrices
     from kikitori.model.qwen import Qwen3ASRModel
 
 SYNC_EVERY_STEPS_ON_CUDA = 8  # decoding steps before the host fetches tokens, for which it waits for the device
@@ -26,11 +30,20 @@ class Recognizer:
     """A `qwen_asr.Qwen3ASRModel` with this project's decoding loop on its weights.
 
     attention: how far the encoder's attention reaches, one of `kikitori.model.encoder.ATTENTION_MODES`.
+    weights: the format of the decoder's matrices; empty for the model's own. matrices: each layer's, in that format.
     """
 
-    def __init__(self, qwen: Qwen3ASRModel, attention: str = "full"):
+    def __init__(
+        self,
+        qwen: Qwen3ASRModel,
+        attention: str = "full",
+        weights: str = "",
+        matrices: Sequence[LayerMatrices] | None = None,
+    ):
         self.qwen = qwen
         self.attention = attention
+        self.weights = weights
+        self._matrices = matrices
         self.tokenizer = qwen.processor.tokenizer
         self.end_ids = frozenset(end_token_ids(self.tokenizer))
         self.sync_every_steps = SYNC_EVERY_STEPS_ON_CUDA if qwen.model.device.type == "cuda" else 1
@@ -40,7 +53,7 @@ class Recognizer:
     @cached_property
     def decoder(self) -> Decoder:
         """The decoder; built on first use, because ZeroGPU moves the weights between loading and the first call."""
-        return Decoder(self.qwen.model.thinker)
+        return Decoder(self.qwen.model.thinker, self._matrices)
 
     @property
     def tower(self) -> Module:
@@ -68,6 +81,14 @@ class Recognizer:
         return self.tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False).strip()
 
 
-def load_recognizer(path: str, dtype: torch.dtype | None = None, device: str = "cpu") -> Recognizer:
-    """Load a checkpoint folder; arguments and errors are those of `load_qwen_model`."""
+def load_recognizer(path: str, dtype: torch.dtype | None = None, device: str = "cpu", weights: str = "") -> Recognizer:
+    """Load a checkpoint folder; arguments and errors are those of `load_qwen_model`.
+
+    weights: the format in which the decoder's matrices are held (kikitori/model/quantised_checkpoint.py), empty for the
+    folder's own. Quantised weights are computed in bfloat16 whatever the dtype, and on a CPU only.
+    """
+    weights = weights or stored_format(Path(path))
+    if weights:
+        qwen, matrices = load_quantised(Path(path), weights, device)
+        return Recognizer(qwen, weights=weights, matrices=matrices)
     return Recognizer(load_qwen_model(path, dtype, device))

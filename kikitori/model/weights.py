@@ -11,6 +11,7 @@ from kikitori.errors import CheckpointError
 if TYPE_CHECKING:
     import torch
 
+FORMAT_KEY = "kikitori_weights"  # in the metadata of quantised weights
 PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl")  # reading such a file can run code
 
 
@@ -57,6 +58,22 @@ def check_all_loaded(model: torch.nn.Module, folder: Path) -> None:
         raise CheckpointError(
             "weights_incomplete", folder=folder, missing=len(missing), count=len(weights), example=missing[0]
         )
+
+
+def stored_format(folder: Path) -> str:
+    """Return the format in which `kikitori quantise` wrote a folder's weights; empty if it did not write them.
+
+    A folder that can't be read has none: `check_weights` says what is wrong with it.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    for file in sorted(folder.glob("*.safetensors"))[:1]:
+        try:
+            with safe_open(file, framework="numpy") as tensors:
+                return (tensors.metadata() or {}).get(FORMAT_KEY, "")
+        except (OSError, SafetensorError):
+            pass
+    return ""
 
 
 def identify_weights(folder: Path) -> list[list]:

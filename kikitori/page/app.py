@@ -15,7 +15,8 @@ import gradio as gr
 
 from kikitori.cli.options import add_checkpoint_options, add_language_check_option
 from kikitori.errors import CheckpointError
-from kikitori.model.checkpoints import checkpoint_folder
+from kikitori.model.checkpoints import checkpoint_folder, choose_device
+from kikitori.model.operators import check_operators
 from kikitori.model.weights import check_weights
 from kikitori.page.script import STYLES, page_head
 from kikitori.page.sessions import KnownSessions, refuse_invalid
@@ -78,10 +79,12 @@ def parse_options(argv: list[str] | None) -> tuple[argparse.Namespace, dict[str,
     choices = options.checkpoint or os.environ.get(CHECKPOINT_VARIABLE, "").split()
     revisions = os.environ.get(REVISION_VARIABLE, "").split() + options.revision
     try:
-        checkpoints = choose_checkpoints(choices, revisions)
+        checkpoints = choose_checkpoints(choices, revisions, weights=options.weights)
         for checkpoint in checkpoints.values():
             if checkpoint.folder:
                 check_weights(checkpoint_folder(checkpoint))
+        if options.weights:
+            check_operators(options.weights, choose_device())
         return options, checkpoints | ({LANGUAGE_CHECK: checkpoints["base"]} if options.language_check else {})
     except CheckpointError as error:
         parser.error(str(error))

@@ -24,7 +24,8 @@ from benchmarks.served import ROOT, served
 from kikitori.audio.files import load_audio
 from kikitori.cli import models
 from kikitori.cli import run as command_line
-from kikitori.cli.report import make_report
+from kikitori.cli.options import parse_options
+from kikitori.cli.report import TextReport, make_report
 from kikitori.errors import OutputError
 from kikitori.output import files
 from kikitori.output.writers import WRITERS, write_txt
@@ -428,6 +429,32 @@ def test_a_text_file_that_is_no_use_is_one_sentence(tiny, tmp_path, monkeypatch,
 
 def test_the_version_is_that_of_the_package(run):
     assert (run("--version").stdout) == f"kikitori {kikitori.__version__}\n"
+
+
+def test_a_checkpoint_is_quantised_and_then_needs_no_option(run, tmp_path):
+    """Its texts are those that were spoken, and other weights are another job for `--resume`."""
+    clip, folder, output = CLIPS[0], tmp_path / "small", tmp_path / "out"
+    assert run("quantise", "tiny", folder, "--weights", "int4").returncode == 0
+    for chosen, weights in ((("tiny", "--weights", "int8"), "int8"), ((folder,), "int4")):
+        done = run(clip.path, "--direction", "pt", "--no_language_check", "--checkpoint", *chosen)
+        assert (done.returncode, done.stdout) == (0, f"{clip.reference}\n")
+        assert f"on cpu (bfloat16, {weights} weights)\n" in done.stderr
+    words = [clip.path, "--direction", "pt", "--no_language_check", "--checkpoint", "tiny", "-o", output]
+    jobs = [parse_options([*map(str, words), *option]) for option in ([], ["--weights", "int8"])]
+    exact, quantised = (models.load_run(options, TextReport()).job for options in jobs)
+    assert exact != quantised
+
+
+def test_weights_that_do_not_fit_are_an_error(run, tmp_path):
+    folder = tmp_path / "small"
+    assert run("quantise", "tiny", folder).returncode == 0
+    again = run("quantise", "tiny", folder)
+    assert (again.returncode, again.stderr) == (1, f"error: {folder} exists already: name a new folder\n")
+    done = run(CLIPS[0].path, "--direction", "pt", "--checkpoint", folder, "--weights", "int4")
+    assert done.returncode == 1
+    assert f"error: {folder} holds int8 weights, and int4 ones can't be made from them: leave" in done.stderr
+    nowhere = run("quantise", tmp_path / "nowhere", tmp_path / "out")
+    assert nowhere.returncode == 1 and "does not exist: give the folder" in nowhere.stderr
 
 
 def test_help_names_every_option_of_the_page_too(run):
