@@ -97,5 +97,8 @@ document.addEventListener("input", ({ target }) => {
   const panel = /** @type {Element} */ (target).closest(".reference")?.closest("[role=tabpanel]");
   views.find((view) => panel?.contains(view.element))?.reference.type();
 });
-// Closing the page would stop its jobs.
-addEventListener("beforeunload", (event) => views.some((view) => view.isBusy) && event.preventDefault());
+// Closing the page would stop its jobs. What is stored now is complete before the page is gone.
+addEventListener("beforeunload", (event) => {
+  views.forEach((view) => view.keeper.saveNow());
+  if (views.some((view) => view.isBusy)) event.preventDefault();
+});
