@@ -13,10 +13,6 @@ from starlette.routing import Route
 from kikitori.page.tabs import build_page  # isort: skip, sets what Gradio reads when imported
 import gradio as gr
 
-from kikitori.cli.options import add_checkpoint_options, add_language_check_option
-from kikitori.errors import CheckpointError
-from kikitori.model.checkpoints import checkpoint_folder
-from kikitori.model.weights import check_weights
 from kikitori.page.script import STATIC, page_head
 from kikitori.page.sessions import KnownSessions, refuse_invalid
 from kikitori.page.start import I18N
@@ -24,18 +20,14 @@ from kikitori.server.health import health
 from kikitori.server.limits import Gate
 from kikitori.server.logging import log_to
 from kikitori.server.memory import freeze_heap, share_heaps
-from kikitori.server.proxy import LOCAL_NAMES, SPACE_PROXIES, OwnAddress, ProxyHeaders
+from kikitori.server.options import VARIABLES, add_server_options, is_for_this_machine, parse_server_options
+from kikitori.server.proxy import OwnAddress, ProxyHeaders
 from kikitori.server.shutdown import Stop
 from kikitori.server.visitors import Visitors
-from kikitori.tasks import LANGUAGE_CHECK, SOURCES, TASKS, Checkpoint, choose_checkpoints
+from kikitori.tasks import SOURCES, TASKS, Checkpoint
 from kikitori.transcribe import load_task
 
-ON_SPACE = bool(os.environ.get("SPACE_ID"))
 ON_ZERO_GPU = bool(os.environ.get("SPACES_ZERO_GPU"))
-CHECKPOINT_VARIABLE = "SPEECH_CHECKPOINT"
-REVISION_VARIABLE = "SPEECH_REVISION"
-PROXY_VARIABLE = "SPEECH_PROXY"
-NO_LIMITS_VARIABLE = "SPEECH_NO_LIMITS"
 MAX_UPLOAD = "200mb"
 SESSIONS = 200
 """Whose state Gradio keeps, 90 kB each. The page has none, so an older session loses nothing."""
@@ -48,43 +40,16 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="kikitori page",
         description="Open the web page.",
-        epilog=f"{CHECKPOINT_VARIABLE}, {REVISION_VARIABLE} and {PROXY_VARIABLE} in the environment do what "
-        f"--checkpoint, --revision and --proxy do; several checkpoints or revisions are separated by spaces. "
-        f"{NO_LIMITS_VARIABLE}=1 does what --no-limits does.",
+        epilog=VARIABLES,
     )
-    add_checkpoint_options(parser)
-    add_language_check_option(parser)
-    parser.add_argument("--host", help="address to listen on (default: 127.0.0.1; on a Space 0.0.0.0)")
+    add_server_options(parser)
     parser.add_argument("--port", type=int, help="default: 7860, or the next free one")
-    parser.add_argument(
-        "--proxy",
-        default=os.environ.get(PROXY_VARIABLE, SPACE_PROXIES if ON_SPACE else ""),
-        help="addresses or networks of reverse proxies, separated by commas, or * for any address: their X-Forwarded "
-        "headers say where a request comes from (default: none; on a Space Hugging Face's)",
-    )
-    parser.add_argument(
-        "--no-limits",
-        action="store_true",
-        default=bool(os.environ.get(NO_LIMITS_VARIABLE)),
-        help="do not limit what one address may ask for: for a network in which everybody is trusted",
-    )
     return parser
 
 
 def parse_options(argv: list[str] | None) -> tuple[argparse.Namespace, dict[str, Checkpoint]]:
     """Parse the options and choose the checkpoints. Ends the program if one can't be chosen, is missing or damaged."""
-    parser = build_parser()
-    options = parser.parse_args(argv)
-    choices = options.checkpoint or os.environ.get(CHECKPOINT_VARIABLE, "").split()
-    revisions = os.environ.get(REVISION_VARIABLE, "").split() + options.revision
-    try:
-        checkpoints = choose_checkpoints(choices, revisions)
-        for checkpoint in checkpoints.values():
-            if checkpoint.folder:
-                check_weights(checkpoint_folder(checkpoint))
-        return options, checkpoints | ({LANGUAGE_CHECK: checkpoints["base"]} if options.language_check else {})
-    except CheckpointError as error:
-        parser.error(str(error))
+    return parse_server_options(build_parser(), argv)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -106,16 +71,16 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {place} is in use ({error}): choose another with --port", file=sys.stderr)
         return 1
     freeze_heap()
-    stop.wait(page)
+    # Not page.close(): it ends the queue first, so that results not yet sent would be lost.
+    stop.wait(page.server, page.app.stop_event.set)
     return 0
 
 
 def middleware(page: gr.Blocks, options: argparse.Namespace) -> list[Middleware]:
     """What each request passes before it reaches Gradio."""
-    is_local = not (ON_SPACE or options.proxy) and (options.host or LOCAL_NAMES[0]) in LOCAL_NAMES
     return [
         Middleware(ProxyHeaders, options.proxy),
-        Middleware(OwnAddress, page, is_local),
+        Middleware(OwnAddress, page, is_for_this_machine(options)),
         Middleware(Gate, None if options.no_limits else Visitors()),
         Middleware(KnownSessions, page),
     ]
@@ -138,7 +103,7 @@ def launch(page: gr.Blocks, options: argparse.Namespace) -> None:
         app_kwargs={
             "middleware": middleware(page, options),
             "exception_handlers": {RequestValidationError: refuse_invalid},
-            "routes": [Route("/health", health(page))],
+            "routes": [Route("/health", health(lambda: page.app.startup_events_triggered and not page._queue.stopped))],
         },
         prevent_thread_lock=True,
     )

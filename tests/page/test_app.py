@@ -26,6 +26,7 @@ from kikitori.page.comparison import compare
 from kikitori.page.view import GrowingView, to_view
 from kikitori.peaks import Peaks
 from kikitori.result import Alignment, DecodingResult
+from kikitori.server.jobs import run_job
 from kikitori.strings import Duration, Level
 from kikitori.tasks import TINY, TINY_ALIGNER, choose_checkpoints
 from kikitori.transcript import Transcript, TranscriptWarning, Turn, Word
@@ -355,7 +356,7 @@ def test_a_damaged_recording_is_shown_with_its_words_and_a_warning(tmp_path):
     shown = view["sheets"][0]["transcript"]
     assert [turn["text"] for turn in shown["turns"]] == [recording.reference]
     assert [warning["kind"] for warning in shown["warnings"]] == ["damaged"]
-    returned = deque(jobs.run_job(options, str(tmp_path / "clip.wav")), maxlen=1).pop().transcript
+    returned = deque(run_job(options, str(tmp_path / "clip.wav")), maxlen=1).pop().transcript
     assert [warning.kind for warning in returned.warnings] == ["damaged"]
     assert returned.duration_seconds == pytest.approx(len(sound) / rate + 3, abs=0.01)
 
