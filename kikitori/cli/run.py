@@ -46,6 +46,10 @@ def main(argv: list[str] | None = None) -> int:
         from kikitori.page.app import main as serve_page
 
         return serve_page(argv[1:])
+    if argv[:1] == ["serve"]:
+        from kikitori.api.serve import main as serve_api
+
+        return serve_api(argv[1:])
     options = parse_options(argv)
     with make_report(options.progress) as report:
         try:

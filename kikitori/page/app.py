@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Mapping
 
 from fastapi.exceptions import RequestValidationError
 from starlette.middleware import Middleware
@@ -13,10 +14,12 @@ from starlette.routing import Route
 from kikitori.page.tabs import build_page  # isort: skip, sets what Gradio reads when imported
 import gradio as gr
 
+from kikitori.api.app import mount_api
 from kikitori.page.script import STATIC, page_head
 from kikitori.page.sessions import KnownSessions, refuse_invalid
 from kikitori.page.start import I18N
 from kikitori.server.health import health
+from kikitori.server.keys import Keys, KnownKeys
 from kikitori.server.limits import Gate
 from kikitori.server.logging import log_to
 from kikitori.server.memory import freeze_heap, share_heaps
@@ -47,14 +50,14 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def parse_options(argv: list[str] | None) -> tuple[argparse.Namespace, dict[str, Checkpoint]]:
-    """Parse the options and choose the checkpoints. Ends the program if one can't be chosen, is missing or damaged."""
+def parse_options(argv: list[str] | None) -> tuple[argparse.Namespace, dict[str, Checkpoint], Keys | None]:
+    """Parse the options, choose the checkpoints and read the API keys. Ends the program if one can't be used."""
     return parse_server_options(build_parser(), argv)
 
 
 def main(argv: list[str] | None = None) -> int:
     """Load what ZeroGPU needs loaded, then serve the page until it is stopped. Returns an exit code."""
-    options, checkpoints = parse_options(argv)
+    options, checkpoints, keys = parse_options(argv)
     share_heaps()
     stop = Stop()
     log_to(sys.stderr)
@@ -65,7 +68,7 @@ def main(argv: list[str] | None = None) -> int:
     page = build_page(checkpoints)
     page.queue(max_size=MAX_WAITING, api_open=False)  # no request can bypass the queue
     try:
-        launch(page, options)
+        launch(page, options, checkpoints, keys)
     except OSError as error:  # Gradio finds no free port
         place = f"port {options.port}" if options.port else "every port from 7860 on"
         print(f"error: {place} is in use ({error}): choose another with --port", file=sys.stderr)
@@ -76,18 +79,25 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def middleware(page: gr.Blocks, options: argparse.Namespace) -> list[Middleware]:
+def middleware(page: gr.Blocks, options: argparse.Namespace, keys: Keys | None) -> list[Middleware]:
     """What each request passes before it reaches Gradio."""
     return [
         Middleware(ProxyHeaders, options.proxy),
         Middleware(OwnAddress, page, is_for_this_machine(options)),
+        Middleware(KnownKeys, keys),
         Middleware(Gate, None if options.no_limits else Visitors()),
         Middleware(KnownSessions, page),
     ]
 
 
-def launch(page: gr.Blocks, options: argparse.Namespace) -> None:
+def launch(
+    page: gr.Blocks, options: argparse.Namespace, checkpoints: Mapping[str, Checkpoint], keys: Keys | None = None
+) -> None:
     """Start the server in a thread of its own. Raises OSError if it can't listen."""
+
+    def is_ready() -> bool:
+        return page.app.startup_events_triggered and not page._queue.stopped
+
     os.environ["FORWARDED_ALLOW_IPS"] = ""  # uvicorn would believe everybody on this machine
     page.launch(
         state_session_capacity=SESSIONS,
@@ -101,9 +111,9 @@ def launch(page: gr.Blocks, options: argparse.Namespace) -> None:
         mcp_server=True,
         enable_monitoring=False,
         app_kwargs={
-            "middleware": middleware(page, options),
+            "middleware": middleware(page, options, keys),
             "exception_handlers": {RequestValidationError: refuse_invalid},
-            "routes": [Route("/health", health(lambda: page.app.startup_events_triggered and not page._queue.stopped))],
+            "routes": [Route("/health", health(is_ready)), mount_api(checkpoints, bool(keys))],
         },
         prevent_thread_lock=True,
     )

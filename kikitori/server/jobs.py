@@ -40,8 +40,8 @@ def served_model(task: Task, checkpoints: Mapping[str, Checkpoint], check: Check
     return Model(task, checkpoint, ZeroGpuEngine(checkpoint, checkpoints["aligner"], task.has_speakers, check))
 
 
-def transcribe_upload(options: JobOptions, audio: str | None) -> Transcription:
-    """Start the transcription of a visitor's recording. Raises SpeechError."""
+def transcribe_upload(options: JobOptions, audio: str | None, name: str | None = None) -> Transcription:
+    """Start the transcription of a visitor's recording. name: as `stream` takes it. Raises SpeechError."""
     if audio is None:
         raise AudioError("no_recording")
     task = choose_task(options.direction, options.language)
@@ -51,6 +51,7 @@ def transcribe_upload(options: JobOptions, audio: str | None) -> Transcription:
     return stream(
         model,
         audio,
+        name=name,
         align=options.align,
         source=source,
         language_check=replace(model, engine=HeardLanguage(model.engine)) if check else None,

@@ -6,9 +6,10 @@ import argparse
 import os
 
 from kikitori.cli.options import add_checkpoint_options, add_language_check_option
-from kikitori.errors import CheckpointError
+from kikitori.errors import SpeechError
 from kikitori.model.checkpoints import checkpoint_folder
 from kikitori.model.weights import check_weights
+from kikitori.server.keys import KEYS_VARIABLE, Keys, read_keys
 from kikitori.server.proxy import LOCAL_NAMES, SPACE_PROXIES
 from kikitori.tasks import LANGUAGE_CHECK, Checkpoint, choose_checkpoints
 
@@ -41,6 +42,12 @@ def add_server_options(parser: argparse.ArgumentParser) -> None:
         default=bool(os.environ.get(NO_LIMITS_VARIABLE)),
         help="do not limit what one address may ask for: for a network in which everybody is trusted",
     )
+    parser.add_argument(
+        "--api-keys",
+        metavar="FILE",
+        help=f"a file with API keys, one per line; /v1 then takes requests with one of these only. {KEYS_VARIABLE} in "
+        "the environment holds keys too, separated by spaces (default: no key is needed)",
+    )
 
 
 def served_checkpoints(options: argparse.Namespace) -> dict[str, Checkpoint]:
@@ -56,12 +63,12 @@ def served_checkpoints(options: argparse.Namespace) -> dict[str, Checkpoint]:
 
 def parse_server_options(
     parser: argparse.ArgumentParser, argv: list[str] | None
-) -> tuple[argparse.Namespace, dict[str, Checkpoint]]:
-    """Parse the options and choose the checkpoints. Ends the program if one can't be chosen, is missing or damaged."""
+) -> tuple[argparse.Namespace, dict[str, Checkpoint], Keys | None]:
+    """Parse the options, choose the checkpoints and read the API keys. Ends the program if one can't be used."""
     options = parser.parse_args(argv)
     try:
-        return options, served_checkpoints(options)
-    except CheckpointError as error:
+        return options, served_checkpoints(options), read_keys(options.api_keys)
+    except (SpeechError, OSError, UnicodeDecodeError) as error:
         parser.error(str(error))
 
 

@@ -281,15 +281,15 @@ def test_the_environment_chooses_the_checkpoint(monkeypatch, tmp_path):
     (tmp_path / "config.json").touch()
     shutil.copy(TINY.folder / "model.safetensors", tmp_path)
     monkeypatch.setenv("SPEECH_CHECKPOINT", f"tiny pt={tmp_path}")
-    _, checkpoints = app.parse_options([])
+    _, checkpoints, _ = app.parse_options([])
     assert (checkpoints["base"], checkpoints["pt"].folder) == (TINY, tmp_path)
-    _, checkpoints = app.parse_options(["--checkpoint", f"base={tmp_path}"])
+    _, checkpoints, _ = app.parse_options(["--checkpoint", f"base={tmp_path}"])
     assert (checkpoints["base"].folder, checkpoints["pt"].folder) == (tmp_path, None)
 
 
 def test_revisions_of_the_environment_and_of_the_options_add_up(monkeypatch, capsys):
     monkeypatch.setenv("SPEECH_REVISION", "Qwen/Qwen3-ASR-1.7B=abc  Qwen/Qwen3-ForcedAligner-0.6B=def\n")
-    _, checkpoints = app.parse_options(["--revision", "yuriyvnv/Qwen3-ASR-1.7B-PT=ghi"])
+    _, checkpoints, _ = app.parse_options(["--revision", "yuriyvnv/Qwen3-ASR-1.7B-PT=ghi"])
     assert [checkpoints[role].revision for role in ("base", "aligner", "pt")] == ["abc", "def", "ghi"]
     with pytest.raises(SystemExit):
         app.main(["--checkpoint", "tiny"])
