@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import httpx
@@ -13,7 +15,7 @@ import openai
 import pytest
 import soundfile
 
-from benchmarks.served import served
+from benchmarks.served import ROOT, served
 from tests.support.recordings import example, one_recording
 from tests.support.server import PATIENCE_SECONDS, jobs_in, until
 
@@ -146,6 +148,25 @@ def test_an_error_is_one_sentence_with_the_status_and_the_field(client, model, o
         assert body["message"].startswith("talk.wav ")
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl on this machine: install Debian's package curl")
+def test_the_documented_curl_example_prints_the_text(address):
+    done = documented("bash", ["bash", "-c"], address)
+    assert json.loads(done)["text"] == example("portuguese_daily").text
+
+
+def test_the_documented_python_example_prints_who_said_what(address):
+    lines = documented("python", [sys.executable, "-c"], address).splitlines()
+    assert [line.split(maxsplit=1)[1] for line in lines] == [f"{turn.speaker} {turn.text}" for turn in CALL.turns]
+
+
+def documented(language: str, program: list[str], address: str) -> str:
+    """What the example in this language prints."""
+    page = (ROOT / "docs" / "openai_api.md").read_text(encoding="utf-8")
+    (code,) = re.findall(rf"^```{language}\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    command = [*program, code.replace("http://127.0.0.1:8000/v1", address)]
+    return subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+
+
 def test_other_models_do_not_translate(client):
     with pytest.raises(openai.BadRequestError, match="pt does not write English: choose ja2en") as caught:
         client.audio.translations.create(file=GOOD.path, model="pt")
@@ -181,7 +202,7 @@ def test_curl_gets_a_warning_for_what_is_not_honoured(address):
 
 
 def test_a_job_stops_when_its_client_disconnects(client, log, tmp_path):
-    long = repeated(GOOD.path, 120, tmp_path)
+    long = repeated(GOOD.path, 40, tmp_path)
     before = len(jobs_in(log))
     with transcribed(client, long, "pt", stream=True) as stream:
         assert GOOD.reference in next(stream).delta
