@@ -23,6 +23,8 @@ from kikitori.strings import display_name, displayed
 MAX_FIELDS = 40
 MAX_FIELD_BYTES = 32_768
 """Of a field that is not the recording: these are held in memory."""
+MAX_NAME = 255
+"""Characters of the recording's name."""
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}")
 
 
@@ -84,7 +86,7 @@ async def receive_form(request: Request, kind: type[Fields]) -> AsyncIterator[tu
             path = Path(folder, "recording" + (suffix[0] if suffix else ""))
             await asyncio.to_thread(_copy, upload, path)
             await form.close()
-            yield fields, Received(path, display_name(upload.filename or "recording"))
+            yield fields, Received(path, display_name(upload.filename or "recording")[:MAX_NAME])
     finally:
         await form.close()
 

@@ -6,9 +6,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from kikitori.server.refusals import refusal
 
 SPACE_PROXIES = "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,127.0.0.0/8"
 """Private networks: a Space is reached through Hugging Face's proxies only."""
@@ -56,7 +58,7 @@ class OwnAddress:
         host = Headers(scope=scope).get("host", "")
         if self._is_local and urlsplit(f"//{host}").hostname not in LOCAL_NAMES:
             detail = "This server is for its own machine only: open it at 127.0.0.1, or start it with --host or --proxy"
-            await JSONResponse({"detail": detail}, 400)(scope, receive, send)
+            await refusal(scope["path"], HTTPException(400, detail))(scope, receive, send)
             return
         if self._blocks and host != self._last_host:
             self._last_host, self._blocks.app.api_info = host, None

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -34,10 +36,15 @@ def log(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def address(log) -> str:
-    """One server for all tests of this file."""
-    with served("--no_language_check", log=log, program=("-c", WITHOUT_GRADIO)) as (_, address):
-        yield f"{address}/v1"
+def server(log) -> Iterator[tuple[subprocess.Popen, str]]:
+    """One process for all tests of this file, and its address."""
+    with served("--no_language_check", log=log, program=("-c", WITHOUT_GRADIO)) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def address(server) -> str:
+    return f"{server[1]}/v1"
 
 
 @pytest.fixture(scope="module")
@@ -209,6 +216,17 @@ def test_a_job_stops_when_its_client_disconnects(client, log, tmp_path):
     until(lambda: len(jobs_in(log)) > before)
     line = jobs_in(log)[-1]
     assert (line["ended"], line["sound_seconds"] < soundfile.info(long).duration) == ("stopped", True)
+
+
+def test_a_stop_finishes_the_running_stream(server, client, tmp_path):
+    """Stops the server of this file, so it has to be the last test that uses it."""
+    process, _ = server
+    with transcribed(client, repeated(GOOD.path, 20, tmp_path), "pt", stream=True) as stream:
+        first = next(stream)
+        process.send_signal(signal.SIGTERM)
+        *_, done = stream
+    assert (first.type, done.type) == ("transcript.text.delta", "transcript.text.done")
+    assert process.wait(timeout=PATIENCE_SECONDS) == 0
 
 
 def repeated(path: Path, times: int, folder: Path) -> Path:

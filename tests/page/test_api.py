@@ -9,6 +9,7 @@ import threading
 
 import httpx
 import numpy as np
+import openai
 import pytest
 import soundfile
 from gradio_client import Client
@@ -35,6 +36,19 @@ def test_an_endpoint_returns_the_transcript(client, direction):
     assert (transcript.direction, transcript.checkpoint) == (direction, "tiny")
     assert transcript.audio == recording.path.name
     assert who_said_what(transcript.turns) == who_said_what(recording.turns)
+
+
+def test_the_page_serves_openais_api_too(server):
+    """A stream passes the page's middleware as it comes."""
+    call = one_recording("diarize")
+    api = openai.OpenAI(base_url=f"{server}v1" if server.endswith("/") else f"{server}/v1", api_key="none")
+    with api.audio.transcriptions.create(
+        file=call.path, model="diarize", response_format="diarized_json", stream=True
+    ) as stream:
+        events = list(stream)
+    segments = [event for event in events if event.type == "transcript.text.segment"]
+    assert [(segment.speaker, segment.text) for segment in segments] == who_said_what(call.turns)
+    assert events[-1].text == call.text
 
 
 def test_a_language_can_be_chosen_by_name_or_code(client):
