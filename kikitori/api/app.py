@@ -9,11 +9,9 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from kikitori.api.description import describe
 from kikitori.api.endpoints import ModelList, Transcriptions, Translations
 from kikitori.api.errors import answer_error, answer_fault, answer_http_error
 from kikitori.api.queue import Queue
@@ -41,7 +39,7 @@ def mount_api(
         Route("/audio/translations", Translations(checkpoints, queue), methods=["POST"]),
         Route("/models", models.all),
         Route("/models/{name:path}", models.one),
-        Route("/openapi.json", _description),
+        Route("/openapi.json", models.description),
     ]
     middleware = [
         Middleware(CORSMiddleware, allow_origins=list(origins), allow_methods=["GET", "POST"], allow_headers=["*"]),
@@ -49,10 +47,6 @@ def mount_api(
     ]
     handlers = {SpeechError: answer_error, HTTPException: answer_http_error, Exception: answer_fault}
     return Mount(PATH, Starlette(routes=routes, middleware=middleware, exception_handlers=handlers))
-
-
-async def _description(_: Request) -> JSONResponse:
-    return JSONResponse(describe())
 
 
 class NeedsKey:

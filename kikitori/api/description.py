@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import kikitori
 from kikitori.api.form import TranscriptionFields, TranslationFields
+from kikitori.api.models import Models, translating
 
 ERROR = {
     "type": "object",
@@ -51,16 +50,17 @@ REFUSALS = {
 """Status -> when it is answered."""
 
 
-@cache
-def describe() -> dict:
-    """Return the OpenAPI document."""
+def describe(models: Models) -> dict:
+    """Return the OpenAPI document of a server with these models."""
     name = {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Kikitori", "version": kikitori.__version__, "description": "OpenAI's audio API"},
         "paths": {
-            "/v1/audio/transcriptions": {"post": _upload("Speech to text", TranscriptionFields)},
-            "/v1/audio/translations": {"post": _upload("Japanese speech to English text", TranslationFields)},
+            "/v1/audio/transcriptions": {"post": _upload("Speech to text", TranscriptionFields, list(models))},
+            "/v1/audio/translations": {
+                "post": _upload("Japanese speech to English text", TranslationFields, translating(models))
+            },
             "/v1/models": {"get": _get("The models", MODELS)},
             "/v1/models/{name}": {"get": _get("One model", MODEL) | {"parameters": [name]}},
         },
@@ -69,8 +69,9 @@ def describe() -> dict:
     }
 
 
-def _upload(summary: str, fields: type[TranslationFields]) -> dict:
+def _upload(summary: str, fields: type[TranslationFields], models: list[str]) -> dict:
     schema = fields.model_json_schema()
+    schema["properties"]["model"]["enum"] = models
     schema["properties"]["file"] = {"type": "string", "contentMediaType": "application/octet-stream"}
     schema["required"] = ["file", *schema["required"]]
     answers = {kind: {} for kind in ("text/plain", "text/vtt", "application/x-subrip", "text/event-stream")}

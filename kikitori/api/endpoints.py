@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from kikitori.api.answers import answer, warning_header
+from kikitori.api.description import describe
 from kikitori.api.errors import record_of
 from kikitori.api.events import Events, encode
 from kikitori.api.form import Received, TranscriptionFields, TranslationFields, receive_form
@@ -117,7 +118,7 @@ async def _send_events(results: AsyncIterator[Step], events: Events, notes: list
 
 
 class ModelList:
-    """GET /v1/models and /v1/models/NAME."""
+    """GET /v1/models and /v1/models/NAME, and /v1/openapi.json, which names the models."""
 
     def __init__(self, checkpoints: Mapping[str, Checkpoint]):
         self._models = served_models(checkpoints)
@@ -125,6 +126,10 @@ class ModelList:
     async def all(self, _: Request) -> JSONResponse:
         """Answer with all models."""
         return JSONResponse({"object": "list", "data": model_records(self._models)})
+
+    async def description(self, _: Request) -> JSONResponse:
+        """Answer with the OpenAPI document."""
+        return JSONResponse(describe(self._models))
 
     async def one(self, request: Request) -> JSONResponse:
         """Answer with one model. Raises RequestError."""

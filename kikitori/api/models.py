@@ -45,9 +45,14 @@ def choose_direction(models: Models, name: str, language: str = "") -> str:
     return fitting[0]
 
 
+def translating(models: Models) -> list[str]:
+    """The models that translations, which are English, can be made with."""
+    return [name for name, directions in models.items() if name == WHISPER or ENGLISH in directions]
+
+
 def choose_translation(models: Models, name: str) -> str:
-    """Return the direction that a model has for translations, which are English. Raises RequestError."""
-    if name == WHISPER or ENGLISH in models.get(name, ()):
+    """Return the direction that a model has for translations. Raises RequestError."""
+    if name in translating(models):
         return ENGLISH
     if name in models:
         raise RequestError("not_english", name=name)

@@ -125,3 +125,4 @@ def test_the_description_names_every_field():
     form = document["paths"]["/v1/audio/transcriptions"]["post"]["requestBody"]["content"]["multipart/form-data"]
     assert {"file", "model", "stream", "timestamp_granularities[]"} < form["schema"]["properties"].keys()
     assert form["schema"]["required"] == ["file", "model"]
+    assert "diarize" in form["schema"]["properties"]["model"]["enum"]
