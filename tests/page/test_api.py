@@ -204,7 +204,7 @@ def test_the_endpoints_are_tools_of_an_mcp_server(server):
     tools, result = call_tool(server, f"data:audio/flac;base64,{content}")
     assert sorted(tools) == sorted({endpoint.strip("/") for endpoint in ENDPOINTS.values()})
     assert not result.isError
-    assert recording.reference in result.content[0].text
+    assert Transcript.from_dict(json.loads(result.content[0].text)).text == recording.reference
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:{port}/a.wav", "file:///etc/hostname", "/etc/hostname"])
