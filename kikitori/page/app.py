@@ -15,7 +15,7 @@ from kikitori.page.tabs import build_page  # isort: skip, sets what Gradio reads
 import gradio as gr
 
 from kikitori.api.app import mount_api
-from kikitori.page.mcp import answer_in_json
+from kikitori.page.mcp import repair
 from kikitori.page.script import STATIC, page_head
 from kikitori.page.sessions import KnownSessions, refuse_invalid
 from kikitori.page.start import I18N
@@ -120,4 +120,4 @@ def launch(
     )
     # The MCP server calls the page itself, and would take the address from the first request.
     page.mcp_server_obj._local_url = page.local_url
-    answer_in_json(page.mcp_server_obj)
+    repair(page.mcp_server_obj)

@@ -184,7 +184,7 @@ def raw_call(server: str, endpoint: str, data: list) -> str:
 
 
 def call_tool(server: str, audio: str):
-    """The names of the MCP tools, and the result of the one for Portuguese."""
+    """The names of the MCP tools with their schemas, and the result of the one for Portuguese."""
     from mcp import ClientSession
     from mcp.client.streamable_http import streamablehttp_client
 
@@ -192,7 +192,7 @@ def call_tool(server: str, audio: str):
         address = f"{server.rstrip('/')}/gradio_api/mcp/"
         async with streamablehttp_client(address) as (read, write, _), ClientSession(read, write) as session:
             await session.initialize()
-            tools = [tool.name for tool in (await session.list_tools()).tools]
+            tools = {tool.name: tool.inputSchema for tool in (await session.list_tools()).tools}
             return tools, await session.call_tool("transcribe_portuguese", {"audio": audio, "align": False})
 
     return finish(talk())
@@ -203,6 +203,9 @@ def test_the_endpoints_are_tools_of_an_mcp_server(server):
     content = base64.b64encode(recording.path.read_bytes()).decode()
     tools, result = call_tool(server, f"data:audio/flac;base64,{content}")
     assert sorted(tools) == sorted({endpoint.strip("/") for endpoint in ENDPOINTS.values()})
+    for schema in tools.values():
+        assert "data: address" in schema["properties"]["audio"].pop("description")
+        assert schema["properties"]["audio"] == {"type": "string"} and schema["required"] == ["audio"]
     assert not result.isError
     assert Transcript.from_dict(json.loads(result.content[0].text)).text == recording.reference
 
