@@ -20,11 +20,12 @@ def build_parser() -> argparse.ArgumentParser:
     """Build the parser. Options are named as in whisper's command line, and hyphens are accepted for underscores."""
     parser = argparse.ArgumentParser(
         prog="kikitori",
-        usage=f"%(prog)s audio [audio ...] --direction {{{','.join(TASKS)}}} [options]\n       %(prog)s page [options]"
-        "\n       %(prog)s serve [options]",
+        usage=f"%(prog)s audio [audio ...] --direction {{{','.join(TASKS)}}} [options]\n"
+        "       %(prog)s page [options]\n       %(prog)s serve [options]\n"
+        "       %(prog)s watch folder output --direction DIRECTION [options]",
         description="Transcribe recordings: Japanese calls with speakers, English to Japanese and back, Portuguese, "
-        "and any of 30 languages. "
-        "`kikitori page` opens the web page, and `kikitori serve` serves OpenAI's audio API.",
+        "and any of 30 languages. `kikitori page` opens the web page; `kikitori serve` serves OpenAI's audio API; "
+        "`kikitori watch` transcribes what arrives in a folder.",
         epilog="Exit codes: 0 all done, 1 a recording failed, 2 wrong usage, 3 a transcript is incomplete, "
         "130 interrupted, 141 standard output was closed.",
     )

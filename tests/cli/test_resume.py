@@ -21,6 +21,7 @@ import soundfile
 from benchmarks.served import ROOT
 from kikitori import load_model, stream, transcribe
 from kikitori.audio.files import load_audio
+from kikitori.cli import attempt
 from kikitori.cli import run as command_line
 from kikitori.engines.engine import Prompt
 from kikitori.engines.journal import Journal, JournaledEngine, journal_path
@@ -247,10 +248,10 @@ def interrupt(tmp_path, monkeypatch):
         return command_line.main([*command, "--resume", *options]), transcribed
 
     def interrupt():
-        monkeypatch.setattr(command_line, "stream", interrupted)
+        monkeypatch.setattr(attempt, "stream", interrupted)
         assert command_line.main([*command, "-f", "tsv"]) == command_line.EXIT_INTERRUPTED
         assert sorted(os.listdir(tmp_path / "out")) == ["a.pt.journal", "a.tsv"]
-        monkeypatch.setattr(command_line, "stream", counted)
+        monkeypatch.setattr(attempt, "stream", counted)
         return again
 
     return interrupt
