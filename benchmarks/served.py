@@ -44,9 +44,9 @@ def served(
 
 
 def _address(process: subprocess.Popen, output: int) -> str:
-    """Wait for the address that the page prints."""
+    """Wait for the address that the page or the API's server prints."""
     while process.poll() is None:
-        if address := re.search(rb"local URL: +(http://\S+:\d+)", os.pread(output, 1 << 16, 0)):
+        if address := re.search(rb"(?:local URL:|Serving the API at) +(http://\S+:\d+)", os.pread(output, 1 << 16, 0)):
             return address[1].decode()
         time.sleep(0.1)
     raise RuntimeError(f"the page ended before it served anything:\n{os.pread(output, 1 << 16, 0).decode()}")

@@ -131,6 +131,22 @@ SENTENCES = {
     "the place: try again",
     "server_checkpoint": "This server can't load its checkpoint. It is the server's fault, and its log names the "
     "reason: try again later",
+    # The API
+    "unknown_endpoint": "there is no endpoint {name}: use one of {choices}",
+    "unknown_model": "there is no model {name}: choose one of {choices}",
+    "several_directions": "the checkpoint {name} serves several directions: choose the model {choices}",
+    "not_english": "the model {name} does not write English: choose ja2en, for Japanese speech, or send the recording "
+    "to /v1/audio/transcriptions",
+    "not_a_form": "the request is not a form that can be read ({why}): send multipart/form-data with the recording as "
+    "the field file",
+    "field_missing": "the field {name} is missing: add it to the form",
+    "field_unknown": "the field {name} is not honoured here: leave it out. The fields are {choices}",
+    "field_value": "{value} is not a value of the field {name} ({why}): choose another one, or leave the field out",
+    "field_needs": "{name} needs {needed}: choose that, or leave {name} out",
+    "key_wrong": "the API key is missing or wrong: send the header `Authorization: Bearer KEY` with one of "
+    "this server's keys",
+    "no_keys": "{path} holds no API keys: write one per line, of at least {limit} characters each",
+    "queue_full": "{limit} requests are waiting, and the queue holds no more: try again in {seconds} s",
     "stopping": "The server is being stopped and takes no new recordings: try again in a minute",
 }
 """Code -> English sentence."""
@@ -185,6 +201,10 @@ class TaskError(SpeechError):
 
 class TextError(SpeechError):
     """A context or a replacement rule that can't be used."""
+
+
+class RequestError(SpeechError):
+    """A request to the API that can't be carried out as it is."""
 
 
 class ServerError(SpeechError):

@@ -48,10 +48,14 @@ class Job:
 
 @dataclass(frozen=True)
 class ParsedWindow:
-    """What the engine made of one window. repaired: how many of the aligner's times had to be changed."""
+    """What the engine made of one window.
+
+    repaired: how many of the aligner's times had to be changed. tokens: each one's id and log probability.
+    """
 
     window: Window
     raw_text: str
     turns: tuple[Turn, ...]
     warnings: tuple[TranscriptWarning, ...]
     repaired: int
+    tokens: tuple[tuple[int, float], ...] = ()

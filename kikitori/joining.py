@@ -41,7 +41,7 @@ def _update(
     warnings: tuple[TranscriptWarning, ...] = (),
 ) -> Update:
     end = round(parsed.window.end_seconds, 3)
-    return Update(turns, open_turns, parsed.warnings + warnings, (parsed.raw_text,), end)
+    return Update(turns, open_turns, parsed.warnings + warnings, (parsed.raw_text,), end, parsed.tokens)
 
 
 class PlainJoiner:

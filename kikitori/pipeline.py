@@ -174,7 +174,8 @@ def _parse(window: Window, result: DecodingResult, faults: tuple[str, ...], job:
         warnings += (TranscriptWarning("not_aligned", NOT_ALIGNED.format(language=language or "an unknown language")),)
     messages = {warning.kind: warning.message for warning in warnings} | {fault: FAULTS[fault] for fault in faults}
     turns, repaired = _with_times(turns, window, job, language if can_align else None)
-    return ParsedWindow(window, result.raw_text, turns, _window_warnings(messages, window), repaired)
+    tokens = tuple(zip(result.ids, result.log_probabilities, strict=True))
+    return ParsedWindow(window, result.raw_text, turns, _window_warnings(messages, window), repaired, tokens)
 
 
 def _with_times(

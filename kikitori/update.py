@@ -31,6 +31,7 @@ class Update:
     open_turns: the turns after them, which the next window may still change. They replace earlier open turns.
     warnings, raw_texts: new ones.
     duration_seconds: how much of the recording is transcribed so far.
+    tokens: what the model wrote for the window, as the id and the log probability of each token.
     """
 
     turns: tuple[Turn, ...] = ()
@@ -38,6 +39,7 @@ class Update:
     warnings: tuple[TranscriptWarning, ...] = ()
     raw_texts: tuple[str, ...] = ()
     duration_seconds: float = 0.0
+    tokens: tuple[tuple[int, float], ...] = ()
 
 
 def partial_warning(seconds: float) -> TranscriptWarning:

@@ -19,7 +19,12 @@ from kikitori.errors import SpeechError
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_CLOSED = 0, 1, 2, 3, 130, 141
 """130 and 141 are what shells report for a program that Ctrl-C or a closed pipe has ended."""
-COMMANDS = {"page": "kikitori.page.app", "quantise": "kikitori.cli.quantise", "watch": "kikitori.cli.watch"}
+COMMANDS = {
+    "page": "kikitori.page.app",
+    "quantise": "kikitori.cli.quantise",
+    "serve": "kikitori.api.serve",
+    "watch": "kikitori.cli.watch",
+}
 """What else the program does, by its first argument: modules with a function `main`."""
 SINGLE_FORMATS = ("srt", "vtt", "tsv", "rttm")
 """A file of these formats holds one recording."""

@@ -12,10 +12,11 @@ import gradio as gr
 from kikitori.errors import SpeechError
 from kikitori.languages import AUTO
 from kikitori.page import files
-from kikitori.page.jobs import JobOptions, read_recordings, run_job, translate_call
+from kikitori.page.jobs import read_recordings, translate_call
 from kikitori.page.messages import error_message
 from kikitori.page.sessions import is_wanted
 from kikitori.result import last
+from kikitori.server.jobs import JobOptions, run_job
 from kikitori.tasks import Checkpoint, get_task
 
 Checkpoints = Mapping[str, Checkpoint]

@@ -10,14 +10,12 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import compress
 
 from kikitori.audio.files import stream_audio
-from kikitori.engines.zero_gpu import HeardLanguage, ZeroGpuEngine
 from kikitori.errors import AudioError, SpeechError
 from kikitori.job import Job
-from kikitori.languages import AUTO
 from kikitori.model.checkpoints import is_loaded
 from kikitori.output.subtitles import timed_turns
 from kikitori.page.comparison import compare
@@ -26,78 +24,15 @@ from kikitori.page.messages import Clock, error_message, progress
 from kikitori.page.outline import Outline
 from kikitori.page.view import GrowingView
 from kikitori.server.job_log import logged_job
-from kikitori.tasks import (
-    CHECKPOINTS,
-    LANGUAGE_CHECK,
-    Checkpoint,
-    Task,
-    choose_task,
-    get_source,
-    get_task,
-)
-from kikitori.text.replacements import parse_rules
-from kikitori.transcribe import MAX_SECONDS, Model, stream
+from kikitori.server.jobs import JobOptions, served_model, transcribe_upload
+from kikitori.tasks import Checkpoint, get_task
+from kikitori.transcribe import MAX_SECONDS
 from kikitori.transcript import Transcript, Turn
 from kikitori.translate_turns import translate_turns
-from kikitori.update import Transcription, Update
+from kikitori.update import Update
 
 DRAFT_EVERY_SECONDS = 0.2
 """Nobody can read a draft that changes faster, and showing it would slow decoding down."""
-
-
-@dataclass(frozen=True)
-class JobOptions:
-    """A visitor's choices.
-
-    align: measure when each word was said. source: show what was said with the translation. language: as
-    `find_language` takes it, for the direction that takes any. context, replace: as the visitor typed them; replace has
-    one rule per line.
-    """
-
-    direction: str
-    checkpoints: Mapping[str, Checkpoint] = field(default_factory=lambda: CHECKPOINTS)
-    align: bool = False
-    source: bool = False
-    language: str = AUTO
-    context: str = ""
-    replace: str = ""
-
-
-def page_model(task: Task, checkpoints: Mapping[str, Checkpoint], check: Checkpoint | None = None) -> Model:
-    """A model that computes on ZeroGPU's GPU, or on this process's device. check: as `ZeroGpuEngine` takes it."""
-    checkpoint = checkpoints[task.role]
-    return Model(task, checkpoint, ZeroGpuEngine(checkpoint, checkpoints["aligner"], task.has_speakers, check))
-
-
-def transcribe_upload(options: JobOptions, audio: str | None) -> Transcription:
-    """Start the transcription of a visitor's recording. Raises SpeechError."""
-    if audio is None:
-        raise AudioError("no_recording")
-    task = choose_task(options.direction, options.language)
-    check = options.checkpoints.get(LANGUAGE_CHECK) if task.spoken else None
-    model = page_model(task, options.checkpoints, check)
-    source = page_model(get_source(model.task), options.checkpoints) if options.source else None
-    return stream(
-        model,
-        audio,
-        align=options.align,
-        source=source,
-        language_check=replace(model, engine=HeardLanguage(model.engine)) if check else None,
-        context=options.context,
-        replacements=parse_rules(options.replace),
-    )
-
-
-def run_job(options: JobOptions, audio: str | None) -> Iterator[Transcription]:
-    """Transcribe a program's recording, as one job in the log; yield the transcription after each step.
-
-    Closing the generator stops the job. Raises SpeechError.
-    """
-    with logged_job(get_task(options.direction).name) as job, closing(transcribe_upload(options, audio)) as made:
-        yield made  # even if there are no steps
-        for _ in made:
-            job.sound_seconds = made.duration_seconds
-            yield made
 
 
 def read_recordings(paths: list[str], options: JobOptions, first: int = 0) -> Iterator[tuple[dict | None, dict | None]]:
@@ -246,7 +181,7 @@ def _translate(
             for _ in aligned:
                 yield progress(aligned.duration_seconds / 2, length, time.monotonic() - start), None
             timed = with_corrections(aligned.transcript, call)
-    model = page_model(get_task("ja2en"), checkpoints)
+    model = served_model(get_task("ja2en"), checkpoints)
     job = Job(model.task, model.task.plan(model.checkpoint), model.engine)
     with (
         closing(translate_turns(timed, stream_audio(call.sound, MAX_SECONDS), job)) as translated,

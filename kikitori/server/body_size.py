@@ -14,13 +14,18 @@ MAX_MCP_BYTES = 4 * 2**20
 MAX_TRANSCRIPT_BYTES = 32_000_000
 """Of a request that contains a transcript: that of four hours has 10 MB if every word has its time."""
 MAX_OTHER_BYTES = 1_000_000
+API = "/v1/"
+MAX_API_BYTES = 201_000_000
+"""Of a request with one recording, which may have 200 MB as on the page."""
 BYTES_BY_ROUTE = {
     UPLOAD: MAX_UPLOAD_BYTES,
+    API: MAX_API_BYTES,
     "/gradio_api/mcp": MAX_MCP_BYTES,
     "/gradio_api/queue/join": MAX_TRANSCRIPT_BYTES,
     "/gradio_api/component_server": MAX_TRANSCRIPT_BYTES,
 }
 """Start of a path -> its limit. All other paths have MAX_OTHER_BYTES."""
+UPLOAD_FEWER = "upload files, and send fewer at a time"
 MAX_ELEMENTS = 400_000
 """Of JSON: a transcript of four hours with the times of its words has about 300,000."""
 MAX_DEPTH = 50
@@ -34,10 +39,11 @@ class BodySize:
     """Counts the body of one request while it arrives. Its methods raise HTTPException at the limits of the path."""
 
     def __init__(self, path: str):
+        self._path = path
         limits = (limit for start, limit in BYTES_BY_ROUTE.items() if path.startswith(start))
         self._limit = next(limits, MAX_OTHER_BYTES)
         self._bytes = 0
-        self._json = None if path.startswith(UPLOAD) else JsonSize()
+        self._json = None if path.startswith((UPLOAD, API)) else JsonSize()
 
     @property
     def is_heavy(self) -> bool:
@@ -53,7 +59,8 @@ class BodySize:
         """Refuse a body of this many bytes if the path's limit is lower."""
         if count > self._limit:
             limit = f"{self._limit // 1_000_000} MB"
-            raise HTTPException(413, f"The request is larger than {limit}: upload files, and send fewer at a time")
+            remedy = "compress or cut the recording" if self._path.startswith(API) else UPLOAD_FEWER
+            raise HTTPException(413, f"The request is larger than {limit}: {remedy}")
 
     def add(self, chunk: bytes) -> int:
         """Count the next bytes. Returns how many elements of JSON they have."""

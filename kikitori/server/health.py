@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -13,13 +13,13 @@ BROKEN: set[str] = set()
 """Directions whose last job could not load a checkpoint."""
 
 
-def health(demo: Any):
-    """Return the handler of /health for a `gradio.Blocks`: 200 while it accepts recordings and can transcribe them."""
+def health(is_ready: Callable[[], bool] = lambda: True):
+    """Return the handler of /health: 200 while the server is ready, accepts recordings and can transcribe them."""
 
     async def answer(_: Request) -> JSONResponse:
         if JOBS.stopping:
             return JSONResponse({"status": "stopping"}, 503)
-        if not demo.app.startup_events_triggered or demo._queue.stopped:
+        if not is_ready():
             return JSONResponse({"status": "not ready"}, 503)
         if BROKEN:
             return JSONResponse({"status": "checkpoint"}, 503)

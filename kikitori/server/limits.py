@@ -8,11 +8,11 @@ from contextlib import AsyncExitStack, nullcontext
 from limits import RateLimitItem
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kikitori.server.body_size import BodySize
 from kikitori.server.memory import trim_heaps
+from kikitori.server.refusals import refusal
 from kikitori.server.visitors import BYTES, ELEMENTS, REQUESTS, Visitors, address_of
 
 CLOSED = (
@@ -26,6 +26,8 @@ CLOSED = (
 """Starts of the paths that are answered with 404."""
 ELEMENTS_KEY = "kikitori.elements"
 """Where a request's scope says how many elements its JSON has."""
+ACCOUNT = "kikitori.account"
+"""Where a request's scope says who is charged for it, if that is not its address."""
 UNCOUNTED = ("/assets/", "/static/", "/svelte/", "/health")
 """Starts of the paths that no address is charged for: small files, of which a page loads many."""
 
@@ -54,7 +56,7 @@ class Gate:
                 await account.charge(REQUESTS, 1)
                 await self._pass_on(account, scope, receive, send)
         except HTTPException as error:  # the app answers its own
-            await JSONResponse({"detail": error.detail}, error.status_code, error.headers)(scope, receive, send)
+            await refusal(scope["path"], error)(scope, receive, send)
 
     async def _pass_on(self, account: Account, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, count its body while it arrives, and let one heavy body at a time be parsed."""
@@ -83,11 +85,11 @@ class Gate:
 
 
 class Account:
-    """What the address that a request comes from is charged for. visitors: None to charge nothing."""
+    """What a request is charged to: its API key or its address. visitors: None to charge nothing."""
 
     def __init__(self, visitors: Visitors | None, scope: Scope):
         self._visitors = visitors
-        self._address = address_of(scope["client"])
+        self._address = scope.get(ACCOUNT) or address_of(scope["client"])
 
     def open(self):
         """Count the request as open while the block runs."""

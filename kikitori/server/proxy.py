@@ -6,9 +6,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from kikitori.server.refusals import refusal
 
 SPACE_PROXIES = "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,127.0.0.0/8"
 """Private networks: a Space is reached through Hugging Face's proxies only."""
@@ -38,10 +40,11 @@ class OwnAddress:
     """Keeps the name by which one visitor calls the server away from all others.
 
     A redirect names no server, no cache keeps a page, and Gradio does not reuse the addresses in its descriptions.
-    is_local: the server listens for this machine only, so that no other name than LOCAL_NAMES can be right.
+    blocks: the `gradio.Blocks`, if there is a page. is_local: the server listens for this machine only, so that no
+    other name than LOCAL_NAMES can be right.
     """
 
-    def __init__(self, app: ASGIApp, blocks: Any, is_local: bool):
+    def __init__(self, app: ASGIApp, blocks: Any | None, is_local: bool):
         self.app = app
         self._blocks = blocks
         self._is_local = is_local
@@ -54,10 +57,10 @@ class OwnAddress:
             return
         host = Headers(scope=scope).get("host", "")
         if self._is_local and urlsplit(f"//{host}").hostname not in LOCAL_NAMES:
-            detail = "This page is for its own machine only: open it at 127.0.0.1, or start it with --host or --proxy"
-            await JSONResponse({"detail": detail}, 400)(scope, receive, send)
+            detail = "This server is for its own machine only: open it at 127.0.0.1, or start it with --host or --proxy"
+            await refusal(scope["path"], HTTPException(400, detail))(scope, receive, send)
             return
-        if host != self._last_host:
+        if self._blocks and host != self._last_host:
             self._last_host, self._blocks.app.api_info = host, None
 
         async def send_neutral(message: Message) -> None:

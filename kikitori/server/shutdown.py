@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from kikitori.errors import StoppingError
@@ -59,15 +60,17 @@ class Stop:
         signal.signal(number, signal.SIG_DFL)
         self._asked.set()
 
-    def wait(self, demo: Any) -> None:
-        """Serve until a signal comes; then finish running jobs, send their results and delete uploads."""
+    def wait(self, server: Any, end_streams: Callable[[], None] = lambda: None) -> None:
+        """Serve until a signal comes; then finish running jobs, send their results and end.
+
+        server: a `uvicorn.Server` whose `thread` runs it. end_streams: ends answers that have no end of their own.
+        """
         while not self._asked.wait(1):  # on Windows a wait without a timeout ignores Ctrl-C
             pass
         LOG.info("stopping")
         unfinished = JOBS.finish(STOP_SECONDS)
-        # Not demo.close(): it ends the queue first, so that results not yet sent would be lost.
-        demo.server.config.timeout_graceful_shutdown = FAREWELL_SECONDS
-        demo.server.should_exit = True
-        demo.app.stop_event.set()
-        demo.server.thread.join(2 * FAREWELL_SECONDS)
+        server.config.timeout_graceful_shutdown = FAREWELL_SECONDS
+        server.should_exit = True
+        end_streams()
+        server.thread.join(2 * FAREWELL_SECONDS)
         LOG.info("stopped", extra={"fields": {"unfinished": unfinished}})

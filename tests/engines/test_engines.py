@@ -10,8 +10,8 @@ from kikitori.engines.journal import Journal, JournaledEngine
 from kikitori.engines.local import LocalEngine
 from kikitori.engines.zero_gpu import AlignRequest, HeardLanguage, StreamRequest, ZeroGpuEngine, gpu_seconds
 from kikitori.errors import CheckpointError
-from kikitori.page.jobs import page_model
 from kikitori.result import last
+from kikitori.server.jobs import served_model
 from kikitori.tasks import TASKS, TINY, TINY_ALIGNER, Checkpoint, choose_checkpoints
 from kikitori.text.detected_language import MAX_PREFIX_TOKENS
 from kikitori.transcript import Turn
@@ -129,7 +129,7 @@ def test_an_engine_for_calls_refuses_a_checkpoint_without_speakers(monkeypatch):
 
     monkeypatch.setattr("kikitori.engines.local.check_speaker_tokens", refuse)
     with pytest.raises(CheckpointError, match="can't mark speakers"):
-        next(page_model(TASKS["diarize"], choose_checkpoints(["tiny"])).engine.stream(SOUNDS[:1], PORTUGUESE))
-    assert last(page_model(TASKS["pt"], choose_checkpoints(["tiny"])).engine.stream(SOUNDS[:1], PORTUGUESE))
+        next(served_model(TASKS["diarize"], choose_checkpoints(["tiny"])).engine.stream(SOUNDS[:1], PORTUGUESE))
+    assert last(served_model(TASKS["pt"], choose_checkpoints(["tiny"])).engine.stream(SOUNDS[:1], PORTUGUESE))
     assert last(ZeroGpuEngine(TINY, TINY_ALIGNER).stream(SOUNDS[:1], PORTUGUESE))
     assert last(StreamRequest(TINY, TINY_ALIGNER, tuple(SOUNDS[:1]), PORTUGUESE).run())

@@ -9,6 +9,7 @@ import threading
 
 import httpx
 import numpy as np
+import openai
 import pytest
 import soundfile
 from gradio_client import Client
@@ -35,6 +36,19 @@ def test_an_endpoint_returns_the_transcript(client, direction):
     assert (transcript.direction, transcript.checkpoint) == (direction, "tiny")
     assert transcript.audio == recording.path.name
     assert who_said_what(transcript.turns) == who_said_what(recording.turns)
+
+
+def test_the_page_serves_openais_api_too(server):
+    """A stream passes the page's middleware as it comes."""
+    call = one_recording("diarize")
+    api = openai.OpenAI(base_url=f"{server}v1" if server.endswith("/") else f"{server}/v1", api_key="none")
+    with api.audio.transcriptions.create(
+        file=call.path, model="diarize", response_format="diarized_json", stream=True
+    ) as stream:
+        events = list(stream)
+    segments = [event for event in events if event.type == "transcript.text.segment"]
+    assert [(segment.speaker, segment.text) for segment in segments] == who_said_what(call.turns)
+    assert events[-1].text == call.text
 
 
 def test_a_language_can_be_chosen_by_name_or_code(client):
@@ -170,7 +184,7 @@ def raw_call(server: str, endpoint: str, data: list) -> str:
 
 
 def call_tool(server: str, audio: str):
-    """The names of the MCP tools, and the result of the one for Portuguese."""
+    """The names of the MCP tools with their schemas, and the result of the one for Portuguese."""
     from mcp import ClientSession
     from mcp.client.streamable_http import streamablehttp_client
 
@@ -178,7 +192,7 @@ def call_tool(server: str, audio: str):
         address = f"{server.rstrip('/')}/gradio_api/mcp/"
         async with streamablehttp_client(address) as (read, write, _), ClientSession(read, write) as session:
             await session.initialize()
-            tools = [tool.name for tool in (await session.list_tools()).tools]
+            tools = {tool.name: tool.inputSchema for tool in (await session.list_tools()).tools}
             return tools, await session.call_tool("transcribe_portuguese", {"audio": audio, "align": False})
 
     return finish(talk())
@@ -189,8 +203,11 @@ def test_the_endpoints_are_tools_of_an_mcp_server(server):
     content = base64.b64encode(recording.path.read_bytes()).decode()
     tools, result = call_tool(server, f"data:audio/flac;base64,{content}")
     assert sorted(tools) == sorted({endpoint.strip("/") for endpoint in ENDPOINTS.values()})
+    for schema in tools.values():
+        assert "data: address" in schema["properties"]["audio"].pop("description")
+        assert schema["properties"]["audio"] == {"type": "string"} and schema["required"] == ["audio"]
     assert not result.isError
-    assert recording.reference in result.content[0].text
+    assert Transcript.from_dict(json.loads(result.content[0].text)).text == recording.reference
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:{port}/a.wav", "file:///etc/hostname", "/etc/hostname"])

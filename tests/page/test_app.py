@@ -28,6 +28,7 @@ from kikitori.page.outline import Outline
 from kikitori.page.view import GrowingView, to_view
 from kikitori.peaks import Peaks
 from kikitori.result import Alignment, DecodingResult
+from kikitori.server.jobs import run_job
 from kikitori.strings import Duration, Level
 from kikitori.tasks import TINY, TINY_ALIGNER, choose_checkpoints
 from kikitori.transcript import Transcript, TranscriptWarning, Turn, Word
@@ -331,15 +332,15 @@ def test_the_environment_chooses_the_checkpoint(monkeypatch, tmp_path):
     (tmp_path / "config.json").touch()
     shutil.copy(TINY.folder / "model.safetensors", tmp_path)
     monkeypatch.setenv("SPEECH_CHECKPOINT", f"tiny pt={tmp_path}")
-    _, checkpoints = app.parse_options([])
+    _, checkpoints, _ = app.parse_options([])
     assert (checkpoints["base"], checkpoints["pt"].folder) == (TINY, tmp_path)
-    _, checkpoints = app.parse_options(["--checkpoint", f"base={tmp_path}"])
+    _, checkpoints, _ = app.parse_options(["--checkpoint", f"base={tmp_path}"])
     assert (checkpoints["base"].folder, checkpoints["pt"].folder) == (tmp_path, None)
 
 
 def test_revisions_of_the_environment_and_of_the_options_add_up(monkeypatch, capsys):
     monkeypatch.setenv("SPEECH_REVISION", "Qwen/Qwen3-ASR-1.7B=abc  Qwen/Qwen3-ForcedAligner-0.6B=def\n")
-    _, checkpoints = app.parse_options(["--revision", "yuriyvnv/Qwen3-ASR-1.7B-PT=ghi"])
+    _, checkpoints, _ = app.parse_options(["--revision", "yuriyvnv/Qwen3-ASR-1.7B-PT=ghi"])
     assert [checkpoints[role].revision for role in ("base", "aligner", "pt")] == ["abc", "def", "ghi"]
     with pytest.raises(SystemExit):
         app.main(["--checkpoint", "tiny"])
@@ -406,7 +407,7 @@ def test_a_damaged_recording_is_shown_with_its_words_and_a_warning(tmp_path):
     shown = view["sheets"][0]["transcript"]
     assert [turn["text"] for turn in shown["turns"]] == [recording.reference]
     assert [warning["kind"] for warning in shown["warnings"]] == ["damaged"]
-    returned = deque(jobs.run_job(options, str(tmp_path / "clip.wav")), maxlen=1).pop().transcript
+    returned = deque(run_job(options, str(tmp_path / "clip.wav")), maxlen=1).pop().transcript
     assert [warning.kind for warning in returned.warnings] == ["damaged"]
     assert returned.duration_seconds == pytest.approx(len(sound) / rate + 3, abs=0.01)
 

@@ -1,0 +1,101 @@
+"""A job in a thread of its own, whose results an event loop reads, and which ends when its client leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import closing, contextmanager, suppress
+
+from starlette.types import Receive
+
+from kikitori.errors import AudioError
+from kikitori.server.job_log import logged_job
+from kikitori.server.jobs import JobOptions, transcribe_upload
+from kikitori.tasks import get_task
+from kikitori.transcript import Transcript
+from kikitori.update import Draft, Update
+
+Step = Update | Draft | Transcript
+
+
+def steps_of(options: JobOptions, path: str, name: str) -> Iterator[Step]:
+    """Transcribe a recording, as one job in the log; yield its steps, and the transcript last. Raises SpeechError.
+
+    name: what errors and the transcript call the recording.
+    """
+    with (
+        _named(name),
+        logged_job(get_task(options.direction).name) as job,
+        closing(transcribe_upload(options, path, name)) as made,
+    ):
+        for step in made:
+            job.sound_seconds = made.duration_seconds
+            yield step
+    yield made.transcript
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Name the recording in errors as the client does; its file has another name."""
+    try:
+        yield
+    except AudioError as error:
+        raise AudioError(error.code, **error.values | {"name": name}) from error
+
+
+@contextmanager
+def running(steps: Iterator[Step]) -> Iterator[AsyncIterator[Step]]:
+    """Run a job while the block lasts; its results are those of `steps`, without drafts. Raises what they raise."""
+    results: asyncio.Queue[Step | Exception] = asyncio.Queue()
+    loop, stopped = asyncio.get_running_loop(), threading.Event()
+
+    def put(result: Step | Exception) -> None:
+        with suppress(RuntimeError):  # the server has ended
+            loop.call_soon_threadsafe(results.put_nowait, result)
+
+    def work() -> None:
+        try:
+            with closing(steps):
+                for step in steps:
+                    if stopped.is_set():
+                        return
+                    if not isinstance(step, Draft):
+                        put(step)
+        except Exception as error:
+            put(error)
+
+    threading.Thread(target=work, name="job", daemon=True).start()
+    try:
+        yield _read(results)
+    finally:
+        stopped.set()
+
+
+async def _read(results: asyncio.Queue[Step | Exception]) -> AsyncIterator[Step]:
+    """Yield results up to the transcript. Raises the error among them."""
+    while True:
+        result = await results.get()
+        if isinstance(result, Exception):
+            raise result
+        yield result
+        if isinstance(result, Transcript):
+            return
+
+
+async def while_connected(receive: Receive, work: Coroutine) -> None:
+    """Do work for a client; cancel it when the client disconnects. The request's body must have been read."""
+    tasks = [asyncio.ensure_future(one) for one in (work, _disconnected(receive))]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if tasks[0] in done:
+            tasks[0].result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,89 @@
+"""`kikitori serve`: the API without the page."""
+
+from __future__ import annotations
+
+import argparse
+import socket
+import sys
+import threading
+from collections.abc import Mapping
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Route
+
+from kikitori.api.app import mount_api
+from kikitori.server.health import health
+from kikitori.server.keys import Keys, KnownKeys
+from kikitori.server.limits import Gate
+from kikitori.server.logging import log_to
+from kikitori.server.memory import freeze_heap, share_heaps
+from kikitori.server.options import VARIABLES, add_server_options, is_for_this_machine, parse_server_options
+from kikitori.server.proxy import LOCAL_NAMES, OwnAddress, ProxyHeaders
+from kikitori.server.shutdown import Stop
+from kikitori.server.visitors import Visitors
+from kikitori.tasks import Checkpoint
+
+PORT = 8000
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The options of `kikitori serve`."""
+    parser = argparse.ArgumentParser(
+        prog="kikitori serve", description="Serve OpenAI's audio API, without the page.", epilog=VARIABLES
+    )
+    add_server_options(parser)
+    parser.add_argument("--port", type=int, default=PORT, help=f"default: {PORT}")
+    parser.add_argument(
+        "--allow-origin",
+        metavar="ORIGIN",
+        action="append",
+        default=[],
+        help="a web page's origin, such as https://example.org, that may call the API from a browser; may be repeated",
+    )
+    return parser
+
+
+def build_app(
+    checkpoints: Mapping[str, Checkpoint], options: argparse.Namespace, keys: Keys | None = None
+) -> Starlette:
+    """Build the app: the API and /health, behind the limits that the page has."""
+    return Starlette(
+        routes=[mount_api(checkpoints, bool(keys), options.allow_origin), Route("/health", health())],
+        middleware=[
+            Middleware(ProxyHeaders, options.proxy),
+            Middleware(OwnAddress, None, is_for_this_machine(options)),
+            Middleware(KnownKeys, keys),
+            Middleware(Gate, None if options.no_limits else Visitors()),
+        ],
+    )
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Serve until the process is told to stop. Returns an exit code."""
+    options, checkpoints, keys = parse_server_options(build_parser(), argv)
+    share_heaps()
+    stop = Stop()
+    log_to(sys.stderr)
+    host = options.host or LOCAL_NAMES[0]
+    try:
+        listening = socket.create_server((host, options.port), family=_family(host))
+    except OSError as error:
+        print(f"error: {host}, port {options.port}, is not available ({error}): choose another", file=sys.stderr)
+        return 1
+    server = uvicorn.Server(uvicorn.Config(build_app(checkpoints, options, keys), proxy_headers=False))
+    server.thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
+    server.thread.start()
+    print(f"Serving the API at http://{_shown(host)}:{listening.getsockname()[1]}/v1", flush=True)
+    freeze_heap()
+    stop.wait(server)
+    return 0
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,39 @@
+"""The page's MCP server: its tools answer with JSON, and say what they accept.
+
+Gradio's own answer is Python's notation, and its schema says that a recording is fetched from an address.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+DESCRIPTIONS = {
+    "audio": "The recording: a data: address such as data:audio/flac;base64,… of up to 4 MB, or the path that an "
+    "upload to the page has returned. No other address is fetched.",
+    "align": "Measure when each word was said.",
+    "direction": "en2ja: English speech to Japanese text; ja2en: Japanese speech to English text.",
+    "source": "Add what was said to the translation.",
+    "language": "What is spoken: an English name or ISO code, or auto.",
+    "context": "Names and terms that may be said, up to 2,000 characters.",
+    "replace": "What is replaced in the text: one rule per line, old=new.",
+}
+"""Argument of a tool -> what it is."""
+
+
+def repair(server: Any) -> None:
+    """Make a `gradio.mcp.GradioMCPServer` answer with an endpoint's JSON, and describe what it takes."""
+    gradios_schema = server.get_input_schema
+
+    def get_input_schema(*arguments, **options) -> tuple[dict, list]:
+        schema, places_of_files = gradios_schema(*arguments, **options)
+        taken = schema["properties"]
+        taken["audio"] = {"type": "string"}
+        for name in taken:
+            taken[name]["description"] = DESCRIPTIONS[name]
+        return schema | {"required": ["audio"]}, places_of_files
+
+    def to_json(data: list, _root_url: str) -> list:
+        return [server.types.TextContent(type="text", text=json.dumps(one, ensure_ascii=False)) for one in data]
+
+    server.get_input_schema, server.postprocess_output_data = get_input_schema, to_json

@@ -1,0 +1,72 @@
+"""One recording of a visitor or a program, transcribed on the server with the choices that came with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+
+from kikitori.engines.zero_gpu import HeardLanguage, ZeroGpuEngine
+from kikitori.errors import AudioError
+from kikitori.languages import AUTO
+from kikitori.server.job_log import logged_job
+from kikitori.tasks import CHECKPOINTS, LANGUAGE_CHECK, Checkpoint, Task, choose_task, get_source, get_task
+from kikitori.text.replacements import parse_rules
+from kikitori.transcribe import Model, stream
+from kikitori.update import Transcription
+
+
+@dataclass(frozen=True)
+class JobOptions:
+    """A visitor's choices.
+
+    align: measure when each word was said. source: show what was said with the translation. language: as
+    `find_language` takes it, for the direction that takes any. context, replace: as the visitor typed them; replace has
+    one rule per line.
+    """
+
+    direction: str
+    checkpoints: Mapping[str, Checkpoint] = field(default_factory=lambda: CHECKPOINTS)
+    align: bool = False
+    source: bool = False
+    language: str = AUTO
+    context: str = ""
+    replace: str = ""
+
+
+def served_model(task: Task, checkpoints: Mapping[str, Checkpoint], check: Checkpoint | None = None) -> Model:
+    """A model that computes on ZeroGPU's GPU, or on this process's device. check: as `ZeroGpuEngine` takes it."""
+    checkpoint = checkpoints[task.role]
+    return Model(task, checkpoint, ZeroGpuEngine(checkpoint, checkpoints["aligner"], task.has_speakers, check))
+
+
+def transcribe_upload(options: JobOptions, audio: str | None, name: str | None = None) -> Transcription:
+    """Start the transcription of a visitor's recording. name: as `stream` takes it. Raises SpeechError."""
+    if audio is None:
+        raise AudioError("no_recording")
+    task = choose_task(options.direction, options.language)
+    check = options.checkpoints.get(LANGUAGE_CHECK) if task.spoken else None
+    model = served_model(task, options.checkpoints, check)
+    source = served_model(get_source(model.task), options.checkpoints) if options.source else None
+    return stream(
+        model,
+        audio,
+        name=name,
+        align=options.align,
+        source=source,
+        language_check=replace(model, engine=HeardLanguage(model.engine)) if check else None,
+        context=options.context,
+        replacements=parse_rules(options.replace),
+    )
+
+
+def run_job(options: JobOptions, audio: str | None) -> Iterator[Transcription]:
+    """Transcribe a program's recording, as one job in the log; yield the transcription after each step.
+
+    Closing the generator stops the job. Raises SpeechError.
+    """
+    with logged_job(get_task(options.direction).name) as job, closing(transcribe_upload(options, audio)) as made:
+        yield made  # even if there are no steps
+        for _ in made:
+            job.sound_seconds = made.duration_seconds
+            yield made
