@@ -1,7 +1,7 @@
 """torch's private operators for weights of 8 and 4 bits on a CPU. Nothing else in this project calls them.
 
 Their names begin with an underscore, so torch may change them in any version. `check_operators` computes a small
-product with each before weights are read. Signatures: aten/src/ATen/native/native_functions.yaml of torch 2.8 to 2.13.
+product with each before weights are read. Signatures: aten/src/ATen/native/native_functions.yaml of torch 2.13.
 Activations are bfloat16; with float32 these operators are several times slower.
 """
 

@@ -23,6 +23,7 @@ import kikitori
 from benchmarks.served import ROOT, served
 from kikitori.audio.files import load_audio
 from kikitori.cli import models
+from kikitori.cli import attempt
 from kikitori.cli import run as command_line
 from kikitori.cli.options import parse_options
 from kikitori.cli.report import TextReport, make_report
@@ -152,7 +153,7 @@ def test_recordings_of_the_same_name_keep_their_folders(tiny, two_clips, tmp_pat
     monkeypatch.chdir(tmp_path)
     arguments = ["a/x.flac", "b/x.flac", "-o", "out"]
     with monkeypatch.context() as patch:
-        patch.setattr(command_line, "stream", interrupted_at_the_second_recording())
+        patch.setattr(attempt, "stream", interrupted_at_the_second_recording())
         assert tiny("pt", *arguments).returncode == 130
     assert outputs(tmp_path / "out") == ["a/x.pt.journal", "a/x.txt", "b/x.pt.journal", "b/x.txt"]
     assert (tmp_path / "out" / "b" / "x.txt").read_text("utf-8").splitlines()[1].startswith("[incomplete: ")
@@ -226,7 +227,7 @@ def test_a_recording_comes_through_standard_input(tiny, monkeypatch, tmp_path):
 
 
 def test_progress_as_json_is_one_object_per_line(tiny, two_clips, monkeypatch, tmp_path):
-    monkeypatch.setattr(command_line, "stream", interrupted_at_the_second_recording())
+    monkeypatch.setattr(attempt, "stream", interrupted_at_the_second_recording())
     (tmp_path / "c.wav").write_text("this is no sound")
     done = tiny("pt", *two_clips, tmp_path / "c.wav", "--progress", "json")
     assert done.returncode == 130
@@ -378,7 +379,7 @@ def test_wrong_usage_is_exit_code_2(run, arguments, complaint):
 def test_a_context_is_sent_from_an_option_or_a_file(tiny, monkeypatch, tmp_path):
     sent = []
     monkeypatch.setattr(
-        command_line, "stream", lambda *audio, **options: sent.append(options) or stream(*audio, **options)
+        attempt, "stream", lambda *audio, **options: sent.append(options) or stream(*audio, **options)
     )
     (tmp_path / "names.txt").write_bytes("\ufeffHelena\r\nSão João\n".encode())
     clip = one_recording("pt")
@@ -492,7 +493,7 @@ def test_after_an_interrupt_the_finished_part_is_kept_with_a_warning(
         transcription = stream(*arguments, **options)
         return Transcription(steps_until_interrupt(transcription, during_draft), transcription.blank)
 
-    monkeypatch.setattr(command_line, "stream", interrupted)
+    monkeypatch.setattr(attempt, "stream", interrupted)
     recording = one_recording("pt")
     done = tiny("pt", recording.path, *(["-o", tmp_path] if to_file else []))
     assert done.returncode == 130
