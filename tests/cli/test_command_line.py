@@ -22,8 +22,7 @@ import soundfile
 import kikitori
 from benchmarks.served import ROOT, served
 from kikitori.audio.files import load_audio
-from kikitori.cli import models
-from kikitori.cli import attempt
+from kikitori.cli import attempt, models
 from kikitori.cli import run as command_line
 from kikitori.cli.options import parse_options
 from kikitori.cli.report import TextReport, make_report
@@ -378,9 +377,7 @@ def test_wrong_usage_is_exit_code_2(run, arguments, complaint):
 
 def test_a_context_is_sent_from_an_option_or_a_file(tiny, monkeypatch, tmp_path):
     sent = []
-    monkeypatch.setattr(
-        attempt, "stream", lambda *audio, **options: sent.append(options) or stream(*audio, **options)
-    )
+    monkeypatch.setattr(attempt, "stream", lambda *audio, **options: sent.append(options) or stream(*audio, **options))
     (tmp_path / "names.txt").write_bytes("\ufeffHelena\r\nSão João\n".encode())
     clip = one_recording("pt")
     for options in (["--context", "Helena"], ["--context-file", tmp_path / "names.txt"], []):
