@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.served import ROOT
+from kikitori.waiting import SPINS, spin_briefly
 
 HEAVY = ("torch", "qwen_asr", "transformers", "gradio", "librosa", "soundfile", "av", "soxr", "huggingface_hub")
 FLOORS = (
@@ -25,7 +27,7 @@ FLOORS = (
     ("kikitori.peaks", "kikitori.result", "kikitori.tasks", "kikitori.update"),
     ("kikitori.timing",),
     ("kikitori.transcript",),
-    ("kikitori.errors", "kikitori.languages", "kikitori.strings"),
+    ("kikitori.errors", "kikitori.languages", "kikitori.strings", "kikitori.waiting"),
 )
 """From the top down: a file may import its own floor and those below it."""
 METHODS_THAT_WRITE = {"kikitori.transcript": {"kikitori.output.writers"}}
@@ -124,6 +126,17 @@ def test_nothing_heavy_is_imported(statement):
     code = f"{statement}\nimport sys\nprint('HEAVY', [name for name in {HEAVY!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.stdout.splitlines()[-1] == "HEAVY []", done.stderr
+
+
+def test_threads_spin_briefly_unless_their_user_has_chosen():
+    for chosen in ({"GOMP_SPINCOUNT": "5"}, {"OMP_WAIT_POLICY": "ACTIVE"}):
+        environ = dict(chosen)
+        spin_briefly(environ)
+        assert environ == chosen
+    environ = {}
+    spin_briefly(environ)
+    assert environ == {"GOMP_SPINCOUNT": SPINS}
+    assert {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys(), "the package has chosen for this process"
 
 
 def test_qwen_asr_is_imported_without_what_jobs_do_not_use():
