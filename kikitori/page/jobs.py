@@ -109,14 +109,17 @@ def rate_limit(seconds: float) -> Callable[[], bool]:
 
 
 def compare_shown(view: dict | None, reference: str) -> dict:
-    """Compare the transcript on the page with a reference; returns what `compare` returns and the
-    recording's name, or an error message.
+    """Compare the transcript on the page with a reference.
+
+    Returns what `compare` returns and the recording's name, or an error message. `made` differs each time, because
+    Gradio does not show a value again that equals the last one, and the page may have taken that one away.
     """
+    made = {"made": time.time_ns()}
     try:
         transcript = read_view(view).transcript
-        return compare(reference, transcript.text) | {"name": transcript.audio}
+        return compare(reference, transcript.text) | {"name": transcript.audio} | made
     except SpeechError as error:
-        return error_message(error)
+        return error_message(error) | made
 
 
 @dataclass(frozen=True)

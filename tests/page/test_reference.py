@@ -40,6 +40,11 @@ def test_a_reference_belongs_to_its_project_and_its_score_to_what_is_shown(brows
         expect(panel.locator(".score-card .recording")).to_have_text(second.path.name)
         panel.get_by_role("button", name="New transcript").click()
         expect(panel.locator(".projects .open")).to_have_text(name)
+        panel.locator(".projects .open").click()
+        expect(panel.locator(".score-card")).to_be_hidden()
+        panel.get_by_role("button", name="Compare with the reference").click()  # its result is that of before
+        expect(panel.locator(".score-card .recording")).to_have_text(second.path.name)
+        panel.get_by_role("button", name="New transcript").click()
         assert panel.locator(".elsewhere").is_hidden()
         panel = open_tab(page, "diarize")
         panel.get_by_role("button", name="1 more under Portuguese").click()

@@ -21,6 +21,22 @@ export function caretIn(element) {
 }
 
 /**
+ * A text as a sheet keeps it: in one line.
+ * @param {string} text
+ */
+export const oneLine = (text) => text.replace(/\s*\n\s*/g, " ");
+
+/**
+ * Where a cursor is in the text that the sheet keeps, which has no white space at its start.
+ * @param {string} typed the whole text as it was typed or pasted
+ * @param {number} caret in characters
+ */
+export function placeInSheet(typed, caret) {
+  const before = [...typed].slice(0, caret).join("");
+  return [...oneLine(before).trimStart()].length;
+}
+
+/**
  * The part of an element's text from one character to another.
  * @param {HTMLElement} element
  * @param {number} from

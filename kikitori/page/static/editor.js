@@ -1,6 +1,6 @@
 // @ts-check
 // The rows of a transcript. Click into a text and type: there is no mode for editing.
-import { caretIn, isComposing, select } from "./caret.js";
+import { caretIn, isComposing, placeInSheet, select } from "./caret.js";
 import { make } from "./dom.js";
 import { hasSource } from "./file_names.js";
 import { makeWarning, say } from "./i18n.js";
@@ -217,10 +217,8 @@ export class Editor {
   press(row, field, event) {
     if (isComposing(event) || this.view.isBusy) return;
     const element = row.elementOf(field);
-    const typed = element.textContent ?? "";
-    const spaces = [...typed].length - [...typed.trimStart()].length; // which the sheet does not have
     const caret = caretIn(element);
-    const place = caret === null ? null : Math.max(0, caret - spaces);
+    const place = caret === null ? null : placeInSheet(element.textContent ?? "", caret);
     if (event.key === "Enter" && !event.ctrlKey && !event.metaKey) {
       event.preventDefault();
       if (place !== null) this.split(row.number, place, field);
@@ -271,6 +269,6 @@ export class Editor {
    */
   nudge(number, seconds, isEnd) {
     const before = this.view.sheet.times[number][isEnd ? 1 : 0];
-    this.view.moveEdge(number, isEnd, before + seconds, `nudging ${number}`);
+    this.view.moveEdge(number, isEnd, before + seconds, `nudging ${isEnd} ${number}`);
   }
 }

@@ -1,6 +1,6 @@
 // @ts-check
 // One row of a transcript: who speaks, when, the text, and its original if it is a translation beside one.
-import { caretIn } from "./caret.js";
+import { caretIn, oneLine } from "./caret.js";
 import { clock, make, preciseClock, strip } from "./dom.js";
 import { formatDuration, formatNumber, LANGUAGE_TAGS, languageName, say, speakerName, subtitleStyle } from "./i18n.js";
 import { colourOf } from "./player.js";
@@ -195,7 +195,7 @@ export class Row {
   type(field) {
     this.typed = field;
     const typed = this.elementOf(field).textContent ?? "";
-    this.editor.type(this, field, strip(typed.replace(/\s*\n\s*/g, " ")));
+    this.editor.type(this, field, strip(oneLine(typed)));
     this.showLimits();
   }
 
