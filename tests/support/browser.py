@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 
-from playwright.sync_api import Browser, Dialog, Locator, Page, expect
+from playwright.sync_api import Browser, Dialog, Error, Locator, Page, expect
 
 from kikitori.transcript import Transcript
 from tests.support.recordings import example
@@ -56,6 +56,19 @@ DOWNLOADS = {
 expect.set_options(timeout=1000 * PATIENCE_SECONDS)
 
 
+def is_gradios_race(error: Error) -> bool:
+    """Whether an error is one that Gradio 6.17.3 raises by itself in about one of a hundred page loads.
+
+    Svelte's list code, which is part of Gradio, then meets an item whose parts are not loaded yet. Whenever that was
+    seen, the page went on. No line of this project is on the stack; it is printed, so that a failed test shows it.
+    """
+    places = re.findall(r"https?://\S+", error.stack or "")
+    is_race = "reading 'e'" in error.message and bool(places) and all("/assets/" in place for place in places)
+    if is_race:
+        print(f"Gradio's own error: {error.stack}")
+    return is_race
+
+
 @contextlib.contextmanager
 def visit(
     browser: Browser, address: str, answer: Callable[[Dialog], None] = Dialog.accept, **options
@@ -69,7 +82,7 @@ def visit(
         page = context.new_page()
         page.set_default_timeout(1000 * PATIENCE_SECONDS)
         page.on("dialog", lambda dialog: answer(dialog))
-        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("pageerror", lambda error: None if is_gradios_race(error) else errors.append(str(error)))
         page.goto(address)
         page.get_by_role("tab").first.wait_for()
         try:
@@ -218,7 +231,13 @@ NO_SESSION_STORAGE = """Object.defineProperty(window, "sessionStorage", {
 def note_seeks(panel: Locator) -> None:
     """Note where the player is sent from now on, for `last_seek`."""
     sound = panel.locator(".transcript audio")
-    sound.evaluate("sound => sound.addEventListener('seeking', () => (window.sought = sound.currentTime))")
+    sound.evaluate(
+        """async sound => {
+            if (sound.seeking) await new Promise(done => sound.addEventListener('seeked', done, { once: true }));
+            delete window.sought;
+            sound.addEventListener('seeking', () => (window.sought = sound.currentTime));
+        }"""
+    )
 
 
 def last_seek(page: Page) -> float:
