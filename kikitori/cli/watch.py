@@ -27,6 +27,7 @@ from kikitori.cli.models import Run, load_run
 from kikitori.cli.options import parse_options
 from kikitori.cli.report import TextReport
 from kikitori.cli.resume import is_up_to_date, size_and_time
+from kikitori.cli.run import EXIT_CLOSED, EXIT_FAILED, EXIT_INTERRUPTED
 from kikitori.engines.journal import Journal
 from kikitori.errors import OutputError, SpeechError
 from kikitori.output.files import print_output
@@ -37,7 +38,6 @@ LEDGER = ".kikitori-watch.jsonl"
 SETTLE_SECONDS = 5.0
 """How long a file must stay as it is before it is read."""
 POLL_SECONDS = 0.5
-EXIT_FAILED, EXIT_INTERRUPTED, EXIT_CLOSED = 1, 130, 141
 
 
 def main(argv: list[str]) -> int:
