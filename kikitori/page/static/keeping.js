@@ -140,8 +140,8 @@ export class Keeper {
       address: sounds[number] && URL.createObjectURL(sounds[number]),
     }));
     view.current = stored.state.current;
+    view.reference.open(stored.state.references ?? [stored.state.reference ?? ""]);
     view.refresh();
-    view.reference.open(stored.state.reference);
     this.keepSounds();
   }
 
@@ -153,16 +153,16 @@ export class Keeper {
 
   /**
    * Add a project that was read from a file.
-   * @param {{ sheets: any[], current: number, reference: string }} project
+   * @param {{ sheets: any[], current: number, references: string[] }} project
    */
-  async add({ sheets, current, reference }) {
+  async add({ sheets, current, references }) {
     const { view } = this;
     if (view.isBusy) return;
     this.begin();
     view.sheets = sheets.map((sheet) => ({ begun: Date.now(), ...sheet }));
     view.current = current;
+    view.reference.open(references);
     view.refresh();
-    view.reference.open(reference);
     this.saveSoon();
     await this.saveNow();
   }
@@ -192,7 +192,7 @@ export class Keeper {
     const entry = { id: this.id, tab, copy: this.isCopy, writer: this.writer, ...about };
     try {
       const { files, reference } = this.view;
-      const kept = { sheets: state.sheets, current: state.current, files, reference: reference.used };
+      const kept = { sheets: state.sheets, current: state.current, files, references: reference.texts };
       const isSaved = await this.store.save(entry, kept, this.known);
       if (!isSaved && isChanged) await this.saveCopy(entry, kept); // a mere choice is not worth a copy
       if (this.noticed === "not_kept") this.note("");

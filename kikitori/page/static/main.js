@@ -49,8 +49,7 @@ const mount = (show) => (/** @type {any} */ element, /** @type {any} */ props, /
     return [null, sheet?.sound ? [asUpload(sheet.sound, sheet.transcript.audio)] : null, shown(tab)];
   },
   compared(/** @type {string} */ tab, /** @type {string} */ reference) {
-    shownView(tab)?.reference.begin();
-    return [shown(tab), reference];
+    return [shown(tab), shownView(tab)?.reference.begin() ?? reference];
   },
   opened(/** @type {string} */ tab) {
     noteTab(tab);

@@ -70,7 +70,6 @@ export class View {
     editor.element.after(this.following.button);
     element.addEventListener("keydown", (event) => this.press(event));
     this.refresh();
-    this.reference.restore();
     if (props.value) this.show();
     else keeper.restore();
   }
@@ -117,6 +116,7 @@ export class View {
   take(sheets, first) {
     if (!sheets.length) {
       if (!first) this.keeper.begin();
+      this.reference.isAwaited = !first;
       this.begun = Date.now();
     }
     this.sheets = [...this.sheets.slice(0, first), ...sheets.map((sheet) => this.dated(sheet))];
@@ -191,12 +191,12 @@ export class View {
     this.projects.element.hidden = Boolean(sheet) || this.running;
     this.showState(sheet || this.running ? "transcript" : "start");
     this.player.show(sheet ?? null, first, this.isBusy);
+    this.reference.show();
     if (!sheet) return void this.projects.show();
     this.recordings.show();
     this.editor.show();
     this.tools.show();
     this.showAbout();
-    this.reference.check();
     this.follow();
   }
 
@@ -332,7 +332,7 @@ export class View {
     this.histories = new Map();
     this.tools.place = null;
     this.following.forget();
-    this.reference.forget();
+    this.reference.open();
   }
 
   /** @param {boolean} hasJob whether a job of the tab waits or runs */
