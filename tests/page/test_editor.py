@@ -175,11 +175,17 @@ def test_a_project_is_saved_to_a_file_and_opened_again(page, panel, tmp_path):
     broken = tmp_path / "broken.json"
     broken.write_text(project.read_text(encoding="utf-8").replace('"times":[[', '"times":[["<b>",'), encoding="utf-8")
     open_project(page, panel, broken)
-    expect(panel.get_by_role("alert")).to_contain_text("broken.json is no project file")
-    clear_files(panel)
+    expect(page.get_by_role("alert").filter(has_text="broken.json")).to_contain_text("is no project file")
+    other = open_tab(page, "pt")
+    clear_files(other)
     drop(page, project, place=".files button")  # Gradio's box, which takes no project
-    expect(panel.locator(".player .main")).to_be_disabled()
+    expect(panel.locator(".player .main")).to_be_disabled()  # in the tab of its direction
     assert words(panel) == ["あ" + TURNS[0], *TURNS[1:]]
+    (tmp_path / "letter.pdf").write_bytes(b"%PDF-1.7")
+    for path, sentence in (broken, "is no project file"), (tmp_path / "letter.pdf", "is neither audio nor video"):
+        drop(page, path)
+        expect(page.get_by_role("alert").filter(has_text=path.name).last).to_contain_text(sentence)
+        assert words(panel)[1:] == list(TURNS[1:])  # it stays open
 
 
 def test_words_are_found_and_replaced_with_a_count(page, panel):

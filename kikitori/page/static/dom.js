@@ -1,6 +1,8 @@
 // @ts-check
 // Elements, times and addresses.
 
+const BUTTON_COMES_MS = 50;
+
 /**
  * Make an element. Strings become text nodes, never HTML: a model or a visitor wrote them.
  * @param {string} tag
@@ -54,4 +56,14 @@ export function fileAddress(path) {
 export function strip(text) {
   // eslint-disable-next-line no-control-regex -- Python counts them as white space
   return text.replace(/^[\s\x1c-\x1f\x85]+|[\s\x1c-\x1f\x85]+$/g, "");
+}
+
+/**
+ * Press a button, which Gradio makes when its tab is opened for the first time.
+ * @param {string} id
+ */
+export function press(id) {
+  const button = document.getElementById(id);
+  if (button) button.click();
+  else setTimeout(press, BUTTON_COMES_MS, id);
 }

@@ -4,31 +4,11 @@ import { fileAddress, make } from "./dom.js";
 import { audioName, countRecordings } from "./file_names.js";
 import { say } from "./i18n.js";
 import { stopFiles } from "./recordings.js";
+import { session } from "./session.js";
 
 // A change is stored after a pause, but not much later than this if there is none. Storing four hours takes a while.
 const SAVE_AFTER_MS = 500;
 const SAVE_WITHIN_MS = 3000;
-
-/** The browser tab's own small storage, which a browser may forbid. */
-export const session = {
-  get(/** @type {string} */ key) {
-    try {
-      return sessionStorage.getItem(key);
-    } catch {
-      return null;
-    }
-  },
-  /** Returns whether it is kept. If not, a reload shows the list of transcripts instead of the last one. */
-  set(/** @type {string} */ key, /** @type {string | null} */ value) {
-    try {
-      if (value === null) sessionStorage.removeItem(key);
-      else sessionStorage.setItem(key, value);
-      return true;
-    } catch {
-      return false;
-    }
-  },
-};
 
 const newId = () => crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
 

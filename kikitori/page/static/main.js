@@ -10,9 +10,8 @@ import { keepOneSound } from "./sounds.js";
 import { Store } from "./store.js";
 import { noteTab, reopenTab } from "./tabs.js";
 import { View } from "./view.js";
+import { shownView, views } from "./views.js";
 
-/** @type {View[]} */
-const views = [];
 const store = new Store();
 
 /**
@@ -22,11 +21,8 @@ const store = new Store();
  */
 function shown(tab) {
   const whole = shownView(tab)?.whole();
-  return whole ? { ...whole, sheets: whole.sheets.map(({ peaks, ...sheet }) => sheet) } : null;
+  return whole ? { ...whole, sheets: whole.sheets.map((/** @type {any} */ { peaks, ...sheet }) => sheet) } : null;
 }
-
-/** @param {string} tab */
-const shownView = (tab) => views.findLast((view) => view.tab === tab);
 
 /** @param {(element: HTMLElement, value: any) => void} show */
 const mount = (show) => (/** @type {any} */ element, /** @type {any} */ props, /** @type {any} */ watch) => {

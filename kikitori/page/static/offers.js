@@ -1,17 +1,8 @@
 // @ts-check
 // Recordings that the server has already: an example, or one of another tab whose language it is not in.
-import { fileAddress, make } from "./dom.js";
-import { say } from "./i18n.js";
-
-/** Direction -> id of its tab (kikitori/page/tabs.py). */
-const TABS = /** @type {Record<string, string>} */ ({
-  diarize: "diarize",
-  en2ja: "translate",
-  ja2en: "translate",
-  pt: "transcribe_portuguese",
-  transcribe: "transcribe",
-});
-const LOOK_EVERY_MS = 50;
+import { fileAddress, make, press } from "./dom.js";
+import { PAGE_TABS, say } from "./i18n.js";
+import { openTab, tabOf } from "./tabs.js";
 
 /** @type {any} The recording that is being taken, as Gradio sends files. */
 let taken = null;
@@ -39,8 +30,9 @@ export function offer(note, { values = {} }, sheet) {
  * @param {any} sheet
  */
 function move(direction, { sound, transcript }) {
-  document.getElementById(`${TABS[direction]}-button`)?.click();
-  const isBusy = document.getElementById(TABS[direction])?.querySelector(".start[inert]");
+  const tab = /** @type {string} */ (tabOf(direction));
+  openTab(tab);
+  const isBusy = document.getElementById(PAGE_TABS[tab].panel)?.querySelector(".start[inert]");
   if (!isBusy) take(`offer_${direction}`, sound, transcript.audio); // else its own job is shown
 }
 
@@ -66,16 +58,6 @@ export const asUpload = (path, name) => ({
   orig_name: name,
   meta: { _type: "gradio.FileData" },
 });
-
-/**
- * Press a button, which Gradio makes when its tab is opened for the first time.
- * @param {string} id
- */
-export function press(id) {
-  const button = document.getElementById(id);
-  if (button) button.click();
-  else setTimeout(press, LOOK_EVERY_MS, id);
-}
 
 /**
  * What a tab shows and transcribes when a recording is taken: that recording alone.

@@ -1,9 +1,8 @@
 // @ts-check
 // The texts that were read aloud: each belongs to its recording, and its comparison to the one that is shown.
-import { make } from "./dom.js";
+import { make, press } from "./dom.js";
 import { say } from "./i18n.js";
-import { session } from "./keeping.js";
-import { press } from "./offers.js";
+import { session } from "./session.js";
 
 const TYPED = "kikitori-reference";
 const COMPARE_BUTTON = "compare"; // its id (kikitori/page/tabs.py)
