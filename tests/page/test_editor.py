@@ -54,8 +54,16 @@ def put_cursor(page, panel, row: int, place: int) -> None:
 
 
 def open_project(page, panel, path) -> None:
+    choose_file(page, panel.get_by_role("button", name="Open a project file"), path)
+
+
+def add_sound(page, panel, path) -> None:
+    choose_file(page, panel.get_by_role("button", name="Add the recording"), path)
+
+
+def choose_file(page, button, path) -> None:
     with page.expect_file_chooser() as chosen:
-        panel.get_by_role("button", name="Open a project file").click()
+        button.click()
     chosen.value.set_files(path)
 
 
@@ -181,6 +189,13 @@ def test_a_project_is_saved_to_a_file_and_opened_again(page, panel, tmp_path):
     drop(page, project, place=".files button")  # Gradio's box, which takes no project
     expect(panel.locator(".player .main")).to_be_disabled()  # in the tab of its direction
     assert words(panel) == ["あ" + TURNS[0], *TURNS[1:]]
+    add_sound(page, panel, example("call_appointment").path)
+    expect(panel.locator(".player")).to_contain_text("This recording is 0:19 long, and the transcript is of 0:15")
+    add_sound(page, panel, example("call_order").path)
+    expect(panel.locator(".player")).not_to_contain_text("is it the right file?")
+    page.evaluate("() => Promise.all(speechPage.views.map(view => view.keeper.saveNow()))")
+    page.reload()
+    expect(panel.locator(".player .main")).to_be_enabled()
     (tmp_path / "letter.pdf").write_bytes(b"%PDF-1.7")
     for path, sentence in (broken, "is no project file"), (tmp_path / "letter.pdf", "is neither audio nor video"):
         drop(page, path)

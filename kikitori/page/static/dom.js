@@ -41,13 +41,19 @@ export function preciseClock(seconds) {
 }
 
 /**
+ * The address of one of Gradio's own routes.
+ * @param {string} route
+ */
+export function routeAddress(route) {
+  const { root = "", api_prefix = "/gradio_api" } = /** @type {any} */ (window).gradio_config ?? {};
+  return `${root}${api_prefix}/${route}`;
+}
+
+/**
  * The address of a file in Gradio's cache.
  * @param {string} path
  */
-export function fileAddress(path) {
-  const { root = "", api_prefix = "/gradio_api" } = /** @type {any} */ (window).gradio_config ?? {};
-  return `${root}${api_prefix}/file=${path.split("/").map(encodeURIComponent).join("/")}`;
-}
+export const fileAddress = (path) => routeAddress(`file=${path.split("/").map(encodeURIComponent).join("/")}`);
 
 /**
  * Remove white space at both ends: what JavaScript's trim removes, and what Python's strip removes.

@@ -47,6 +47,8 @@ export class View {
     this.ended = null;
     /** When the last job has begun, in milliseconds since 1970. */
     this.begun = Date.now();
+    /** @type {any[] | null} What was chosen besides the recordings when the project's first job began. */
+    this.options = null;
     /** @type {Map<number, History<any>>} by sheet */
     this.histories = new Map();
     /** @type {any} The row and the word that are being said. */
@@ -54,6 +56,7 @@ export class View {
     this.player = new Player(
       (jumped) => this.follow(jumped),
       (turn, isEnd, seconds) => this.moveEdge(turn, isEnd, seconds),
+      (file) => this.keeper.addSound(file),
     );
     this.downloads = new Downloads(this);
     this.editor = new Editor(this);
@@ -167,6 +170,7 @@ export class View {
     sheet.peaks = joinPeaks(sheet.peaks, append.peaks, kept.levels);
     sheet.length = append.length;
     this.keeper.saveSoon();
+    if (isNew) this.keeper.saveNow().then(() => this.keeper.keepSounds()); // after a reload somebody may go on
     if (this.current !== number) return this.recordings.show(); // the visitor reads another recording
     const rows = this.editor.element;
     const atEnd = rows.scrollTop + rows.clientHeight > rows.scrollHeight - 8;
@@ -256,14 +260,18 @@ export class View {
 
   undo() {
     if (this.isBusy) return;
-    const earlier = this.history.undo(this.sheet);
-    if (earlier) this.put(earlier);
+    this.bringBack(this.history.undo(this.sheet));
   }
 
   redo() {
     if (this.isBusy) return;
-    const later = this.history.redo(this.sheet);
-    if (later) this.put(later);
+    this.bringBack(this.history.redo(this.sheet));
+  }
+
+  /** @param {any} known what the sheet was, with the sound that it has now; null for nothing */
+  bringBack(known) {
+    const { sound, address } = this.sheet;
+    if (known) this.put({ ...known, sound, address });
   }
 
   /**
