@@ -51,8 +51,6 @@ export class View {
     this.options = null;
     /** @type {Map<number, History<any>>} by sheet */
     this.histories = new Map();
-    /** @type {any} The row and the word that are being said. */
-    this.said = {};
     this.player = new Player(
       (jumped) => this.follow(jumped),
       (turn, isEnd, seconds) => this.moveEdge(turn, isEnd, seconds),
@@ -305,7 +303,7 @@ export class View {
     const number = this.player.isInUse ? turnAt(this.sheet, now) : -1;
     const turn = this.sheet.transcript.turns[number];
     const line = turn && this.editor.rowAt(number)?.element;
-    this.mark(line, turn, now);
+    this.following.mark(line, turn, now);
     // In a pause nothing is said: a jump there leads to what was said last.
     const place = line ?? (jumped ? this.editor.rowAt(lastBefore(this.sheet, now))?.element : null);
     if (place && (this.player.isPlaying || jumped)) this.following.follow(place, jumped);
@@ -316,22 +314,6 @@ export class View {
     const place = placeAt(this.sheet, this.player.now + SEEK_ERROR_SECONDS) ?? { turn: 0, from: 0 };
     this.editor.putCaret(place.turn, place.from);
     this.following.goBack();
-  }
-
-  /**
-   * Mark a row and its word, and unmark those before.
-   * @param {HTMLElement | undefined} line
-   * @param {any} turn
-   * @param {number} seconds
-   */
-  mark(line, turn, seconds) {
-    const spoken = turn?.words.findLastIndex((/** @type {any} */ word) => word.start_seconds <= seconds);
-    const word = line?.querySelectorAll(".word")[spoken];
-    if (this.said.line !== line) this.said.line?.removeAttribute("aria-current");
-    if (this.said.word !== word) this.said.word?.classList.remove("now");
-    line?.setAttribute("aria-current", "true");
-    word?.classList.add("now");
-    this.said = { line, word };
   }
 
   /** What belongs to the sheets shown so far is forgotten: others take their place. */
