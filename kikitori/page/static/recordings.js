@@ -11,13 +11,13 @@ import { uploaded } from "./uploads.js";
  * What the list shows: each file of the job, and each transcript that is of none of them, such as a translation.
  * @param {any[]} files as `FileList` in kikitori/page/file_list.py describes them
  * @param {any[]} sheets
- * @param {boolean} running whether a job adds to the last sheet
+ * @param {number} growing the sheet that a job adds to; -1 for none
  */
-export function listRecordings(files, sheets, running = false) {
+export function listRecordings(files, sheets, growing = -1) {
   const ofFiles = new Set(files.map((file) => file.sheet));
   const others = sheets.map((sheet, number) => ({
     sheet: number,
-    state: stateOf(sheet, running && number === sheets.length - 1),
+    state: stateOf(sheet, number === growing),
   }));
   return [...files, ...others.filter(({ sheet }) => !ofFiles.has(sheet))];
 }
@@ -72,8 +72,8 @@ export class Recordings {
 
   /** Show the list, or the name of the only recording. */
   show() {
-    const { current, files, isBusy, running, sheets } = this.view;
-    const entries = listRecordings(files, sheets, running).map((entry) => ({ ...entry, ...this.describe(entry) }));
+    const { current, files, growing, isBusy, sheets } = this.view;
+    const entries = listRecordings(files, sheets, growing).map((entry) => ({ ...entry, ...this.describe(entry) }));
     const shown = JSON.stringify([entries, current, isBusy]);
     if (shown === this.shown) return;
     this.shown = shown;

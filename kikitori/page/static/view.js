@@ -40,6 +40,7 @@ export class View {
     /** @type {any[]} The files of the last job, if it had several (`FileList` in kikitori/page/file_list.py). */
     this.files = [];
     this.running = false;
+    this.growing = -1; // the sheet that a job adds to
     this.hasJob = false; // whether the tab's stop button is there
     /** @type {string | null} The job whose values add to the sheets. */
     this.job = null;
@@ -101,6 +102,7 @@ export class View {
     if (value.append) return this.append(value);
     const ends = this.running && !value.running;
     this.running = Boolean(value.running);
+    this.growing = -1;
     if (value.sheets) this.take(value.sheets, value.first ?? 0);
     this.takeFiles(value);
     if (!this.running) this.files = stopFiles(this.files);
@@ -149,6 +151,7 @@ export class View {
     if (job !== this.job) this.current = number; // the job's first recording is shown
     this.running = true;
     this.job = job;
+    this.growing = number;
     const isNew = this.sheets.length <= number;
     if (isNew) {
       const transcript = { ...append.transcript, turns: [], warnings: [] };

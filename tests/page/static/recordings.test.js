@@ -17,9 +17,9 @@ test("files come first, then what belongs to none of them", () => {
 
 test("a translation runs until its job has ended, and is stopped if only a part is there", () => {
   const part = { transcript: { warnings: [{ kind: "partial" }] } };
-  const states = (running) => listRecordings([], [whole, part], running).map(({ state }) => state);
-  assert.deepEqual(states(true), ["done", "running"]);
-  assert.deepEqual(states(false), ["done", "stopped"]);
+  const states = (growing) => listRecordings([], [whole, part], growing).map(({ state }) => state);
+  assert.deepEqual(states(1), ["done", "running"]);
+  assert.deepEqual(states(-1), ["done", "stopped"]);
 });
 
 test("a file that is tried again takes the place that it had", () => {
