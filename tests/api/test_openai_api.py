@@ -1,8 +1,12 @@
-"""OpenAI's audio API, by OpenAI's own client and curl, against `kikitori serve` in a process that has no Gradio."""
+"""OpenAI's audio API, against `kikitori serve` in a process that has no Gradio.
+
+The clients are OpenAI's own for Python and Node, the Vercel AI SDK and curl.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -82,6 +86,36 @@ def test_a_call_has_speakers_with_and_without_a_stream(client):
     assert [event.segment_id for event in deltas] == [segment.id for segment in whole.segments]
     assert "".join(event.delta for event in deltas) == CALL.text
     assert (events[-1].type, events[-1].text) == ("transcript.text.done", CALL.text)
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="no node on this machine: install Debian's package nodejs")
+def test_the_clients_for_node_get_the_text_and_who_said_it(address, tmp_path):
+    """OpenAI's client and the Vercel AI SDK; `npm ci` installs them. The streamed segments are the whole answer's."""
+    broken = tmp_path / "talk.wav"
+    broken.write_bytes(b"hello")
+    command = ["node", ROOT / "tests" / "api" / "clients.js", address, CALL.path, GOOD.path, broken]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    got = json.loads(done.stdout)
+    assert got["models"][0] == "diarize"
+    assert got["text"] == got["sdk"]["text"] == got["sdkWithTimes"]["text"] == GOOD.reference
+    spoken = [(turn.speaker, turn.text) for turn in CALL.turns]
+    assert [(segment["speaker"], segment["text"]) for segment in got["whole"]["segments"]] == spoken
+    segments = [event for event in got["events"] if event["type"] == "transcript.text.segment"]
+    assert segments == got["whole"]["segments"]
+    assert "".join(event.get("delta", "") for event in got["events"]) == CALL.text
+    assert got["events"][-1] == {"type": "transcript.text.done", "text": CALL.text}
+    assert got["refusal"] == {"name": "BadRequestError", "status": 400, "code": "undecodable", "param": "file"}
+    assert [segment["text"] for segment in got["sdkWithTimes"]["segments"]] == [GOOD.reference]
+    assert got["sdkWithTimes"]["seconds"] == pytest.approx(soundfile.info(GOOD.path).duration, abs=0.01)
+
+
+def test_schemathesis_finds_nothing_against_the_description(address, tmp_path):
+    """Nothing is left out. Only the recordings are ours: bytes that it makes up are none."""
+    environment = os.environ | {"SCHEMATHESIS_HOOKS": "tests.support.real_recordings", "PYTHONPATH": str(ROOT)}
+    options = ["--max-examples=4", "--seed=1", "--generation-database=none", "--no-color"]
+    command = [sys.executable, "-m", "schemathesis.cli", "run", f"{address}/openapi.json", *options]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
+    assert done.returncode == 0 and "No issues found" in done.stdout, done.stdout[-5000:] + done.stderr
 
 
 def test_the_verbose_format_has_segments_and_words(client):
