@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from kikitori.errors import AudioError, CheckpointError, RequestError, ServerError, SpeechError, StoppingError
-from kikitori.server.refusals import error_record, openai_error
+from kikitori.server.refusals import error_record, refusal
 
 ENDPOINTS = ("POST /v1/audio/transcriptions", "POST /v1/audio/translations", "GET /v1/models", "GET /v1/openapi.json")
 RETRY_SECONDS = 10
@@ -59,11 +59,7 @@ async def answer_error(_: Request, error: SpeechError) -> JSONResponse:
 
 async def answer_http_error(request: Request, error: HTTPException) -> JSONResponse:
     """Answer a request that Starlette or the Gate refuses."""
-    if error.status_code in (404, 405):
-        name = f"{request.method} {request.scope['path']}"
-        unknown = RequestError("unknown_endpoint", name=name[:200], choices=", ".join(ENDPOINTS))
-        return openai_error(error.status_code, str(unknown), unknown.code, headers=error.headers)
-    return openai_error(error.status_code, error.detail, headers=error.headers)
+    return refusal(request.scope, error, ENDPOINTS)
 
 
 async def answer_fault(_: Request, error: Exception) -> JSONResponse:
