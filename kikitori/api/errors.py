@@ -12,7 +12,14 @@ from kikitori.server.refusals import error_record, refusal
 ENDPOINTS = ("POST /v1/audio/transcriptions", "POST /v1/audio/translations", "GET /v1/models", "GET /v1/openapi.json")
 RETRY_SECONDS = 10
 """Told to a client that comes while the queue is full or the server is being stopped."""
-STATUSES = {"unknown_endpoint": 404, "unknown_model": 404, "key_wrong": 401, "queue_full": 429, "out_of_memory": 503}
+STATUSES = {
+    "unknown_endpoint": 404,
+    "unknown_model": 404,
+    "key_wrong": 401,
+    "queue_full": 429,
+    "gpu_quota": 429,
+    "out_of_memory": 503,
+}
 """Code -> status. All other errors about a request are 400."""
 CODES = {"unknown_model": "model_not_found", "key_wrong": "invalid_api_key", "queue_full": "rate_limit_exceeded"}
 """Our codes for which OpenAI has its own."""

@@ -19,6 +19,7 @@ from kikitori.page.refused import exception_handlers
 from kikitori.page.script import STYLES, page_head
 from kikitori.page.sessions import KnownSessions
 from kikitori.page.start import I18N
+from kikitori.page.zero_gpu import NamesVisitor
 from kikitori.server.health import health
 from kikitori.server.keys import Keys, KnownKeys
 from kikitori.server.limits import Gate
@@ -88,6 +89,7 @@ def middleware(page: gr.Blocks, options: argparse.Namespace, keys: Keys | None) 
         Middleware(KnownKeys, keys),
         Middleware(Gate, None if options.no_limits else Visitors()),
         Middleware(KnownSessions, page),
+        *([Middleware(NamesVisitor)] if ON_ZERO_GPU else []),
     ]
 
 
