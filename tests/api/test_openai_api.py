@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -21,6 +22,7 @@ import openai
 import pytest
 import soundfile
 
+from benchmarks import serve as benchmark
 from benchmarks.served import ROOT, served
 from tests.support.recordings import example, one_recording
 from tests.support.server import PATIENCE_SECONDS, jobs_in, until
@@ -240,6 +242,21 @@ def test_curl_gets_a_warning_for_what_is_not_honoured(address):
     headers, body = done.stdout.split("\n\n", 1)
     assert json.loads(body)["text"] == GOOD.reference
     assert 'warning: 299 kikitori "temperature is not honoured"' in headers
+
+
+def test_the_benchmark_of_many_clients_counts_right_and_wrong_answers(server):
+    process, address = server
+    clips = benchmark.make_clips(14, of=14)
+    assert len({clip.content for clip in clips}) == 14
+    asked = benchmark.Server("ours", f"{address}/v1", benchmark.kikitori_form, process.pid)
+    measured = benchmark.measure(asked, clips, clients=4, alone=4)
+    assert (measured.wrong, measured.right, len(measured.together), len(measured.first)) == ([], 14, 5, 5)
+    assert min(measured.together + measured.first) > 0 and len(list(measured.cells())) == len(benchmark.HEAD)
+    mistaken = replace(asked, form=lambda _: {"model": "en2ja"})
+    others = [clip for clip in clips if clip.direction == "pt"]
+    assert benchmark.send_all(mistaken, others, 1, measured) == [] and len(measured.wrong) == len(others) > 0
+    lost = replace(asked, form=lambda _: {"model": "nope"})
+    assert benchmark.send_all(lost, clips[:1], 1, measured) == [] and "404" in measured.wrong[-1]
 
 
 def test_a_job_stops_when_its_client_disconnects(client, log, tmp_path):
