@@ -6,5 +6,5 @@ export default [
   js.configs.recommended,
   { rules: { "no-unused-vars": ["error", { ignoreRestSiblings: true }] } },
   { files: ["kikitori/page/static/*.js"], languageOptions: { globals: globals.browser } },
-  { files: ["tests/page/static/*.js"], languageOptions: { globals: globals.node } },
+  { files: ["tests/page/static/*.js", "tests/api/*.js"], languageOptions: { globals: globals.node } },
 ];

@@ -146,6 +146,7 @@ SENTENCES = {
     "key_wrong": "the API key is missing or wrong: send the header `Authorization: Bearer KEY` with one of "
     "this server's keys",
     "no_keys": "{path} holds no API keys: write one per line, of at least {limit} characters each",
+    "gpu_quota": "ZeroGPU lends no GPU now: {why}",
     "queue_full": "{limit} requests are waiting, and the queue holds no more: try again in {seconds} s",
     "stopping": "The server is being stopped and takes no new recordings: try again in a minute",
 }

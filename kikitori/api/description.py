@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import kikitori
 from kikitori.api.form import TranscriptionFields, TranslationFields
+from kikitori.api.form_rules import PROMPT, rules
 from kikitori.api.models import Models, translating
 
 ERROR = {
@@ -38,6 +39,8 @@ MODELS = {
     "properties": {"object": {"const": "list"}, "data": {"type": "array", "items": MODEL}},
 }
 TEXT = {"type": "object", "required": ["text"], "properties": {"text": {"type": "string"}}}
+RECORDINGS = "audio/*, video/*"
+"""The media types of a recording. What a client names is not looked at, but bytes that are neither are refused."""
 REFUSALS = {
     "400": "the request or the recording can't be used",
     "401": "the API key is missing or wrong",
@@ -53,11 +56,13 @@ REFUSALS = {
 def describe(models: Models) -> dict:
     """Return the OpenAPI document of a server with these models."""
     name = {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}
+    transcription = _upload("Speech to text", TranscriptionFields, list(models))
+    _schema_of(transcription)["allOf"] = rules(models)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Kikitori", "version": kikitori.__version__, "description": "OpenAI's audio API"},
         "paths": {
-            "/v1/audio/transcriptions": {"post": _upload("Speech to text", TranscriptionFields, list(models))},
+            "/v1/audio/transcriptions": {"post": transcription},
             "/v1/audio/translations": {
                 "post": _upload("Japanese speech to English text", TranslationFields, translating(models))
             },
@@ -72,16 +77,26 @@ def describe(models: Models) -> dict:
 def _upload(summary: str, fields: type[TranslationFields], models: list[str]) -> dict:
     schema = fields.model_json_schema()
     schema["properties"]["model"]["enum"] = models
-    schema["properties"]["file"] = {"type": "string", "contentMediaType": "application/octet-stream"}
+    schema["properties"]["prompt"] |= PROMPT
+    schema["properties"]["file"] = {
+        "type": "string",
+        "format": "binary",
+        "description": "A recording, with or without a video.",
+    }
     schema["required"] = ["file", *schema["required"]]
     answers = {kind: {} for kind in ("text/plain", "text/vtt", "application/x-subrip", "text/event-stream")}
     if "stream" not in schema["properties"]:
         del answers["text/event-stream"]
+    form = {"schema": schema, "encoding": {"file": {"contentType": RECORDINGS}}}
     return {
         "summary": summary,
-        "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}},
+        "requestBody": {"required": True, "content": {"multipart/form-data": form}},
         "responses": _responses({"application/json": {"schema": TEXT}} | answers),
     }
+
+
+def _schema_of(operation: dict) -> dict:
+    return operation["requestBody"]["content"]["multipart/form-data"]["schema"]
 
 
 def _get(summary: str, schema: dict) -> dict:

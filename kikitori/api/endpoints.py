@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 from kikitori.api.answers import answer, warning_header
 from kikitori.api.description import describe
 from kikitori.api.errors import record_of
+from kikitori.api.event_stream import EventStream, Pause, pause
 from kikitori.api.events import Events, encode
 from kikitori.api.form import Received, TranscriptionFields, TranslationFields, receive_form
 from kikitori.api.logprobs import token_records
@@ -31,14 +32,18 @@ STREAMED = ("json", "text", "diarized_json")
 
 
 class Transcriptions:
-    """POST /v1/audio/transcriptions."""
+    """POST /v1/audio/transcriptions.
+
+    pause: waits until a stream gets a comment that keeps it alive.
+    """
 
     fields = TranscriptionFields
 
-    def __init__(self, checkpoints: Mapping[str, Checkpoint], queue: Queue):
+    def __init__(self, checkpoints: Mapping[str, Checkpoint], queue: Queue, pause: Pause = pause):
         self._checkpoints = checkpoints
         self._models = served_models(checkpoints)
         self._queue = queue
+        self._pause = pause
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request. Raises SpeechError before the answer has begun."""
@@ -68,18 +73,39 @@ class Transcriptions:
     async def _answer(self, fields: TranslationFields, options: JobOptions, recording: Received, asgi: tuple) -> None:
         notes = [f"{name} is not honoured" for name in fields.not_honoured()]
         steps = steps_of(options, str(recording.path), recording.name)
-        async with self._queue.turn():
-            with running(steps) as results:
-                if getattr(fields, "stream", False):
-                    await _send_events(results, Events(fields.response_format == "diarized_json"), notes, asgi[2])
-                    return
-                outcome = Outcome()
-                async for step in results:
-                    outcome.add(step)
+        if getattr(fields, "stream", False):
+            stream = EventStream(asgi[2], warning_header(notes))
+            async with stream.kept_alive(self._pause):
+                await self._send_events(stream, Events(fields.response_format == "diarized_json"), steps)
+            return
+        outcome = Outcome()
+        async with self._working(steps) as results:
+            async for step in results:
+                outcome.add(step)
         if getattr(fields, "include", ()):
             outcome.logprobs = await asyncio.to_thread(token_records, outcome.windows, options)
         granularities = getattr(fields, "timestamp_granularities", ())
         await answer(outcome, fields.response_format, granularities, notes)(*asgi)
+
+    async def _send_events(self, stream: EventStream, events: Events, steps: Iterator[Step]) -> None:
+        """Send a job's events as they come. Raises SpeechError only before the answer has begun."""
+        try:
+            async with self._working(steps) as results:
+                async for step in results:
+                    await stream.send(b"".join(map(encode, events.of(step))))
+        except SpeechError as error:
+            if not stream.has_begun:
+                raise
+            await stream.send(encode({"error": record_of(error)}))
+        await stream.send(b"", is_last=True)
+
+    @asynccontextmanager
+    async def _working(self, steps: Iterator[Step]) -> AsyncIterator[AsyncIterator[Step]]:
+        """Wait for a turn, and run a job while the block lasts."""
+        async with self._queue.turn():
+            with running(steps) as results:
+                async with aclosing(results):
+                    yield results
 
 
 class Translations(Transcriptions):
@@ -91,30 +117,6 @@ class Translations(Transcriptions):
         """What a form asks for. Raises SpeechError."""
         direction = choose_translation(self._models, fields.model)
         return JobOptions(direction, self._checkpoints, context=check_context(fields.prompt))
-
-
-async def _send_events(results: AsyncIterator[Step], events: Events, notes: list[str], send: Send) -> None:
-    """Send a job's events as they come. Raises SpeechError only before the first."""
-    headers = {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-store"} | warning_header(notes)
-    start = {
-        "type": "http.response.start",
-        "status": 200,
-        "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
-    }
-    has_begun = False
-    try:
-        async with aclosing(results):
-            async for step in results:
-                if not has_begun:
-                    await send(start)
-                    has_begun = True
-                body = b"".join(map(encode, events.of(step)))
-                await send({"type": "http.response.body", "body": body, "more_body": True})
-    except SpeechError as error:
-        if not has_begun:
-            raise
-        await send({"type": "http.response.body", "body": encode({"error": record_of(error)}), "more_body": True})
-    await send({"type": "http.response.body", "body": b""})
 
 
 class ModelList:

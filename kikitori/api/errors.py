@@ -7,12 +7,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from kikitori.errors import AudioError, CheckpointError, RequestError, ServerError, SpeechError, StoppingError
-from kikitori.server.refusals import error_record, openai_error
+from kikitori.server.refusals import error_record, refusal
 
 ENDPOINTS = ("POST /v1/audio/transcriptions", "POST /v1/audio/translations", "GET /v1/models", "GET /v1/openapi.json")
 RETRY_SECONDS = 10
 """Told to a client that comes while the queue is full or the server is being stopped."""
-STATUSES = {"unknown_endpoint": 404, "unknown_model": 404, "key_wrong": 401, "queue_full": 429, "out_of_memory": 503}
+STATUSES = {
+    "unknown_endpoint": 404,
+    "unknown_model": 404,
+    "key_wrong": 401,
+    "queue_full": 429,
+    "gpu_quota": 429,
+    "out_of_memory": 503,
+}
 """Code -> status. All other errors about a request are 400."""
 CODES = {"unknown_model": "model_not_found", "key_wrong": "invalid_api_key", "queue_full": "rate_limit_exceeded"}
 """Our codes for which OpenAI has its own."""
@@ -59,11 +66,7 @@ async def answer_error(_: Request, error: SpeechError) -> JSONResponse:
 
 async def answer_http_error(request: Request, error: HTTPException) -> JSONResponse:
     """Answer a request that Starlette or the Gate refuses."""
-    if error.status_code in (404, 405):
-        name = f"{request.method} {request.scope['path']}"
-        unknown = RequestError("unknown_endpoint", name=name[:200], choices=", ".join(ENDPOINTS))
-        return openai_error(error.status_code, str(unknown), unknown.code, headers=error.headers)
-    return openai_error(error.status_code, error.detail, headers=error.headers)
+    return refusal(request.scope, error, ENDPOINTS)
 
 
 async def answer_fault(_: Request, error: Exception) -> JSONResponse:

@@ -6,10 +6,11 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import closing, contextmanager, suppress
+from contextvars import copy_context
 
 from starlette.types import Receive
 
-from kikitori.errors import AudioError
+from kikitori.errors import AudioError, RequestError, ServerError
 from kikitori.server.job_log import logged_job
 from kikitori.server.jobs import JobOptions, transcribe_upload
 from kikitori.tasks import get_task
@@ -25,6 +26,7 @@ def steps_of(options: JobOptions, path: str, name: str) -> Iterator[Step]:
     name: what errors and the transcript call the recording.
     """
     with (
+        _refusals_of_zero_gpu(),
         _named(name),
         logged_job(get_task(options.direction).name) as job,
         closing(transcribe_upload(options, path, name)) as made,
@@ -42,6 +44,19 @@ def _named(name: str) -> Iterator[None]:
         yield
     except AudioError as error:
         raise AudioError(error.code, **error.values | {"name": name}) from error
+
+
+@contextmanager
+def _refusals_of_zero_gpu() -> Iterator[None]:
+    """Raise RequestError where ZeroGPU says that a quota is used up. Its errors are Gradio's."""
+    try:
+        yield
+    except Exception as error:
+        if not hasattr(error, "print_exception"):
+            raise
+        if error.title.endswith("exceeded"):
+            raise RequestError("gpu_quota", why=str(error.message).strip().rstrip(".")) from error
+        raise ServerError("server_fault") from error
 
 
 @contextmanager
@@ -65,7 +80,8 @@ def running(steps: Iterator[Step]) -> Iterator[AsyncIterator[Step]]:
         except Exception as error:
             put(error)
 
-    threading.Thread(target=work, name="job", daemon=True).start()
+    # ZeroGPU looks in the context for the request that pays.
+    threading.Thread(target=copy_context().run, args=(work,), name="job", daemon=True).start()
     try:
         yield _read(results)
     finally:

@@ -10,10 +10,12 @@ from collections.abc import Mapping
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from kikitori.api.app import mount_api
+from kikitori.api.errors import answer_http_error
 from kikitori.server.health import health
 from kikitori.server.keys import Keys, KnownKeys
 from kikitori.server.limits import Gate
@@ -51,6 +53,7 @@ def build_app(
     """Build the app: the API and /health, behind the limits that the page has."""
     return Starlette(
         routes=[mount_api(checkpoints, bool(keys), options.allow_origin), Route("/health", health())],
+        exception_handlers={HTTPException: answer_http_error},
         middleware=[
             Middleware(ProxyHeaders, options.proxy),
             Middleware(OwnAddress, None, is_for_this_machine(options)),

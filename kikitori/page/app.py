@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Mapping
 
-from fastapi.exceptions import RequestValidationError
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
@@ -16,9 +15,11 @@ import gradio as gr
 
 from kikitori.api.app import mount_api
 from kikitori.page.mcp import repair
+from kikitori.page.refused import exception_handlers
 from kikitori.page.script import STYLES, page_head
-from kikitori.page.sessions import KnownSessions, refuse_invalid
+from kikitori.page.sessions import KnownSessions
 from kikitori.page.start import I18N
+from kikitori.page.zero_gpu import NamesVisitor
 from kikitori.server.health import health
 from kikitori.server.keys import Keys, KnownKeys
 from kikitori.server.limits import Gate
@@ -88,6 +89,7 @@ def middleware(page: gr.Blocks, options: argparse.Namespace, keys: Keys | None) 
         Middleware(KnownKeys, keys),
         Middleware(Gate, None if options.no_limits else Visitors()),
         Middleware(KnownSessions, page),
+        *([Middleware(NamesVisitor)] if ON_ZERO_GPU else []),
     ]
 
 
@@ -113,7 +115,7 @@ def launch(
         enable_monitoring=False,
         app_kwargs={
             "middleware": middleware(page, options, keys),
-            "exception_handlers": {RequestValidationError: refuse_invalid},
+            "exception_handlers": exception_handlers(page),
             "routes": [Route("/health", health(is_ready)), mount_api(checkpoints, bool(keys))],
         },
         prevent_thread_lock=True,

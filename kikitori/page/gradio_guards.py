@@ -12,6 +12,7 @@ import gradio as gr
 from gradio.exceptions import InvalidPathError
 from pydantic import ValidationError
 
+from kikitori.page.refused import BROKEN
 from kikitori.page.sessions import guard_queue
 from kikitori.server.logging import LOG
 
@@ -20,7 +21,6 @@ NOT_A_FILE = (
     'A file is sent as {"path": …, "meta": {"_type": "gradio.FileData"}}, as handle_file makes it: '
     "upload it, and send the path that the upload returns"
 )
-BROKEN = "The server could not carry out this request: check its arguments, or reload the page, and try again"
 
 
 class Page(gr.Blocks):

@@ -19,11 +19,12 @@ DESCRIPTIONS = {
     "replace": "What is replaced in the text: one rule per line, old=new.",
 }
 """Argument of a tool -> what it is."""
+NO_RECORDING = "audio is no recording: send a data: address such as data:audio/flac;base64,… of up to 4 MB"
 
 
 def repair(server: Any) -> None:
     """Make a `gradio.mcp.GradioMCPServer` answer with an endpoint's JSON, and describe what it takes."""
-    gradios_schema = server.get_input_schema
+    gradios_schema, to_files = server.get_input_schema, server.convert_strings_to_filedata
 
     def get_input_schema(*arguments, **options) -> tuple[dict, list]:
         schema, places_of_files = gradios_schema(*arguments, **options)
@@ -33,7 +34,14 @@ def repair(server: Any) -> None:
             taken[name]["description"] = DESCRIPTIONS[name]
         return schema | {"required": ["audio"]}, places_of_files
 
+    def to_uploads(arguments: Any, places_of_files: Any) -> Any:
+        try:
+            return to_files(arguments, places_of_files)
+        except ValueError as error:  # Gradio's sentence asks for an address
+            raise ValueError(NO_RECORDING) from error
+
     def to_json(data: list, _root_url: str) -> list:
         return [server.types.TextContent(type="text", text=json.dumps(one, ensure_ascii=False)) for one in data]
 
     server.get_input_schema, server.postprocess_output_data = get_input_schema, to_json
+    server.convert_strings_to_filedata = to_uploads

@@ -6,9 +6,7 @@ import asyncio
 from typing import Any
 from urllib.parse import parse_qs
 
-from fastapi.exceptions import RequestValidationError
 from gradio.context import LocalContext
-from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -82,11 +80,6 @@ def _forget(blocks: Any, event: Any) -> None:
     if not waiting:
         queue.pending_event_ids_session.pop(event.session_hash, None)
         queue.pending_messages_per_session.pop(event.session_hash, None)
-
-
-async def refuse_invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-    """Answer 422 with what is wrong in a request. FastAPI would repeat the value, and fail if it is infinite."""
-    return JSONResponse({"detail": [{"loc": one["loc"], "msg": one["msg"]} for one in error.errors()]}, 422)
 
 
 def is_wanted() -> bool:

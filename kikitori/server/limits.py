@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import AsyncExitStack, nullcontext
 
 from limits import RateLimitItem
@@ -21,9 +22,17 @@ CLOSED = (
     "/gradio_api/file=http",  # redirects to any address
     "/gradio_api/file/http",
     "/gradio_api/dev/",  # keeps a connection open for ever
+    "/gradio_api/call/v2/",  # needs a table that `OwnAddress` takes away
+    "/gradio_api/stream/",  # this and the next: of components that the page does not have
+    "/gradio_api/custom_component/",
+    "/gradio_api/proxy=",
+    "/gradio_api/vibe-",
+    "/gradio_api/undo-vibe-edit",
     "/monitoring",
 )
 """Starts of the paths that are answered with 404."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+"""No path has one: routers stop at a line break, and Gradio fails."""
 ELEMENTS_KEY = "kikitori.elements"
 """Where a request's scope says how many elements its JSON has."""
 ACCOUNT = "kikitori.account"
@@ -33,7 +42,9 @@ UNCOUNTED = ("/assets/", "/static/", "/svelte/", "/health")
 
 
 class Gate:
-    """Answers 404 for paths in CLOSED, 413 or 400 for a request that is too large or no JSON, and 429 for too many.
+    """Answers 404 for paths in CLOSED or with control characters, and refuses what is too large, no JSON, or too much.
+
+    The statuses are 413, 400 and 429.
 
     visitors: counts by address; None if everybody is trusted.
     """
@@ -49,14 +60,14 @@ class Gate:
             await self.app(scope, receive, send)
             return
         try:
-            if scope["path"].lower().startswith(CLOSED):
+            if scope["path"].lower().startswith(CLOSED) or _CONTROL.search(scope["path"]):
                 raise HTTPException(404)
             account = Account(None if scope["path"].startswith(UNCOUNTED) else self._visitors, scope)
             with account.open():
                 await account.charge(REQUESTS, 1)
                 await self._pass_on(account, scope, receive, send)
         except HTTPException as error:  # the app answers its own
-            await refusal(scope["path"], error)(scope, receive, send)
+            await refusal(scope, error)(scope, receive, send)
 
     async def _pass_on(self, account: Account, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, count its body while it arrives, and let one heavy body at a time be parsed."""

@@ -58,7 +58,7 @@ class OwnAddress:
         host = Headers(scope=scope).get("host", "")
         if self._is_local and urlsplit(f"//{host}").hostname not in LOCAL_NAMES:
             detail = "This server is for its own machine only: open it at 127.0.0.1, or start it with --host or --proxy"
-            await refusal(scope["path"], HTTPException(400, detail))(scope, receive, send)
+            await refusal(scope, HTTPException(400, detail))(scope, receive, send)
             return
         if self._blocks and host != self._last_host:
             self._last_host, self._blocks.app.api_info = host, None

@@ -1,14 +1,19 @@
-"""OpenAI's audio API, by OpenAI's own client and curl, against `kikitori serve` in a process that has no Gradio."""
+"""OpenAI's audio API, against `kikitori serve` in a process that has no Gradio.
+
+The clients are OpenAI's own for Python and Node, the Vercel AI SDK and curl.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -17,6 +22,7 @@ import openai
 import pytest
 import soundfile
 
+from benchmarks import serve as benchmark
 from benchmarks.served import ROOT, served
 from tests.support.recordings import example, one_recording
 from tests.support.server import PATIENCE_SECONDS, jobs_in, until
@@ -82,6 +88,36 @@ def test_a_call_has_speakers_with_and_without_a_stream(client):
     assert [event.segment_id for event in deltas] == [segment.id for segment in whole.segments]
     assert "".join(event.delta for event in deltas) == CALL.text
     assert (events[-1].type, events[-1].text) == ("transcript.text.done", CALL.text)
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="no node on this machine: install Debian's package nodejs")
+def test_the_clients_for_node_get_the_text_and_who_said_it(address, tmp_path):
+    """OpenAI's client and the Vercel AI SDK; `npm ci` installs them. The streamed segments are the whole answer's."""
+    broken = tmp_path / "talk.wav"
+    broken.write_bytes(b"hello")
+    command = ["node", ROOT / "tests" / "api" / "clients.js", address, CALL.path, GOOD.path, broken]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    got = json.loads(done.stdout)
+    assert got["models"][0] == "diarize"
+    assert got["text"] == got["sdk"]["text"] == got["sdkWithTimes"]["text"] == GOOD.reference
+    spoken = [(turn.speaker, turn.text) for turn in CALL.turns]
+    assert [(segment["speaker"], segment["text"]) for segment in got["whole"]["segments"]] == spoken
+    segments = [event for event in got["events"] if event["type"] == "transcript.text.segment"]
+    assert segments == got["whole"]["segments"]
+    assert "".join(event.get("delta", "") for event in got["events"]) == CALL.text
+    assert got["events"][-1] == {"type": "transcript.text.done", "text": CALL.text}
+    assert got["refusal"] == {"name": "BadRequestError", "status": 400, "code": "undecodable", "param": "file"}
+    assert [segment["text"] for segment in got["sdkWithTimes"]["segments"]] == [GOOD.reference]
+    assert got["sdkWithTimes"]["seconds"] == pytest.approx(soundfile.info(GOOD.path).duration, abs=0.01)
+
+
+def test_schemathesis_finds_nothing_against_the_description(address, tmp_path):
+    """Nothing is left out. Only the recordings are ours: bytes that it makes up are none."""
+    environment = os.environ | {"SCHEMATHESIS_HOOKS": "tests.support.real_recordings", "PYTHONPATH": str(ROOT)}
+    options = ["--max-examples=4", "--seed=1", "--generation-database=none", "--no-color"]
+    command = [sys.executable, "-m", "schemathesis.cli", "run", f"{address}/openapi.json", *options]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
+    assert done.returncode == 0 and "No issues found" in done.stdout, done.stdout[-5000:] + done.stderr
 
 
 def test_the_verbose_format_has_segments_and_words(client):
@@ -206,6 +242,21 @@ def test_curl_gets_a_warning_for_what_is_not_honoured(address):
     headers, body = done.stdout.split("\n\n", 1)
     assert json.loads(body)["text"] == GOOD.reference
     assert 'warning: 299 kikitori "temperature is not honoured"' in headers
+
+
+def test_the_benchmark_of_many_clients_counts_right_and_wrong_answers(server):
+    process, address = server
+    clips = benchmark.make_clips(14, of=14)
+    assert len({clip.content for clip in clips}) == 14
+    asked = benchmark.Server("ours", f"{address}/v1", benchmark.kikitori_form, process.pid)
+    measured = benchmark.measure(asked, clips, clients=4, alone=4)
+    assert (measured.wrong, measured.right, len(measured.together), len(measured.first)) == ([], 14, 5, 5)
+    assert min(measured.together + measured.first) > 0 and len(list(measured.cells())) == len(benchmark.HEAD)
+    mistaken = replace(asked, form=lambda _: {"model": "en2ja"})
+    others = [clip for clip in clips if clip.direction == "pt"]
+    assert benchmark.send_all(mistaken, others, 1, measured) == [] and len(measured.wrong) == len(others) > 0
+    lost = replace(asked, form=lambda _: {"model": "nope"})
+    assert benchmark.send_all(lost, clips[:1], 1, measured) == [] and "404" in measured.wrong[-1]
 
 
 def test_a_job_stops_when_its_client_disconnects(client, log, tmp_path):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 
+import httpx
 import numpy as np
 import pytest
 import soundfile
@@ -19,7 +21,7 @@ from kikitori.audio.files import load_audio
 from kikitori.tasks import TASKS
 from tests.support.browser import open_tab, run_button, upload, visit, wait_for_end
 from tests.support.recordings import one_recording
-from tests.support.server import jobs_in, until
+from tests.support.server import PATIENCE_SECONDS, jobs_in, until
 
 pytestmark = pytest.mark.slow
 
@@ -82,6 +84,23 @@ def test_a_worker_answers_and_only_the_time_that_the_clip_needs_is_requested(ser
     lent = asked(folder, "/schedule")[before:]
     assert [int(one["durationSeconds"]) for one in lent] == [pytest.approx(15 + seconds / 2, abs=1)]
     assert [one["fail"] for one in asked(folder, "/release")[before:]] == ["false"]
+
+
+def test_a_job_of_openais_api_is_charged_to_its_visitor(server, folder):
+    """Hugging Face adds the token to each request."""
+    recording = one_recording("pt")
+    api = f"{server.rstrip('/')}/v1/audio/transcriptions"
+    for visitor in ("one", "two"):
+        form = {"data": {"model": "pt"}, "files": {"file": recording.path.read_bytes()}}
+        answer = httpx.post(api, **form, headers={"X-IP-Token": visitor}, timeout=PATIENCE_SECONDS)
+        assert answer.json()["text"] == recording.reference
+        assert asked(folder, "/schedule")[-1]["token"] == visitor
+    refused = httpx.post(api, **form, headers={"X-IP-Token": "spent"}, timeout=PATIENCE_SECONDS)
+    error = refused.json()["error"]
+    assert (refused.status_code, error["type"], error["code"]) == (429, "rate_limit_error", "gpu_quota")
+    assert re.match(
+        r"ZeroGPU lends no GPU now: You have exceeded your .* quota \(\d+s requested vs. 3s left\)", error["message"]
+    )
 
 
 def test_the_language_is_checked_within_the_same_request(server, folder):

@@ -17,19 +17,23 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 FOLDER = Path(sys.argv[1])
+SPENT = "spent"
+"""The token of a visitor whose quota is used up."""
+LENT = {"idle": False, "nvidiaIndex": 0, "nvidiaUUID": "GPU-0", "allowToken": "token"}
+LEFT = {"left": 3, "wait": 3600}
 
 
 class Lender(BaseHTTPRequestHandler):
-    """Lends the same GPU to every request, each time in a new worker."""
+    """Lends the same GPU to every request, each time in a new worker; nothing to a visitor whose quota is used up."""
 
     def do_POST(self) -> None:
         """Answer as the service does."""
         asked = urlsplit(self.path)
         with (FOLDER / "asked").open("a") as file:
             file.write(json.dumps({"what": asked.path, **dict(parse_qsl(asked.query))}) + "\n")
-        lent = {"idle": False, "nvidiaIndex": 0, "nvidiaUUID": "GPU-0", "allowToken": "token"}
-        answer = json.dumps(lent if asked.path == "/schedule" else {}).encode()
-        self.send_response(200)
+        is_spent = dict(parse_qsl(asked.query)).get("token") == SPENT
+        answer = json.dumps(LEFT if is_spent else LENT if asked.path == "/schedule" else {}).encode()
+        self.send_response(429 if is_spent else 200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
