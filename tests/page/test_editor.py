@@ -317,6 +317,11 @@ def test_rows_that_are_too_fast_or_too_long_as_subtitles_are_marked(page, panel)
         }"""
     )
     assert ends.first.inner_text() == "–1:00.0 !"
+    expect(panel.get_by_text("↑\u00a0overlap with an earlier row")).to_be_visible()  # the figures are explained
+    overlaps = panel.locator(".limit.overlap:visible")
+    expect(overlaps).to_have_count(len(times) - 1)
+    assert overlaps.first.inner_text() == f"↑ {int(60 - times[1][0])} sec !"
+    assert overlaps.first.get_attribute("title").startswith(f"Begins {int(60 - times[1][0])} sec before an earlier row")
     assert ends.first.get_attribute("title").startswith("1 min, longer than the 7 sec of one subtitle")
     assert ["!" in text for text in ends.all_inner_texts()] == [end - start > 7 for start, end in times]
     characters = [columns_of(text) / 2 for text in TURNS]

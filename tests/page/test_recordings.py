@@ -15,6 +15,10 @@ from tests.support.recordings import RECORDINGS, recordings_in
 
 pytestmark = pytest.mark.slow
 SECONDS_DONE = f"() => ({VIEW_OF})().sheet.transcript.duration_seconds"
+SOUND_IS_KEPT = f"""async () => {{
+    const {{ id, store }} = ({VIEW_OF})().keeper;
+    return (await store.loadSound(id, 0))?.size;
+}}"""
 STATES = "() => [...document.querySelectorAll('.recordings tbody tr')].map(row => row.cells[2].innerText)"
 
 
@@ -61,7 +65,7 @@ def test_what_was_stopped_goes_on_in_the_same_direction_after_a_reload(page, tmp
     panel.get_by_role("button", name="Stop", exact=True).click()
     go_on = panel.get_by_role("button", name="Go on")
     expect(go_on).to_be_visible()
-    page.wait_for_function(f"async () => (await ({VIEW_OF})().keeper.store.loadSound(({VIEW_OF})().keeper.id, 0))?.size")
+    page.wait_for_function(SOUND_IS_KEPT)
     done, stopped_at = words(panel)[:-1], page.evaluate(SECONDS_DONE)
     page.reload()
     expect(panel.locator(".recordings")).to_contain_text("Stopped")

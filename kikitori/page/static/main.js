@@ -74,7 +74,7 @@ const mount = (show) => (/** @type {any} */ element, /** @type {any} */ props, /
     /** @type {string} */ tab,
   ) {
     const show = (/** @type {HTMLElement} */ place, /** @type {any} */ value) => {
-      showComparison(place, value);
+      showComparison(place, value, shownView(tab)?.sheet);
       shownView(tab)?.reference.check();
     };
     mount(show)(element, props, watch);

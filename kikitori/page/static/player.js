@@ -4,6 +4,7 @@ import { clock, fileAddress, make } from "./dom.js";
 import { say } from "./i18n.js";
 import { makeIcon } from "./icons.js";
 import { decodeLevels } from "./outline.js";
+import { hasText } from "./sheet.js";
 import { pauseSound } from "./sounds.js";
 import { COLOURS, Timeline } from "./timeline.js";
 import { ZoomControls } from "./zoom_controls.js";
@@ -60,7 +61,7 @@ export class Player {
     this.place = 0;
     this.frame = 0;
     this.retries = 0;
-    /** @type {(import("./timeline.js").Region | null)[]} One per turn; null for one whose text was deleted. */
+    /** @type {(import("./timeline.js").Region | null)[]} One per turn; null for one that was removed. */
     this.regions = [];
     /** The outline that was decoded last. */
     this.outline = { base64: "", levels: decodeLevels("") };
@@ -174,7 +175,7 @@ export class Player {
     const { transcript, times, speakers } = sheet;
     const changed = transcript.turns.slice(first).map((/** @type {any} */ turn, /** @type {number} */ number) => {
       const [start, end] = times[first + number];
-      return turn.text === "" ? null : [start, end, numberOf(speakers, turn.speaker), first + number];
+      return hasText(turn) ? [start, end, numberOf(speakers, turn.speaker), first + number] : null;
     });
     this.regions.splice(first, Infinity, ...changed);
     this.draw();
