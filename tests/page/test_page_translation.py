@@ -25,6 +25,7 @@ from tests.support.browser import (
     upload,
     visit,
     wait_for_end,
+    wait_until,
     words,
 )
 from tests.support.recordings import example, one_recording
@@ -60,6 +61,7 @@ def test_a_call_is_translated_with_one_click(page):
     translate.click()
     expect(panel.locator(".words[contenteditable]")).to_have_count(0)
     expect(panel.get_by_role("button", name="New transcript")).to_be_disabled()
+    wait_until(page, lambda: waiting)
     waiting[0].continue_()
     names = ["call_appointment.flac · Japanese", "call_appointment.flac · English"]
     shown = panel.locator(".recordings [aria-current]")

@@ -96,6 +96,15 @@ def visit(
     assert errors == []
 
 
+def wait_until(page: Page, is_so: Callable[[], object]) -> None:
+    """Wait for something that the test itself notes, such as a request."""
+    for _ in range(int(PATIENCE_SECONDS / 0.05)):
+        if is_so():
+            return
+        page.wait_for_timeout(50)
+    raise TimeoutError
+
+
 def shown_panel(page: Page) -> Locator:
     """The panel of the open tab."""
     return page.locator("[role=tabpanel]:visible")
