@@ -48,8 +48,8 @@ export class Editor {
     const isFirst = turn.language !== turns[number - 1]?.language;
     const colour = colourOf(sheet.speakers, turn.speaker);
     const hasSpeakers = sheet.speakers.length > 0;
-    const shown = [colour, hasSpeakers, isFirst, this.hasSource, this.overlaps[number], isBusy];
-    return [...sheet.times[number], ...shown].join(" ");
+    const [start, end] = sheet.times[number];
+    return [start, end, this.overlaps[number], colour, hasSpeakers, isFirst, this.hasSource, isBusy].join(" ");
   }
 
   /** Show the view's sheet. Rows that show the same as before stay, with the cursor in them. */
