@@ -38,8 +38,8 @@ def estimate_times(turns: Iterable[Turn]) -> tuple[Turn, ...]:
 
 
 def _divide_time(turns: list[Turn], start: float, end: float) -> Iterator[Turn]:
-    """Divide a time among turns in proportion to their characters."""
-    characters = list(accumulate((len(turn.text) for turn in turns), initial=0))
+    """Divide a time among turns in proportion to their characters; to those of the source if a turn has no others."""
+    characters = list(accumulate((len(turn.text or turn.source) for turn in turns), initial=0))
     times = (round(start + (end - start) * before / characters[-1], 3) for before in characters)
     inside = (min(max(time, start), end) for time in times)
     for turn, (turn_start, turn_end) in zip(turns, pairwise(inside), strict=True):

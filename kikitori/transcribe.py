@@ -56,7 +56,7 @@ def load_model(
         revision: a branch, tag or commit of the hub's checkpoint; None for `main`.
         language: of `transcribe`: an English name or ISO code of `kikitori.languages`, or `auto` to detect it.
         size: of the base model, for `transcribe`: `1.7b` or `0.6b`.
-        weights: `int8` or `int4` to hold the decoder's weights in so many bits, on a CPU; None for exact ones, or for
+        weights: `int8` or `int4` to hold the decoder's weights in 8 or 4 bits, on a CPU; None for exact ones, or for
             what a folder from `kikitori quantise` holds.
 
     Raises:

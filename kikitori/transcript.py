@@ -55,7 +55,7 @@ class Turn:
     """One speaker's speech until the next speaker begins.
 
     speaker: a label within the recording, or None if the model gives none.
-    text: not empty, without white space at its ends.
+    text: without white space at its ends; empty only if a visitor of the page emptied a translation that has a source.
     start_seconds, end_seconds: from the start of the recording, 0 <= start <= end <= MAX_TIME_SECONDS; both are None if
         no time was measured.
     timing: `aligned` if the turn's own times were measured; `estimated` if they were derived from its window's time and
@@ -84,7 +84,7 @@ class Turn:
         _check_types(self, (Real, NoneType), "start_seconds", "end_seconds")
         if self.speaker == "":
             raise ValueError("a turn's speaker must be a label or None, but is an empty string")
-        if not self.text or self.text != self.text.strip():
+        if not (self.text or self.source.strip()) or self.text != self.text.strip():
             raise ValueError(f"a turn's text must be stripped and not empty, but is {self.text!r}")
         if self.words and (self.timing != "aligned" or "".join(word.text for word in self.words) != self.text):
             raise ValueError("a turn's words must join to its text, and need the timing 'aligned'")

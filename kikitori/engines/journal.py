@@ -15,6 +15,7 @@ from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -69,10 +70,19 @@ class Journal:
         self._begun = True
 
 
-class JournaledEngine:
-    """An engine that decodes each window once and keeps the result in a journal."""
+class KeptResults(Protocol):
+    """Results of windows by `window_digest`, such as a Journal."""
 
-    def __init__(self, engine: Engine, journal: Journal):
+    results: dict[str, DecodingResult]
+
+    def add(self, results: Mapping[str, DecodingResult]) -> None:
+        """Keep more. Raises OutputError if they can't be kept."""
+
+
+class JournaledEngine:
+    """An engine that decodes each window once and keeps the result."""
+
+    def __init__(self, engine: Engine, journal: KeptResults):
         self.name = engine.name
         self.journal = journal
         self._engine = engine

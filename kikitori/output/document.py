@@ -76,9 +76,9 @@ def _add_turn(paragraph: Paragraph, turn: Turn, transcript: Transcript) -> None:
     paragraph.add_run(f"{time}\n").font.color.rgb = GREY
     _add_text(paragraph, one_line(turn.text), turn.language or transcript.language)
     if turn.source:
-        source = f"\n{one_line(turn.source)}"
+        source = "\n" * bool(turn.text) + one_line(turn.source)
         _add_text(paragraph, source, spoken_language(transcript)).font.color.rgb = GREY
-    _set_direction(paragraph, turn.text)
+    _set_direction(paragraph, turn.text or turn.source)
 
 
 def _add_text(paragraph: Paragraph, text: str, language: str) -> Run:

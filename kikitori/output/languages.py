@@ -13,8 +13,8 @@ TEXTS = ("both", "translation", "original")
 def choose_texts(transcript: Transcript, texts: str) -> Transcript:
     """Return a translation with only some of its texts. One whose turns have no source stays as it is.
 
-    texts: one of TEXTS. `translation` leaves the sources out. `original` puts them in the place of the translation;
-    turns without a source are left out, and so is what describes the translation: raw text, words, replacements.
+    texts: one of TEXTS. `translation` leaves the sources out. `original` puts them in the place of the translation, and
+    leaves out what describes the translation: raw text, words, replacements. Turns without the chosen text go.
     Raises ValueError for other texts.
     """
     if texts not in TEXTS:
@@ -22,7 +22,7 @@ def choose_texts(transcript: Transcript, texts: str) -> Transcript:
     if texts == "both" or not any(turn.source for turn in transcript.turns):
         return transcript
     if texts == "translation":
-        return replace(transcript, turns=tuple(replace(turn, source="") for turn in transcript.turns))
+        return replace(transcript, turns=tuple(replace(turn, source="") for turn in transcript.turns if turn.text))
     said = tuple(_as_said(turn) for turn in transcript.turns if turn.source.strip())
     return replace(transcript, turns=said, language=spoken_language(transcript), raw_text="", replacements=())
 

@@ -11,7 +11,7 @@ from kikitori.transcript import Transcript, Turn
 def write_readable(transcript: Transcript) -> str:
     """Write one line per turn, as `write_txt`. A turn with a source has it in a line below, and an empty line after it.
 
-    Without sources, the text is that of `write_txt`.
+    If it has only a source, the line above that has no text. Without sources, the text is that of `write_txt`.
     """
     return _joined(transcript, [label_of(turn.speaker) for turn in transcript.turns])
 
@@ -31,5 +31,5 @@ def _joined(transcript: Transcript, beginnings: list[str]) -> str:
 
 
 def _lines(beginning: str, turn: Turn) -> str:
-    line = f"{beginning}{one_line(turn.text)}\n"
+    line = f"{beginning}{one_line(turn.text)}".rstrip() + "\n"
     return f"{line}{one_line(turn.source)}\n\n" if turn.source else line

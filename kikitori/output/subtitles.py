@@ -10,7 +10,8 @@ not a film's shortened lines.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from math import inf
@@ -18,7 +19,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from kikitori.errors import SpeechError
-from kikitori.output.line_breaks import Ruler, columns_of, find_breaks
+from kikitori.output.line_breaks import ELSEWHERE, Ruler, columns_of, find_breaks
 from kikitori.text.confidence import letter_ranges, to_flags
 from kikitori.timing import estimate_times
 from kikitori.transcript import Transcript, Turn
@@ -35,6 +36,10 @@ OVERLONG_PENALTY = 0.5
 # needs.
 LINE_PENALTY = 1e6
 
+# What a cut costs, per line of the source between the place where it cuts the source and the one at the same share of
+# the text. To be at the end of a sentence, it may be 3/4 of a line away from a place between words.
+DISTANCE_PENALTY = 2.0
+
 Ranges = tuple[tuple[int, int], ...]
 
 
@@ -43,9 +48,10 @@ class Subtitle:
     """One text on the screen.
 
     start_seconds, end_seconds: from the start of the recording, whole milliseconds, 0 <= start < end.
-    lines: at least one, each stripped and not empty.
+    lines: each stripped and not empty; at least one, unless there is only a source.
     low_confidence: for each line, the ranges of it that the model was unsure of, as (start, end) of characters.
     source: lines in the spoken language, if the lines are a translation and its source is shown; otherwise empty.
+        There are no more of them than there may be of the others.
     """
 
     start_seconds: float
@@ -131,17 +137,15 @@ def make_subtitles(
 
 
 def _cut_with_source(turn: Turn, max_line_width: int | None, line_count: int) -> list[_Piece]:
-    """Cut a turn into pieces. Each line of its source goes to the piece that is spoken at the middle of that line."""
-    pieces = _TurnCutter(turn, max_line_width, line_count).pieces()
-    if not turn.source:
-        return pieces
+    """Cut a turn into pieces, and its source into parts that belong to them."""
+    if not turn.source.strip():
+        return _TurnCutter(turn, max_line_width, line_count).pieces()
     spoken = "English" if turn.language == "Japanese" else "Japanese"  # the two that are translated
-    source_turn = replace(turn, text=turn.source, language=spoken, words=(), low_confidence=())
-    ends = [piece.end for piece in pieces[:-1]]
-    sources: list[tuple[str, ...]] = [()] * len(pieces)
-    for line in _TurnCutter(source_turn, max_line_width, 1).pieces():
-        sources[bisect_left(ends, (line.start + line.end) / 2)] += line.lines
-    return [piece._replace(source=source) for piece, source in zip(pieces, sources, strict=True)]
+    said = replace(turn, text=turn.source, source="", language=spoken, words=(), low_confidence=())
+    source = _TurnCutter(said, max_line_width, line_count)
+    if not turn.text:
+        return [piece._replace(lines=(), low_confidence=(), source=piece.lines) for piece in source.pieces()]
+    return _TurnCutter(turn, max_line_width, line_count).pieces_with(source)
 
 
 def _screen_times(pieces: list[_Piece], duration: int) -> list[tuple[int, int]]:
@@ -202,26 +206,76 @@ class _TurnCutter:
         # Both cost the square of how full they are, so that they get similar lengths.
         self._line = _Part(LINE_PENALTY, columns, inf)
         self._piece = _Part(1, columns * line_count, MAX_MILLISECONDS / 1000)
-        self._line_count = line_count
+        # For each place, the furthest one at which a line from there can end, and a piece.
+        self._line_ends = self._furthest_ends(lambda start, end: self._right[end] - self._left[start] <= columns)
+        self._piece_ends = self._line_ends
+        for _ in range(1, min(line_count, len(self._places))):
+            self._piece_ends = [self._line_ends[end] for end in self._piece_ends]
 
     def pieces(self) -> list[_Piece]:
         """Return the pieces of the turn, in order."""
-        line_ends = self._furthest_line_ends()
-        piece_ends = line_ends
-        for _ in range(1, min(self._line_count, len(line_ends))):
-            piece_ends = [line_ends[end] for end in piece_ends]
-        cuts = self._cheapest_cuts(0, len(self._places) - 1, piece_ends, self._piece)
-        return [
-            self._to_piece(start, end, self._cheapest_cuts(start, end, line_ends, self._line)) for start, end in cuts
-        ]
+        cuts = self._cheapest_cuts(0, len(self._places) - 1, self._piece_ends, self._piece)
+        return [self._to_piece(start, end) for start, end in cuts]
 
-    def _furthest_line_ends(self) -> list[int]:
-        """For each place, the furthest one at which a line from there can end, at least the next one."""
+    def pieces_with(self, source: _TurnCutter) -> list[_Piece]:
+        """Return the pieces of the turn with the lines of its source, in order.
+
+        Each cut of the text has one of the source that matches it.
+        """
+        matches, penalties = self._matches_in(source)
+        self._break_penalties = [sum(pair) for pair in zip(self._break_penalties, penalties, strict=True)]
+        ends = self._furthest_ends(
+            lambda start, end: end <= self._piece_ends[start] and matches[end] <= source._piece_ends[matches[start]]
+        )
+        pieces: list[_Piece] = []
+        for start, end in self._cheapest_cuts(0, len(self._places) - 1, ends, self._piece):
+            pieces += source._divided(self._to_piece(start, end), matches[start], matches[end])
+        return pieces
+
+    def _matches_in(self, source: _TurnCutter) -> tuple[list[int], list[float]]:
+        """For each place, return the one of the source where a cut matches it best, and the penalty of that.
+
+        It is near the same share of the text, better at the end of a clause or a sentence. Matches are in order.
+        """
+        line, last = source._line.columns, len(source._places) - 1
+        scale = source._left[-1] / max(1, self._left[-1])
+        matches, penalties = [0], [0.0]
+        for columns in self._left[1:-1]:
+            wanted = columns * scale
+            low = max(matches[-1], bisect_left(source._left, wanted - line))
+            high = max(low + 1, bisect_right(source._left, wanted + line))
+            costs = {
+                place: (source._break_penalties[place] if 0 < place < last else ELSEWHERE)
+                + DISTANCE_PENALTY * abs(source._left[place] - wanted) / line
+                for place in range(low, high)
+            }
+            matches.append(min(costs, key=costs.__getitem__))
+            penalties.append(costs[matches[-1]])
+        return [*matches, last], [*penalties, 0.0]
+
+    def _divided(self, piece: _Piece, start: int, end: int) -> list[_Piece]:
+        """Return a piece of a translation with the part of its source, this turn's text, between two places.
+
+        If the part has too many lines, because the translation could not be cut, more pieces share the time and the
+        part; the first one has the translation.
+        """
+        cuts = [(start, end)]
+        if end > self._piece_ends[start]:
+            cuts = self._cheapest_cuts(start, end, self._piece_ends, self._piece)
+        edges = [piece.start + (piece.end - piece.start) * number // len(cuts) for number in range(len(cuts) + 1)]
+        pieces = [
+            piece._replace(start=first, end=last, source=self._lines(*cut)[0])
+            for cut, (first, last) in zip(cuts, pairwise(edges), strict=True)
+        ]
+        return [pieces[0], *(later._replace(lines=(), low_confidence=()) for later in pieces[1:])]
+
+    def _furthest_ends(self, fits: Callable[[int, int], bool]) -> list[int]:
+        """For each place, return the furthest one at which a part from there can end, at least the next one."""
         furthest = []
         end, last = 0, len(self._places) - 1
         for start in range(last + 1):
             end = max(end, min(start + 1, last))
-            while end < last and self._right[end + 1] - self._left[start] <= self._line.columns:
+            while end < last and fits(start, end + 1):
                 end += 1
             furthest.append(end)
         return furthest
@@ -259,9 +313,14 @@ class _TurnCutter:
                 least, origin = total, start
         return least, origin
 
-    def _to_piece(self, start: int, end: int, lines: list[tuple[int, int]]) -> _Piece:
-        places = self._places
-        texts, unsure = zip(*(self._line_text(places[first], places[last]) for first, last in lines), strict=True)
+    def _lines(self, start: int, end: int) -> tuple[tuple[str, ...], tuple[Ranges, ...]]:
+        """The lines between two places; none if they are the same. And the ranges that the model was unsure of."""
+        cuts = self._cheapest_cuts(start, end, self._line_ends, self._line)
+        lines = [self._line_text(self._places[first], self._places[last]) for first, last in cuts]
+        return tuple(text for text, _ in lines), tuple(unsure for _, unsure in lines)
+
+    def _to_piece(self, start: int, end: int) -> _Piece:
+        texts, unsure = self._lines(start, end)
         spoken, ends = round(self._starts[start] * 1000), round(self._ends[end] * 1000)
         characters = sum(map(columns_of, texts)) / self._style.columns_per_character
         reading = round(1000 * characters / self._style.characters_per_second)

@@ -58,8 +58,9 @@ NOTICE_SECONDS = 3.0
 
 
 def write_txt(transcript: Transcript, layout: Layout = DEFAULT_LAYOUT) -> str:
-    """Write one line per turn; a turn with a speaker begins with `[spk_0]: `."""
-    return "".join(f"{line}\n" for line in [*map(_line, transcript.turns), *notices_of(transcript)])
+    """Write one line per turn; a turn with a speaker begins with `[spk_0]: `. A turn with only a source has none."""
+    lines = [_line(turn) for turn in transcript.turns if turn.text]
+    return "".join(f"{line}\n" for line in [*lines, *notices_of(transcript)])
 
 
 def write_srt(transcript: Transcript, layout: Layout = DEFAULT_LAYOUT) -> str:

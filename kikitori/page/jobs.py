@@ -25,6 +25,7 @@ from kikitori.page.outline import Outline
 from kikitori.page.view import GrowingView
 from kikitori.server.job_log import logged_job
 from kikitori.server.jobs import JobOptions, served_model, transcribe_upload
+from kikitori.server.unfinished import UnfinishedJobs
 from kikitori.tasks import Checkpoint, get_task
 from kikitori.transcribe import MAX_SECONDS
 from kikitori.transcript import Transcript, Turn
@@ -33,6 +34,8 @@ from kikitori.update import Update
 
 DRAFT_EVERY_SECONDS = 0.2
 """Nobody can read a draft that changes faster, and showing it would slow decoding down."""
+UNFINISHED = UnfinishedJobs()
+"""What was decoded of recordings whose jobs were stopped, until somebody goes on with them."""
 
 
 def read_recordings(paths: list[str], options: JobOptions, first: int = 0) -> Iterator[tuple[dict | None, dict | None]]:
@@ -54,11 +57,12 @@ def read_recordings(paths: list[str], options: JobOptions, first: int = 0) -> It
     yield clock.message(0.0) | loading_message(options), begun | files.record()
     for number, path in enumerate(paths):
         view, seconds, place = None, 0.0, first + len(sheets)
+        work = work_of(options, path)
         files.begin(number, place)
         try:
             with (
                 logged_job(task.name) as job,
-                closing(transcribe_upload(options, path)) as made,
+                closing(transcribe_upload(options, path, kept=UNFINISHED.begin(work))) as made,
                 closing(Outline(path, not task.has_speakers, MAX_SECONDS)) as outline,
             ):
                 view = GrowingView(made, path, outline)
@@ -69,6 +73,7 @@ def read_recordings(paths: list[str], options: JobOptions, first: int = 0) -> It
                     elif is_due():
                         yield clock.message(seconds) | {"draft": step.texts}, None
                 files.end(number)
+                UNFINISHED.end(work)
                 # It is complete now, which its last update could not say.
                 yield clock.message(seconds), growing(job_id, place, view.add(Update())) | files.record()
         except SpeechError as error:
@@ -81,6 +86,11 @@ def read_recordings(paths: list[str], options: JobOptions, first: int = 0) -> It
         clock.next_recording(seconds)
     shown = {"sheets": sheets, "first": first, "running": False} | files.record()
     yield files.message(sheets), shown
+
+
+def work_of(options: JobOptions, path: str) -> tuple:
+    """What stands for a job in UNFINISHED."""
+    return path, options.direction, tuple(sorted(options.checkpoints.items()))
 
 
 def growing(job_id: str, number: int, added: dict) -> dict:

@@ -166,12 +166,14 @@ def connect_jobs(tab: Tab, checkpoints: Checkpoints, start: Start, work: Work, r
         if button:
             show_start(button.click, work, result)
     handler = page_handler(tab.directions, checkpoints)
-    jobs = [work.run.click(handler, inputs, outputs, **event)]
+    js = f"(...inputs) => speechPage.begun('{tab.key}', inputs)"
+    jobs = [work.run.click(handler, inputs, outputs, js=js, **event)]
     for direction, button in offers.items():
-        js = f"(microphone, files, ...options) => speechPage.taken({json.dumps(tab.first_option(direction))}, options)"
+        first_option = json.dumps(tab.first_option(direction))
+        js = f"(microphone, files, ...options) => speechPage.taken('{tab.key}', {first_option}, options)"
         in_browser(button.click, inputs, js, inputs)
         jobs.append(button.click(handler, inputs, outputs, js=js, **event))
-    js = f"(microphone, files, ...options) => speechPage.retried('{tab.key}', options)"
+    js = f"(microphone, files, ...inputs) => speechPage.retried('{tab.key}', inputs)"
     jobs.append(retry.click(handler, inputs, outputs, js=js, **event))
     if result.translate:
         js = f"(microphone, files, view) => speechPage.translated('{tab.key}')"
@@ -207,7 +209,7 @@ def offer_buttons(tab: Tab) -> dict[str, gr.Button]:
 
 
 def retry_button(tab: Tab) -> tuple[gr.Button, gr.Number]:
-    """The hidden button that static/recordings.js presses to try a recording again, and how many others there are."""
+    """The hidden button that static/recordings.js presses to go on with recordings, and how many others there are."""
     return gr.Button(elem_id=f"retry_{tab.key}", visible="hidden"), gr.Number(0, visible=False)
 
 

@@ -45,9 +45,11 @@ def texts_of_view() -> dict[str, dict]:
     }
 
 
-def _tabs(texts: dict[str, str]) -> dict[str, dict[str, str]]:
-    """Return the id of each tab's panel, and its name."""
-    return {tab.key: {"panel": tab.endpoint, "name": texts[f"{tab.key}_tab"]} for tab in TABS}
+def _tabs(texts: dict[str, str]) -> dict[str, dict]:
+    """Return the id of each tab's panel, its name, and its directions."""
+    return {
+        tab.key: {"panel": tab.endpoint, "name": texts[f"{tab.key}_tab"], "directions": tab.directions} for tab in TABS
+    }
 
 
 def _style(style: Style) -> dict[str, float]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
+from kikitori.engines.journal import JournaledEngine, KeptResults
 from kikitori.engines.zero_gpu import HeardLanguage, ZeroGpuEngine
 from kikitori.errors import AudioError
 from kikitori.languages import AUTO
@@ -40,24 +41,36 @@ def served_model(task: Task, checkpoints: Mapping[str, Checkpoint], check: Check
     return Model(task, checkpoint, ZeroGpuEngine(checkpoint, checkpoints["aligner"], task.has_speakers, check))
 
 
-def transcribe_upload(options: JobOptions, audio: str | None, name: str | None = None) -> Transcription:
-    """Start the transcription of a visitor's recording. name: as `stream` takes it. Raises SpeechError."""
+def transcribe_upload(
+    options: JobOptions, audio: str | None, name: str | None = None, kept: KeptResults | None = None
+) -> Transcription:
+    """Start the transcription of a visitor's recording.
+
+    name: as `stream` takes it. kept: results of windows that are not decoded again, to which new ones are added. If
+    there are any, the language of the recording was checked before. Raises SpeechError.
+    """
     if audio is None:
         raise AudioError("no_recording")
     task = choose_task(options.direction, options.language)
-    check = options.checkpoints.get(LANGUAGE_CHECK) if task.spoken else None
+    is_checked = not task.spoken or bool(kept and kept.results)
+    check = None if is_checked else options.checkpoints.get(LANGUAGE_CHECK)
     model = served_model(task, options.checkpoints, check)
     source = served_model(get_source(model.task), options.checkpoints) if options.source else None
     return stream(
-        model,
+        keeping(model, kept),
         audio,
         name=name,
         align=options.align,
-        source=source,
+        source=source and keeping(source, kept),
         language_check=replace(model, engine=HeardLanguage(model.engine)) if check else None,
         context=options.context,
         replacements=parse_rules(options.replace),
     )
+
+
+def keeping(model: Model, kept: KeptResults | None) -> Model:
+    """The model with an engine that keeps the results of windows, and does not decode those again that are kept."""
+    return replace(model, engine=JournaledEngine(model.engine, kept)) if kept else model
 
 
 def run_job(options: JobOptions, audio: str | None) -> Iterator[Transcription]:

@@ -482,20 +482,81 @@ def test_dividing_times_changes_nothing_else(turns):
         assert before.start_seconds <= after.start_seconds <= after.end_seconds <= before.end_seconds
 
 
-def test_the_source_is_divided_among_the_subtitles_of_its_translation():
-    text = "I want to go to the museum by bus. Where is the station? My sister works at the hospital."
-    said = "バスで博物館に行きたいです。駅はどこですか。姉は病院で働いています。"
-    turn = Turn(None, text, 0.0, 12.0, "window", source=said)
-    made = Transcript("talk.wav", (turn,), "ja2en", "English", "tiny", 12.0, text)
-    subtitles = make_subtitles(made)
-    assert " ".join(line for subtitle in subtitles for line in subtitle.lines) == text
-    assert "".join(line for subtitle in subtitles for line in subtitle.source) == said
-    assert len(subtitles) > 1 and all(subtitle.source for subtitle in subtitles)
+# A translation with its source
+
+
+def both(text: str, said: str, seconds: float = 9.0, **layout: int) -> list[Subtitle]:
+    """The subtitles of one English turn that was said in Japanese."""
+    turn = Turn(None, text, 0, seconds, "aligned", source=said)
+    return make_subtitles(transcript(turn, language="English"), **layout)
+
+
+RECEPTION = (
+    "お電話ありがとうございます。こちらは東京駅前クリニックの受付でございます。恐れ入りますが、お名前とお電話番号を"
+    "お伺いしてもよろしいでしょうか。"
+)
+
+
+def test_both_texts_of_a_subtitle_have_two_lines_at_most_and_cover_the_same_part():
+    made = both(
+        "Thank you for calling, this is the reception of the clinic at Tokyo station. "
+        "May I ask you for your name, please?",
+        RECEPTION,
+    )
+    assert [(*subtitle.lines, *subtitle.source) for subtitle in made] == [
+        (
+            "Thank you for calling,",
+            "this is the reception of the clinic",
+            "お電話ありがとうございます。こちらは",
+            "東京駅前クリニックの受付でございます。",
+        ),
+        (
+            "at Tokyo station.",
+            "May I ask you for your name, please?",
+            "恐れ入りますが、お名前とお電話番号を",
+            "お伺いしてもよろしいでしょうか。",
+        ),
+    ]
+
+
+def test_a_translation_is_cut_where_its_source_can_be_cut_too():
+    said = "はい、もちろん知っております。少し遠いのでバスで。"
+    made = both("Yes, I do. It is a little far from here, so please take the bus.", said, 15)
+    assert [(*subtitle.lines, *subtitle.source) for subtitle in made] == [
+        ("Yes, I do. It is a little far from here,", "はい、もちろん知っております。"),
+        ("so please take the bus.", "少し遠いのでバスで。"),
+    ]
+
+
+@pytest.mark.parametrize("text", ["Yes.", ""])
+def test_a_source_goes_on_in_more_subtitles_where_its_translation_has_no_place_for_a_cut(text):
+    made = both(text, RECEPTION)
+    assert [subtitle.lines for subtitle in made] == [(text,) if text else (), ()]
+    assert "".join(line for subtitle in made for line in subtitle.source) == RECEPTION
+    assert [len(subtitle.source) for subtitle in made] == [2, 2]
+    assert [subtitle.start_seconds for subtitle in made] == [0, pytest.approx(4.5, abs=0.2)]
+
+
+@pytest.mark.slow
+@settings(deadline=None, max_examples=200)
+@given(
+    text=TEXTS | st.just(""),
+    said=TEXTS,
+    language=st.sampled_from(["English", "Japanese"]),
+    width=st.none() | st.integers(1, 30),
+    count=st.none() | st.integers(1, 3),
+)
+def test_both_texts_keep_their_limits_whatever_their_lengths(text, said, language, width, count):
+    turn = Turn(None, text, 0.0, 20.0, "estimated", source=said)
+    made = make_subtitles(transcript(turn, language=language), width, count)
+    assert solid(line for subtitle in made for line in subtitle.lines) == solid([text])
+    assert solid(line for subtitle in made for line in subtitle.source) == solid([said])
+    assert all(max(len(subtitle.lines), len(subtitle.source)) <= (count or 2) for subtitle in made)
+    assert all(subtitle.lines or subtitle.source for subtitle in made)
 
 
 def test_each_line_of_the_source_is_with_the_subtitle_that_is_spoken_meanwhile():
-    said, text = "はい。いま。いく。", "Yes. Now. I go."
-    made = make_subtitles(transcript(replace(aligned(text, 0, 9), source=said), language="English"), 5, 1)
+    made = both("Yes. Now. I go.", "はい。いま。いく。", max_line_width=5, max_line_count=1)
     assert [(*subtitle.lines, *subtitle.source) for subtitle in made] == [
         ("Yes.", "はい。"),
         ("Now.", "いま。"),

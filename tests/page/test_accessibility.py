@@ -105,8 +105,12 @@ def test_on_a_phone_a_finished_call_is_read_from_its_start_and_long_names_fit(br
         rows = panel.get_by_role("region", name="Transcript")
         wait_for_end(panel)
         assert rows.evaluate("rows => [rows.scrollTop, rows.scrollHeight > rows.clientHeight]") == [0, True]
+        first = panel.locator(".turn").first
+        assert first.evaluate("row => row.getBoundingClientRect().top + scrollY") < 320  # little is above it
         rename(panel, "Speaker 1", "x" * 300)
         assert set(speakers(panel)) == {"x" * 60, "Speaker 2"}
+        texts = panel.locator(".turn .words").all()
+        assert len({text.bounding_box()["x"] for text in texts}) == 1  # whoever speaks
         panel.get_by_role("button", name="Translate into English").click()
         expect(panel.locator(".recordings [aria-current]")).to_have_text("call_appointment.flac · English")
         wait_for_end(panel)

@@ -54,8 +54,16 @@ def put_cursor(page, panel, row: int, place: int) -> None:
 
 
 def open_project(page, panel, path) -> None:
+    choose_file(page, panel.get_by_role("button", name="Open a project file"), path)
+
+
+def add_sound(page, panel, path) -> None:
+    choose_file(page, panel.get_by_role("button", name="Add the recording"), path)
+
+
+def choose_file(page, button, path) -> None:
     with page.expect_file_chooser() as chosen:
-        panel.get_by_role("button", name="Open a project file").click()
+        button.click()
     chosen.value.set_files(path)
 
 
@@ -175,11 +183,24 @@ def test_a_project_is_saved_to_a_file_and_opened_again(page, panel, tmp_path):
     broken = tmp_path / "broken.json"
     broken.write_text(project.read_text(encoding="utf-8").replace('"times":[[', '"times":[["<b>",'), encoding="utf-8")
     open_project(page, panel, broken)
-    expect(panel.get_by_role("alert")).to_contain_text("broken.json is no project file")
-    clear_files(panel)
+    expect(page.get_by_role("alert").filter(has_text="broken.json")).to_contain_text("is no project file")
+    other = open_tab(page, "pt")
+    clear_files(other)
     drop(page, project, place=".files button")  # Gradio's box, which takes no project
-    expect(panel.locator(".player .main")).to_be_disabled()
+    expect(panel.locator(".player .main")).to_be_disabled()  # in the tab of its direction
     assert words(panel) == ["あ" + TURNS[0], *TURNS[1:]]
+    add_sound(page, panel, example("call_appointment").path)
+    expect(panel.locator(".player")).to_contain_text("This recording is 0:19 long, and the transcript is of 0:15")
+    add_sound(page, panel, example("call_order").path)
+    expect(panel.locator(".player")).not_to_contain_text("is it the right file?")
+    page.evaluate("() => Promise.all(speechPage.views.map(view => view.keeper.saveNow()))")
+    page.reload()
+    expect(panel.locator(".player .main")).to_be_enabled()
+    (tmp_path / "letter.pdf").write_bytes(b"%PDF-1.7")
+    for path, sentence in (broken, "is no project file"), (tmp_path / "letter.pdf", "is neither audio nor video"):
+        drop(page, path)
+        expect(page.get_by_role("alert").filter(has_text=path.name).last).to_contain_text(sentence)
+        assert words(panel)[1:] == list(TURNS[1:])  # it stays open
 
 
 def test_words_are_found_and_replaced_with_a_count(page, panel):
@@ -296,6 +317,11 @@ def test_rows_that_are_too_fast_or_too_long_as_subtitles_are_marked(page, panel)
         }"""
     )
     assert ends.first.inner_text() == "–1:00.0 !"
+    expect(panel.get_by_text("↑\u00a0overlap with an earlier row")).to_be_visible()  # the figures are explained
+    overlaps = panel.locator(".limit.overlap:visible")
+    expect(overlaps).to_have_count(len(times) - 1)
+    assert overlaps.first.inner_text() == f"↑ {int(60 - times[1][0])} sec !"
+    assert overlaps.first.get_attribute("title").startswith(f"Begins {int(60 - times[1][0])} sec before an earlier row")
     assert ends.first.get_attribute("title").startswith("1 min, longer than the 7 sec of one subtitle")
     assert ["!" in text for text in ends.all_inner_texts()] == [end - start > 7 for start, end in times]
     characters = [columns_of(text) / 2 for text in TURNS]

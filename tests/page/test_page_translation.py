@@ -18,6 +18,7 @@ from tests.support.browser import (
     retype,
     run_to_the_end,
     saved,
+    saved_transcript,
     shown_panel,
     speakers,
     transcribed,
@@ -94,11 +95,33 @@ def test_a_translation_is_shown_with_its_source(page, direction):
     assert said.all_inner_texts() == ["Ah.", recording.said]
     assert "".join(words(panel)).replace(" ", "") == recording.reference.replace(" ", "")
     page.keyboard.press("Backspace")
-    panel.get_by_label("Languages shown").select_option("Original")
+    shown = panel.get_by_label("Languages shown")
+    shown.select_option("Original")
     assert said.all_inner_texts() == [f"Ah. {recording.said}" if direction == "en2ja" else f"Ah.{recording.said}"]
     assert not panel.locator(".words").is_visible()
     page.keyboard.press("Control+z")
     assert said.all_inner_texts() == ["Ah.", recording.said]
+    page.keyboard.press("Alt+ArrowUp")
+    expect(said.first).to_be_focused()
+    page.keyboard.press("Control+h")  # only what is shown is searched
+    panel.get_by_label("Find", exact=True).fill("ah")
+    panel.get_by_role("button", name="Next", exact=True).click()
+    assert page.evaluate("getSelection().toString()") == "Ah"
+    panel.get_by_label("Replace with").fill("Oh")
+    panel.get_by_role("button", name="Replace all").click()
+    assert said.all_inner_texts() == ["Oh.", recording.said]
+    expect(shown).to_have_value("original")
+    shown.select_option("Both")
+    retype(panel, 0, "")  # the row keeps its original
+    assert said.all_inner_texts() == ["Oh.", recording.said]
+    assert [(turn.text, turn.source) for turn in saved_transcript(page, panel).turns] == [
+        ("", "Oh."),
+        (words(panel)[1], recording.said),
+    ]
+    assert saved(page, panel, "srt")[1].splitlines()[2] == "Oh."
+    said.first.fill("")
+    said.first.blur()
+    assert panel.locator(".turn:visible").count() == 1
 
 
 def test_a_recording_in_another_language_is_moved_to_its_tab_with_one_click(page):

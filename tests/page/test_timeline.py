@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from kikitori.page.view import to_view
 from kikitori.transcript import Transcript, TranscriptWarning, Turn
-from tests.support.browser import last_seek, note_seeks, saved, speakers, words
+from tests.support.browser import VIEW_OF, last_seek, note_seeks, saved, speakers, words
 from tests.support.player import PART, PLAYER, is_playing, place_of, slider
 
 pytestmark = pytest.mark.slow
@@ -97,6 +97,24 @@ def test_an_edge_of_a_turn_is_dragged_in_one_step(page, panel):
     slider(panel).press("Control+z")
     assert page.evaluate(f"{PLAYER}.sheet.times") == times
     assert subtitle_times(page, panel) == subtitles
+
+
+def test_a_row_that_begins_before_the_one_above_moves_there_with_the_cursor(page, panel):
+    said = words(panel)
+    row = panel.get_by_label("Text of this row").nth(1)
+    row.focus()
+    row.press("Home")
+    start, (_, end) = page.evaluate(f"{PLAYER}.sheet.times.slice(0, 2)")
+    page.evaluate(f"view => view.moveEdge(1, false, {start[0]} + 0.05)", page.evaluate_handle(VIEW_OF))
+    page.keyboard.press("Alt+Shift+ArrowLeft")
+    assert words(panel) == [said[1], said[0], *said[2:]]
+    assert page.evaluate(f"{PLAYER}.sheet.times[0]") == [pytest.approx(start[0] - 0.05), end]
+    page.keyboard.press("X")  # the cursor has stayed in its row
+    assert words(panel)[0] == "X" + said[1]
+    for _ in range(3):
+        page.keyboard.press("Control+z")
+    assert words(panel) == said
+    expect(panel.get_by_label("Text of this row").nth(1)).to_be_focused()
 
 
 def test_a_finger_drags_the_end_of_a_turn_and_a_tap_there_plays(page, panel):

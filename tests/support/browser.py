@@ -7,6 +7,7 @@ import contextlib
 import json
 import re
 from collections.abc import Callable, Iterator
+from mimetypes import guess_type
 
 from playwright.sync_api import Browser, Dialog, Error, Locator, Page, expect
 
@@ -276,9 +277,9 @@ def saved_transcript(page: Page, panel: Locator) -> Transcript:
 
 DROP = """([files, selector, events]) => {
     const dropped = new DataTransfer();
-    for (const [name, content] of files) {
+    for (const [name, type, content] of files) {
         const bytes = Uint8Array.from(atob(content), letter => letter.charCodeAt(0));
-        dropped.items.add(new File([bytes], name, { type: "audio/flac" }));
+        dropped.items.add(new File([bytes], name, { type }));
     }
     const event = type => new DragEvent(type, { bubbles: true, cancelable: true, dataTransfer: dropped });
     return events.map(type => document.querySelector(selector).dispatchEvent(event(type))).at(-1);
@@ -287,7 +288,7 @@ DROP = """([files, selector, events]) => {
 
 def drag(page: Page, *paths, events: tuple[str, ...] = ("dragover",), place: str = "h1") -> bool:
     """Drag files to a place; returns whether the browser would do what it does by itself."""
-    files = [[path.name, base64.b64encode(path.read_bytes()).decode()] for path in paths]
+    files = [[path.name, guess_type(path)[0] or "", base64.b64encode(path.read_bytes()).decode()] for path in paths]
     return page.evaluate(DROP, [files, place, events])
 
 

@@ -1,6 +1,7 @@
 // @ts-check
 // How a transcript differs from its reference: a card with the score and the differences, which can be printed.
 import { make } from "./dom.js";
+import { audioName } from "./file_names.js";
 import { formatNumber, formatPercent, say } from "./i18n.js";
 import { showMessage } from "./message.js";
 
@@ -13,19 +14,20 @@ let lenient = true;
  * Show a comparison.
  * @param {HTMLElement} element
  * @param {any} value what compare_shown in kikitori/page/jobs.py returns, {errors}, or nothing.
+ * @param {any} sheet that was compared
  */
-export function showComparison(element, value) {
+export function showComparison(element, value, sheet) {
   if (!value || value.errors) return showMessage(element, value);
   const { words, characters, pieces } = lenient ? value.lenient : value.exact;
   const wrong = pieces.filter((/** @type {Piece} */ piece) => !piece.same);
   const card = make("section", { class: "score-card", "aria-label": say("differences") });
   const onchange = (/** @type {any} */ event) => {
     lenient = event.target.checked;
-    showComparison(element, value);
+    showComparison(element, value, sheet);
     element.querySelector("input")?.focus();
   };
   card.append(
-    make("p", { class: "recording" }, value.name),
+    make("p", { class: "recording" }, sheet ? audioName(sheet) : value.name),
     make("p", { class: "score", role: "status" }, say("score", formatPercent(Math.floor(100 * accuracy(words)) / 100))),
     make(
       "p",

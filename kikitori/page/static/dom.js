@@ -1,6 +1,8 @@
 // @ts-check
 // Elements, times and addresses.
 
+const BUTTON_COMES_MS = 50;
+
 /**
  * Make an element. Strings become text nodes, never HTML: a model or a visitor wrote them.
  * @param {string} tag
@@ -39,13 +41,19 @@ export function preciseClock(seconds) {
 }
 
 /**
+ * The address of one of Gradio's own routes.
+ * @param {string} route
+ */
+export function routeAddress(route) {
+  const { root = "", api_prefix = "/gradio_api" } = /** @type {any} */ (window).gradio_config ?? {};
+  return `${root}${api_prefix}/${route}`;
+}
+
+/**
  * The address of a file in Gradio's cache.
  * @param {string} path
  */
-export function fileAddress(path) {
-  const { root = "", api_prefix = "/gradio_api" } = /** @type {any} */ (window).gradio_config ?? {};
-  return `${root}${api_prefix}/file=${path.split("/").map(encodeURIComponent).join("/")}`;
-}
+export const fileAddress = (path) => routeAddress(`file=${path.split("/").map(encodeURIComponent).join("/")}`);
 
 /**
  * Remove white space at both ends: what JavaScript's trim removes, and what Python's strip removes.
@@ -54,4 +62,14 @@ export function fileAddress(path) {
 export function strip(text) {
   // eslint-disable-next-line no-control-regex -- Python counts them as white space
   return text.replace(/^[\s\x1c-\x1f\x85]+|[\s\x1c-\x1f\x85]+$/g, "");
+}
+
+/**
+ * Press a button, which Gradio makes when its tab is opened for the first time.
+ * @param {string} id
+ */
+export function press(id) {
+  const button = document.getElementById(id);
+  if (button) button.click();
+  else setTimeout(press, BUTTON_COMES_MS, id);
 }

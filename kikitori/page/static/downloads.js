@@ -5,6 +5,7 @@ import { audioName, fileStems, hasSource, timeStamp } from "./file_names.js";
 import { makeError, say, speakerName } from "./i18n.js";
 import { showWords, wordButton } from "./icons.js";
 import { Menu, menuChoice, menuItem } from "./menu.js";
+import { hasText, inOrder } from "./sheet.js";
 
 /** What a file's name ends in -> its type. */
 const FORMATS = {
@@ -136,14 +137,14 @@ async function copySelected(file) {
 }
 
 /**
- * A sheet as kikitori/page/files.py takes it, without the rows whose text was deleted.
+ * A sheet as kikitori/page/files.py takes it: in order of time, and without the rows that were removed.
  * @param {any} sheet
  * @param {string} name of its file, without the suffix
  */
-function sentSheet(sheet, name) {
-  const { transcript, times } = sheet;
-  const isLeft = (/** @type {any} */ _, /** @type {number} */ number) => transcript.turns[number].text !== "";
-  const left = { ...transcript, audio: audioName(sheet), turns: transcript.turns.filter(isLeft) };
+export function sentSheet(sheet, name) {
+  const { transcript, times } = inOrder(sheet);
+  const isLeft = (/** @type {any} */ _, /** @type {number} */ number) => hasText(transcript.turns[number]);
+  const left = { ...transcript, audio: audioName(sheet), turns: transcript.turns.filter(hasText) };
   const speakers = Object.fromEntries(sheet.speakers.map((/** @type {string} */ label) => [label, speakerName(label)]));
   return { name, transcript: left, times: times.filter(isLeft), speakers };
 }

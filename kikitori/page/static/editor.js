@@ -3,13 +3,14 @@
 import { caretIn, isComposing, placeInSheet, select } from "./caret.js";
 import { make } from "./dom.js";
 import { hasSource } from "./file_names.js";
-import { makeWarning, say } from "./i18n.js";
+import { makeWarning, say, speakerName } from "./i18n.js";
 import { offer } from "./offers.js";
 import { colourOf } from "./player.js";
 import { Row } from "./row.js";
-import { newSpeaker, setSource, setSpeaker, setText } from "./sheet.js";
+import { hasText, newSpeaker, setSource, setSpeaker, setText } from "./sheet.js";
 import { joinTurns, lastWithText, splitTurn } from "./splitting.js";
 import { placeAt } from "./spoken.js";
+import { lengthOf, overlaps } from "./subtitles.js";
 
 /** @typedef {import("./splitting.js").Field} Field */
 
@@ -17,6 +18,9 @@ const NUDGE_SECONDS = 0.1;
 /** @type {Field[]} */
 const TURN_FIELDS = ["text", "source"];
 const LONG_ROWS = 200; // from then on, rows that are out of sight are not laid out
+
+/** @param {string} speaker */
+const columnsOf = (speaker) => lengthOf(speakerName(speaker), { columns_per_character: 1 });
 
 export class Editor {
   /** @param {any} view */
@@ -28,8 +32,10 @@ export class Editor {
     this.notes = new Map();
     /** @type {Row | null} The row that a key has just changed: it stays as it is, and keeps the cursor by itself. */
     this.typedIn = null;
-    /** Whether a turn has its original beside it; then every row can have one. */
+    /** Whether a turn has an original; then every row can have one. */
     this.hasSource = false;
+    /** @type {number[]} */
+    this.overlaps = [];
     this.list = make("ol", { class: "turns" });
     this.element = make("div", { class: "rows", tabindex: 0, role: "region", "aria-label": say("turns") }, this.list);
   }
@@ -42,7 +48,8 @@ export class Editor {
     const isFirst = turn.language !== turns[number - 1]?.language;
     const colour = colourOf(sheet.speakers, turn.speaker);
     const hasSpeakers = sheet.speakers.length > 0;
-    return [...sheet.times[number], colour, hasSpeakers, isFirst, this.hasSource, isBusy].join(" ");
+    const shown = [colour, hasSpeakers, isFirst, this.hasSource, this.overlaps[number], isBusy];
+    return [...sheet.times[number], ...shown].join(" ");
   }
 
   /** Show the view's sheet. Rows that show the same as before stay, with the cursor in them. */
@@ -52,6 +59,7 @@ export class Editor {
     const before = this.rows;
     this.rows = new Map();
     this.hasSource = hasSource(sheet);
+    this.overlaps = overlaps(sheet);
     sheet.transcript.turns.forEach((/** @type {any} */ turn, /** @type {number} */ number) => {
       const known = before.get(turn);
       const key = this.keyOf(number);
@@ -62,8 +70,9 @@ export class Editor {
       this.rows.set(turn, row);
     });
     this.list.classList.toggle("long", this.rows.size > LONG_ROWS);
+    this.list.style.setProperty("--name", `${Math.max(0, ...sheet.speakers.map(columnsOf))}ch`);
     this.place(this.withNotes([...this.rows.values()]));
-    if (focus && !this.element.contains(document.activeElement)) this.putFocus(focus);
+    if (focus && !this.element.contains(document.activeElement)) this.putFocus(focus, before);
   }
 
   /**
@@ -118,16 +127,25 @@ export class Editor {
     if (!row) return null;
     const field = TURN_FIELDS.find((one) => row.elementOf(one) === focused);
     const place = field ? (caretIn(row.elementOf(field)) ?? 0) : 0;
-    return { number: row.number, part: `.${focused?.className}`, field, place };
+    return { number: row.number, turn: row.turn, part: `.${focused?.className}`, field, place };
   }
 
-  /** @param {{ number: number, part: string, field?: Field, place: number }} focus */
-  putFocus({ number, part, field, place }) {
+  /**
+   * @param {{ number: number, turn: any, part: string, field?: Field, place: number }} focus
+   * @param {Map<any, Row>} before the rows when they had it
+   */
+  putFocus({ number: numberBefore, turn, part, field, place }, before) {
+    const { turns } = this.view.sheet.transcript;
+    // The only turn that has changed may have moved to another place.
+    const changed = this.rows.size === before.size ? turns.filter((/** @type {any} */ one) => !before.has(one)) : [];
+    const now = turns.indexOf(this.rows.has(turn) || changed.length !== 1 ? turn : changed[0]);
+    const number = now < 0 ? numberBefore : now;
     if (field) this.putCaret(number, place, field);
     else /** @type {HTMLElement | null | undefined} */ (this.rowAt(number)?.element.querySelector(part))?.focus();
   }
 
   /**
+   * Put the cursor into a text; if that is not shown, to the start of the one that is.
    * @param {number} number
    * @param {number} place in characters
    * @param {Field} field
@@ -135,8 +153,8 @@ export class Editor {
   putCaret(number, place, field = "text") {
     const row = this.rowAt(Math.min(number, this.rows.size - 1));
     if (!row || row.element.hidden) return;
-    if (field === "text") this.showWords();
-    select(row.elementOf(field), place);
+    if (this.shownFields.includes(field)) select(row.elementOf(field), place);
+    else select(row.elementOf(this.shownFields[0]), 0);
     row.element.scrollIntoView({ block: "nearest" });
   }
 
@@ -150,34 +168,39 @@ export class Editor {
     for (const row of this.rows.values()) row.showLimits();
   }
 
-  /** Show the texts, if only the originals of a translation are shown. */
-  showWords() {
-    if (this.shown === "original") this.view.tools.showLanguage("both");
+  /**
+   * The texts that rows show, in their order.
+   * @returns {Field[]}
+   */
+  get shownFields() {
+    if (!this.hasSource || this.shown === "translation") return ["text"];
+    return this.shown === "original" ? ["source"] : ["source", "text"];
   }
 
   /**
-   * Put the cursor into the next row with text, and a player that does not play to its start.
+   * Put the cursor into the same text of the next row that was not removed, and a player that does not play to its start.
    * @param {1 | -1} direction
    */
   goToRow(direction) {
     const { sheet, player } = this.view;
     const { turns } = sheet.transcript;
-    let number = (this.focus()?.number ?? placeAt(sheet, player.now)?.turn ?? -1) + direction;
-    while (turns[number]?.text === "") number += direction;
+    const focus = this.focus();
+    let number = (focus?.number ?? placeAt(sheet, player.now)?.turn ?? -1) + direction;
+    while (turns[number] && !hasText(turns[number])) number += direction;
     if (!turns[number]) return;
-    this.putCaret(number, 0);
+    this.putCaret(number, 0, focus?.field);
     this.rowAt(number)?.goTo();
   }
 
   /**
-   * Select a part of a row's text and show it.
-   * @param {{ turn: number, from: number, to: number }} place
+   * Select a part of one of a row's texts and show it.
+   * @param {{ turn: number, field?: Field, from: number, to: number }} place
    */
-  select({ turn, from, to }) {
+  select({ turn, field = "text", from, to }) {
     const row = this.rowAt(turn);
     if (!row) return;
-    this.showWords();
-    select(row.words, from, to);
+    if (!this.shownFields.includes(field)) this.view.tools.showLanguage("both");
+    select(row.elementOf(field), from, to);
     row.element.scrollIntoView({ block: "nearest" });
   }
 

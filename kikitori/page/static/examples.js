@@ -11,7 +11,7 @@ import { take } from "./offers.js";
  */
 export function showExamples(element, examples) {
   const buttons = examples.map(({ name, direction, seconds, path }) => {
-    const onclick = () => take(`offer_${direction}`, path, `${name}.flac`);
+    const onclick = () => take(`offer_${direction}`, [{ path, name: `${name}.flac` }]);
     return make("button", { onclick }, make("b", {}, say(`example_${name}`)), ` · ${clock(seconds)}`);
   });
   element.replaceChildren(make("h3", {}, say("examples")), make("div", { class: "list" }, ...buttons));

@@ -9,7 +9,7 @@ export class Finder {
   /** @param {any} view */
   constructor(view) {
     this.view = view;
-    /** @type {{ turn: number, from: number, to: number }[]} */
+    /** @type {import("./sheet.js").Place[]} */
     this.places = [];
     this.place = -1;
     const onkeydown = (/** @type {KeyboardEvent} */ event) => this.press(event);
@@ -37,13 +37,14 @@ export class Finder {
     this.view.tools.find.setAttribute("aria-expanded", String(!this.element.hidden));
     this.show();
     if (this.element.hidden) return this.view.tools.find.focus();
-    this.view.editor.showWords();
     this.wanted.select();
   }
 
-  /** Find again: the text or the wanted words have changed. */
+  /** Find again: the texts that are shown or the wanted words have changed. */
   show() {
-    this.places = this.element.hidden ? [] : findText(this.view.sheet, this.wanted.value, this.matchCase.checked);
+    const { editor, sheet } = this.view;
+    const wanted = this.element.hidden ? "" : this.wanted.value;
+    this.places = findText(sheet, wanted, this.matchCase.checked, editor.shownFields);
     this.place = Math.min(this.place, this.places.length - 1);
     this.count.textContent = this.wanted.value
       ? say("found", this.place < 0 ? 0 : this.place + 1, this.places.length)
@@ -54,9 +55,9 @@ export class Finder {
   /** Mark what was found, without a change of the rows. Browsers that can't do it still go from place to place. */
   highlight() {
     if (!("highlights" in CSS)) return;
-    const ranges = this.places.flatMap(({ turn, from, to }) => {
+    const ranges = this.places.flatMap(({ turn, field, from, to }) => {
       const row = this.view.editor.rowAt(turn);
-      return row ? [rangeOf(row.words, from, to)] : [];
+      return row ? [rangeOf(row.elementOf(field), from, to)] : [];
     });
     CSS.highlights.set(`found-${this.view.tab}`, new Highlight(...ranges));
   }
@@ -72,13 +73,23 @@ export class Finder {
   replace(all) {
     const places = all ? this.places : this.places.slice(Math.max(0, this.place), Math.max(0, this.place) + 1);
     if (!places.length || this.view.isBusy) return;
-    const [{ turn, from }] = places;
-    const end = from + [...this.replacement.value].length;
+    const [first] = places;
+    const end = first.from + [...this.replacement.value].length;
     this.view.change(replaceText(this.view.sheet, places, this.replacement.value));
     // On after the replacement, which may contain what is looked for.
-    this.place = this.places.findIndex((one) => one.turn > turn || (one.turn === turn && one.from >= end));
+    this.place = this.places.findIndex((one) => this.isAfter(one, { ...first, from: end }));
     this.show();
     if (all) this.count.textContent = say("replaced", places.length);
+  }
+
+  /**
+   * @param {import("./sheet.js").Place} one
+   * @param {import("./sheet.js").Place} other
+   */
+  isAfter(one, other) {
+    const fields = this.view.editor.shownFields;
+    if (one.turn !== other.turn) return one.turn > other.turn;
+    return one.field === other.field ? one.from >= other.from : fields.indexOf(one.field) > fields.indexOf(other.field);
   }
 
   /** @param {KeyboardEvent} event */

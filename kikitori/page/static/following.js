@@ -30,6 +30,8 @@ export class Following {
     this.line = null;
     this.isAway = false;
     this.top = scroller.scrollTop;
+    /** @type {{ line?: HTMLElement, word?: Element }} What is marked as being said. */
+    this.said = {};
     this.button = make("button", { class: "back-to-position", hidden: true, onclick: () => this.goBack() }, label);
     const target = this.isPage ? document : scroller;
     target.addEventListener("scroll", () => this.noteScroll(), { passive: true });
@@ -96,5 +98,21 @@ export class Following {
 
   showButton() {
     this.button.hidden = this.line === null || this.isLineSeen() || !(this.isAway || this.isTyping());
+  }
+
+  /**
+   * Mark a row and its word, and unmark those before.
+   * @param {HTMLElement | undefined} line
+   * @param {any} turn
+   * @param {number} seconds
+   */
+  mark(line, turn, seconds) {
+    const spoken = turn?.words.findLastIndex((/** @type {any} */ word) => word.start_seconds <= seconds);
+    const word = line?.querySelectorAll(".word")[spoken];
+    if (this.said.line !== line) this.said.line?.removeAttribute("aria-current");
+    if (this.said.word !== word) this.said.word?.classList.remove("now");
+    line?.setAttribute("aria-current", "true");
+    word?.classList.add("now");
+    this.said = { line, word };
   }
 }

@@ -3,7 +3,7 @@
 // browsers find without a walk through thousands of rows.
 import { make } from "./dom.js";
 import { say } from "./i18n.js";
-import { session } from "./keeping.js";
+import { session } from "./session.js";
 
 const RELOADED = "speechPageReloaded";
 const RELOAD_AGAIN_AFTER_MS = 60_000;

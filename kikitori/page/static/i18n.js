@@ -16,8 +16,10 @@ export function chooseLanguage(tag) {
 const LANGUAGE = chooseLanguage(navigator.language);
 const { [LANGUAGE]: texts } = /** @type {any} */ (globalThis).speechTexts;
 
-/** Key of a tab -> the id of its panel, and its name. */
-export const PAGE_TABS = /** @type {Record<string, { panel: string, name: string }>} */ (texts.tabs);
+/** Key of a tab -> the id of its panel, its name, and its directions. */
+export const PAGE_TABS = /** @type {Record<string, { panel: string, name: string, directions: string[] }>} */ (
+  texts.tabs
+);
 
 /** English name of a language -> its tag. */
 export const LANGUAGE_TAGS = /** @type {Record<string, string>} */ (texts.tags);

@@ -33,16 +33,18 @@ const hasFiles = (event) => event.dataTransfer?.types.includes("Files") ?? false
 const isProject = (files) => files.length === 1 && files[0].name.toLowerCase().endsWith(".json");
 
 /**
- * Take files that were dropped: open a project, or give recordings to the upload box.
+ * Take files that were dropped: open a project, or give recordings to the upload box. If one is neither, nothing is
+ * taken, and what is shown stays.
  * @param {FileList} files
  * @param {any} view of the open tab
  */
 async function takeFiles(files, view) {
   if (!view || !files.length) return;
-  if (view.isBusy) return toast(say("busy_drop"));
-  if ((await view.keeper.close()) === false) return;
   if (isProject(files)) return view.projects.read(files[0]);
-  await upload(files, view.element.closest("[role=tabpanel]").querySelector(".start"));
+  const wrong = [...files].find(({ type }) => type && !/^(audio|video)\//.test(type));
+  if (wrong) return toast(`${wrong.name}: ${say("wrong_type")}`);
+  if (view.isBusy) return toast(say("busy_drop"));
+  if (await view.keeper.close()) await upload(files, view.element.closest("[role=tabpanel]").querySelector(".start"));
 }
 
 /**

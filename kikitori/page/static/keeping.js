@@ -4,31 +4,11 @@ import { fileAddress, make } from "./dom.js";
 import { audioName, countRecordings } from "./file_names.js";
 import { say } from "./i18n.js";
 import { stopFiles } from "./recordings.js";
+import { session } from "./session.js";
 
 // A change is stored after a pause, but not much later than this if there is none. Storing four hours takes a while.
 const SAVE_AFTER_MS = 500;
 const SAVE_WITHIN_MS = 3000;
-
-/** The browser tab's own small storage, which a browser may forbid. */
-export const session = {
-  get(/** @type {string} */ key) {
-    try {
-      return sessionStorage.getItem(key);
-    } catch {
-      return null;
-    }
-  },
-  /** Returns whether it is kept. If not, a reload shows the list of transcripts instead of the last one. */
-  set(/** @type {string} */ key, /** @type {string | null} */ value) {
-    try {
-      if (value === null) sessionStorage.removeItem(key);
-      else sessionStorage.setItem(key, value);
-      return true;
-    } catch {
-      return false;
-    }
-  },
-};
 
 const newId = () => crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
 
@@ -69,6 +49,8 @@ export class Keeper {
     /** Says that the browser keeps nothing, or a copy. */
     this.notice = make("div", { role: "status" });
     this.noticed = "";
+    /** @type {Set<string>} Sounds that are kept: project and number of the sheet. */
+    this.kept = new Set();
   }
 
   get key() {
@@ -130,6 +112,7 @@ export class Keeper {
     this.begin();
     clearMessages(view);
     view.files = stopFiles(stored.state.files ?? []);
+    view.options = stored.state.options ?? null;
     this.copies.delete(id); // it is a version of its own from now on
     this.remember(id);
     this.known = stored.entry.changed;
@@ -140,8 +123,8 @@ export class Keeper {
       address: sounds[number] && URL.createObjectURL(sounds[number]),
     }));
     view.current = stored.state.current;
+    view.reference.open(stored.state.references ?? [stored.state.reference ?? ""]);
     view.refresh();
-    view.reference.open(stored.state.reference);
     this.keepSounds();
   }
 
@@ -153,16 +136,17 @@ export class Keeper {
 
   /**
    * Add a project that was read from a file.
-   * @param {{ sheets: any[], current: number, reference: string }} project
+   * @param {{ sheets: any[], current: number, references: string[] }} project
    */
-  async add({ sheets, current, reference }) {
+  async add({ sheets, current, references }) {
     const { view } = this;
     if (view.isBusy) return;
     this.begin();
+    view.options = null;
     view.sheets = sheets.map((sheet) => ({ begun: Date.now(), ...sheet }));
     view.current = current;
+    view.reference.open(references);
     view.refresh();
-    view.reference.open(reference);
     this.saveSoon();
     await this.saveNow();
   }
@@ -191,8 +175,8 @@ export class Keeper {
     const about = { ...named, seconds: sheet.transcript.duration_seconds, changed: Date.now() };
     const entry = { id: this.id, tab, copy: this.isCopy, writer: this.writer, ...about };
     try {
-      const { files, reference } = this.view;
-      const kept = { sheets: state.sheets, current: state.current, files, reference: reference.used };
+      const { files, options, reference } = this.view;
+      const kept = { sheets: state.sheets, current: state.current, files, options, references: reference.texts };
       const isSaved = await this.store.save(entry, kept, this.known);
       if (!isSaved && isChanged) await this.saveCopy(entry, kept); // a mere choice is not worth a copy
       if (this.noticed === "not_kept") this.note("");
@@ -224,16 +208,40 @@ export class Keeper {
   }
 
   /**
+   * Give the transcript that is shown its recording, and with it all others of the same name that have none, such as
+   * its translation.
+   * @param {Blob} sound
+   */
+  async addSound(sound) {
+    const { store, view } = this;
+    const { audio } = view.sheet.transcript;
+    const address = URL.createObjectURL(sound);
+    const isSilent = (/** @type {any} */ sheet) => !sheet.sound && sheet.transcript.audio === audio;
+    const { sheets } = view;
+    view.sheets = sheets.map((/** @type {any} */ sheet) => (isSilent(sheet) ? { ...sheet, address } : sheet));
+    view.refresh();
+    this.saveSoon();
+    await this.saveNow();
+    const { id } = this;
+    for (const [number, sheet] of sheets.entries()) {
+      if (id && isSilent(sheet)) await store.saveSound(id, number, sound).catch(() => this.note("not_kept"));
+    }
+  }
+
+  /**
    * Keep the sounds next to their project, because the server deletes them.
    * @param {boolean} isCopy whether those that are kept belong to another project
    */
   async keepSounds(isCopy = false) {
     const { id } = this;
     for (const [number, { sound, address }] of this.view.sheets.entries()) {
-      if (!id || !(sound || address) || (address && !isCopy)) continue; // a sound with an address is kept already
+      const key = `${id} ${number}`;
+      if (!id || !(sound || address) || (address && !isCopy) || this.kept.has(key)) continue; // it is kept already
       try {
         const response = await fetch(address ?? fileAddress(sound));
-        if (response.ok) await this.store.saveSound(id, number, await response.blob());
+        if (!response.ok) continue;
+        await this.store.saveSound(id, number, await response.blob());
+        this.kept.add(key);
       } catch {
         // Without it the recording can be played until the server deletes it.
       }

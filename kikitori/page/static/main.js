@@ -10,9 +10,9 @@ import { keepOneSound } from "./sounds.js";
 import { Store } from "./store.js";
 import { noteTab, reopenTab } from "./tabs.js";
 import { View } from "./view.js";
+import { uploaded } from "./uploads.js";
+import { shownView, views } from "./views.js";
 
-/** @type {View[]} */
-const views = [];
 const store = new Store();
 
 /**
@@ -22,11 +22,19 @@ const store = new Store();
  */
 function shown(tab) {
   const whole = shownView(tab)?.whole();
-  return whole ? { ...whole, sheets: whole.sheets.map(({ peaks, ...sheet }) => sheet) } : null;
+  return whole ? { ...whole, sheets: whole.sheets.map((/** @type {any} */ { peaks, ...sheet }) => sheet) } : null;
 }
 
-/** @param {string} tab */
-const shownView = (tab) => views.findLast((view) => view.tab === tab);
+/**
+ * A job of recordings that were chosen begins. Those that are left are transcribed later in the same way.
+ * @param {string} tab
+ * @param {any[]} inputs microphone, files, the tab's options, and how many recordings stay
+ */
+function begun(tab, inputs) {
+  const view = shownView(tab);
+  if (view) view.options = inputs.slice(2, -1);
+  return inputs;
+}
 
 /** @param {(element: HTMLElement, value: any) => void} show */
 const mount = (show) => (/** @type {any} */ element, /** @type {any} */ props, /** @type {any} */ watch) => {
@@ -38,19 +46,21 @@ const mount = (show) => (/** @type {any} */ element, /** @type {any} */ props, /
 /** @type {any} */ (window).speechPage = {
   views,
   shown,
-  taken: takenInputs,
-  retried: (/** @type {string} */ tab, /** @type {any[]} */ options) => [
-    ...takenInputs([], options.slice(0, -1)), // without the place where the number below comes
-    shownView(tab)?.sheets.length ?? 0,
-  ],
+  begun,
+  taken: (/** @type {string} */ tab, /** @type {any[]} */ first, /** @type {any[]} */ options) =>
+    begun(tab, takenInputs([...first, ...options.slice(first.length)])),
+  retried(/** @type {string} */ tab, /** @type {any[]} */ inputs) {
+    const view = shownView(tab);
+    return [...takenInputs(view?.recordings.optionsOf(inputs.slice(0, -1))), view?.sheets.length ?? 0];
+  },
   // The call that is shown is translated, also one that was transcribed before the page was loaded again.
-  translated(/** @type {string} */ tab) {
-    const sheet = shownView(tab)?.sheet;
-    return [null, sheet?.sound ? [asUpload(sheet.sound, sheet.transcript.audio)] : null, shown(tab)];
+  async translated(/** @type {string} */ tab) {
+    const view = shownView(tab);
+    const path = view?.sheet ? await uploaded(view, view.sheet) : null;
+    return [null, path ? [asUpload(path, view.sheet.transcript.audio)] : null, shown(tab)];
   },
   compared(/** @type {string} */ tab, /** @type {string} */ reference) {
-    shownView(tab)?.reference.begin();
-    return [shown(tab), reference];
+    return [shown(tab), shownView(tab)?.reference.begin() ?? reference];
   },
   opened(/** @type {string} */ tab) {
     noteTab(tab);
@@ -64,7 +74,7 @@ const mount = (show) => (/** @type {any} */ element, /** @type {any} */ props, /
     /** @type {string} */ tab,
   ) {
     const show = (/** @type {HTMLElement} */ place, /** @type {any} */ value) => {
-      showComparison(place, value);
+      showComparison(place, value, shownView(tab)?.sheet);
       shownView(tab)?.reference.check();
     };
     mount(show)(element, props, watch);

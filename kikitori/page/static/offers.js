@@ -1,20 +1,13 @@
 // @ts-check
 // Recordings that the server has already: an example, or one of another tab whose language it is not in.
-import { fileAddress, make } from "./dom.js";
-import { say } from "./i18n.js";
+import { fileAddress, make, press } from "./dom.js";
+import { PAGE_TABS, say } from "./i18n.js";
+import { openTab, tabOf } from "./tabs.js";
+import { toast } from "./toast.js";
+import { uploadedPath } from "./uploads.js";
 
-/** Direction -> id of its tab (kikitori/page/tabs.py). */
-const TABS = /** @type {Record<string, string>} */ ({
-  diarize: "diarize",
-  en2ja: "translate",
-  ja2en: "translate",
-  pt: "transcribe_portuguese",
-  transcribe: "transcribe",
-});
-const LOOK_EVERY_MS = 50;
-
-/** @type {any} The recording that is being taken, as Gradio sends files. */
-let taken = null;
+/** @type {any[]} The recordings that are being taken, as Gradio sends files. */
+let taken = [];
 
 /**
  * Add a button for each direction that a warning names.
@@ -23,7 +16,7 @@ let taken = null;
  * @param {any} sheet
  */
 export function offer(note, { values = {} }, sheet) {
-  if (!sheet.sound) return note; // a project from a file has none
+  if (!sheet.sound && !sheet.address) return note; // a project from a file has none
   for (const direction of (values.directions ?? "").split(" ").filter(Boolean)) {
     note.append(
       " ",
@@ -38,20 +31,22 @@ export function offer(note, { values = {} }, sheet) {
  * @param {string} direction
  * @param {any} sheet
  */
-function move(direction, { sound, transcript }) {
-  document.getElementById(`${TABS[direction]}-button`)?.click();
-  const isBusy = document.getElementById(TABS[direction])?.querySelector(".start[inert]");
-  if (!isBusy) take(`offer_${direction}`, sound, transcript.audio); // else its own job is shown
+async function move(direction, sheet) {
+  const path = await uploadedPath(sheet);
+  if (!path) return toast(say("recording_gone"));
+  const tab = /** @type {string} */ (tabOf(direction));
+  openTab(tab);
+  const isBusy = document.getElementById(PAGE_TABS[tab].panel)?.querySelector(".start[inert]");
+  if (!isBusy) take(`offer_${direction}`, [{ path, name: sheet.transcript.audio }]); // else its own job is shown
 }
 
 /**
- * Take a recording, and press the hidden button that starts its job.
+ * Take recordings, and press the hidden button that starts their job.
  * @param {string} button its id (kikitori/page/tabs.py)
- * @param {string} path of the file on the server
- * @param {string} name
+ * @param {{ path: string, name: string }[]} recordings on the server
  */
-export function take(button, path, name) {
-  taken = asUpload(path, name);
+export function take(button, recordings) {
+  taken = recordings.map(({ path, name }) => asUpload(path, name));
   press(button);
 }
 
@@ -68,18 +63,7 @@ export const asUpload = (path, name) => ({
 });
 
 /**
- * Press a button, which Gradio makes when its tab is opened for the first time.
- * @param {string} id
- */
-export function press(id) {
-  const button = document.getElementById(id);
-  if (button) button.click();
-  else setTimeout(press, LOOK_EVERY_MS, id);
-}
-
-/**
- * What a tab shows and transcribes when a recording is taken: that recording alone.
- * @param {any[]} first values of the tab's first options: the direction or the language, if there is one to choose
+ * What a tab shows and transcribes when recordings are taken: those alone.
  * @param {any[]} options of the tab
  */
-export const takenInputs = (first, options) => [null, [taken], ...first, ...options.slice(first.length)];
+export const takenInputs = (options) => [null, taken, ...options];

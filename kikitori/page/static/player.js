@@ -4,6 +4,7 @@ import { clock, fileAddress, make } from "./dom.js";
 import { say } from "./i18n.js";
 import { makeIcon } from "./icons.js";
 import { decodeLevels } from "./outline.js";
+import { hasText } from "./sheet.js";
 import { pauseSound } from "./sounds.js";
 import { COLOURS, Timeline } from "./timeline.js";
 import { ZoomControls } from "./zoom_controls.js";
@@ -11,6 +12,7 @@ import { ZoomControls } from "./zoom_controls.js";
 const SKIP_SECONDS = 3;
 const MAX_RETRIES = 3; // of loading a sound whose connection has broken
 const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 2];
+const OTHER_LENGTH_SECONDS = 2; // players and decoders differ by less
 /** The outline of a sheet that has none. */
 const NO_PEAKS = { levels: "", each: 1 };
 
@@ -42,9 +44,11 @@ export class Player {
    * @param {(jumped: boolean) => void} onmove called when the place moves. jumped: because the visitor moved it.
    * @param {(turn: number, isEnd: boolean, seconds: number) => void} onedge called when the visitor has moved the start
    *   or the end of a turn
+   * @param {(file: File) => void} onsound called when the visitor gives a transcript its recording
    */
-  constructor(onmove, onedge) {
+  constructor(onmove, onedge, onsound) {
     this.onmove = onmove;
+    this.onsound = onsound;
     /** @type {any} */
     this.sheet = null;
     /** Whether the turns' times can't be changed. */
@@ -57,7 +61,7 @@ export class Player {
     this.place = 0;
     this.frame = 0;
     this.retries = 0;
-    /** @type {(import("./timeline.js").Region | null)[]} One per turn; null for one whose text was deleted. */
+    /** @type {(import("./timeline.js").Region | null)[]} One per turn; null for one that was removed. */
     this.regions = [];
     /** The outline that was decoded last. */
     this.outline = { base64: "", levels: decodeLevels("") };
@@ -91,7 +95,7 @@ export class Player {
     return make("audio", {
       preload: "metadata",
       ontimeupdate: () => this.move(),
-      ondurationchange: () => this.draw(),
+      ondurationchange: () => this.noteLength(),
       onplay: () => this.showState(),
       onpause: () => this.showState(),
       onplaying: () => (this.retries = 0),
@@ -167,11 +171,11 @@ export class Player {
     this.element.hidden = !sheet;
     this.load(sheet?.address ?? sheet?.sound ?? null);
     if (!sheet) return;
-    if (this.sound === null) this.setPlayable(false); // a project from a file
+    if (this.sound === null && this.isPlayable) this.setPlayable(false); // a project from a file
     const { transcript, times, speakers } = sheet;
     const changed = transcript.turns.slice(first).map((/** @type {any} */ turn, /** @type {number} */ number) => {
       const [start, end] = times[first + number];
-      return turn.text === "" ? null : [start, end, numberOf(speakers, turn.speaker), first + number];
+      return hasText(turn) ? [start, end, numberOf(speakers, turn.speaker), first + number] : null;
     });
     this.regions.splice(first, Infinity, ...changed);
     this.draw();
@@ -194,6 +198,25 @@ export class Player {
       this.audio.load(); // without it the sound would go on
     }
     this.showState();
+  }
+
+  /** The length of the sound is known: say so if a recording that the visitor has added can't be the right one. */
+  noteLength() {
+    this.draw();
+    const { sheet, audio } = this;
+    const isAdded = sheet?.address && !sheet.sound && !this.isPartial;
+    const isOther = isAdded && Math.abs(audio.duration - sheet.transcript.duration_seconds) > OTHER_LENGTH_SECONDS;
+    if (isOther) {
+      const lengths = [audio.duration, sheet.transcript.duration_seconds].map(clock);
+      this.problem.replaceChildren(say("other_length", ...lengths), " ", this.makeAdd());
+    }
+  }
+
+  /** A button that adds a recording. */
+  makeAdd() {
+    const input = make("input", { type: "file", accept: "audio/*,video/*" });
+    input.addEventListener("change", () => this.onsound(input.files[0]));
+    return make("button", { class: "plain", onclick: () => input.click() }, say("add_sound"));
   }
 
   /** Draw the timeline of the sheet. */
@@ -314,7 +337,8 @@ export class Player {
   /** @param {boolean} isPlayable */
   setPlayable(isPlayable) {
     this.isPlayable = isPlayable;
-    this.problem.textContent = isPlayable ? "" : say("cannot_play");
+    const sentences = this.sound === null ? [say("no_sound"), " ", this.makeAdd()] : [say("cannot_play")];
+    this.problem.replaceChildren(...(isPlayable ? [] : sentences));
     this.button.disabled = !isPlayable;
   }
 }

@@ -8,30 +8,37 @@ const TIMINGS = ["aligned", "estimated", "window"];
 
 /**
  * The text of a project's file.
- * @param {{ name: string, sheets: any[], current: number, reference?: string }} project
+ * @param {{ name: string, sheets: any[], current: number, references?: string[], reference?: string }} project
  */
-export function writeProject({ name, sheets, current, reference = "" }) {
+export function writeProject({ name, sheets, current, reference = "", references = [reference] }) {
   const silent = sheets.map((sheet) => ({ ...sheet, sound: null }));
-  return JSON.stringify({ format: FORMAT, version: VERSION, name, sheets: silent, current, reference });
+  return JSON.stringify({ format: FORMAT, version: VERSION, name, sheets: silent, current, references });
 }
 
 /**
  * Read a project's file, which a stranger may have made: nothing that is unknown is taken over.
  * @param {string} text
- * @returns {{ name: string, sheets: any[], current: number, reference: string } | null} null if it is no project
+ * @returns {{ name: string, sheets: any[], current: number, references: string[] } | null} null if it is no project
  */
 export function readProject(text) {
   try {
-    const { format, version, name, sheets, current, reference } = JSON.parse(text);
+    const { format, version, name, sheets, current, reference, references = [reference] } = JSON.parse(text);
     const isKnown = format === FORMAT && version === VERSION && typeof name === "string";
     if (!isKnown || !Array.isArray(sheets) || !sheets.length || !sheets.every(isSheet)) return null;
     const read = sheets.map(readSheet);
     const shown = Number.isInteger(current) && read[current] ? current : 0;
-    return { name, sheets: read, current: shown, reference: typeof reference === "string" ? reference : "" };
+    return { name, sheets: read, current: shown, references: readTexts(references, read.length) };
   } catch {
     return null; // no JSON, or something else than objects where they belong
   }
 }
+
+/**
+ * @param {any} texts of sheets
+ * @param {number} count of the sheets
+ */
+const readTexts = (texts, count) =>
+  (Array.isArray(texts) ? texts : []).slice(0, count).map((text) => (typeof text === "string" ? text : ""));
 
 /** @param {any} sheet */
 function isSheet({ transcript, times, speakers }) {

@@ -3,7 +3,9 @@
 import { clock, make } from "./dom.js";
 import { say, when } from "./i18n.js";
 import { readProject, writeProject } from "./project_file.js";
-import { countByTab, openTab, tabName } from "./tabs.js";
+import { countByTab, openTab, tabName, tabOf } from "./tabs.js";
+import { toast } from "./toast.js";
+import { viewOf } from "./views.js";
 
 /**
  * Save text as a file.
@@ -26,12 +28,11 @@ export class Projects {
     this.view = view;
     this.store = store;
     this.list = make("ul", { class: "projects" });
-    this.problem = make("div");
     const open = make("button", { class: "plain", onclick: () => this.choose() }, say("open_project"));
     this.heading = make("h3", {}, say("continue"));
     this.note = make("p", { class: "small" }, say("stays_here"));
     this.elsewhere = make("p", { class: "elsewhere" });
-    const parts = [this.heading, this.list, this.note, this.elsewhere, open, this.problem];
+    const parts = [this.heading, this.list, this.note, this.elsewhere, open];
     this.element = make("section", { hidden: true }, ...parts);
   }
 
@@ -91,11 +92,17 @@ export class Projects {
     input.click();
   }
 
-  /** @param {File} file */
+  /**
+   * Open a project's file in the tab of its direction. If it is none, what is shown stays.
+   * @param {File} file
+   */
   async read(file) {
     const project = readProject(await file.text());
-    const problem = make("div", { class: "speech-error", role: "alert" }, say("no_project", file.name));
-    this.problem.replaceChildren(...(project ? [] : [problem]));
-    if (project) await this.view.keeper.add(project);
+    if (!project) return toast(say("no_project", file.name));
+    const tab = tabOf(project.sheets[0].transcript.direction) ?? this.view.tab;
+    if (tab !== this.view.tab) openTab(tab);
+    const { keeper, isBusy } = await viewOf(tab);
+    if (isBusy) return toast(say("busy_drop"));
+    if (await keeper.close()) await keeper.add(project);
   }
 }

@@ -2,20 +2,22 @@
 // The list of a job's recordings: how far each has got, why one failed, and which one is shown.
 import { clock, make } from "./dom.js";
 import { audioName } from "./file_names.js";
-import { languageName, makeError, say } from "./i18n.js";
+import { languageName, makeError, PAGE_TABS, say } from "./i18n.js";
 import { take } from "./offers.js";
+import { toast } from "./toast.js";
+import { uploaded } from "./uploads.js";
 
 /**
  * What the list shows: each file of the job, and each transcript that is of none of them, such as a translation.
  * @param {any[]} files as `FileList` in kikitori/page/file_list.py describes them
  * @param {any[]} sheets
- * @param {boolean} running whether a job adds to the last sheet
+ * @param {number} growing the sheet that a job adds to; -1 for none
  */
-export function listRecordings(files, sheets, running = false) {
+export function listRecordings(files, sheets, growing = -1) {
   const ofFiles = new Set(files.map((file) => file.sheet));
   const others = sheets.map((sheet, number) => ({
     sheet: number,
-    state: stateOf(sheet, running && number === sheets.length - 1),
+    state: stateOf(sheet, number === growing),
   }));
   return [...files, ...others.filter(({ sheet }) => !ofFiles.has(sheet))];
 }
@@ -30,11 +32,28 @@ function stateOf({ transcript }, isGrowing) {
 }
 
 /**
- * Replace what is known of files by what is newer.
+ * Whether nobody has come to the end of an entry's recording: not the job that it is of, and no later one.
+ * @param {any} entry
+ * @param {any[]} sheets
+ */
+export function isLeft({ state, sheet, path }, sheets) {
+  if (state === "failed" || sheet === undefined) return ["failed", "stopped"].includes(state);
+  const { sound, transcript } = sheets[sheet];
+  const isSame = (/** @type {any} */ one) => one.sound === sound && one.transcript.direction === transcript.direction;
+  const isTakenUp = sheets.some((other, number) => number > sheet && sound && isSame(other));
+  return state === "stopped" && !isTakenUp && Boolean(path || sound || sheets[sheet].address);
+}
+
+/**
+ * Replace what is known of files by what is newer, and add what is new.
  * @param {any[]} files
  * @param {any[]} newer
  */
-export const updateFiles = (files, newer) => files.map((file) => newer.find(({ path }) => path === file.path) ?? file);
+export function updateFiles(files, newer) {
+  const isOf = (/** @type {any} */ one) => (/** @type {any} */ other) => one.path === other.path;
+  const added = newer.filter((file) => !files.some(isOf(file)));
+  return [...files.map((file) => newer.find(isOf(file)) ?? file), ...added];
+}
 
 /**
  * What is known of files once no job runs: those that it did not come to the end of were stopped.
@@ -53,13 +72,13 @@ export class Recordings {
 
   /** Show the list, or the name of the only recording. */
   show() {
-    const { current, files, isBusy, running, sheets } = this.view;
-    const entries = listRecordings(files, sheets, running).map((entry) => ({ ...entry, ...this.describe(entry) }));
+    const { current, files, growing, isBusy, sheets } = this.view;
+    const entries = listRecordings(files, sheets, growing).map((entry) => ({ ...entry, ...this.describe(entry) }));
     const shown = JSON.stringify([entries, current, isBusy]);
     if (shown === this.shown) return;
     this.shown = shown;
     const focused = this.element.contains(document.activeElement) ? document.activeElement?.id : "";
-    this.element.replaceChildren(entries.length > 1 ? this.makeTable(entries) : this.makeTitle(entries[0]));
+    this.element.replaceChildren(...(entries.length > 1 ? this.makeTable(entries) : this.makeTitle(entries[0])));
     if (focused) document.getElementById(focused)?.focus();
   }
 
@@ -82,15 +101,18 @@ export class Recordings {
   }
 
   /** @param {any} entry */
-  makeTitle({ sheet }) {
-    return make("h3", { class: "title" }, audioName(this.view.sheets[sheet]));
+  makeTitle(entry) {
+    const title = make("h3", { class: "title" }, audioName(this.view.sheets[entry.sheet]));
+    return this.canGoOn(entry) ? [title, make("p", { class: "left" }, ...this.makeState(entry))] : [title];
   }
 
   /** @param {any[]} entries */
   makeTable(entries) {
     const titles = ["recording", "length", "state"].map((key) => make("th", { scope: "col" }, say(key)));
     const rows = entries.map((entry) => this.makeRow(entry));
-    return make("table", {}, make("thead", {}, make("tr", {}, ...titles)), make("tbody", {}, ...rows));
+    const table = make("table", {}, make("thead", {}, make("tr", {}, ...titles)), make("tbody", {}, ...rows));
+    const left = entries.filter((entry) => this.canGoOn(entry));
+    return left.length > 1 ? [table, this.makeButton(say("go_on_with_all", left.length), left, "all")] : [table];
   }
 
   /** @param {any} entry */
@@ -110,13 +132,60 @@ export class Recordings {
   }
 
   /** @param {any} entry */
-  makeState({ state, path, name, error, sheet }) {
+  makeState(entry) {
+    const { state, path, error, sheet } = entry;
     const shown = error
       ? make("div", { class: "speech-error", role: "alert" }, makeError(error))
       : make("span", {}, say(`state_${state}`));
-    const isLeft = state === "failed" || (state === "stopped" && sheet === undefined);
-    if (!isLeft || this.view.isBusy) return [shown];
-    const again = () => take(`retry_${this.view.tab}`, path, name);
-    return [shown, " ", make("button", { id: this.idOf("retry", path), class: "plain", onclick: again }, say("retry"))];
+    if (!this.canGoOn(entry)) return [shown];
+    const label = say(state === "stopped" ? "go_on" : "retry");
+    return [shown, " ", this.makeButton(label, [entry], path ?? sheet)];
+  }
+
+  /**
+   * Whether its recording can be transcribed to its end here. The translation of a call is begun anew instead.
+   * @param {any} entry
+   */
+  canGoOn(entry) {
+    const { isBusy, sheets, tab } = this.view;
+    const direction = sheets[entry.sheet]?.transcript.direction;
+    const isHere = !direction || PAGE_TABS[tab].directions.includes(direction);
+    return !isBusy && isHere && isLeft(entry, sheets);
+  }
+
+  /**
+   * @param {string} label
+   * @param {any[]} entries that it transcribes to their end
+   * @param {any} which names them in its id
+   */
+  makeButton(label, entries, which) {
+    return make("button", { id: this.idOf("retry", which), class: "plain", onclick: () => this.goOn(entries) }, label);
+  }
+
+  /**
+   * What is chosen for the recordings that are left: the same as for the others of the project.
+   * @param {any[]} shown that the tab shows now
+   */
+  optionsOf(shown) {
+    const { options, sheet, tab } = this.view;
+    const chosen = options ?? shown;
+    const hasDirection = PAGE_TABS[tab].directions.includes(chosen[0]);
+    return hasDirection && sheet ? [sheet.transcript.direction, ...chosen.slice(1)] : chosen;
+  }
+
+  /**
+   * Transcribe recordings to their end. Their transcripts are added to the others.
+   * @param {any[]} entries
+   */
+  async goOn(entries) {
+    const { sheets, tab } = this.view;
+    const found = entries.map(async ({ sheet, path, name }) => {
+      const shown = sheets[sheet];
+      return { path: shown ? await uploaded(this.view, shown) : path, name: shown?.transcript.audio ?? name };
+    });
+    const recordings = await Promise.all(found);
+    if (this.view.isBusy) return;
+    if (recordings.some(({ path }) => !path)) return toast(say("recording_gone"));
+    take(`retry_${tab}`, recordings);
   }
 }

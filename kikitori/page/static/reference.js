@@ -1,9 +1,8 @@
 // @ts-check
-// The text that was read aloud. It belongs to its project, and its comparison to the recording that is shown.
-import { make } from "./dom.js";
+// The texts that were read aloud: each belongs to its recording, and its comparison to the one that is shown.
+import { make, press } from "./dom.js";
 import { say } from "./i18n.js";
-import { session } from "./keeping.js";
-import { press } from "./offers.js";
+import { session } from "./session.js";
 
 const TYPED = "kikitori-reference";
 const COMPARE_BUTTON = "compare"; // its id (kikitori/page/tabs.py)
@@ -16,8 +15,14 @@ export class Reference {
   /** @param {any} view */
   constructor(view) {
     this.view = view;
-    /** The text that belongs to the project: one that was compared, or typed next to the transcript. */
-    this.used = "";
+    /** @type {string[]} By sheet. */
+    this.texts = [];
+    /** What was typed on the start. It belongs to the first recording of the next job. */
+    this.typed = session.get(TYPED) ?? "";
+    /** Whether a job has begun whose first recording takes what was typed. */
+    this.isAwaited = false;
+    /** @type {number | null | undefined} The sheet whose text the field shows; null on the start. */
+    this.owner = undefined;
     /** @type {{ number: number, text: string, reference: string } | null} What was compared last. */
     this.compared = null;
     /** Whether the script writes into the field, not the visitor. */
@@ -40,78 +45,106 @@ export class Reference {
     return this.panel?.getElementsByClassName("score-card")[0];
   }
 
-  /** Show again what was typed before the page was loaded again. */
-  restore() {
-    const typed = session.get(TYPED);
-    if (typed) this.fill(typed);
+  /** What the field shows. */
+  get text() {
+    return this.owner === null ? this.typed : (this.texts[this.owner ?? 0] ?? "");
   }
 
-  /** Another project takes the place of the one that was shown. The field keeps its text, which may be the next one's. */
-  forget() {
-    this.used = "";
+  /**
+   * Another project takes the place of the one that was shown.
+   * @param {string[]} texts of its sheets
+   */
+  open(texts = []) {
+    this.texts = texts;
+    this.isAwaited = false;
+    this.owner = undefined;
     this.compared = null;
   }
 
-  /**
-   * Show a project's text, and compare it. A project without one leaves what was typed.
-   * @param {string} [text]
-   */
-  open(text = "") {
-    this.used = text;
-    if (text) this.fill(text, () => this.compare());
+  /** Show the text of the recording that is shown, and its comparison, if that is another one than before. */
+  show() {
+    const { view } = this;
+    if (this.isAwaited && view.sheet) this.adopt();
+    const owner = view.sheet ? view.sheets.indexOf(view.sheet) : null;
+    if (owner !== this.owner) {
+      this.owner = owner;
+      this.fill();
+    }
+    this.check();
   }
 
-  /**
-   * Write into the field as a visitor would, when Gradio has made it.
-   * @param {string} text
-   * @param {() => void} then
-   */
-  fill(text, then = () => {}) {
+  /** Give what was typed on the start to the first recording of the job, unless that has failed. */
+  adopt() {
+    const { files } = this.view;
+    this.isAwaited = false;
+    if (files.length && files[0].sheet !== 0) return;
+    this.use(0, this.typed);
+    this.keep("");
+  }
+
+  /** @param {string} typed on the start */
+  keep(typed) {
+    this.typed = typed;
+    session.set(TYPED, typed || null);
+  }
+
+  /** Write into the field as a visitor would, when Gradio has made it, and compare. */
+  fill() {
     const { field } = this;
     if (!this.panel?.querySelector(".reference")) return; // this tab compares nothing
-    if (!field) return void setTimeout(() => this.fill(text, then), FIELD_COMES_MS);
+    if (!field) return void setTimeout(() => this.fill(), FIELD_COMES_MS);
     this.isFilling = true;
-    field.value = text;
+    field.value = this.text;
     field.dispatchEvent(new Event("input", { bubbles: true }));
     this.isFilling = false;
-    then();
+    if (!this.view.isBusy) this.compare(); // else the end of the job does
   }
 
   /** The visitor has typed. */
   type() {
-    const { field, view } = this;
+    const { field, owner } = this;
     if (!field || this.isFilling) return;
-    session.set(TYPED, field.value);
-    if (view.sheet && !view.isBusy) this.use(field.value);
+    if (typeof owner === "number") this.use(owner, field.value);
+    else this.keep(field.value);
     this.check();
   }
 
-  /** @param {string} text that belongs to the project from now on */
-  use(text) {
-    if (text === this.used) return;
-    this.used = text;
+  /**
+   * @param {number} number of a sheet
+   * @param {string} text that belongs to it from now on
+   */
+  use(number, text) {
+    if (text === (this.texts[number] ?? "")) return;
+    while (this.texts.length < number) this.texts.push("");
+    this.texts[number] = text;
     this.view.keeper.saveSoon();
   }
 
-  /** A comparison of what is shown begins. */
+  /**
+   * A comparison of what is shown begins.
+   * @returns {string} what it is compared with
+   */
   begin() {
-    const { field, view } = this;
-    if (!field || !view.sheet) return;
-    this.use(field.value);
-    this.compared = { number: view.current, text: textOf(view.sheet), reference: field.value };
+    const { field, owner, view } = this;
+    const reference = field?.value ?? "";
+    if (typeof owner === "number") {
+      this.use(owner, reference);
+      this.compared = { number: owner, text: textOf(view.sheet), reference };
+    }
+    return reference;
   }
 
   /** Compare what is shown, if there is a text. */
   compare() {
     this.card?.remove();
-    if (this.field?.value.trim()) press(COMPARE_BUTTON);
+    if (typeof this.owner === "number" && this.text.trim()) press(COMPARE_BUTTON);
   }
 
-  /** Compare again if another recording is shown. Say so if the text is not the one that was compared. */
+  /** Say so if the card is not about what is shown any more; one about another recording goes. */
   check() {
-    const { card, compared, view } = this;
+    const { card, compared, owner, view } = this;
     const isShown = Boolean(card && compared && view.sheet);
-    if (isShown && compared?.number !== view.current) return this.compare();
+    if (isShown && compared?.number !== owner) return this.compare();
     const isOld = isShown && (compared?.text !== textOf(view.sheet) || compared?.reference !== this.field?.value);
     this.note.hidden = !isOld;
     if (isOld && this.note.nextSibling !== card) card?.before(this.note);

@@ -1,10 +1,10 @@
 // @ts-check
-// One row of a transcript: who speaks, when, the text, and its original if it is a translation beside one.
+// One row of a transcript: who speaks, when, the text, and the original of a translation.
 import { caretIn, oneLine } from "./caret.js";
 import { clock, make, preciseClock, strip } from "./dom.js";
 import { formatDuration, formatNumber, LANGUAGE_TAGS, languageName, say, speakerName, subtitleStyle } from "./i18n.js";
 import { colourOf } from "./player.js";
-import { languageOf, sourceLanguage } from "./sheet.js";
+import { hasText, languageOf, sourceLanguage } from "./sheet.js";
 import { timeOf } from "./spoken.js";
 import { lengthOf, longest, readingSpeed } from "./subtitles.js";
 
@@ -84,10 +84,12 @@ export class Row {
     const { sheet } = editor.view;
     this.turn = sheet.transcript.turns[number];
     this.key = editor.keyOf(number);
+    this.overlap = make("span", { class: "limit overlap" });
     this.end = make("span", { class: "limit until" });
     this.speed = make("span", { class: "limit pace" });
     this.length = make("span", { class: "limit size" });
-    const about = [this.makeTime(sheet), this.end, ...this.makeLanguage(sheet), this.speed, this.length];
+    const limits = [this.overlap, this.end, this.speed, this.length];
+    const about = [this.makeTime(sheet), ...limits, ...this.makeLanguage(sheet)];
     const parts = [...this.makeSpeaker(sheet), ...about];
     const who = make("span", { class: "who" }, ...parts);
     this.words = this.makeField("text", languageOf(sheet.transcript, this.turn));
@@ -95,7 +97,7 @@ export class Row {
     const css = `turn ${colourOf(sheet.speakers, this.turn.speaker)}`;
     this.element = make(
       "li",
-      { class: css, hidden: this.turn.text === "" },
+      { class: css, hidden: !hasText(this.turn) },
       who,
       ...(this.source ? [this.source] : []),
       this.words,
@@ -183,6 +185,15 @@ export class Row {
     const { characters_per_second: fastest, line_width, lines, seconds } = style;
     const values = [length, longest(style), lines, line_width].map(write);
     const spans = [formatDuration(end - start), formatDuration(seconds)];
+    const overlap = this.editor.overlaps[this.number];
+    this.overlap.hidden = !overlap;
+    showLimit(
+      this.overlap,
+      `↑ ${formatDuration(overlap)}`,
+      overlap > 0,
+      ["overlaps", "overlaps"],
+      [formatDuration(overlap)],
+    );
     showLimit(this.end, `–${preciseClock(end)}`, end - start > seconds, ["lasts", "too_long_shown"], spans);
     showLimit(this.speed, write(speed), speed > fastest, ["speed_of", "too_fast"], [write(speed), write(fastest)]);
     showLimit(this.length, values.slice(0, 2).join("/"), length > longest(style), ["length_of", "too_long"], values);
@@ -199,20 +210,21 @@ export class Row {
     this.showLimits();
   }
 
-  /** Show the text anew after typing: with its marks, or hidden if it was deleted. */
+  /** Show the text anew after typing, with its marks; without any text the row is hidden. */
   leave() {
     if (!this.typed) return;
     this.elementOf(this.typed).replaceChildren(...makeContent(this.turn, this.typed));
     this.typed = null;
-    this.element.hidden = this.turn.text === "";
+    this.element.hidden = !hasText(this.turn);
     this.showLimits();
     this.editor.view.history.endGroup();
   }
 
-  /** Move a player that does not play to the word that was clicked. */
+  /** Move a player that does not play to the word that was clicked; from an original, to the start of the row. */
   goTo() {
     const { player, sheet } = this.editor.view;
-    const place = caretIn(this.words);
+    const isInSource = this.source && caretIn(this.source) !== null;
+    const place = isInSource ? 0 : caretIn(this.words);
     if (player.isPlaying || place === null) return;
     const from = Math.max(0, place - 1); // at the end of a word the cursor belongs to it
     player.seek(timeOf(sheet, { turn: this.number, from }));

@@ -9,6 +9,8 @@
 /** @typedef {any} Sheet */
 /** @typedef {any} Turn */
 /** @typedef {[number, number]} Span */
+/** @typedef {import("./splitting.js").Field} Field */
+/** @typedef {{ turn: number, field: Field, from: number, to: number }} Place characters of one of a turn's texts */
 
 export const SHORTEST_TURN_SECONDS = 0.05;
 
@@ -21,7 +23,13 @@ export const SHORTEST_TURN_SECONDS = 0.05;
 export const languageOf = ({ language }, turn) => turn.language || language;
 
 /**
- * The language of the original beside a translation; those between English and Japanese have one.
+ * Whether a turn still has a row: those whose texts were all deleted are removed.
+ * @param {Turn} turn
+ */
+export const hasText = ({ text, source }) => Boolean(text || source);
+
+/**
+ * The language of a translation's original; those between English and Japanese have one.
  * @param {any} transcript
  */
 export const sourceLanguage = ({ language }) => (language === "Japanese" ? "English" : "Japanese");
@@ -53,7 +61,7 @@ export function splice(sheet, number, count, turns, times) {
  * @returns {Sheet}
  */
 function withTurns(sheet, turns, times, speakers = sheet.speakers) {
-  const heard = new Set(turns.filter((turn) => turn.text !== "").map((turn) => turn.speaker));
+  const heard = new Set(turns.filter(hasText).map((turn) => turn.speaker));
   heard.delete(null);
   const kept = speakers.filter((speaker) => heard.has(speaker));
   return {
@@ -77,7 +85,7 @@ function changeTurn(sheet, number, change) {
  * Give a turn another text. What the model was unsure of stays marked outside the changed part; times of words are lost.
  * @param {Sheet} sheet
  * @param {number} number
- * @param {string} text without white space at its ends; "" deletes the turn
+ * @param {string} text without white space at its ends; "" removes a turn that has no original
  * @returns {Sheet}
  */
 export function setText(sheet, number, text) {
@@ -88,7 +96,7 @@ export function setText(sheet, number, text) {
 }
 
 /**
- * Give a turn another original beside its translation.
+ * Give the turn of a translation another original.
  * @param {Sheet} sheet
  * @param {number} number
  * @param {string} source without white space at its ends
@@ -118,18 +126,17 @@ function keepOutsideChange(ranges, before, after) {
 }
 
 /**
- * A part of a turn without white space at its ends; null if nothing is left.
+ * A part of a turn's text without white space at its ends. It may be empty.
  * @param {Turn} turn
  * @param {number} from
  * @param {number} to
- * @returns {Turn | null}
+ * @returns {Turn}
  */
 export function part(turn, from, to) {
   const letters = [...turn.text];
   to = Math.min(to, letters.length);
   while (from < to && /\s/u.test(letters[from])) from++;
   while (to > from && /\s/u.test(letters[to - 1])) to--;
-  if (from === to) return null;
   const low_confidence = turn.low_confidence
     .map((/** @type {Span} */ [start, end]) => [Math.max(start, from) - from, Math.min(end, to) - from])
     .filter((/** @type {Span} */ [start, end]) => start < end);
@@ -204,8 +211,8 @@ export function newSpeaker({ speakers }) {
 }
 
 /**
- * Move a turn's start and end. They are no longer estimates. The turns next to it stay as they are; times stay within
- * the recording.
+ * Move a turn's start and end. They are no longer estimates. The others keep their times, which may then overlap with
+ * them: people talk at the same time. Times stay within the recording, and turns in order of time.
  * @param {Sheet} sheet
  * @param {number} number
  * @param {number} start
@@ -219,7 +226,21 @@ export function setTimes(sheet, number, start, end) {
   if (from === sheet.times[number][0] && to === sheet.times[number][1]) return sheet;
   const turn = turns[number];
   const timing = turn.timing == null ? turn.timing : "aligned";
-  return splice(sheet, number, 1, [withTimes({ ...turn, timing }, from, to)], [[from, to]]);
+  return inOrder(splice(sheet, number, 1, [withTimes({ ...turn, timing }, from, to)], [[from, to]]));
+}
+
+/**
+ * The sheet with its turns in the order in which they begin; the same sheet if they are.
+ * @param {Sheet} sheet
+ * @returns {Sheet}
+ */
+export function inOrder(sheet) {
+  const { times, transcript } = sheet;
+  const order = times.map((/** @type {Span} */ _, /** @type {number} */ number) => number);
+  order.sort((/** @type {number} */ one, /** @type {number} */ two) => times[one][0] - times[two][0]);
+  const at = (/** @type {any[]} */ list) => order.map((/** @type {number} */ number) => list[number]);
+  const isSame = order.every((/** @type {number} */ number, /** @type {number} */ place) => number === place);
+  return isSame ? sheet : withTurns(sheet, at(transcript.turns), at(times));
 }
 
 /**
@@ -235,54 +256,69 @@ export function withEdge([start, end], isEnd, seconds) {
 }
 
 /**
- * Where a text is found: turn, first and last character of each place.
+ * Where a text is found, in the order of turns and fields.
  * @param {Sheet} sheet
  * @param {string} wanted
  * @param {boolean} matchCase
- * @returns {{ turn: number, from: number, to: number }[]}
+ * @param {Field[]} fields in which it is looked for
+ * @returns {Place[]}
  */
-export function findText(sheet, wanted, matchCase = false) {
+export function findText(sheet, wanted, matchCase = false, fields = ["text"]) {
   if (!wanted) return [];
   const fold = (/** @type {string} */ letter) => (matchCase ? letter : letter.toLowerCase());
   const target = [...wanted].map(fold);
-  return sheet.transcript.turns.flatMap((/** @type {Turn} */ turn, /** @type {number} */ number) => {
-    const letters = [...turn.text].map(fold);
-    const places = [];
-    for (let from = 0; from + target.length <= letters.length; from++) {
-      if (target.some((letter, at) => letters[from + at] !== letter)) continue;
-      places.push({ turn: number, from, to: from + target.length });
-      from += target.length - 1;
-    }
-    return places;
-  });
+  return sheet.transcript.turns.flatMap((/** @type {Turn} */ turn, /** @type {number} */ number) =>
+    fields.flatMap((field) =>
+      findLetters([...turn[field]].map(fold), target).map(([from, to]) => ({ turn: number, field, from, to })),
+    ),
+  );
+}
+
+/**
+ * @param {string[]} letters
+ * @param {string[]} target
+ */
+function findLetters(letters, target) {
+  const spans = /** @type {Span[]} */ ([]);
+  for (let from = 0; from + target.length <= letters.length; from++) {
+    if (target.some((letter, at) => letters[from + at] !== letter)) continue;
+    spans.push([from, from + target.length]);
+    from += target.length - 1;
+  }
+  return spans;
 }
 
 /**
  * Replace what `findText` found. What the model was unsure of stays marked where nothing was replaced.
  * @param {Sheet} sheet
- * @param {{ turn: number, from: number, to: number }[]} places in order
+ * @param {Place[]} places in order
  * @param {string} replacement
  * @returns {Sheet}
  */
 export function replaceText(sheet, places, replacement) {
   /** @type {Map<number, Turn>} */
   const changed = new Map();
-  for (const { turn: number, from, to } of places.toReversed()) {
-    const turn = changed.get(number) ?? sheet.transcript.turns[number];
-    const before = [...turn.text];
-    const after = before.toSpliced(from, to - from, ...replacement);
-    const low_confidence = keepOutsideChange(turn.low_confidence, before, after);
-    changed.set(number, { ...turn, text: after.join(""), words: [], low_confidence });
+  for (const place of places.toReversed()) {
+    changed.set(
+      place.turn,
+      replaced(changed.get(place.turn) ?? sheet.transcript.turns[place.turn], place, replacement),
+    );
   }
+  const stripped = (/** @type {Turn} */ turn) => ({ ...part(turn, 0, Infinity), source: turn.source.trim() });
   return [...changed].reduce((made, [number, turn]) => changeTurn(made, number, stripped(turn)), sheet);
 }
 
 /**
- * A turn without white space at the ends of its text; one without any text has nothing to mark.
  * @param {Turn} turn
+ * @param {Place} place
+ * @param {string} replacement
  */
-function stripped(turn) {
-  return part(turn, 0, Infinity) ?? { ...turn, text: "", words: [], low_confidence: [] };
+function replaced(turn, { field, from, to }, replacement) {
+  const before = [...turn[field]];
+  const after = before.toSpliced(from, to - from, ...replacement);
+  const changed = { ...turn, [field]: after.join("") };
+  if (field === "source") return changed;
+  return { ...changed, words: [], low_confidence: keepOutsideChange(turn.low_confidence, before, after) };
 }
 
 /**

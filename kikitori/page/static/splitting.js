@@ -1,6 +1,6 @@
 // @ts-check
 // Splitting a turn in two, and joining two turns. A translation and its original are split at the same share of each.
-import { languageOf, part, sourceLanguage, splice, withTimes } from "./sheet.js";
+import { hasText, languageOf, part, sourceLanguage, splice, withTimes } from "./sheet.js";
 import { timeInText } from "./spoken.js";
 
 /** @typedef {import("./sheet.js").Sheet} Sheet */
@@ -15,12 +15,13 @@ const SENTENCE_REACH = 0.2;
 const CLAUSE_REACH = 0.1;
 
 /**
- * Split a turn in two at a place in one of its texts; the other text is split near the same share of it.
+ * Split a turn in two at a place in one of its texts. The other text is split near the same share of it; if it has only
+ * one word, that stays in the first part.
  * @param {Sheet} sheet
  * @param {number} number
  * @param {number} place in characters
  * @param {Field} field
- * @returns {Sheet} the same sheet if one part would be empty
+ * @returns {Sheet} the same sheet if the place is at an end of the text
  */
 export function splitTurn(sheet, number, place, field = "text") {
   const turn = sheet.transcript.turns[number];
@@ -29,9 +30,11 @@ export function splitTurn(sheet, number, place, field = "text") {
   const first = part(turn, 0, at.text);
   const second = part(turn, at.text, Infinity);
   const [before, after] = divide(turn.source, at.source);
-  if (!first || !second || (field === "source" && !(before && after))) return sheet;
+  const isInside = first.text && second.text;
+  if (!(field === "text" ? isInside : before && after)) return sheet;
   const [start, end] = sheet.times[number];
-  const middle = Math.min(Math.max(start, timeInText(turn, at.text, [start, end])), end);
+  const heard = isInside ? timeInText(turn, at.text, [start, end]) : start + share * (end - start);
+  const middle = Math.min(Math.max(start, heard), end);
   const times = /** @type {Span[]} */ ([
     [start, middle],
     [middle, end],
@@ -91,7 +94,7 @@ export function joinTurns(sheet, number) {
   const space = spaceBetween(one.text, two.text, languageOf(transcript, two));
   const moved = [...one.text].length + space.length;
   const low = two.low_confidence.map((/** @type {Span} */ [start, end]) => [start + moved, end + moved]);
-  const timed = one.words.length && (two.words.length || !two.text);
+  const timed = (one.words.length || !one.text) && (two.words.length || !two.text);
   const [start] = sheet.times[before];
   const end = Math.max(sheet.times[before][1], sheet.times[number][1]);
   const joined = {
@@ -105,14 +108,14 @@ export function joinTurns(sheet, number) {
 }
 
 /**
- * The number of the last turn with text before a turn; -1 for none.
+ * The number of the last turn before a turn that was not removed; -1 for none.
  * @param {Sheet} sheet
  * @param {number} number
  * @returns {number}
  */
 export function lastWithText({ transcript }, number) {
   return transcript.turns.findLastIndex(
-    (/** @type {any} */ turn, /** @type {number} */ at) => at < number && turn.text,
+    (/** @type {any} */ turn, /** @type {number} */ at) => at < number && hasText(turn),
   );
 }
 

@@ -1,6 +1,7 @@
 // @ts-check
 // Text and time: when a place in a text is heard, what is heard at a time, and how long each speaker talks.
 // See sheet.js for a sheet.
+import { hasText } from "./sheet.js";
 
 /** @typedef {import("./sheet.js").Sheet} Sheet */
 /** @typedef {import("./sheet.js").Turn} Turn */
@@ -57,7 +58,7 @@ export function timeInText({ words, text }, place, [start, end]) {
 export function turnAt({ transcript, times }, seconds) {
   return times.findLastIndex(
     (/** @type {Span} */ [start, end], /** @type {number} */ number) =>
-      transcript.turns[number].text !== "" && start <= seconds && seconds < end,
+      hasText(transcript.turns[number]) && start <= seconds && seconds < end,
   );
 }
 
@@ -70,7 +71,7 @@ export function turnAt({ transcript, times }, seconds) {
 export function lastBefore({ transcript, times }, seconds) {
   return times.findLastIndex(
     (/** @type {Span} */ [start], /** @type {number} */ number) =>
-      transcript.turns[number].text !== "" && start <= seconds,
+      hasText(transcript.turns[number]) && start <= seconds,
   );
 }
 
@@ -101,7 +102,7 @@ export function talkTimes({ transcript, times, speakers }) {
   const talked = new Map(speakers.map((/** @type {string} */ speaker) => [speaker, 0]));
   transcript.turns.forEach((/** @type {Turn} */ turn, /** @type {number} */ number) => {
     const [start, end] = times[number];
-    if (turn.text !== "" && talked.has(turn.speaker)) talked.set(turn.speaker, talked.get(turn.speaker) + end - start);
+    if (hasText(turn) && talked.has(turn.speaker)) talked.set(turn.speaker, talked.get(turn.speaker) + end - start);
   });
   return talked;
 }

@@ -1,6 +1,6 @@
 // @ts-check
 // How a row reads as a subtitle: its length and its speed, as kikitori/output/subtitles.py counts them.
-import { SHORTEST_TURN_SECONDS } from "./sheet.js";
+import { hasText, SHORTEST_TURN_SECONDS } from "./sheet.js";
 
 /**
  * @typedef {object} Style The usual size and speed of subtitles in a language.
@@ -20,7 +20,7 @@ const INVISIBLE = /^[\p{Mn}\p{Me}\p{Cf}]*$/u;
 /**
  * The length of a text in characters of a language: those that are half as wide as its usual ones count half.
  * @param {string} text
- * @param {Style} style of the language
+ * @param {Pick<Style, "columns_per_character">} style of the language
  */
 export function lengthOf(text, { columns_per_character: columns }) {
   const widths = Array.from(CLUSTERS.segment(text), ({ segment }) =>
@@ -38,3 +38,20 @@ export const longest = ({ lines, line_width }) => lines * line_width;
  * @param {[number, number]} span
  */
 export const readingSpeed = (length, [start, end]) => length / Math.max(end - start, SHORTEST_TURN_SECONDS);
+
+const SHORTEST_OVERLAP_SECONDS = 0.01; // durations are shown in hundredths of a second
+
+/**
+ * How many seconds each turn begins before an earlier one ends; 0 if it does not.
+ * @param {import("./sheet.js").Sheet} sheet
+ * @returns {number[]}
+ */
+export function overlaps({ transcript, times }) {
+  let latest = 0;
+  return times.map((/** @type {[number, number]} */ [start, end], /** @type {number} */ number) => {
+    if (!hasText(transcript.turns[number])) return 0;
+    const seconds = latest - start;
+    latest = Math.max(latest, end);
+    return seconds < SHORTEST_OVERLAP_SECONDS ? 0 : seconds;
+  });
+}

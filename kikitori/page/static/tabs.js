@@ -1,8 +1,8 @@
 // @ts-check
 // The page's tabs (kikitori/page/tab.py). The one in use is opened again after a reload.
+import { press } from "./dom.js";
 import { PAGE_TABS } from "./i18n.js";
-import { session } from "./keeping.js";
-import { press } from "./offers.js";
+import { session } from "./session.js";
 
 const TAB_IN_USE = "kikitori-tab";
 
@@ -11,6 +11,13 @@ const tabBefore = session.get(TAB_IN_USE);
 
 /** @param {string} tab */
 export const tabName = (tab) => PAGE_TABS[tab].name;
+
+/**
+ * The tab of a direction; none for an unknown one.
+ * @param {string} direction
+ * @returns {string | undefined}
+ */
+export const tabOf = (direction) => Object.keys(PAGE_TABS).find((tab) => PAGE_TABS[tab].directions.includes(direction));
 
 /** @param {string} tab */
 export const openTab = (tab) => press(`${PAGE_TABS[tab].panel}-button`);

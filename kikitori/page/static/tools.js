@@ -2,7 +2,6 @@
 // What can be done with a transcript: undo, find, check unsure words, rename speakers, copy and download.
 import { isComposing } from "./caret.js";
 import { make, strip } from "./dom.js";
-import { hasSource } from "./file_names.js";
 import { Finder } from "./finder.js";
 import { formatPercent, say, speakerLabel, speakerName } from "./i18n.js";
 import { wordButton } from "./icons.js";
@@ -26,6 +25,7 @@ export class Tools {
     this.limits = wordButton("subtitle_limits", { "aria-pressed": "false", onclick: () => this.toggleLimits() });
     const help = make("button", { "aria-label": say("shortcuts"), onclick: () => showShortcuts(view.element) }, "?");
     this.speakers = make("div", { class: "speakers" });
+    this.legend = make("p", { class: "limits-legend", hidden: true }, say("limits_legend"));
     this.files = make("span", { class: "files" }, ...view.downloads.buttons);
     this.element = make(
       "div",
@@ -46,6 +46,7 @@ export class Tools {
       ),
       this.finder.element,
       this.speakers,
+      this.legend,
     );
     /** @type {{ turn: number, from: number } | null} The unsure place that was shown last. */
     this.place = null;
@@ -68,7 +69,7 @@ export class Tools {
     this.showNext(place, places.length);
     this.finder.show();
     this.showSpeakers();
-    this.languages.hidden = !hasSource(sheet);
+    this.languages.hidden = !this.view.editor.hasSource;
   }
 
   /**
@@ -171,6 +172,7 @@ export class Tools {
   toggleLimits() {
     const isShown = this.view.editor.list.classList.toggle("with-limits");
     this.limits.setAttribute("aria-pressed", String(isShown));
+    this.legend.hidden = !isShown;
   }
 
   /** Original, translation or both, where a translation has its original next to it. */
@@ -190,5 +192,6 @@ export class Tools {
   showLanguage(choice) {
     this.view.editor.shown = choice;
     this.languages.value = choice;
+    this.finder.show();
   }
 }

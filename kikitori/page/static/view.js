@@ -40,6 +40,7 @@ export class View {
     /** @type {any[]} The files of the last job, if it had several (`FileList` in kikitori/page/file_list.py). */
     this.files = [];
     this.running = false;
+    this.growing = -1; // the sheet that a job adds to
     this.hasJob = false; // whether the tab's stop button is there
     /** @type {string | null} The job whose values add to the sheets. */
     this.job = null;
@@ -47,13 +48,14 @@ export class View {
     this.ended = null;
     /** When the last job has begun, in milliseconds since 1970. */
     this.begun = Date.now();
+    /** @type {any[] | null} What was chosen besides the recordings when the project's first job began. */
+    this.options = null;
     /** @type {Map<number, History<any>>} by sheet */
     this.histories = new Map();
-    /** @type {any} The row and the word that are being said. */
-    this.said = {};
     this.player = new Player(
       (jumped) => this.follow(jumped),
       (turn, isEnd, seconds) => this.moveEdge(turn, isEnd, seconds),
+      (file) => this.keeper.addSound(file),
     );
     this.downloads = new Downloads(this);
     this.editor = new Editor(this);
@@ -70,7 +72,6 @@ export class View {
     editor.element.after(this.following.button);
     element.addEventListener("keydown", (event) => this.press(event));
     this.refresh();
-    this.reference.restore();
     if (props.value) this.show();
     else keeper.restore();
   }
@@ -101,6 +102,7 @@ export class View {
     if (value.append) return this.append(value);
     const ends = this.running && !value.running;
     this.running = Boolean(value.running);
+    this.growing = -1;
     if (value.sheets) this.take(value.sheets, value.first ?? 0);
     this.takeFiles(value);
     if (!this.running) this.files = stopFiles(this.files);
@@ -117,6 +119,7 @@ export class View {
   take(sheets, first) {
     if (!sheets.length) {
       if (!first) this.keeper.begin();
+      this.reference.isAwaited = !first;
       this.begun = Date.now();
     }
     this.sheets = [...this.sheets.slice(0, first), ...sheets.map((sheet) => this.dated(sheet))];
@@ -148,6 +151,7 @@ export class View {
     if (job !== this.job) this.current = number; // the job's first recording is shown
     this.running = true;
     this.job = job;
+    this.growing = number;
     const isNew = this.sheets.length <= number;
     if (isNew) {
       const transcript = { ...append.transcript, turns: [], warnings: [] };
@@ -167,6 +171,7 @@ export class View {
     sheet.peaks = joinPeaks(sheet.peaks, append.peaks, kept.levels);
     sheet.length = append.length;
     this.keeper.saveSoon();
+    if (isNew) this.keeper.saveNow().then(() => this.keeper.keepSounds()); // after a reload somebody may go on
     if (this.current !== number) return this.recordings.show(); // the visitor reads another recording
     const rows = this.editor.element;
     const atEnd = rows.scrollTop + rows.clientHeight > rows.scrollHeight - 8;
@@ -191,12 +196,12 @@ export class View {
     this.projects.element.hidden = Boolean(sheet) || this.running;
     this.showState(sheet || this.running ? "transcript" : "start");
     this.player.show(sheet ?? null, first, this.isBusy);
+    this.reference.show();
     if (!sheet) return void this.projects.show();
     this.recordings.show();
     this.editor.show();
     this.tools.show();
     this.showAbout();
-    this.reference.check();
     this.follow();
   }
 
@@ -256,14 +261,18 @@ export class View {
 
   undo() {
     if (this.isBusy) return;
-    const earlier = this.history.undo(this.sheet);
-    if (earlier) this.put(earlier);
+    this.bringBack(this.history.undo(this.sheet));
   }
 
   redo() {
     if (this.isBusy) return;
-    const later = this.history.redo(this.sheet);
-    if (later) this.put(later);
+    this.bringBack(this.history.redo(this.sheet));
+  }
+
+  /** @param {any} known what the sheet was, with the sound that it has now; null for nothing */
+  bringBack(known) {
+    const { sound, address } = this.sheet;
+    if (known) this.put({ ...known, sound, address });
   }
 
   /**
@@ -297,7 +306,7 @@ export class View {
     const number = this.player.isInUse ? turnAt(this.sheet, now) : -1;
     const turn = this.sheet.transcript.turns[number];
     const line = turn && this.editor.rowAt(number)?.element;
-    this.mark(line, turn, now);
+    this.following.mark(line, turn, now);
     // In a pause nothing is said: a jump there leads to what was said last.
     const place = line ?? (jumped ? this.editor.rowAt(lastBefore(this.sheet, now))?.element : null);
     if (place && (this.player.isPlaying || jumped)) this.following.follow(place, jumped);
@@ -310,29 +319,13 @@ export class View {
     this.following.goBack();
   }
 
-  /**
-   * Mark a row and its word, and unmark those before.
-   * @param {HTMLElement | undefined} line
-   * @param {any} turn
-   * @param {number} seconds
-   */
-  mark(line, turn, seconds) {
-    const spoken = turn?.words.findLastIndex((/** @type {any} */ word) => word.start_seconds <= seconds);
-    const word = line?.querySelectorAll(".word")[spoken];
-    if (this.said.line !== line) this.said.line?.removeAttribute("aria-current");
-    if (this.said.word !== word) this.said.word?.classList.remove("now");
-    line?.setAttribute("aria-current", "true");
-    word?.classList.add("now");
-    this.said = { line, word };
-  }
-
   /** What belongs to the sheets shown so far is forgotten: others take their place. */
   forget() {
     this.files = [];
     this.histories = new Map();
     this.tools.place = null;
     this.following.forget();
-    this.reference.forget();
+    this.reference.open();
   }
 
   /** @param {boolean} hasJob whether a job of the tab waits or runs */

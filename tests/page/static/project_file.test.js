@@ -31,7 +31,7 @@ const sheet = {
   peaks: { levels: "AAD/", each: 0.5 },
   length: 2.5,
 };
-const project = { name: "call.wav", sheets: [sheet, sheet], current: 1, reference: "Bom dia." };
+const project = { name: "call.wav", sheets: [sheet, sheet], current: 1, references: ["", "Bom dia."] };
 
 test("a project is read as it was written, without the server's path of its sound", () => {
   const text = writeProject(project);
@@ -91,11 +91,23 @@ test("what Python would refuse, or is not known, is left out", () => {
       [1, 3],
     ],
   });
-  written.reference = ["x"];
-  assert.equal(readProject(JSON.stringify(written)).reference, "");
+  for (const [given, taken] of [
+    [{}, []],
+    [
+      [1, "Olá.", "of no sheet"],
+      ["", "Olá."],
+    ],
+  ]) {
+    assert.deepEqual(readProject(JSON.stringify({ ...written, references: given })).references, taken);
+  }
   const [read] = readProject(JSON.stringify(written)).sheets;
   assert.deepEqual(Object.keys(read), ["transcript", "times", "speakers", "sound"]);
   assert.deepEqual(read.transcript.turns, [{ ...turn, timing: "aligned", low_confidence: [] }]);
+});
+
+test("the text of a project that an earlier version saved belongs to its first recording", () => {
+  const { references, ...earlier } = { ...project, reference: "Bom dia." };
+  assert.deepEqual(readProject(writeProject(earlier)).references, ["Bom dia."]);
 });
 
 test("a recording that is not there is not shown", () => {

@@ -4,7 +4,7 @@ import test from "node:test";
 
 globalThis.speechTexts = { en: {}, ja: {}, "pt-BR": {}, "pt-PT": {} };
 Object.defineProperty(globalThis, "navigator", { value: { language: "en" }, configurable: true });
-const { listRecordings, stopFiles, updateFiles } = await import("../../../kikitori/page/static/recordings.js");
+const { isLeft, listRecordings, stopFiles, updateFiles } = await import("../../../kikitori/page/static/recordings.js");
 
 const done = { path: "/a.wav", name: "a.wav", state: "done", sheet: 0 };
 const whole = { transcript: { warnings: [] } };
@@ -17,15 +17,36 @@ test("files come first, then what belongs to none of them", () => {
 
 test("a translation runs until its job has ended, and is stopped if only a part is there", () => {
   const part = { transcript: { warnings: [{ kind: "partial" }] } };
-  const states = (running) => listRecordings([], [whole, part], running).map(({ state }) => state);
-  assert.deepEqual(states(true), ["done", "running"]);
-  assert.deepEqual(states(false), ["done", "stopped"]);
+  const states = (growing) => listRecordings([], [whole, part], growing).map(({ state }) => state);
+  assert.deepEqual(states(1), ["done", "running"]);
+  assert.deepEqual(states(-1), ["done", "stopped"]);
 });
 
 test("a file that is tried again takes the place that it had", () => {
   const again = { ...failed, state: "running", sheet: 1 };
   assert.deepEqual(updateFiles([failed, done], [again]), [again, done]);
   assert.deepEqual(updateFiles([done], []), [done]);
+  assert.deepEqual(updateFiles([], [again]), [again]); // the only one of its job
+});
+
+test("what was stopped or has failed is left, until a later transcript of the same recording takes it up", () => {
+  const sheetOf = (sound, direction = "diarize") => ({ sound, transcript: { direction, warnings: [] } });
+  const [call, other, translation] = [sheetOf("/a.wav"), sheetOf("/b.wav"), sheetOf("/a.wav", "ja2en")];
+  const stopped = { state: "stopped", sheet: 0 };
+  assert.ok(isLeft(stopped, [call, other, translation]));
+  assert.ok(!isLeft(stopped, [call, other, call]));
+  assert.ok(isLeft({ state: "stopped", sheet: 2 }, [call, other, call]));
+  assert.ok(!isLeft(stopped, [sheetOf(null)])); // of a project from a file
+  assert.ok(isLeft(stopped, [{ ...sheetOf(null), address: "blob:x" }]));
+  assert.ok(!isLeft(done, [call]));
+  assert.ok(isLeft(failed, [call]));
+  for (const [state, isOne] of [
+    ["stopped", true],
+    ["running", false],
+    ["waiting", false],
+  ]) {
+    assert.equal(isLeft({ state, path: "/c.wav" }, [call]), isOne);
+  }
 });
 
 test("without a job, what was not done is stopped", () => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import {
   findText,
+  hasText,
   newSpeaker,
   renameSpeaker,
   replaceText,
@@ -53,7 +54,7 @@ test("the same text or the same times are the same sheet", () => {
 test("characters that take two UTF-16 units count as one", () => {
   const sheet = sheetOf("Chinese", [turn(null, "𠮷野家🍜好"), [0, 5]]);
   assert.deepEqual(texts(splitTurn(sheet, 0, 4)), ["𠮷野家🍜", "好"]);
-  assert.deepEqual(findText(sheet, "好"), [{ turn: 0, from: 4, to: 5 }]);
+  assert.deepEqual(findText(sheet, "好"), [{ turn: 0, field: "text", from: 4, to: 5 }]);
 });
 
 test("speakers are renamed, merged and added, and disappear with their last turn", () => {
@@ -87,6 +88,34 @@ test("text is found in any case and replaced from the end to the start", () => {
   assert.deepEqual(texts(replaceText(sheet, findText(sheet, "Bom dia, eu sou Ana."), "")), ["", "Quero um café."]);
 });
 
+test("originals are searched too where they are shown, and each text is replaced by itself", () => {
+  const sheet = translation();
+  const found = (...fields) => findText(sheet, "o", false, fields).map(({ turn, field, from }) => [turn, field, from]);
+  assert.deepEqual(found("text"), []);
+  assert.deepEqual(found("source").slice(0, 4), [
+    [0, "source", 1],
+    [0, "source", 2],
+    [0, "source", 6],
+    [0, "source", 17],
+  ]);
+  const both = setText(sheet, 1, "OK。");
+  const places = findText(both, "o", true, ["source", "text"]).filter(({ turn }) => turn === 1);
+  assert.deepEqual(new Set(places.map(({ field }) => field)), new Set(["source"]));
+  const [, replaced] = replaceText(both, findText(both, "ok", false, ["source", "text"]), "").transcript.turns;
+  assert.deepEqual([replaced.text, replaced.source], ["。", "Yes, how many of you?"]);
+  const [first] = replaceText(sheet, findText(sheet, "Good", true, ["source", "text"]), "").transcript.turns;
+  assert.deepEqual(
+    [first.source, first.text],
+    ["morning. I would like to book a table.", sheet.transcript.turns[0].text],
+  );
+});
+
+test("a row goes only if both its texts are deleted", () => {
+  const emptied = setText(translation(), 1, "");
+  assert.deepEqual(emptied.transcript.turns.map(hasText), [true, true]);
+  assert.deepEqual(setSource(emptied, 1, "").transcript.turns.map(hasText), [true, false]);
+});
+
 test("what is unsure stays marked between two replaced places", () => {
   const low_confidence = [[3, 6]];
   const sheet = sheetOf("Portuguese", [turn(null, "a, mau, c, d", { low_confidence }), [0, 2]]);
@@ -105,6 +134,19 @@ test("unsure places are listed in order and ticked off", () => {
   assert.deepEqual(unsurePlaces(tickOff(talk(), places[0])), [places[1]]);
 });
 
+test("a turn that begins before the one above it moves there, and back again with its time", () => {
+  const moved = setTimes(call(), 2, 3, 5);
+  assert.deepEqual(moved.times, [
+    [0, 4],
+    [3, 5],
+    [4, 6],
+  ]);
+  assert.deepEqual(texts(moved), ["はい、みどり病院です。", "はい。", "山本と申します。"]);
+  assert.deepEqual(texts(setTimes(moved, 1, 4, 6)), texts(moved)); // those that begin together stay as they are
+  const back = setTimes(moved, 1, 6, 10);
+  assert.deepEqual([texts(back), back.times], [texts(call()), call().times]);
+});
+
 test("an edge moves up to the other one of its turn, past which it can't go", () => {
   assert.deepEqual(withEdge([4, 6], false, 3), [3, 6]);
   assert.deepEqual(withEdge([4, 6], false, 7), [5.95, 6]);
@@ -120,7 +162,7 @@ test("times that a visitor has set are no longer estimates", () => {
   assert.deepEqual([moved[1].start_seconds, moved[1].end_seconds], [4.5, 6]);
 });
 
-test("an original is corrected beside its translation", () => {
+test("the original of a translation is corrected", () => {
   const { turns } = setSource(translation(), 1, "Yes. How many of you?").transcript;
   assert.deepEqual([turns[1].source, turns[1].text], ["Yes. How many of you?", "はい、何名様ですか。"]);
   const sheet = translation();

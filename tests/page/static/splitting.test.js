@@ -98,13 +98,24 @@ test("a translation and its original are split together, wherever the split is m
   assert.equal(splitTurn(whole, 0, 0, "source"), whole);
 });
 
-test("an original of one word stays with the first part, a translation of one word is not split", () => {
+test("of two texts, one that has one word or none stays with the first part", () => {
   const { transcript, ...rest } = translation();
   const [first] = transcript.turns;
   const short = { ...rest, transcript: { ...transcript, turns: [{ ...first, source: "Hello" }, transcript.turns[1]] } };
   assert.deepEqual(sources(splitTurn(short, 0, 10)).slice(0, 2), ["Hello", ""]);
   const one = { ...rest, transcript: { ...transcript, turns: [{ ...first, text: "はい" }, transcript.turns[1]] } };
-  assert.equal(splitTurn(one, 0, "Good morning.".length, "source"), one);
+  for (const text of ["はい", ""]) {
+    const split = splitTurn(setText(one, 0, text), 0, "Good morning.".length, "source");
+    assert.deepEqual(texts(split).slice(0, 2), [text, ""]);
+    assert.deepEqual(sources(split).slice(0, 2), ["Good morning.", "I would like to book a table."]);
+    assert.deepEqual(
+      split.times.slice(0, 2).map((span) => span.map((seconds) => Number(seconds.toFixed(2)))),
+      [
+        [0, 1.81],
+        [1.81, 6],
+      ],
+    );
+  }
 });
 
 test("joined originals have a space between them only where their language has one", () => {

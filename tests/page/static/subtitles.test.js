@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { lengthOf, longest, readingSpeed } from "../../../kikitori/page/static/subtitles.js";
+import { setText } from "../../../kikitori/page/static/sheet.js";
+import { lengthOf, longest, overlaps, readingSpeed } from "../../../kikitori/page/static/subtitles.js";
+import { sheetOf, turn } from "./sheets.js";
 
 const japanese = { lines: 2, line_width: 20, columns_per_character: 2, characters_per_second: 6 };
 const other = { lines: 2, line_width: 42, columns_per_character: 1, characters_per_second: 17 };
@@ -23,4 +25,17 @@ test("a subtitle has all characters of its lines, and is read in the time of its
   assert.deepEqual([japanese, other].map(longest), [40, 84]);
   assert.equal(readingSpeed(8, [4, 6]), 4);
   assert.equal(readingSpeed(1, [4, 4]), 20); // as if it had the shortest time that a row may have
+});
+
+test("a row overlaps as long as any row before it goes on; removed ones don't count", () => {
+  const spans = [
+    [0, 5],
+    [1, 2],
+    [4, 6],
+    [5.999, 8],
+    [9, 10],
+  ];
+  const sheet = sheetOf("Japanese", ...spans.map((span) => [turn(null, "はい。"), span]));
+  assert.deepEqual(overlaps(sheet), [0, 4, 1, 0, 0]); // a thousandth of a second can't be seen
+  assert.deepEqual(overlaps(setText(sheet, 0, "")), [0, 0, 0, 0, 0]);
 });
