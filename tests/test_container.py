@@ -6,9 +6,14 @@ import re
 import shlex
 
 import yaml
+from starlette.testclient import TestClient
 
 from benchmarks.served import ROOT
+from kikitori.api.serve import build_app
+from kikitori.api.serve import build_parser as api_parser
 from kikitori.page.app import build_parser as page_parser
+from kikitori.server.shutdown import FAREWELL_SECONDS, STOP_SECONDS
+from kikitori.tasks import choose_checkpoints
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
@@ -50,3 +55,19 @@ def test_compose_starts_page_and_api_on_a_read_only_file_system():
         assert instruction("VOLUME") == [mount.split(":")[1] for mount in service["volumes"]]
     ports = [service["ports"] for service in services.values()]
     assert ports == [["7860:7860"], ["8000:7860"]]
+
+
+def test_the_api_of_compose_listens_where_its_health_is_asked():
+    program, *arguments = COMPOSE["services"]["api"]["command"]
+    options = api_parser().parse_args(arguments)
+    assert (program, options.host, options.port) == ("serve", "0.0.0.0", 7860)
+    client = TestClient(build_app(choose_checkpoints(["tiny"]), options))
+    assert client.get(re.search(r"127\.0\.0\.1:7860(/\w+)", DOCKERFILE)[1]).json() == {"status": "ok"}
+
+
+def test_compose_waits_until_an_orderly_stop_has_ended():
+    longest = STOP_SECONDS + 2 * FAREWELL_SECONDS
+    for service in COMPOSE["services"].values():
+        assert int(service["stop_grace_period"].removesuffix("s")) > longest
+    (named,) = re.findall(r"docker stop -t (\d+)", (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8"))
+    assert int(named) > longest

@@ -2,9 +2,12 @@
 // Arguments: the API's address, a call, a Portuguese recording and a file that is no recording.
 import { createOpenAI } from "@ai-sdk/openai";
 import { experimental_transcribe as transcribe } from "ai";
+import { File } from "node:buffer";
 import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import OpenAI from "openai";
+
+globalThis.File ??= File; // in Node.js 18 it is no global
 
 const [baseURL, call, portuguese, broken] = process.argv.slice(2);
 const settings = { baseURL, apiKey: "none" };
