@@ -10,6 +10,19 @@ import { renameSpeaker, tickOff, unsurePlaces } from "./sheet.js";
 import { showShortcuts } from "./shortcuts.js";
 import { talkTimes, timeOf } from "./spoken.js";
 
+/**
+ * Where a place is after rows were changed, moved, split or joined; null if its row is not there any more.
+ * @param {{ turn: number, from: number }} place
+ * @param {any[]} before
+ * @param {any[]} after
+ */
+export function placeAfter(place, before, after) {
+  const moved = after.indexOf(before[place.turn]);
+  if (moved >= 0) return { ...place, turn: moved };
+  const isChanged = before.length === after.length && !before.includes(after[place.turn]);
+  return isChanged ? place : null;
+}
+
 export class Tools {
   /** @param {any} view */
   constructor(view) {
@@ -144,6 +157,15 @@ export class Tools {
   placeIn(places) {
     const { turn, from } = this.place ?? { turn: -1, from: -1 };
     return places.findIndex((one) => one.turn === turn && one.from === from);
+  }
+
+  /**
+   * Rows were changed, moved, split or joined.
+   * @param {any[]} before
+   * @param {any[]} after
+   */
+  noteTurns(before, after) {
+    this.place = this.place && placeAfter(this.place, before, after);
   }
 
   /** Go to the next unsure place after the one that was shown last, and after the end to the first. */

@@ -281,6 +281,8 @@ export class View {
    * @param {number} number by default that of the sheet that is shown
    */
   put(sheet, number = Math.min(this.current, this.sheets.length - 1)) {
+    const before = this.sheets[number];
+    if (before) this.tools.noteTurns(before.transcript.turns, sheet.transcript.turns);
     this.sheets = this.sheets.toSpliced(number, 1, this.dated(sheet));
     this.current = number;
     this.refresh();
