@@ -8,7 +8,7 @@ from typing import Protocol
 from kikitori.audio.windows import Window, bridge
 from kikitori.job import Job, ParsedWindow
 from kikitori.strings import format_time
-from kikitori.text.speaker_linking import MIN_CONFIDENCE, Link, SpeakerLinker, chain
+from kikitori.text.speaker_linking import MIN_CONFIDENCE, Link, Overlap, SpeakerLinker, chain
 from kikitori.text.tags import parse_turns
 from kikitori.transcript import TranscriptWarning, Turn, merge_neighbours
 from kikitori.update import Update
@@ -78,6 +78,7 @@ class LinkJoiner:
         self._job = job
         self._linker = SpeakerLinker()
         self._before: Window | None = None
+        self._turns_before: tuple[Turn, ...] = ()
 
     @property
     def open_turns(self) -> tuple[Turn, ...]:
@@ -86,12 +87,12 @@ class LinkJoiner:
 
     def add(self, parsed: ParsedWindow) -> Update:
         """Join a window's turns, as `Joiner.add`."""
-        overlap = self._linker.overlap(parsed.turns, parsed.window.overlap_seconds(self._before))
+        overlap = _overlap(self._linker, self._before, self._turns_before, parsed.window, parsed.turns)
         link = self._linker.link(overlap)
         if link and link.confidence < MIN_CONFIDENCE:
             link = max(link, self._bridge(parsed) or link, key=lambda one: one.confidence)
         settled = self._linker.add(overlap, link)
-        self._before = parsed.window
+        self._before, self._turns_before = parsed.window, parsed.turns
         return _update(parsed, settled, self._linker.open_turns, _link_warnings(link, parsed.window))
 
     def _bridge(self, parsed: ParsedWindow) -> Link | None:
@@ -99,10 +100,29 @@ class LinkJoiner:
         third = bridge(self._before, parsed.window)
         (result,) = self._job.decode([third.waveform])
         turns, _ = parse_turns(result.text)
-        first = self._linker.link(self._linker.overlap(turns, third.overlap_seconds(self._before)))
+        first = self._linker.link(_overlap(self._linker, self._before, self._turns_before, third, turns))
         onward = SpeakerLinker(turns)
-        second = onward.link(onward.overlap(parsed.turns, parsed.window.overlap_seconds(third)))
+        second = onward.link(_overlap(onward, third, turns, parsed.window, parsed.turns))
         return chain(first, second) if first and second else None
+
+
+def _overlap(
+    linker: SpeakerLinker,
+    before: Window | None,
+    turns_before: tuple[Turn, ...],
+    window: Window,
+    turns: tuple[Turn, ...],
+) -> Overlap:
+    """Align a window's turns with the open turns, which end with those of the window before it.
+
+    Each window is expected to have the same share of its characters in the overlap as of its speech.
+    """
+    if before is None:
+        return linker.overlap(turns, 0.0)
+    lengths = [sum(len(turn.text) for turn in one) for one in (turns_before, turns)]
+    shares = window.overlap_shares(before)
+    expected = lengths[0] * shares[0], lengths[1] * shares[1]
+    return linker.overlap(turns, window.overlap_seconds(before), expected)
 
 
 def _link_warnings(link: Link | None, window: Window) -> tuple[TranscriptWarning, ...]:

@@ -24,7 +24,7 @@ from kikitori.text.detected_language import split_language
 from kikitori.transcript import Transcript
 from kikitori.update import Draft, Update
 from tests.support.engines import ScriptedEngine
-from tests.support.recordings import EXAMPLES, RECORDINGS, one_recording, recordings_in, who_said_what
+from tests.support.recordings import EXAMPLES, RECORDINGS, example, one_recording, recordings_in, who_said_what
 
 
 @pytest.fixture(scope="module")
@@ -279,6 +279,14 @@ def test_a_long_recording_is_all_there(models, direction):
     assert sum(bool(update.turns) for update in updates) == 12
     times = [(turn.start_seconds, turn.end_seconds) for turn in transcript.turns]
     assert all(one[1] <= two[0] for one, two in itertools.pairwise(times))
+
+
+@pytest.mark.slow
+def test_a_call_that_repeats_itself_keeps_every_repetition(models):
+    """Such as an announcement while somebody waits. Windows overlap, so a repetition is not taken for the overlap."""
+    call = example("call_appointment")
+    made = transcribe(models["diarize"], np.tile(load_audio(call.path), 4))
+    assert [(turn.speaker, turn.text) for turn in made.turns] == [(turn.speaker, turn.text) for turn in call.turns] * 4
 
 
 @pytest.mark.slow

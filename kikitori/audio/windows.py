@@ -80,7 +80,7 @@ class Window:
     @property
     def speech_seconds(self) -> float:
         """Length of the voiced parts."""
-        return sum(piece.speech.end - piece.speech.start for piece in self.pieces) / SAMPLE_RATE
+        return _speech_seconds(self.pieces)
 
     @property
     def start_seconds(self) -> float:
@@ -107,12 +107,25 @@ class Window:
             piece = self.pieces[-1]
         return (piece.start + sample) / SAMPLE_RATE
 
+    def overlap(self, before: Window | None) -> tuple[Piece, ...]:
+        """What the window shares with the window before it."""
+        if before is None or before.channel != self.channel:
+            return ()
+        end = before.pieces[-1].start + len(before.pieces[-1].waveform)
+        return tuple(piece for piece in self.pieces if piece.start < end)
+
     def overlap_seconds(self, before: Window | None) -> float:
         """Length of what the window shares with the window before it."""
-        if before is None or before.channel != self.channel:
-            return 0.0
-        end = before.pieces[-1].start + len(before.pieces[-1].waveform)
-        return sum(len(piece.waveform) for piece in self.pieces if piece.start < end) / SAMPLE_RATE
+        return _samples(self.overlap(before)) / SAMPLE_RATE
+
+    def overlap_shares(self, before: Window) -> tuple[float, float]:
+        """Which share of the speech of the window before it, and which of its own, the two have in common."""
+        shared = _speech_seconds(self.overlap(before))
+        return shared / before.speech_seconds, shared / self.speech_seconds
+
+
+def _speech_seconds(pieces: Iterable[Piece]) -> float:
+    return sum(piece.speech.end - piece.speech.start for piece in pieces) / SAMPLE_RATE
 
 
 def cut_windows(blocks: Iterable[np.ndarray], max_seconds: float, overlap_seconds: float = 0.0) -> Iterator[Window]:

@@ -17,6 +17,10 @@ from kikitori.transcript import Turn, merge_neighbours
 CHARACTERS_PER_SECOND = 14.0
 """Fast Japanese, in kana. Decides how much of both texts is searched for the overlap's words."""
 
+SURPRISE = 0.4
+"""What it costs, per character, if an overlap is longer or shorter than expected, in each of the two texts. Two texts
+that differ in a character cost 1: an overlap is not made longer just to have the expected length."""
+
 MIN_CONFIDENCE = 0.5
 """A link below it becomes a warning: less than half of the overlap's characters agree in words and in speaker."""
 
@@ -66,15 +70,18 @@ class SpeakerLinker:
         self._known: tuple[str, ...] = ()
         """Labels of the recording; the latest speaker last."""
 
-    def overlap(self, turns: tuple[Turn, ...], overlap_seconds: float) -> Overlap:
+    def overlap(
+        self, turns: tuple[Turn, ...], overlap_seconds: float, expected: tuple[float, float] | None = None
+    ) -> Overlap:
         """Align a window's turns with the open turns.
 
         turns: of one window, with its own labels. overlap_seconds: how much of it the previous window holds too.
+        expected: as `align_overlap` takes it.
         """
         count = round(overlap_seconds * CHARACTERS_PER_SECOND)
         before = _characters(self.open_turns)[-count:] if count else []
         after = _characters(turns)[:count]
-        pairs = align_overlap("".join(c.text for c in before), "".join(c.text for c in after))
+        pairs = align_overlap("".join(c.text for c in before), "".join(c.text for c in after), expected)
         return Overlap(turns, tuple(before), tuple(after), tuple(pairs))
 
     def link(self, overlap: Overlap) -> Link | None:
@@ -153,27 +160,29 @@ def _characters(turns: tuple[Turn, ...]) -> list[_Character]:
     return [_Character(character, turn.speaker) for turn in turns for character in turn.text]
 
 
-def align_overlap(before: str, after: str) -> list[tuple[int, int]]:
+def align_overlap(before: str, after: str, expected: tuple[float, float] | None = None) -> list[tuple[int, int]]:
     """Align the end of `before` with the start of `after`: places of equal characters, in order.
 
-    Skipping the start of `before` and the end of `after` is free. A match scores 1; a character that is skipped or
-    differs costs 1. Empty if no alignment scores above 0.
+    A character that is skipped or differs costs 1. The start of `before` and the end of `after` may be left out.
+    expected: about how many characters of each are not left out. Then the alignment is the cheapest with SURPRISE.
+    Otherwise it is the one in which most characters agree, less its costs: words that are repeated are then aligned as
+    often as they can be. Empty unless more characters agree than are skipped or differ.
     """
-    scores = [[0] * (len(before) + 1)]
+    gain = 0 if expected else 1
+    at_start, at_end = _surprises(len(before), len(after), expected)
+    scores = [at_start]
     for column, new in enumerate(after, start=1):
-        previous, current = scores[-1], [-column]
+        previous, current = scores[-1], [at_start[0] - column]
         for row, old in enumerate(before, start=1):
-            step = 1 if old == new else -1
+            step = gain if old == new else -1
             current.append(max(previous[row - 1] + step, previous[row] - 1, current[row - 1] - 1))
         scores.append(current)
     row = len(before)
-    column = max(range(len(after) + 1), key=lambda number: scores[number][row])
-    if scores[column][row] <= 0:
-        return []
-    pairs = []
+    column = max(range(len(after) + 1), key=lambda number: scores[number][row] + at_end[number])
+    pairs, total = [], scores[column][row]
     while column and row:
         score, same = scores[column][row], before[row - 1] == after[column - 1]
-        if score == scores[column - 1][row - 1] + (1 if same else -1):
+        if score == scores[column - 1][row - 1] + (gain if same else -1):
             row, column = row - 1, column - 1
             if same:
                 pairs.append((row, column))
@@ -181,7 +190,20 @@ def align_overlap(before: str, after: str) -> list[tuple[int, int]]:
             column -= 1
         else:
             row -= 1
-    return pairs[::-1]
+    costs = at_start[row] + gain * len(pairs) - total
+    return pairs[::-1] if len(pairs) > costs else []
+
+
+def _surprises(before: int, after: int, expected: tuple[float, float] | None) -> tuple[list[float], list[float]]:
+    """What an alignment that begins at each place of `before` scores for that, and one that ends at each of `after`.
+
+    before, after: lengths of the texts. expected: as `align_overlap` takes it.
+    """
+    if expected is None:
+        return [0.0] * (before + 1), [0.0] * (after + 1)
+    begins = [-SURPRISE * abs(before - place - expected[0]) for place in range(before + 1)]
+    ends = [-SURPRISE * abs(place - expected[1]) for place in range(after + 1)]
+    return begins, ends
 
 
 def _seam(overlap: Overlap) -> tuple[int, int]:

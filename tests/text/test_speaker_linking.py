@@ -159,6 +159,16 @@ def test_the_overlap_of_two_texts(before, after, pairs):
     assert align_overlap(before, after) == pairs
 
 
+def test_words_that_are_repeated_overlap_by_as_many_as_are_expected():
+    said = "かしこまりました。" * 3
+    for times in (1, 2, 3):
+        length = 9 * times
+        for near in ((length + 3, length - 3), (length + 3, length + 3), (length - 3, length - 3)):  # estimates
+            assert align_overlap(said, said, near) == [(27 - length + place, place) for place in range(length)]
+    assert len(align_overlap(said, said)) == 27
+    assert align_overlap("あいう", "かきく", (3, 3)) == []
+
+
 @given(st.text("あいう", max_size=20), st.text("かきく", min_size=8, max_size=20), st.text("さしす", max_size=20))
 def test_an_exact_overlap_is_found(start, shared, end):
     assert align_overlap(start + shared, shared + end) == [(len(start) + n, n) for n in range(len(shared))]
