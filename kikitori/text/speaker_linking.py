@@ -11,15 +11,16 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
+from math import inf
 
 from kikitori.transcript import Turn, merge_neighbours
 
 CHARACTERS_PER_SECOND = 14.0
 """Fast Japanese, in kana. Decides how much of both texts is searched for the overlap's words."""
 
-SURPRISE = 0.4
-"""What it costs, per character, if an overlap is longer or shorter than expected, in each of the two texts. Two texts
-that differ in a character cost 1: an overlap is not made longer just to have the expected length."""
+MORE_SHARE, MORE_CHARACTERS = 0.25, 5
+"""By how much an overlap may be longer than expected. Words that are repeated could be aligned with their repetition:
+without a limit, that would be the longest alignment, and what lies between would be lost."""
 
 MIN_CONFIDENCE = 0.5
 """A link below it becomes a warning: less than half of the overlap's characters agree in words and in speaker."""
@@ -71,7 +72,7 @@ class SpeakerLinker:
         """Labels of the recording; the latest speaker last."""
 
     def overlap(
-        self, turns: tuple[Turn, ...], overlap_seconds: float, expected: tuple[float, float] | None = None
+        self, turns: tuple[Turn, ...], overlap_seconds: float, expected: tuple[float, float] = (inf, inf)
     ) -> Overlap:
         """Align a window's turns with the open turns.
 
@@ -81,7 +82,8 @@ class SpeakerLinker:
         count = round(overlap_seconds * CHARACTERS_PER_SECOND)
         before = _characters(self.open_turns)[-count:] if count else []
         after = _characters(turns)[:count]
-        pairs = align_overlap("".join(c.text for c in before), "".join(c.text for c in after), expected)
+        texts = ["".join(character.text for character in part) for part in (before, after)]
+        pairs = align_overlap(*texts, expected) or align_overlap(*texts)
         return Overlap(turns, tuple(before), tuple(after), tuple(pairs))
 
     def link(self, overlap: Overlap) -> Link | None:
@@ -160,29 +162,29 @@ def _characters(turns: tuple[Turn, ...]) -> list[_Character]:
     return [_Character(character, turn.speaker) for turn in turns for character in turn.text]
 
 
-def align_overlap(before: str, after: str, expected: tuple[float, float] | None = None) -> list[tuple[int, int]]:
+def align_overlap(before: str, after: str, expected: tuple[float, float] = (inf, inf)) -> list[tuple[int, int]]:
     """Align the end of `before` with the start of `after`: places of equal characters, in order.
 
-    A character that is skipped or differs costs 1. The start of `before` and the end of `after` may be left out.
-    expected: about how many characters of each are not left out. Then the alignment is the cheapest with SURPRISE.
-    Otherwise it is the one in which most characters agree, less its costs: words that are repeated are then aligned as
-    often as they can be. Empty unless more characters agree than are skipped or differ.
+    A match scores 1; a character that is skipped or differs costs 1. The start of `before` and the end of `after` may
+    be left out. expected: about how many characters of each are not left out; each beyond the limit above costs 2, more
+    than it can gain. Empty if no alignment scores above 0.
     """
-    gain = 0 if expected else 1
-    at_start, at_end = _surprises(len(before), len(after), expected)
-    scores = [at_start]
+    limits = [(1 + MORE_SHARE) * count + MORE_CHARACTERS for count in expected]
+    scores = [[-2 * max(0.0, len(before) - row - limits[0]) for row in range(len(before) + 1)]]
     for column, new in enumerate(after, start=1):
-        previous, current = scores[-1], [at_start[0] - column]
+        previous, current = scores[-1], [scores[0][0] - column]
         for row, old in enumerate(before, start=1):
-            step = gain if old == new else -1
+            step = 1 if old == new else -1
             current.append(max(previous[row - 1] + step, previous[row] - 1, current[row - 1] - 1))
         scores.append(current)
-    row = len(before)
-    column = max(range(len(after) + 1), key=lambda number: scores[number][row] + at_end[number])
-    pairs, total = [], scores[column][row]
+    totals = [column[-1] - 2 * max(0.0, number - limits[1]) for number, column in enumerate(scores)]
+    row, column = len(before), max(range(len(after) + 1), key=totals.__getitem__)
+    if totals[column] <= 0:
+        return []
+    pairs = []
     while column and row:
         score, same = scores[column][row], before[row - 1] == after[column - 1]
-        if score == scores[column - 1][row - 1] + (gain if same else -1):
+        if score == scores[column - 1][row - 1] + (1 if same else -1):
             row, column = row - 1, column - 1
             if same:
                 pairs.append((row, column))
@@ -190,20 +192,7 @@ def align_overlap(before: str, after: str, expected: tuple[float, float] | None 
             column -= 1
         else:
             row -= 1
-    costs = at_start[row] + gain * len(pairs) - total
-    return pairs[::-1] if len(pairs) > costs else []
-
-
-def _surprises(before: int, after: int, expected: tuple[float, float] | None) -> tuple[list[float], list[float]]:
-    """What an alignment that begins at each place of `before` scores for that, and one that ends at each of `after`.
-
-    before, after: lengths of the texts. expected: as `align_overlap` takes it.
-    """
-    if expected is None:
-        return [0.0] * (before + 1), [0.0] * (after + 1)
-    begins = [-SURPRISE * abs(before - place - expected[0]) for place in range(before + 1)]
-    ends = [-SURPRISE * abs(place - expected[1]) for place in range(after + 1)]
-    return begins, ends
+    return pairs[::-1]
 
 
 def _seam(overlap: Overlap) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 from playwright.sync_api import expect
@@ -320,8 +321,10 @@ def test_rows_that_are_too_fast_or_too_long_as_subtitles_are_marked(page, panel)
     expect(panel.get_by_text("↑\u00a0overlap with an earlier row")).to_be_visible()  # the figures are explained
     overlaps = panel.locator(".limit.overlap:visible")
     expect(overlaps).to_have_count(len(times) - 1)
-    assert overlaps.first.inner_text() == f"↑ {int(60 - times[1][0])} sec !"
-    assert overlaps.first.get_attribute("title").startswith(f"Begins {int(60 - times[1][0])} sec before an earlier row")
+    start, end = times[1]
+    seconds = f"{math.floor(round(100 * (end - start), 6)) / 100:g} sec"
+    assert overlaps.first.inner_text() == f"↑ {seconds} !"
+    assert overlaps.first.get_attribute("title").startswith(f"Overlaps an earlier row by {seconds}")
     assert ends.first.get_attribute("title").startswith("1 min, longer than the 7 sec of one subtitle")
     assert ["!" in text for text in ends.all_inner_texts()] == [end - start > 7 for start, end in times]
     characters = [columns_of(text) / 2 for text in TURNS]

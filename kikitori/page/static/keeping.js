@@ -3,7 +3,7 @@
 import { fileAddress, make } from "./dom.js";
 import { audioName, countRecordings } from "./file_names.js";
 import { say } from "./i18n.js";
-import { stopFiles } from "./recordings.js";
+import { isLeft, listRecordings, stopFiles } from "./recordings.js";
 import { session } from "./session.js";
 
 // A change is stored after a pause, but not much later than this if there is none. Storing four hours takes a while.
@@ -19,6 +19,20 @@ const newId = () => crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
 function clearMessages({ element }) {
   const said = element.closest("[role=tabpanel]")?.querySelectorAll(".block .message, .block .comparison") ?? [];
   for (const part of said) part.replaceChildren();
+}
+
+/**
+ * What a list shows of a project: the name of its first recording and how long the longest transcript of it is, how many
+ * other recordings there are, and whether one was not transcribed to its end.
+ * @param {any[]} sheets
+ * @param {any[]} files
+ */
+export function describe(sheets, files) {
+  const name = audioName(sheets[0]);
+  const lengths = sheets.filter((one) => audioName(one) === name).map(({ transcript }) => transcript.duration_seconds);
+  const more = Math.max(countRecordings(sheets), files.length) - 1;
+  const isStopped = listRecordings(stopFiles(files), sheets).some((entry) => isLeft(entry, sheets));
+  return { name, seconds: Math.max(...lengths), more, isStopped };
 }
 
 export class Keeper {
@@ -170,9 +184,7 @@ export class Keeper {
     if (!this.id) this.remember(newId());
     const isChanged = this.isChanged;
     this.isChanged = false;
-    const [sheet] = state.sheets;
-    const named = { name: audioName(sheet), more: countRecordings(state.sheets) - 1 };
-    const about = { ...named, seconds: sheet.transcript.duration_seconds, changed: Date.now() };
+    const about = { ...describe(state.sheets, this.view.files), changed: Date.now() };
     const entry = { id: this.id, tab, copy: this.isCopy, writer: this.writer, ...about };
     try {
       const { files, options, reference } = this.view;

@@ -204,10 +204,10 @@ export class Player {
   noteLength() {
     this.draw();
     const { sheet, audio } = this;
-    const isAdded = sheet?.address && !sheet.sound && !this.isPartial;
-    const isOther = isAdded && Math.abs(audio.duration - sheet.transcript.duration_seconds) > OTHER_LENGTH_SECONDS;
-    if (isOther) {
-      const lengths = [audio.duration, sheet.transcript.duration_seconds].map(clock);
+    if (!sheet?.address || sheet.sound) return; // not one that was added
+    const expected = this.isPartial ? (sheet.length ?? audio.duration) : sheet.transcript.duration_seconds;
+    if (Math.abs(audio.duration - expected) > OTHER_LENGTH_SECONDS) {
+      const lengths = [audio.duration, expected].map(clock);
       this.problem.replaceChildren(say("other_length", ...lengths), " ", this.makeAdd());
     }
   }

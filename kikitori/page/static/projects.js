@@ -61,7 +61,8 @@ export class Projects {
 
   /** @param {any} entry */
   makeItem(entry) {
-    const about = [clock(entry.seconds), when(entry.changed)].join(" · ");
+    const state = entry.isStopped ? [say("state_stopped")] : [];
+    const about = [clock(entry.seconds), when(entry.changed), ...state].join(" · ");
     const whole = entry.more ? say("and_more", entry.name, entry.more) : entry.name;
     const name = entry.copy ? say("copy_of", whole) : whole;
     const open = make("button", { class: "plain open", onclick: () => this.view.keeper.open(entry.id) }, name);

@@ -73,7 +73,11 @@ export class Recordings {
   /** Show the list, or the name of the only recording. */
   show() {
     const { current, files, growing, isBusy, sheets } = this.view;
-    const entries = listRecordings(files, sheets, growing).map((entry) => ({ ...entry, ...this.describe(entry) }));
+    const entries = listRecordings(files, sheets, growing).map((entry) => ({
+      ...entry,
+      ...this.describe(entry),
+      canGoOn: this.canGoOn(entry),
+    }));
     const shown = JSON.stringify([entries, current, isBusy]);
     if (shown === this.shown) return;
     this.shown = shown;
@@ -103,7 +107,7 @@ export class Recordings {
   /** @param {any} entry */
   makeTitle(entry) {
     const title = make("h3", { class: "title" }, audioName(this.view.sheets[entry.sheet]));
-    return this.canGoOn(entry) ? [title, make("p", { class: "left" }, ...this.makeState(entry))] : [title];
+    return entry.canGoOn ? [title, make("p", { class: "left" }, ...this.makeState(entry))] : [title];
   }
 
   /** @param {any[]} entries */
@@ -111,7 +115,7 @@ export class Recordings {
     const titles = ["recording", "length", "state"].map((key) => make("th", { scope: "col" }, say(key)));
     const rows = entries.map((entry) => this.makeRow(entry));
     const table = make("table", {}, make("thead", {}, make("tr", {}, ...titles)), make("tbody", {}, ...rows));
-    const left = entries.filter((entry) => this.canGoOn(entry));
+    const left = entries.filter((entry) => entry.canGoOn);
     return left.length > 1 ? [table, this.makeButton(say("go_on_with_all", left.length), left, "all")] : [table];
   }
 
@@ -137,7 +141,7 @@ export class Recordings {
     const shown = error
       ? make("div", { class: "speech-error", role: "alert" }, makeError(error))
       : make("span", {}, say(`state_${state}`));
-    if (!this.canGoOn(entry)) return [shown];
+    if (!entry.canGoOn) return [shown];
     const label = say(state === "stopped" ? "go_on" : "retry");
     return [shown, " ", this.makeButton(label, [entry], path ?? sheet)];
   }

@@ -175,7 +175,7 @@ export class Row {
   /** How the text that is shown fits into one subtitle; CSS shows it when the visitor wants to see it. */
   showLimits() {
     const { transcript, times } = this.editor.view.sheet;
-    const isSource = this.source && this.editor.shown === "original";
+    const isSource = this.source && (this.editor.shown === "original" || !this.turn.text);
     const text = isSource ? this.turn.source : this.turn.text;
     const style = subtitleStyle(isSource ? sourceLanguage(transcript) : languageOf(transcript, this.turn));
     const [start, end] = times[this.number];

@@ -1,8 +1,8 @@
 // @ts-check
 // What the visitor has made, kept in this browser (IndexedDB): nothing of it is sent anywhere.
 //
-// An entry is what a list shows of a project: id, tab, name, seconds, changed (milliseconds), and whether it is a copy.
-// `writer` says which page stored it last. Its sheets and its sounds are stored apart, so that a list loads quickly.
+// An entry is what a list shows of a project: id, tab, what `describe` of keeping.js returns, changed (milliseconds), and
+// whether it is a copy. `writer` says which page stored it last. Its sheets and its sounds are stored apart, so that a list loads quickly.
 
 const NAME = "kikitori";
 const LARGEST_SOUND = 300e6; // bytes; a larger one is played from the server as long as that has it

@@ -42,7 +42,7 @@ export const readingSpeed = (length, [start, end]) => length / Math.max(end - st
 const SHORTEST_OVERLAP_SECONDS = 0.01; // durations are shown in hundredths of a second
 
 /**
- * How many seconds each turn begins before an earlier one ends; 0 if it does not.
+ * How many seconds of each turn are those of an earlier one too; 0 for none.
  * @param {import("./sheet.js").Sheet} sheet
  * @returns {number[]}
  */
@@ -50,7 +50,7 @@ export function overlaps({ transcript, times }) {
   let latest = 0;
   return times.map((/** @type {[number, number]} */ [start, end], /** @type {number} */ number) => {
     if (!hasText(transcript.turns[number])) return 0;
-    const seconds = latest - start;
+    const seconds = Math.min(latest, end) - start;
     latest = Math.max(latest, end);
     return seconds < SHORTEST_OVERLAP_SECONDS ? 0 : seconds;
   });

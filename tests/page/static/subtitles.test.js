@@ -27,7 +27,7 @@ test("a subtitle has all characters of its lines, and is read in the time of its
   assert.equal(readingSpeed(1, [4, 4]), 20); // as if it had the shortest time that a row may have
 });
 
-test("a row overlaps as long as any row before it goes on; removed ones don't count", () => {
+test("the part of a row that is within earlier rows overlaps; removed ones don't count", () => {
   const spans = [
     [0, 5],
     [1, 2],
@@ -36,6 +36,6 @@ test("a row overlaps as long as any row before it goes on; removed ones don't co
     [9, 10],
   ];
   const sheet = sheetOf("Japanese", ...spans.map((span) => [turn(null, "はい。"), span]));
-  assert.deepEqual(overlaps(sheet), [0, 4, 1, 0, 0]); // a thousandth of a second can't be seen
+  assert.deepEqual(overlaps(sheet), [0, 1, 1, 0, 0]); // a thousandth of a second can't be seen
   assert.deepEqual(overlaps(setText(sheet, 0, "")), [0, 0, 0, 0, 0]);
 });
