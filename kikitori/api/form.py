@@ -112,6 +112,8 @@ def read_fields(form: FormData, kind: type[Fields]) -> Fields:
     for name, value in form.multi_items():
         if f"{name}[]" in lists or name in lists:
             values.setdefault(name.removesuffix("[]") + "[]", []).append(value)
+        elif name in values:
+            raise RequestError("field_value", name=name, value=_shown(value), why="the form has another one")
         elif name != "file":
             values[name] = value
     try:

@@ -233,6 +233,9 @@ def test_what_is_no_endpoint_or_no_form_is_one_sentence(address):
     assert (no_form.status_code, no_form.json()["error"]["code"]) == (400, "field_missing")
     text = httpx.post(f"{address}/audio/transcriptions", data={"model": "pt", "file": "https://example.org/a.wav"})
     assert (text.status_code, text.json()["error"]["param"]) == (400, "file")
+    file = {"file": ("talk.flac", GOOD.path.read_bytes())}
+    twice = httpx.post(f"{address}/audio/transcriptions", data={"model": ["diarize", "pt"]}, files=file)
+    assert (twice.status_code, twice.json()["error"]["param"]) == (400, "model")
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="no curl on this machine: install Debian's package curl")
