@@ -7,6 +7,7 @@ const STEP = 3; // from one bar to the next
 const QUIETEST_PEAK = 0.05; // a recording whose loudest sample is below it is not drawn at full height
 const FLAT = 0.4; // height of the bars where the outline is not known
 const BAND_ALPHA = 0.16;
+const BAND_GAP = 2; // pixels between regions that touch, so that their edges can be seen
 const ALMOST_NOTHING = 1e-9; // so much of a bar is no bar: times are no exact numbers
 
 /**
@@ -147,7 +148,8 @@ export class Outline {
     for (const [start, end, colour] of this.drawing.regions) {
       const left = Math.max(0, this.placeOf(start));
       context.fillStyle = this.colourOf(colour);
-      context.fillRect(left, 0, Math.max(1, Math.min(this.width, this.placeOf(end)) - left), this.height);
+      const width = Math.min(this.width, this.placeOf(end)) - left - BAND_GAP;
+      context.fillRect(left, 0, Math.max(1, width), this.height);
     }
     context.globalAlpha = 1;
   }
