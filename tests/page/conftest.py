@@ -41,7 +41,7 @@ def shown(page):
                 const place = document.body.appendChild(document.createElement('div'));
                 place.id = 'tried';
                 place.className = 'transcript gradio-container';
-                speechPage.mountView(place, { value }, {}, () => {});
+                speechPage.mountView(place, { value }, {}, () => {}, 'any');
             }""",
             {"sheets": sheets, "running": False},
         )

@@ -191,7 +191,7 @@ def test_a_long_recording_streams_and_stop_keeps_what_is_done(page, browser, ser
         wait_for_end(panel)
         done = words(panel)
         expect(panel.locator(".draft")).to_have_count(0)
-        expect(panel.locator(".speech-warning").last).to_contain_text("Only the first")
+        expect(panel.locator(".speech-warning", has_text="Only the first")).to_be_visible()
         assert [turn.text for turn in saved_transcript(page, panel).turns] == done
         assert "\n[incomplete: only the first " in saved(page, panel, "txt")[1]
         expect(other_panel.locator("progress")).to_have_count(0)
