@@ -132,6 +132,7 @@ export class Tools {
     let label = speaker;
     const commit = () => {
       const { sheet } = this.view;
+      if (!sheet) return; // the transcript was closed while the focus moved on
       const name = speakerLabel(strip(input.value), sheet.speakers) || label;
       if (name !== label) this.view.change(renameSpeaker(sheet, label, name));
       label = name;
