@@ -99,7 +99,7 @@ HEAD = (
 
 
 def make_clips(count: int, of: int, first: int = 0) -> list[Clip]:
-    """Return `count` clips, from number `first` on, none of which equals another one of the `of` clips."""
+    """Return `count` of the `of` clips, from number `first` on. No two of the `of` clips are equal."""
     references = json.loads((RECORDINGS / "references.json").read_text(encoding="utf-8"))
     known = [(RECORDINGS / name, entry) for name, entry in references.items() if entry["direction"] in TASKS]
     spoken = islice(cycle(known), first, first + count)
@@ -168,7 +168,7 @@ def _letters(text: str) -> str:
 def send_all(
     server: Server, clips: Iterable[Clip], clients: int, measured: Measured, stream: bool = False
 ) -> list[float]:
-    """Send clips, so many at a time; note which answers are right, and return the seconds that these took."""
+    """Send `clients` clips at a time. Note which answers are right, and return how many seconds each of those took."""
 
     def one(clip: Clip) -> float | None:
         try:
@@ -188,7 +188,7 @@ def send_all(
 
 
 def measure(server: Server, clips: list[Clip], clients: int, alone: int = ALONE) -> Measured:
-    """Send clips to a server: some one after another, and the others by so many clients, whole and as streams."""
+    """Send clips to a server: first one by one, then from all clients at once, as whole answers and as streams."""
     measured = Measured(server.name, clients)
     first, others = clips[:alone], clips[alone:]
     whole, streamed = others[: len(others) // 2], others[len(others) // 2 :]

@@ -1,4 +1,4 @@
-"""A job that was stopped goes on where it was: what was decoded is not decoded again."""
+"""A stopped job resumes where it was: what it had decoded is not decoded again."""
 
 from __future__ import annotations
 
