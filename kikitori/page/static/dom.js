@@ -65,6 +65,19 @@ export function strip(text) {
 }
 
 /**
+ * Call a function after each change of the page, except those within a transcript's rows: a key changes them, and a
+ * search through the page of a long transcript takes longer than a key may.
+ * @param {() => void} react
+ * @param {MutationObserverInit} more what else is a change, besides elements that come and go
+ */
+export function onPageChange(react, more = {}) {
+  const isInRows = (/** @type {MutationRecord} */ { target }) => /** @type {Element} */ (target).closest(".rows");
+  new MutationObserver((changes) => {
+    if (!changes.every(isInRows)) react();
+  }).observe(document.documentElement, { childList: true, subtree: true, ...more });
+}
+
+/**
  * Press a button, which Gradio makes when its tab is opened for the first time.
  * @param {string} id
  */

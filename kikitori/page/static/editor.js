@@ -5,6 +5,7 @@ import { make } from "./dom.js";
 import { hasSource } from "./file_names.js";
 import { makeWarning, say, speakerName } from "./i18n.js";
 import { offer } from "./offers.js";
+import { placeRows } from "./parts.js";
 import { colourOf } from "./player.js";
 import { Row } from "./row.js";
 import { hasText, newSpeaker, setSource, setSpeaker, setText } from "./sheet.js";
@@ -17,7 +18,7 @@ import { lengthOf, overlaps } from "./subtitles.js";
 const NUDGE_SECONDS = 0.1;
 /** @type {Field[]} */
 const TURN_FIELDS = ["text", "source"];
-const LONG_ROWS = 200; // from then on, rows that are out of sight are not laid out
+const PAUSE_MS = 300; // in typing; then the view shows what follows from the text of a row
 
 /** @param {string} speaker */
 const columnsOf = (speaker) => lengthOf(speakerName(speaker), { columns_per_character: 1 });
@@ -34,9 +35,11 @@ export class Editor {
     this.typedIn = null;
     /** Whether a turn has an original; then every row can have one. */
     this.hasSource = false;
+    /** @type {ReturnType<typeof setTimeout> | undefined} Until the view shows what was typed. */
+    this.pause = undefined;
     /** @type {number[]} */
     this.overlaps = [];
-    this.list = make("ol", { class: "turns" });
+    this.list = make("div", { class: "turns" });
     this.element = make("div", { class: "rows", tabindex: 0, role: "region", "aria-label": say("turns") }, this.list);
   }
 
@@ -55,6 +58,7 @@ export class Editor {
   /** Show the view's sheet. Rows that show the same as before stay, with the cursor in them. */
   show() {
     const { sheet } = this.view;
+    this.endPause();
     const focus = this.typedIn ? null : this.focus();
     const before = this.rows;
     this.rows = new Map();
@@ -69,9 +73,11 @@ export class Editor {
       row.number = number;
       this.rows.set(turn, row);
     });
-    this.list.classList.toggle("long", this.rows.size > LONG_ROWS);
+    const hasLanguages = sheet.transcript.turns.some((/** @type {any} */ { language }) => language);
+    this.list.classList.toggle("with-source", this.hasSource);
+    this.list.classList.toggle("with-language", hasLanguages);
     this.list.style.setProperty("--name", `${Math.max(0, ...sheet.speakers.map(columnsOf))}ch`);
-    this.place(this.withNotes([...this.rows.values()]));
+    placeRows(this.list, this.withNotes([...this.rows.values()]));
     if (focus && !this.element.contains(document.activeElement)) this.putFocus(focus, before);
   }
 
@@ -98,20 +104,6 @@ export class Editor {
       elements.push(row.element);
     }
     return [...elements, ...inOrder.map(([, note]) => note)];
-  }
-
-  /**
-   * Make the list hold these elements; those that are in their place are not touched.
-   * @param {HTMLElement[]} elements
-   */
-  place(elements) {
-    const wanted = new Set(elements);
-    for (const child of [...this.list.children]) if (!wanted.has(child)) child.remove();
-    let next = this.list.firstElementChild;
-    for (const element of elements) {
-      if (element === next) next = next.nextElementSibling;
-      else this.list.insertBefore(element, next);
-    }
   }
 
   /** @param {number} number */
@@ -214,12 +206,41 @@ export class Editor {
     const before = this.view.sheet;
     const sheet = (field === "text" ? setText : setSource)(before, row.number, text);
     if (sheet === before) return;
+    const isEdit = text !== "" && row.turn[field] !== "";
     this.rows.delete(row.turn);
     row.turn = sheet.transcript.turns[row.number];
     this.rows.set(row.turn, row);
-    this.typedIn = row;
-    this.view.change(sheet, `typing ${field} ${row.number}`);
+    const group = `typing ${field} ${row.number}`;
+    if (isEdit) return this.showSoon(sheet, group);
+    this.typedIn = row; // a text that comes or goes may change other rows
+    this.view.change(sheet, group);
     this.typedIn = null;
+  }
+
+  /**
+   * Keep what was typed. No other row shows anything else, and the other parts of the view wait for a pause: a key must
+   * not cost more in a long transcript.
+   * @param {any} sheet
+   * @param {string} group see History
+   */
+  showSoon(sheet, group) {
+    this.view.keep(sheet, group);
+    this.endPause();
+    this.pause = setTimeout(() => this.view.refresh(), PAUSE_MS);
+  }
+
+  /** @returns {boolean} whether the view has waited to show what was typed */
+  endPause() {
+    const hasWaited = this.pause !== undefined;
+    clearTimeout(this.pause);
+    this.pause = undefined;
+    return hasWaited;
+  }
+
+  /** The visitor has left a row. */
+  leave() {
+    this.view.history.endGroup();
+    if (this.endPause()) this.view.refresh();
   }
 
   /**

@@ -1,7 +1,6 @@
 // @ts-check
-// What Gradio 6.17 does not do by itself. The fixes run after each change of the page, so they look for classes, which
-// browsers find without a walk through thousands of rows.
-import { make } from "./dom.js";
+// What Gradio 6.17 does not do by itself. The fixes run after each change of the page, except those within rows.
+import { make, onPageChange } from "./dom.js";
 import { say } from "./i18n.js";
 import { session } from "./session.js";
 
@@ -9,7 +8,6 @@ const RELOADED = "speechPageReloaded";
 const RELOAD_AGAIN_AFTER_MS = 60_000;
 const LOADING_GOES_ON_MS = 5_000; // how long after an error the page may still become ready by itself
 const LOADING_SCREEN = ".wrap.translucent";
-const WHOLE_PAGE = { childList: true, subtree: true };
 
 /** Name what a screen reader could not name, and make reachable what a keyboard could not reach. */
 function fixAccessibility() {
@@ -112,11 +110,8 @@ export function watchPage() {
   document.addEventListener("focusin", ({ target }) => {
     focused = { target, panel: /** @type {Element} */ (target).closest("[role=tabpanel]") };
   });
-  for (const fix of [fixAccessibility, translateTitle, explainWrongType, hideUnknownSize]) {
-    new MutationObserver(fix).observe(document.documentElement, WHOLE_PAGE);
-  }
-  new MutationObserver(noteReady).observe(document.documentElement, { ...WHOLE_PAGE, attributeFilter: ["class"] });
-  new MutationObserver(keepFocus).observe(document.documentElement, { ...WHOLE_PAGE, attributeFilter: ["class"] });
+  for (const fix of [fixAccessibility, translateTitle, explainWrongType, hideUnknownSize]) onPageChange(fix);
+  for (const fix of [noteReady, keepFocus]) onPageChange(fix, { attributeFilter: ["class"] });
   // Gradio's player leaves a sound that it was loading when another follows. That is no error.
   addEventListener("unhandledrejection", (event) => event.reason?.name === "AbortError" && event.preventDefault());
   for (const event of ["error", "unhandledrejection"]) {

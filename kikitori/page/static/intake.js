@@ -1,6 +1,6 @@
 // @ts-check
 // Files that come to the page: one may be dropped anywhere, and while a job runs, its tab takes no other one.
-import { make } from "./dom.js";
+import { make, onPageChange } from "./dom.js";
 import { say } from "./i18n.js";
 import { pageBody, toast } from "./toast.js";
 
@@ -12,7 +12,6 @@ const WAIT_MS = 2000; // for Gradio's upload box to come back after its recordin
  */
 function lockStarts(views) {
   for (const name of ["start", "examples", "with-transcript"]) {
-    // This runs after each change of the page. By their class, browsers find elements without a walk through all rows.
     for (const part of /** @type {HTMLCollectionOf<HTMLElement>} */ (document.getElementsByClassName(name))) {
       part.inert = hasJob(part);
     }
@@ -79,11 +78,7 @@ async function awaited(find) {
  * @param {any[]} views
  */
 export function watchIntake(views) {
-  new MutationObserver(() => lockStarts(views)).observe(document.documentElement, {
-    childList: true,
-    subtree: true,
-    attributeFilter: ["class"],
-  });
+  onPageChange(() => lockStarts(views), { attributeFilter: ["class"] });
   watchDrops(() => views.find((view) => view.element.closest("[role=tabpanel]")?.checkVisibility()));
 }
 

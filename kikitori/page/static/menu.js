@@ -3,6 +3,7 @@
 import { make } from "./dom.js";
 import { say } from "./i18n.js";
 import { wordButton } from "./icons.js";
+import { pageBody } from "./toast.js";
 
 const MENU_STEPS = /** @type {Record<string, number>} */ ({ ArrowDown: 1, ArrowUp: -1 });
 
@@ -49,6 +50,7 @@ export class Menu {
   /** @param {boolean} isOpen */
   setOpen(isOpen) {
     this.list.hidden = !isOpen;
+    pageBody().toggleAttribute("data-has-menu", isOpen);
     this.button.setAttribute("aria-expanded", String(isOpen));
     for (const event of ["pointerdown", "focusin"]) {
       if (isOpen) document.addEventListener(event, this.closeOutside);

@@ -57,7 +57,7 @@ function makeText({ text, words, low_confidence: lowConfidence }) {
 const makeContent = (turn, field) => (field === "text" ? makeText(turn) : [turn.source]);
 
 /**
- * Show a value that has a limit, marked if it is above.
+ * Show a value that has a limit, marked if it is above. What is shown already is not touched.
  * @param {HTMLElement} element
  * @param {string} shown
  * @param {boolean} isAbove
@@ -65,8 +65,11 @@ const makeContent = (turn, field) => (field === "text" ? makeText(turn) : [turn.
  * @param {string[]} values of the titles
  */
 function showLimit(element, shown, isAbove, titles, values) {
-  element.textContent = isAbove ? `${shown} !` : shown;
-  element.title = say(titles[Number(isAbove)], ...values);
+  const text = isAbove ? `${shown} !` : shown;
+  const title = say(titles[Number(isAbove)], ...values);
+  if (element.textContent === text && element.title === title) return;
+  element.textContent = text;
+  element.title = title;
   element.classList.toggle("above", isAbove);
 }
 
@@ -186,7 +189,6 @@ export class Row {
     const values = [length, longest(style), lines, line_width].map(write);
     const spans = [formatDuration(end - start), formatDuration(seconds)];
     const overlap = this.editor.overlaps[this.number];
-    this.overlap.hidden = !overlap;
     showLimit(
       this.overlap,
       `↑ ${formatDuration(overlap)}`,
@@ -217,7 +219,7 @@ export class Row {
     this.typed = null;
     this.element.hidden = !hasText(this.turn);
     this.showLimits();
-    this.editor.view.history.endGroup();
+    this.editor.leave();
   }
 
   /** Move a player that does not play to the word that was clicked; from an original, to the start of the row. */

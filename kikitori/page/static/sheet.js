@@ -78,7 +78,11 @@ function withTurns(sheet, turns, times, speakers = sheet.speakers) {
  * @param {Partial<Turn>} change
  */
 function changeTurn(sheet, number, change) {
-  return splice(sheet, number, 1, [{ ...sheet.transcript.turns[number], ...change }], [sheet.times[number]]);
+  const { turns } = sheet.transcript;
+  const turn = { ...turns[number], ...change };
+  const isHeardAsBefore = turn.speaker === turns[number].speaker && hasText(turn) === hasText(turns[number]);
+  if (!isHeardAsBefore) return splice(sheet, number, 1, [turn], [sheet.times[number]]);
+  return { ...sheet, transcript: { ...sheet.transcript, turns: turns.with(number, turn) } };
 }
 
 /**
@@ -340,7 +344,6 @@ export function unsurePlaces(sheet) {
  */
 export function tickOff(sheet, { turn, from }) {
   const { low_confidence: ranges } = sheet.transcript.turns[turn];
-  return changeTurn(sheet, turn, {
-    low_confidence: ranges.filter((/** @type {Span} */ [start]) => start !== from),
-  });
+  const left = ranges.filter((/** @type {Span} */ [start]) => start !== from);
+  return changeTurn(sheet, turn, { low_confidence: left });
 }

@@ -32,7 +32,9 @@ export class Tools {
     this.undo = wordButton("undo", { class: "as-icon", onclick: () => view.undo() });
     this.redo = wordButton("redo", { class: "as-icon", onclick: () => view.redo() });
     this.find = wordButton("find", { "aria-expanded": "false", onclick: () => this.finder.toggle() });
-    this.next = make("button", { class: "next-unsure", onclick: () => this.showUnsure() });
+    this.nextWords = make("span", { class: "button-words" });
+    this.nextShort = make("span");
+    this.next = this.makeNext();
     this.tick = wordButton("tick_off", { onclick: () => this.tickOff() });
     this.languages = this.makeLanguages();
     this.limits = wordButton("subtitle_limits", { "aria-pressed": "false", onclick: () => this.toggleLimits() });
@@ -69,10 +71,9 @@ export class Tools {
 
   /** Show the state of the view. */
   show() {
-    const { sheet, isBusy, history } = this.view;
+    const { sheet, isBusy } = this.view;
     const places = unsurePlaces(sheet);
-    this.undo.disabled = isBusy || !history.canUndo;
-    this.redo.disabled = isBusy || !history.canRedo;
+    this.showHistory();
     this.close.disabled = isBusy;
     this.find.disabled = isBusy;
     const place = this.placeIn(places);
@@ -85,6 +86,18 @@ export class Tools {
     this.languages.hidden = !this.view.editor.hasSource;
   }
 
+  /** Show whether something can be undone or redone. */
+  showHistory() {
+    const { history, isBusy } = this.view;
+    this.undo.disabled = isBusy || !history.canUndo;
+    this.redo.disabled = isBusy || !history.canRedo;
+  }
+
+  makeNext() {
+    const short = make("span", { class: "button-short", "aria-hidden": "true" }, make("u", {}, "abc"), this.nextShort);
+    return make("button", { class: "next-unsure", onclick: () => this.showUnsure() }, this.nextWords, short);
+  }
+
   /**
    * How many unsure places there are; on a phone in short.
    * @param {number} place the one that is shown; -1 for none
@@ -94,10 +107,8 @@ export class Tools {
     const words = place < 0 ? say("unsure", count) : say("unsure_of", place + 1, count);
     const short = place < 0 ? String(count) : `${place + 1}/${count}`;
     this.next.title = words;
-    this.next.replaceChildren(
-      make("span", { class: "button-words" }, words),
-      make("span", { class: "button-short", "aria-hidden": "true" }, make("u", {}, "abc"), ` ${short}`),
-    );
+    this.nextWords.textContent = words;
+    this.nextShort.textContent = ` ${short}`;
   }
 
   /** Speakers with their share of the time that is talked. */

@@ -9,13 +9,13 @@ import { History } from "./history.js";
 import { languageName, say } from "./i18n.js";
 import { Keeper } from "./keeping.js";
 import { joinPeaks } from "./outline.js";
+import { showState } from "./panel.js";
 import { Player } from "./player.js";
 import { Projects } from "./projects.js";
 import { Reference } from "./reference.js";
 import { Recordings, stopFiles, updateFiles } from "./recordings.js";
 import { setTimes, withEdge } from "./sheet.js";
 import { runShortcut } from "./shortcuts.js";
-import { pauseSound } from "./sounds.js";
 import { lastBefore, placeAt, turnAt } from "./spoken.js";
 import { Tools } from "./tools.js";
 
@@ -194,7 +194,8 @@ export class View {
     const { sheet } = this;
     for (const part of this.parts) part.hidden = !sheet;
     this.projects.element.hidden = Boolean(sheet) || this.running;
-    this.showState(sheet || this.running ? "transcript" : "start");
+    const state = sheet || this.running ? "transcript" : "start";
+    showState(this.element, state, sheet?.transcript.direction ?? "");
     this.player.show(sheet ?? null, first, this.isBusy);
     this.reference.show();
     if (!sheet) return void this.projects.show();
@@ -203,19 +204,6 @@ export class View {
     this.tools.show();
     this.showAbout();
     this.follow();
-  }
-
-  /**
-   * Let the tab show its start, or the transcript in its place. What sounds is paused: its player is hidden.
-   * @param {string} state
-   */
-  showState(state) {
-    const panel = /** @type {HTMLElement | null} */ (this.element.closest("[role=tabpanel]"));
-    if (!panel) return;
-    panel.dataset.direction = this.sheet?.transcript.direction ?? "";
-    if (panel.dataset.state === state) return;
-    if (panel.dataset.state) pauseSound();
-    panel.dataset.state = state;
   }
 
   showAbout() {
@@ -246,6 +234,19 @@ export class View {
     if (this.isBusy || sheet === this.sheet) return;
     this.history.note(this.sheet, group);
     this.put(sheet);
+  }
+
+  /**
+   * Keep what was typed into a row, which shows it already.
+   * @param {any} sheet
+   * @param {string} group see History
+   */
+  keep(sheet, group) {
+    if (this.isBusy) return;
+    this.history.note(this.sheet, group);
+    this.sheets = this.sheets.with(this.sheets.indexOf(this.sheet), sheet);
+    this.tools.showHistory();
+    this.keeper.saveSoon();
   }
 
   /**

@@ -28,6 +28,14 @@ test("a text keeps its marks outside the changed part, and loses the times of it
   assert.deepEqual(setText(talk(), 0, "Bom dia, eu sou Bia.").transcript.turns[0].low_confidence, [[0, 3]]);
 });
 
+test("a text that neither begins nor goes leaves everything else as it is", () => {
+  const before = call();
+  const after = setText(before, 1, "山本です。");
+  for (const part of ["times", "speakers"]) assert.equal(after[part], before[part], part);
+  for (const number of [0, 2]) assert.equal(after.transcript.turns[number], before.transcript.turns[number]);
+  assert.deepEqual(setText(before, 1, "").speakers, ["spk_0"]);
+});
+
 test("nothing is changed in place", () => {
   const before = talk();
   const copy = structuredClone(before);
