@@ -23,14 +23,15 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that use the browser or a page, and put the longest file first: two processes end together."""
+    """Mark the tests that use the browser or a page, and put files with slow tests first: all processes end together."""
     for item in items:
         used = set(getattr(item, "fixturenames", ()))
         if "browser" in used:
             item.add_marker(pytest.mark.browser)
         if used & {"browser", "server"}:
             item.add_marker(pytest.mark.slow)
-    items.sort(key=lambda item: item.path.name != "test_real_shape.py")
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.hookimpl(wrapper=True)
