@@ -284,7 +284,7 @@ def judge_url(monkeypatch):
     monkeypatch.setattr(Judge, "failures", [])
     monkeypatch.setattr(Judge, "retry_after", None)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Judge)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/v1"
     server.shutdown()
     server.server_close()
