@@ -23,7 +23,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that use the browser or a page, and put files with slow tests first: all processes end together."""
+    """Mark the tests that use the browser or a page, and files with slow tests first: processes end together."""
     for item in items:
         used = set(getattr(item, "fixturenames", ()))
         if "browser" in used:
@@ -46,8 +46,8 @@ def pytest_runtest_makereport(item: pytest.Item):
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
-    """The address of the page on the tiny checkpoint."""
-    with served() as (_, address):
+    """The address of the page on the tiny checkpoint, opened by the command line."""
+    with served(program=("-m", "kikitori", "page")) as (_, address):
         yield address
 
 
