@@ -12,13 +12,7 @@ from hypothesis import strategies as st
 
 from kikitori.audio.checks import SAMPLE_RATE
 from kikitori.audio.vad import Span
-from kikitori.audio.windows import (
-    Piece,
-    Window,
-    bridge,
-    halves,
-    pack_pieces,
-)
+from kikitori.audio.windows import Piece, Window, bridge, halves, pack_pieces
 from tests.support.waveforms import sound
 
 
