@@ -7,12 +7,7 @@ import pytest
 
 from kikitori.audio.checks import SAMPLE_RATE
 from kikitori.audio.vad import Span
-from kikitori.audio.windows import (
-    Piece,
-    _split_long,
-    cut_channels,
-    voiced_pieces,
-)
+from kikitori.audio.windows import Piece, _split_long, cut_channels, voiced_pieces
 from tests.support.waveforms import blocks, sound
 
 

@@ -12,14 +12,7 @@ from hypothesis import strategies as st
 from kikitori.audio.checks import SAMPLE_RATE
 from kikitori.audio.files import load_audio
 from kikitori.audio.vad import Span, find_speech, speech_probabilities
-from kikitori.audio.windows import (
-    Piece,
-    Window,
-    _quiet_places,
-    cut_channels,
-    cut_windows,
-    halves,
-)
+from kikitori.audio.windows import Piece, Window, _quiet_places, cut_channels, cut_windows, halves
 from tests.support.recordings import EXAMPLES, example, recordings_in
 from tests.support.waveforms import blocks
 

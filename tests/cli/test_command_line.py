@@ -18,10 +18,7 @@ from kikitori.cli import attempt, models
 from kikitori.cli.report import make_report
 from kikitori.tasks import TASKS
 from kikitori.transcript import Transcript
-from tests.support.command_line import (
-    CLIP_TEXTS,
-    interrupted_at_the_second_recording,
-)
+from tests.support.command_line import CLIP_TEXTS, interrupted_at_the_second_recording
 from tests.support.recordings import one_recording
 
 
