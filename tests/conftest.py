@@ -23,7 +23,11 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that use the browser or a page, and files with slow tests first: processes end together."""
+    """Mark the tests that use the browser or a page, and put the files in order.
+
+    Those with slow tests come first, so that all processes end together. The first of them needs most of the memory,
+    which pages that other tests start would take.
+    """
     for item in items:
         used = set(getattr(item, "fixturenames", ()))
         if "browser" in used:
@@ -31,7 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if used & {"browser", "server"}:
             item.add_marker(pytest.mark.slow)
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    items.sort(key=lambda item: (item.path.name != "test_real_shape.py", item.path not in slow))
 
 
 @pytest.hookimpl(wrapper=True)
