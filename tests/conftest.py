@@ -23,14 +23,19 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that use the browser or a page, and put the longest file first: two processes end together."""
+    """Mark the tests that use the browser or a page, and put the files in order.
+
+    Those with slow tests come first, so that all processes end together. The first of them needs most of the memory,
+    which pages that other tests start would take.
+    """
     for item in items:
         used = set(getattr(item, "fixturenames", ()))
         if "browser" in used:
             item.add_marker(pytest.mark.browser)
         if used & {"browser", "server"}:
             item.add_marker(pytest.mark.slow)
-    items.sort(key=lambda item: item.path.name != "test_real_shape.py")
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (item.path.name != "test_real_shape.py", item.path not in slow))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -45,8 +50,8 @@ def pytest_runtest_makereport(item: pytest.Item):
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
-    """The address of the page on the tiny checkpoint."""
-    with served() as (_, address):
+    """The address of the page on the tiny checkpoint, opened by the command line."""
+    with served(program=("-m", "kikitori", "page")) as (_, address):
         yield address
 
 

@@ -80,10 +80,17 @@ def run_here(command: str, monkeypatch, code: int = 0) -> None:
     assert main([found for word in words for found in sorted(glob(word)) or [word]]) == code
 
 
-@pytest.mark.slow
-def test_the_shell_example_prints_what_the_readme_shows():
+def lines_of(code: str, capsys, monkeypatch) -> list[str]:
+    """Run a documented Python example in this process, and return the lines that it prints."""
+    monkeypatch.chdir(ROOT)
+    exec(compile(code, "example", "exec"), {"__name__": "__main__"})
+    return capsys.readouterr().out.splitlines()
+
+
+def test_the_shell_example_prints_what_the_readme_shows(capsys, monkeypatch):
     command = "inference.py examples/english_travel.flac --direction en2ja"
-    assert run(arguments_of(block_with(command)), cwd=ROOT).stdout == block_after(command)
+    run_here(block_with(command), monkeypatch)
+    assert capsys.readouterr().out == block_after(command)
 
 
 def test_the_example_in_another_language_prints_the_warning(capsys, monkeypatch):
@@ -113,34 +120,27 @@ def test_the_example_with_many_files_writes_them(tmp_path, monkeypatch):
     assert sorted(file.name for file in tmp_path.iterdir()) == ["call_appointment.json", "call_order.json"]
 
 
-@pytest.mark.slow
-def test_the_python_example_prints_the_turns():
-    done = run([sys.executable, "-c", block_with("import load_model, transcribe")], cwd=ROOT)
-    assert done.stdout.split("\n")[0].startswith("spk_0 ")
-    assert "".join(line.split(" ", 1)[1] for line in done.stdout.splitlines()) == example("call_appointment").text
+def test_the_python_example_prints_the_turns(capsys, monkeypatch):
+    lines = lines_of(block_with("import load_model, transcribe"), capsys, monkeypatch)
+    assert lines[0].startswith("spk_0 ")
+    assert "".join(line.split(" ", 1)[1] for line in lines) == example("call_appointment").text
 
 
-@pytest.mark.slow
-def test_the_streaming_example_prints_the_turns_and_the_length():
-    done = run([sys.executable, "-c", block_with("transcription = stream(")], cwd=ROOT)
-    *turns, length = done.stdout.splitlines()
+def test_the_streaming_example_prints_the_turns_and_the_length(capsys, monkeypatch):
+    *turns, length = lines_of(block_with("transcription = stream("), capsys, monkeypatch)
     assert " ".join(turns) == example("portuguese_daily").text
     assert re.fullmatch(r"[45]\.\d+ seconds", length)
 
 
-@pytest.mark.slow
-def test_the_api_example_prints_the_text(server):
+def test_the_api_example_prints_the_text(server, capsys, monkeypatch):
     code = block_with('api_name="/diarize"').replace("http://127.0.0.1:7860", server)
-    done = run([sys.executable, "-c", code], cwd=ROOT)
-    assert done.stdout.splitlines()[-1] == example("call_order").text
+    assert lines_of(code, capsys, monkeypatch)[-1] == example("call_order").text
 
 
-@pytest.mark.slow
-def test_the_api_example_with_a_source_prints_both_languages(server):
+def test_the_api_example_with_a_source_prints_both_languages(server, capsys, monkeypatch):
     code = block_with('api_name="/translate"').replace("http://127.0.0.1:7860", server)
-    done = run([sys.executable, "-c", code], cwd=ROOT)
     expected = example("japanese_travel")
-    assert done.stdout.splitlines()[-1] == f"{expected.said} = {expected.text}"
+    assert lines_of(code, capsys, monkeypatch)[-1] == f"{expected.said} = {expected.text}"
 
 
 @pytest.mark.slow

@@ -139,6 +139,7 @@ def test_threads_spin_briefly_unless_their_user_has_chosen():
     assert {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys(), "the package has chosen for this process"
 
 
+@pytest.mark.slow
 def test_qwen_asr_is_imported_without_what_jobs_do_not_use():
     """It takes half of the time; whoever needs the rest still gets it."""
     code = """

@@ -66,19 +66,16 @@ def test_the_licences_are_in_the_wheel(wheel):
     assert {"LICENSE", "LICENCES.md"} <= names
 
 
-def test_the_installed_package_transcribes_its_own_example(run, installed):
-    sound = installed / "kikitori" / "examples" / "portuguese_daily.flac"
-    text = run("-m", "kikitori", sound, "--direction", "pt", "--checkpoint", "tiny")
-    assert text == example("portuguese_daily").reference + "\n"
-
-
 def test_the_console_script_prints_the_version(run, installed):
     (script,) = (path for path in (installed / "bin").iterdir() if path.stem == "kikitori")
     assert run(script, "--version") == f"kikitori {kikitori.__version__}\n"
 
 
-def test_the_installed_page_finds_its_files(run, installed):
+def test_the_installed_page_finds_its_files_and_the_command_line_transcribes_an_example(run, installed):
+    """In one process, because importing what both need takes seconds."""
+    package = installed / "kikitori"
     code = """
+import runpy, sys
 from kikitori.page import script, start, tabs, texts
 from kikitori.tasks import CHECKPOINTS, TINY, TINY_ALIGNER
 print(script.STATIC, start.EXAMPLES, TINY.folder, TINY_ALIGNER.folder, *texts.TEXTS, sep="\\n")
@@ -87,9 +84,12 @@ missing = [name for name in names if not start.example_path(name).is_file()]
 assert missing == [], missing
 assert "mountView" in script.page_head()
 tabs.build_page(dict.fromkeys(CHECKPOINTS, TINY))
+runpy.run_module("kikitori", run_name="__main__")
 """
-    folders, languages = (lines := run("-c", code).split())[:4], lines[4:]
-    package = installed / "kikitori"
+    sound = package / "examples" / "portuguese_daily.flac"
+    *lines, text = run("-c", code, sound, "--direction", "pt", "--checkpoint", "tiny").splitlines()
+    folders, languages = lines[:4], lines[4:]
     assert folders[0] == str(package / "page" / "static")
     assert all(Path(folder).is_relative_to(package) and Path(folder).is_dir() for folder in folders)
     assert {"en", "ja", "pt-BR", "pt-PT"} <= set(languages)
+    assert text == example("portuguese_daily").reference

@@ -54,17 +54,18 @@ def identity(path) -> tuple[int, int]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
-def test_a_killed_command_can_be_resumed_and_writes_the_same_bytes(tmp_path):
+def test_a_killed_command_can_be_resumed_and_writes_the_same_bytes(tmp_path, capsys):
     """SIGKILL as soon as the first windows of a call of three minutes are decoded.
 
     The output of another recording, written before that, is not touched again.
     """
     short, recording, output = one_recording("diarize").path, tmp_path / "long.flac", tmp_path / "out"
     soundfile.write(recording, repeated("diarize", 180), 16000)
-    command = [sys.executable, ROOT / "inference.py", short, recording, "--direction", "diarize"]
-    command += ["--checkpoint", "tiny", "-f", "json", "-o", output]
+    command = [short, recording, "--direction", "diarize", "--checkpoint", "tiny", "-f", "json", "-o", output]
+    command = list(map(str, command))
     journal, written = output / "long.diarize.journal", output / f"{short.stem}.json"
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+    killed = [sys.executable, ROOT / "inference.py", *command]
+    with subprocess.Popen(killed, stderr=subprocess.DEVNULL) as process:
         while process.poll() is None and not journal.exists():
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
@@ -72,9 +73,10 @@ def test_a_killed_command_can_be_resumed_and_writes_the_same_bytes(tmp_path):
     assert set(os.listdir(output)) == {journal.name, f"{short.stem}.diarize.journal", written.name}
     kept, before = max(0, len(list(read_records(journal))) - 1), identity(written)
 
-    resumed = subprocess.run([*command, "--resume"], capture_output=True, text=True)
-    assert f"note: {short}: its output is up to date" in resumed.stderr and identity(written) == before
-    assert (f"windows taken from {journal}: {kept}" in resumed.stderr) == bool(kept)
+    assert command_line.main([*command, "--resume"]) == 0
+    said = capsys.readouterr().err
+    assert f"note: {short}: its output is up to date" in said and identity(written) == before
+    assert (f"windows taken from {journal}: {kept}" in said) == bool(kept)
     assert set(os.listdir(output)) == {"long.json", written.name}
     expected = transcribe(load_model("diarize", checkpoint="tiny"), recording)
     assert len(expected.raw_text.splitlines()) > 6

@@ -18,7 +18,6 @@ from evaluation.scoring import Pair, Segment, count_errors
 from kikitori.languages import CODES
 from kikitori.tasks import TASKS, choose_task
 from kikitori.text.error_counts import ErrorCounts
-from tests.evaluation.test_evaluation import checkpoint_named
 from tests.support.corpora import (
     SPOKEN,
     write_aishell,
@@ -27,6 +26,7 @@ from tests.support.corpora import (
     write_librispeech,
     write_lines,
 )
+from tests.support.evaluation import checkpoint_named
 from tests.support.recordings import EXAMPLES, RECORDINGS
 
 ENGLISH, JAPANESE, PORTUGUESE = (SPOKEN[language] for language in ("English", "Japanese", "Portuguese"))

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import math
-import os
 import threading
-import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import zip_longest
@@ -17,36 +14,21 @@ import torch
 
 from benchmarks.agreement import noise_clips, random_tiny
 from benchmarks.qwen_generate import generate_with_qwen
-from kikitori.audio.files import load_audio
-from kikitori.model import batching, cuda_graphs, encoder, generate
+from kikitori.model import cuda_graphs, encoder, generate
 from kikitori.model.cuda_graphs import GraphedStep
 from kikitori.model.fair_lock import FairLock
 from kikitori.model.generate import decode, stream_decode, token_budget
-from kikitori.model.kv_cache import KVCache, bucket
+from kikitori.model.kv_cache import bucket
 from kikitori.model.qwen import build_prompt, end_token_ids, load_qwen_model
 from kikitori.model.recognizer import Recognizer, load_recognizer
 from kikitori.result import DecodingResult, last
-from kikitori.tasks import TASKS, TINY
+from kikitori.tasks import TINY
+from tests.support.clips import CLIPS, CONTEXT, JAPANESE, NOISE, ids
 from tests.support.recorded_graph import RecordedGraph
-from tests.support.recordings import EXAMPLES, RECORDINGS, recordings_in
-
-CLIPS = [
-    (load_audio(recording.path), TASKS[recording.direction].language)
-    for folder in (EXAMPLES, RECORDINGS)
-    for recording in recordings_in(folder)
-]
-CONTEXT = "Helena, Kikitori 3.0、佐藤さん; São João\n"
-JAPANESE = [waveform for waveform, language in CLIPS if language == "Japanese"]
-NOISE = np.random.default_rng(0).normal(0, 0.1, 40 * 16000).astype(np.float32)
 
 
 def never(text: str) -> bool:
     return False
-
-
-@pytest.fixture(scope="module")
-def tiny() -> Recognizer:
-    return load_recognizer(str(TINY.folder), torch.float32)
 
 
 @pytest.fixture
@@ -55,10 +37,6 @@ def recognizer() -> Recognizer:
     recognizer = load_recognizer(str(TINY.folder), torch.float32)
     recognizer.lock = FairLock()
     return recognizer
-
-
-def ids(results: Sequence[DecodingResult]) -> list[tuple[int, ...]]:
-    return [result.ids for result in results]
 
 
 def original_ids(
@@ -150,72 +128,11 @@ def test_log_probabilities_are_those_of_the_original_model(tiny):
     np.testing.assert_allclose(result.log_probabilities, expected.numpy(), atol=1e-3)
 
 
-@pytest.mark.parametrize("seconds", [0.3, 0.999, 1.0, 1.01, 7.99, 8.0, 8.01, 21.37])
-def test_features_are_those_of_whispers_extractor(tiny, seconds):
-    waveform = NOISE[: int(seconds * 16000)]
-    original = tiny.qwen.processor.feature_extractor(waveform, sampling_rate=16000, padding=True, truncation=False)
-    longer = encoder.log_mel([waveform, NOISE], tiny.filters)
-    expected = original["input_features"][0]
-    np.testing.assert_allclose(longer[0, :, : expected.shape[1]].numpy(), expected, atol=2e-4)
-    assert not longer[0, :, expected.shape[1] :].any()
-
-
-def test_features_do_not_depend_on_torchs_default_dtype(tiny):
-    """transformers changes it while another thread loads a checkpoint."""
-    expected = encoder.log_mel([NOISE], tiny.filters)
-    torch.set_default_dtype(torch.bfloat16)
-    try:
-        assert torch.equal(encoder.log_mel([NOISE], tiny.filters), expected)
-    finally:
-        torch.set_default_dtype(torch.float32)
-
-
-def original_embeddings(tower, mel: torch.Tensor, windowed: bool) -> torch.Tensor:
-    """The original encoder's embeddings. windowed: with the mask that its code builds but does not pass under sdpa."""
-    if windowed:
-        forward = type(tower.layers[0].self_attn).forward
-
-        def masked(attention, hidden_states, cu_seqlens=None, **options):
-            mask = tower._prepare_attention_mask(hidden_states, cu_seqlens)
-            return forward(attention, hidden_states, cu_seqlens, attention_mask=mask)
-
-        for layer in tower.layers:
-            layer.self_attn.forward = masked.__get__(layer.self_attn)
-    try:
-        with torch.no_grad():
-            return tower(mel, feature_lens=torch.tensor([mel.shape[1]])).last_hidden_state
-    finally:
-        for layer in tower.layers:
-            layer.self_attn.__dict__.pop("forward", None)
-
-
-@pytest.mark.parametrize("attention", encoder.ATTENTION_MODES)
-def test_embeddings_are_those_of_the_original_encoder(tiny, attention):
-    waveforms = [NOISE[: int(seconds * 16000)] for seconds in (1.0, 3.21, 8.0, 8.5, 16.0, 23.456)]
-    tower = tiny.qwen.model.thinker.audio_tower
-    tokens = [encoder.audio_tokens(len(waveform)) for waveform in waveforms]
-    with torch.no_grad():
-        embeddings = encoder.encode(tower, encoder.log_mel(waveforms, tiny.filters), tokens, attention)
-    for waveform, count, ours in zip(waveforms, tokens, embeddings, strict=True):
-        mel = encoder.log_mel([waveform], tiny.filters)[0]
-        expected = original_embeddings(tower, mel, attention == "windowed")
-        assert expected.shape == (count, ours.shape[1])
-        torch.testing.assert_close(ours[:count], expected, atol=2e-4, rtol=1e-3)
-
-
-def test_full_and_windowed_attention_differ_only_beyond_eight_seconds(tiny):
-    tower = tiny.qwen.model.thinker.audio_tower
-    for seconds, alike in ((8, True), (9, False)):
-        mels = encoder.log_mel([NOISE[: seconds * 16000]], tiny.filters)
-        with torch.no_grad():
-            full, windowed = (encoder.encode(tower, mels, [13 * seconds], mode) for mode in encoder.ATTENTION_MODES)
-        assert torch.allclose(full, windowed, atol=1e-4) == alike
-
-
 def test_the_original_model_keeps_its_weights_and_none_is_held_twice(tiny):
+    held = tiny.decoder.layers[0].qkv  # made when it is first used
     fresh = load_qwen_model(str(TINY.folder), torch.float32).model.state_dict()
     own = tiny.qwen.model.state_dict()
-    assert tiny.decoder.layers[0].qkv.data_ptr() == own["thinker.model.layers.0.self_attn.q_proj.weight"].data_ptr()
+    assert held.data_ptr() == own["thinker.model.layers.0.self_attn.q_proj.weight"].data_ptr()
     for name, weight in fresh.items():
         assert torch.equal(weight, own[name]), name
 
@@ -386,129 +303,6 @@ def test_a_stream_yields_growing_texts_and_can_be_stopped(tiny):
 
 def test_nothing_to_decode_is_an_empty_result(tiny):
     assert list(stream_decode(tiny, [], "Japanese")) == [[]]
-
-
-def test_batches_fit_into_memory(tiny, monkeypatch):
-    samples = [480000, 480000, 320000, 160000, 15999, 8000]
-    model, budget = (tiny.decoder, tiny.tower), token_budget(30)
-    assert batching.batch_size(*model, samples, budget, 18) == 6
-    row, shared = batching.row_bytes(*model, 480000, budget, 18), batching.shared_bytes(*model)
-    for rows in (1, 2, 3):
-        free = int((rows * row + shared) / batching.MEMORY_SHARE) + 1
-        monkeypatch.setattr(batching, "free_bytes", lambda device, free=free: free)
-        assert batching.batch_size(*model, samples, budget, 18) == rows
-    assert batching.batch_size(*model, samples, budget, 2000) == 1  # a longer prompt leaves room for fewer
-    monkeypatch.setattr(batching, "free_bytes", lambda device: 0)
-    assert batching.batch_size(*model, samples, budget, 18) == 1
-
-
-@pytest.mark.slow
-def test_each_batch_is_planned_with_the_memory_that_is_free_then(tiny, monkeypatch):
-    expected = ids(decode(tiny, JAPANESE[:5], "Japanese", context=CONTEXT))
-    prompt = tiny.prompt_ids(build_prompt(tiny.qwen, "Japanese", CONTEXT))
-    rows, sizes = iter([2, 1, 9]), []
-
-    def batch_size(decoder, tower, samples, budget, around):
-        assert samples == sorted(samples, reverse=True)
-        assert around == sum(map(len, prompt))
-        sizes.append(min(next(rows), len(samples)))
-        return sizes[-1]
-
-    monkeypatch.setattr(batching, "batch_size", batch_size)
-    assert ids(decode(tiny, JAPANESE[:5], "Japanese", context=CONTEXT)) == expected
-    assert sizes == [2, 1, 2]
-
-
-@pytest.mark.parametrize("context", ["", "佐藤、" * 600], ids=["alone", "context"])
-def test_a_row_takes_no_more_memory_than_planned(tiny, context):
-    """What torch allocates for a batch of eight, against what was planned for it."""
-    waveforms = [NOISE[: 20 * 16000]] * 8
-    model = tiny.decoder, tiny.tower
-    around = sum(map(len, tiny.prompt_ids(build_prompt(tiny.qwen, "Japanese", context))))
-    row = batching.row_bytes(*model, len(waveforms[0]), token_budget(20), around)
-    planned = 8 * row + batching.shared_bytes(*model)
-    tiny.decoder.rotations(4096)
-    with torch.profiler.profile(profile_memory=True) as profile:
-        decode(tiny, waveforms, "Japanese", max_tokens=8, context=context)
-    held = peak = 0
-    for event in profile.profiler.kineto_results.events():
-        if event.name() == "[memory]":
-            held += event.nbytes()
-            peak = max(peak, held)
-    assert planned / 6 < peak < planned
-
-
-@pytest.mark.parametrize(
-    ("files", "free"),
-    [
-        ({}, math.inf),
-        ({"memory.max": "max", "memory.current": "700", "memory.stat": "inactive_file 100"}, math.inf),
-        ({"memory.max": "1000", "memory.current": "700", "memory.stat": "anon 5\ninactive_file 100"}, 400),
-        ({"memory.max": "1000", "memory.current": "700", "memory.stat": "anon 600"}, 300),
-        ({"memory.max": "1000", "memory.current": "1200", "memory.stat": "anon 600"}, 0),
-        ({"memory.max": "1000"}, math.inf),
-        (
-            {
-                "memory/memory.limit_in_bytes": "1000",
-                "memory/memory.usage_in_bytes": "700",
-                "memory/memory.stat": "inactive_file 1\ntotal_inactive_file 100",
-            },
-            400,
-        ),
-    ],
-    ids=["no cgroup", "no limit", "page cache", "version 2", "over the limit", "incomplete", "version 1"],
-)
-def test_a_containers_memory_limit_is_respected(tmp_path, monkeypatch, files, free):
-    (tmp_path / "memory").mkdir()
-    for name, text in files.items():
-        (tmp_path / name).write_text(f"{text}\n")
-    assert batching.cgroup_free_bytes(tmp_path) == free
-    monkeypatch.setattr(batching, "CGROUP", tmp_path)
-    assert batching.free_bytes(torch.device("cpu")) <= free
-
-
-def test_free_memory_is_known_without_sysconf(monkeypatch):
-    """macOS has no SC_AVPHYS_PAGES, Windows no os.sysconf."""
-    monkeypatch.delattr(os, "sysconf", raising=False)
-    assert 0 < batching.free_bytes(torch.device("cpu")) < 2**50
-
-
-def test_a_batch_that_runs_out_of_memory_is_halved(tiny, monkeypatch):
-    expected = ids(decode(tiny, JAPANESE[:5], "Japanese"))
-    allocate, failures = tiny.decoder.empty_cache, []
-
-    def allocate_little(rows: int, length: int) -> KVCache:
-        if rows > 2:
-            failures.append(rows)
-            raise torch.OutOfMemoryError("injected")
-        return allocate(rows, length)
-
-    monkeypatch.setattr(tiny.decoder, "empty_cache", allocate_little)
-    assert ids(decode(tiny, JAPANESE[:5], "Japanese")) == expected
-    assert failures == [5], "smaller batches follow"
-
-    def allocate_nothing(rows: int, length: int) -> KVCache:
-        raise torch.OutOfMemoryError("none left")
-
-    monkeypatch.setattr(tiny.decoder, "empty_cache", allocate_nothing)
-    with pytest.raises(torch.OutOfMemoryError, match="none left"):
-        decode(tiny, JAPANESE[:5], "Japanese")
-    assert not tiny.lock.locked()
-
-
-def test_a_batch_that_ran_out_of_memory_is_released_before_the_next(tiny, monkeypatch):
-    caches, step, alive = [], tiny.decoder.step, []
-
-    def failing_step(ids, positions, cache, filled):
-        if not caches:
-            caches.append(weakref.ref(cache))
-            raise torch.OutOfMemoryError("injected")
-        return step(ids, positions, cache, filled)
-
-    monkeypatch.setattr(tiny, "step", failing_step)
-    monkeypatch.setattr(batching, "free_memory", lambda: alive.append(caches[0]() is not None))
-    decode(tiny, JAPANESE[:2], "Japanese")
-    assert alive == [False]
 
 
 @pytest.mark.parametrize(("length", "slots"), [(1, 256), (256, 256), (257, 512), (1000, 1024), (1025, 2048)])

@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from benchmarks.served import ROOT
+from kikitori.cli.run import main
 from kikitori.errors import AudioError, OutputError
 from kikitori.output.files import check_writable, write_output
 from kikitori.output.jsonl import append_records, read_records
@@ -27,25 +28,24 @@ def small_disk(tmp_path):
     subprocess.run(["umount", tmp_path], check=True)
 
 
-@pytest.mark.slow
-def test_a_full_disk_leaves_no_partial_file(small_disk):
+def test_a_full_disk_leaves_no_partial_file(small_disk, capsys):
     """The journal still fits, the output does not. With more room the job can be resumed."""
     recording = one_recording("pt")
-    command = [sys.executable, ROOT / "inference.py", recording.path, "--direction", "pt", "--checkpoint", "tiny"]
-    command += ["-o", small_disk]
-    done = subprocess.run(command, capture_output=True, text=True)
+    command = [str(recording.path), "--direction", "pt", "--checkpoint", "tiny", "-o", str(small_disk)]
     output = small_disk / f"{recording.path.stem}.txt"
-    assert done.returncode == 1 and "Traceback" not in done.stderr
-    assert done.stderr.splitlines()[-1] == (
+    assert main(command) == 1
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
+    assert said.splitlines()[-1] == (
         f"error: {output} cannot be written (No space left on device): free some space, or choose another folder"
     )
     journal = small_disk / f"{recording.path.stem}.pt.journal"
     assert os.listdir(small_disk) == [journal.name]
-    assert f"note: what is done is kept in {journal}" in done.stderr
+    assert f"note: what is done is kept in {journal}" in said
 
     subprocess.run(["mount", "-o", "remount,size=64k", small_disk], check=True)
-    done = subprocess.run([*command, "--resume"], capture_output=True, text=True)
-    assert done.returncode == 0 and f"windows taken from {journal}: 1" in done.stderr
+    assert main([*command, "--resume"]) == 0
+    assert f"windows taken from {journal}: 1" in capsys.readouterr().err
     assert os.listdir(small_disk) == [output.name]
     assert output.read_text(encoding="utf-8") == recording.reference + "\n"
 

@@ -55,6 +55,13 @@ CLICK_WHEN_IT_COMES_BACK = """(panel, name) => {
 }"""
 
 
+IN_A_HURRY = """{
+    const later = window.setTimeout;
+    window.setTimeout = (work, wait, ...more) => later(work, wait === 5000 ? 1000 : wait, ...more);
+}"""
+"""JavaScript for a page that gives up sooner on what does not load."""
+
+
 @pytest.fixture
 def page(browser, server):
     with visit(browser, server, permissions=["microphone", "clipboard-read", "clipboard-write"]) as page:
@@ -236,6 +243,7 @@ def test_a_page_whose_scripts_were_not_all_loaded_loads_again_or_says_so(browser
 
     with contextlib.closing(browser.new_context()) as context:
         visitor = context.new_page()
+        visitor.add_init_script(IN_A_HURRY)
         if not storage:
             visitor.add_init_script(NO_SESSION_STORAGE)
         visitor.route(re.compile(r"/assets/HTML-[^/]+\.js$"), fail)

@@ -47,12 +47,12 @@ def long_recording(tmp_path_factory):
 def asked(folder, what: str) -> list[dict]:
     """The requests to the service for this path."""
     lines = (folder / "asked").read_text().splitlines()
-    return [request for request in map(json.loads, lines) if request["what"] == what]
+    return [one for one in map(json.loads, lines) if one["what"] == what]
 
 
 def lent(folder) -> list[dict]:
     """The requests for a GPU that the service did not refuse."""
-    return [request for request in asked(folder, "/schedule") if request.get("token") != "spent"]
+    return [one for one in asked(folder, "/schedule") if one.get("token") != "spent"]
 
 
 def answers(server: str, direction: str = "pt") -> bool:
@@ -86,8 +86,8 @@ def test_a_worker_answers_and_only_the_time_that_the_clip_needs_is_requested(ser
     before = len(asked(folder, "/release"))
     assert answers(server, direction)
     seconds = len(load_audio(one_recording(direction).path)) / 16000
-    lent = asked(folder, "/schedule")[before:]
-    assert [int(one["durationSeconds"]) for one in lent] == [pytest.approx(15 + seconds / 2, abs=1)]
+    requests = asked(folder, "/schedule")[before:]
+    assert [int(one["durationSeconds"]) for one in requests] == [pytest.approx(15 + seconds / 2, abs=1)]
     assert [one["fail"] for one in asked(folder, "/release")[before:]] == ["false"]
 
 

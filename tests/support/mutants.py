@@ -30,6 +30,8 @@ from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
 
+AUDIO_FILES = " ".join(f"tests/audio/test_{name}.py" for name in ("files", "lengths", "checks", "unusable_files"))
+
 TESTS = {
     "kikitori/text/confidence.py": "tests/text/test_confidence.py",
     "kikitori/text/error_counts.py": "tests/evaluation/test_evaluation_metrics.py",
@@ -37,10 +39,10 @@ TESTS = {
     "kikitori/text/scripts.py": "tests/text/test_scripts.py",
     "kikitori/text/speaker_linking.py": "tests/text/test_speaker_linking.py",
     "kikitori/text/tags.py": "tests/test_transcript.py tests/test_properties.py",
-    "kikitori/audio/windows.py": "tests/audio/test_windows.py",
+    "kikitori/audio/windows.py": "tests/audio/test_windows.py tests/audio/test_pieces.py tests/audio/test_packing.py",
     "kikitori/audio/channels.py": "tests/audio/test_channels.py",
     "kikitori/audio/vad.py": "tests/audio/test_windows.py",
-    "kikitori/audio/resample.py": "tests/audio/test_files.py -k 'resampled or rate or array or wav or flac or finite'",
+    "kikitori/audio/resample.py": f"{AUDIO_FILES} -k 'resampled or rate or array or wav or flac or finite'",
     "kikitori/engines/journal.py": "tests/cli/test_resume.py",
     "kikitori/engines/zero_gpu.py": "tests/engines -k 'zero_gpu or refuses or hears or missing'",
     "kikitori/text/context.py": "tests/text/test_context.py",
@@ -51,17 +53,19 @@ TESTS = {
     "kikitori/joining.py": "tests/test_parsed_windows.py tests/test_pipeline.py",
     "kikitori/update.py": "tests/test_pipeline.py",
     "kikitori/language_check.py": "tests/test_language_check.py",
-    "kikitori/audio/checks.py": "tests/audio/test_files.py -k 'finite or short or silent or quiet or limit or array "
+    "kikitori/audio/checks.py": f"{AUDIO_FILES} -k 'finite or short or silent or quiet or limit or array "
     "or durations or long or peak or rate or error or header'",
     "kikitori/audio/mixing.py": "tests/audio/test_mixing.py -k 'not m4a'",
     "kikitori/audio/tracks.py": "tests/audio/test_tracks.py",
-    "kikitori/audio/files.py": "tests/audio/test_tracks.py tests/audio/test_files.py "
+    "kikitori/audio/files.py": f"tests/audio/test_tracks.py {AUDIO_FILES} "
     "tests/audio/test_damage.py::test_a_file_that_shrinks_while_it_is_read_is_damaged",
-    "kikitori/audio/decoders.py": "tests/audio/test_tracks.py tests/audio/test_damage.py tests/audio/test_files.py -k '"
-    "tracks or libsndfile or changed_byte or packet or stands or joined or FLAC or test_files'",
-    "kikitori/audio/frames.py": "tests/audio/test_files.py",
+    "kikitori/audio/decoders.py": f"tests/audio/test_tracks.py tests/audio/test_damage.py "
+    f"tests/audio/test_changed_bytes.py {AUDIO_FILES} -k 'tracks or libsndfile or changed_byte or packet or stands "
+    "or joined or FLAC or test_files or test_lengths or test_checks or unusable'",
+    "kikitori/audio/frames.py": AUDIO_FILES,
     "kikitori/audio/containers/__init__.py": "tests/audio/test_chunk_sizes.py tests/audio/test_frame_lengths.py "
-    "tests/audio/test_frame_streams.py tests/audio/test_damage.py -k 'chunk_sizes or frame_ or element or ogg'",
+    "tests/audio/test_frame_streams.py tests/audio/test_damage.py tests/audio/test_changed_bytes.py "
+    "-k 'chunk_sizes or frame_ or element or ogg'",
     "kikitori/audio/containers/reader.py": "tests/audio/test_reader.py",
     "kikitori/audio/containers/chunks.py": "tests/audio/test_chunk_sizes.py tests/audio/test_damage.py -k 'chunk_sizes "
     "or [WAV or [RF64 or [W64 or [AIFF or [AU or [CAF or [M4A or [MP4 or [MOV or [3GP or [AVI or [WMA or chunks "
@@ -69,7 +73,8 @@ TESTS = {
     "kikitori/audio/containers/frames.py": "tests/audio/test_frame_lengths.py tests/audio/test_frame_streams.py "
     "tests/audio/test_chunk_sizes.py",
     "kikitori/audio/containers/matroska.py": "tests/audio/test_damage.py -k 'MKV or WebM or webm or element'",
-    "kikitori/audio/containers/ogg.py": "tests/audio/test_damage.py -k 'Ogg or pages or chained or ogg'",
+    "kikitori/audio/containers/ogg.py": "tests/audio/test_damage.py tests/audio/test_changed_bytes.py "
+    "-k 'Ogg or pages or chained or ogg'",
     "kikitori/server/json_size.py": "tests/server/test_json_size.py",
     "kikitori/output/files.py": "tests/output/test_output_files.py",
     "kikitori/output/jsonl.py": "tests/cli/test_resume.py tests/output/test_output_files.py "

@@ -8,7 +8,11 @@ from pathlib import Path
 
 import av
 import numpy as np
+import pytest
 import soundfile
+
+from kikitori.audio.files import load_audio
+from kikitori.errors import AudioError
 
 # libsndfile writes these suffixes; PyAV writes those in AV_CODECS.
 SOUNDFILE = {
@@ -26,6 +30,9 @@ AV_CODECS = {
     ".mkv": "pcm_u8",
     ".webm": "libopus",
 }
+SUFFIXES = [*SOUNDFILE, *AV_CODECS]
+RATE = 48000  # every codec takes it
+CODEC_PADDING_SECONDS = 0.05
 WITH_PICTURES = (".mp4", ".mov")
 BLOCK_FRAMES = 4096
 
@@ -109,3 +116,15 @@ def _mux(container, stream, frames: Iterable) -> None:
     for frame in chain(frames, [None]):  # None flushes the encoder
         for packet in stream.encode(frame):
             container.mux(packet)
+
+
+def refusal(path, **options) -> AudioError:
+    with pytest.raises(AudioError) as caught:
+        load_audio(path, **options)
+    assert "\n" not in str(caught.value)
+    return caught.value
+
+
+def write(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    return path
