@@ -1,21 +1,16 @@
-"""Voice activity: which parts of a recording are speech, by Silero's detector, whose weights are in its wheel.
+"""Voice activity: which parts of a recording are speech, by Silero's detector.
 
-The detector takes 32 ms per step and keeps a state between steps, so a long recording is a slow loop. Here a stretch is
-cut into rows that go through the detector in parallel. Each row begins a little early, to build up the state.
+The detector keeps a state between steps, so a long recording is a slow loop. Here a stretch is cut into rows that go
+through the detector in parallel. Each row begins a little early, to build up the state.
 """
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 
-from kikitori.audio.checks import SAMPLE_RATE
-
-# What the detector takes per step at 16 kHz, 32 ms.
-STEP_SAMPLES = 512
+from kikitori.audio.silero import STEP_SAMPLES, detect
 
 # 20 s.
 ROW_STEPS = 625
@@ -33,9 +28,6 @@ SILENCE_THRESHOLD = 0.35
 
 MIN_SPEECH_MS = 100
 MIN_SILENCE_MS = 100
-
-# The detector is one object with a state.
-_ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -67,17 +59,10 @@ def find_speech(waveform: np.ndarray) -> list[Span]:
 
 def speech_probabilities(waveform: np.ndarray) -> np.ndarray:
     """Return Silero's probability of speech for each 512 samples of a waveform: float32 of shape (steps,)."""
-    import torch
-
     steps = -(-len(waveform) // STEP_SAMPLES)
     if not steps:
         return np.zeros(0, np.float32)
-    frames = torch.from_numpy(_rows(waveform, steps)).split(STEP_SAMPLES, dim=1)
-    detector = _detector()
-    with _ONE_AT_A_TIME, torch.inference_mode():
-        detector.reset_states()
-        columns = [detector(frame, SAMPLE_RATE) for frame in frames]
-    return torch.cat(columns[WARM_UP_STEPS:], dim=1).numpy().ravel()[:steps]
+    return detect(_rows(waveform, steps))[:, WARM_UP_STEPS:].ravel()[:steps]
 
 
 def _rows(waveform: np.ndarray, steps: int) -> np.ndarray:
@@ -87,10 +72,3 @@ def _rows(waveform: np.ndarray, steps: int) -> np.ndarray:
     padded = np.zeros(warm_up + count * row, np.float32)
     padded[warm_up : warm_up + len(waveform)] = waveform
     return np.stack([padded[number * row : number * row + warm_up + row] for number in range(count)])
-
-
-@cache
-def _detector():
-    from silero_vad import load_silero_vad
-
-    return load_silero_vad()
