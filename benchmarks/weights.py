@@ -25,7 +25,8 @@ import torch
 
 from benchmarks.decode import LANGUAGE, sounds
 from benchmarks.shapes import SHAPES, meta_model, shape_config
-from kikitori.model.generate import decode, embed_prompts
+from kikitori.model.batch import embed_prompts
+from kikitori.model.generate import decode
 from kikitori.model.kv_cache import bucket
 from kikitori.model.quantised_checkpoint import HEAD, quantise_folder, write_tensors
 from kikitori.model.qwen import build_prompt

@@ -53,7 +53,7 @@ def test_the_transcript_is_what_was_spoken(models, recording):
 
 
 def test_drafts_show_the_text_while_it_is_decoded(models, monkeypatch):
-    monkeypatch.setattr("kikitori.model.generate.STREAM_EVERY_TOKENS", 4)
+    monkeypatch.setattr("kikitori.model.shared_batches.STREAM_EVERY_TOKENS", 4)
     for name in ("diarize", "pt"):
         recording = one_recording(name)
         transcription = stream(models[name], recording.path)

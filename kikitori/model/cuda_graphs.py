@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 
 from kikitori.model.decoder import Decoder
-from kikitori.model.kv_cache import KVCache
+from kikitori.model.kv_cache import KVCache, power_of_two
 
 WARM_UP_STEPS = 3  # torch asks for a few runs on a side stream before it records
 
@@ -42,19 +42,15 @@ class RecordedStep:
 
     def move_in(self, cache: KVCache) -> None:
         """Copy a cache into the graph's memory, unless it is there; its previous owner gets memory of its own."""
-        memory = self.cache.data[:, :, : cache.data.shape[2]]
-        if _share_memory(cache.data, memory):
+        memory = self.cache.memory
+        if cache.memory is memory:
             return
         owner = self.owner and self.owner()
-        if owner is not None and _share_memory(owner.data, memory):
-            owner.data = owner.data.clone()
-        memory.copy_(cache.data)
-        cache.data = memory
+        if owner is not None and owner.memory is memory:
+            owner.memory = owner.data.clone()
+        memory[:, :, : cache.rows] = cache.data
+        cache.memory = memory
         self.owner = weakref.ref(cache)
-
-
-def _share_memory(one: torch.Tensor, other: torch.Tensor) -> bool:
-    return one.data_ptr() == other.data_ptr()
 
 
 class GraphedStep:
@@ -70,7 +66,7 @@ class GraphedStep:
         if self._failed:
             return self.decoder.step(ids, positions, cache, filled)
         rows = len(ids)
-        key = (1 << (rows - 1).bit_length(), cache.length)
+        key = (power_of_two(rows), cache.length)
         if key not in self._recordings:
             try:
                 self._recordings[key] = self._record(*key)

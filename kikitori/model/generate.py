@@ -9,31 +9,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 
 from kikitori.audio.files import SAMPLE_RATE
 from kikitori.errors import CheckpointError
 from kikitori.model import batching
-from kikitori.model.encoder import audio_tokens, encode, log_mel
-from kikitori.model.fair_lock import FairLock
+from kikitori.model.batch import Batch
 from kikitori.model.finite import not_finite
-from kikitori.model.kv_cache import bucket
 from kikitori.model.qwen import build_prompt
 from kikitori.model.recognizer import Recognizer
+from kikitori.model.row import Row
+from kikitori.model.shared_batches import SharedBatch, SharedBatchError, join_or_begin
 from kikitori.result import DecodingResult, last
-from kikitori.text.confidence import LOW_CONFIDENCE_PROBABILITY
 from kikitori.text.faults import has_loop
 
 # Fast speech stays under 10 tokens per second in the languages served. A text that uses up this budget is almost
 # certainly runaway output.
 BUDGET_TOKENS = 32
 BUDGET_TOKENS_PER_SECOND = 16
-STREAM_EVERY_TOKENS = 16  # tokens between two partial results
-LOOP_EVERY_TOKENS = 64  # tokens between two searches for a loop
 
 
 def token_budget(seconds: float) -> int:
@@ -78,101 +72,39 @@ def stream_decode(
         yield [row.result(recognizer) for row in rows]
 
 
-@dataclass
-class _Row:
-    """One clip's text while it is decoded."""
-
-    budget: int
-    ids: list[int] = field(default_factory=list)
-    log_probabilities: list[float] = field(default_factory=list)
-    ended_by: str = ""
-    complete: DecodingResult | None = None  # kept, so that low-confidence spans are computed once
-
-    def add(self, token: int, log_probability: float, recognizer: Recognizer, is_loop: Callable[[str], bool]) -> None:
-        """Append a token, unless the text has ended, and find out whether the text ends with it."""
-        if self.ended_by:
-            return
-        self.ids.append(token)
-        self.log_probabilities.append(log_probability)
-        if token in recognizer.end_ids:
-            self.ended_by = "end"
-        elif len(self.ids) >= self.budget:
-            self.ended_by = "budget"
-        elif len(self.ids) % LOOP_EVERY_TOKENS == 0 and is_loop(recognizer.text(self.ids)):
-            self.ended_by = "loop"
-
-    def result(self, recognizer: Recognizer) -> DecodingResult:
-        """Return the text so far. Low-confidence spans are computed when it has ended."""
-        if self.complete:
-            return self.complete
-        words = self.ids[:-1] if self.ended_by == "end" else self.ids
-        result = DecodingResult(
-            recognizer.text(words),
-            self.ended_by or "cancelled",
-            tuple(self.ids),
-            tuple(self.log_probabilities),
-            tuple(self._low_confidence(recognizer, words)) if self.ended_by else (),
-        )
-        self.complete = result if self.ended_by else None
-        return result
-
-    def _low_confidence(self, recognizer: Recognizer, words: list[int]) -> Iterator[tuple[int, int]]:
-        """Yield the spans of low-confidence tokens, (start, end) in characters of the text."""
-        for place, log_probability in enumerate(self.log_probabilities[: len(words)]):
-            if log_probability < math.log(LOW_CONFIDENCE_PROBABILITY):
-                # A character may consist of several tokens; after the first of them the text ends with U+FFFD.
-                start = len(recognizer.text(words[:place]).rstrip("\ufffd"))
-                end = len(recognizer.text(words[: place + 1]))
-                if start < end:
-                    yield start, end
-
-
 def _stream_rows(
     recognizer: Recognizer,
     waveforms: Sequence[np.ndarray],
     prompt: str,
     is_loop: Callable[[str], bool],
     max_tokens: int | None,
-) -> Iterator[list[_Row]]:
-    """Yield all rows every few tokens and at the end."""
-    rows = [_Row(max_tokens or token_budget(len(waveform) / SAMPLE_RATE)) for waveform in waveforms]
-    for _ in _locked(recognizer.lock, _decode_in_batches(recognizer, waveforms, rows, prompt, is_loop)):
-        yield rows
+) -> Iterator[list[Row]]:
+    """Yield what all rows have every few tokens and at the end."""
+    rows = [Row(max_tokens or token_budget(len(waveform) / SAMPLE_RATE), is_loop) for waveform in waveforms]
+    for has_tokens in _decode_in_batches(recognizer, waveforms, rows, prompt):
+        if has_tokens:
+            yield [row.so_far() for row in rows]
     yield rows
 
 
-def _locked(lock: FairLock, steps: Iterator[None]) -> Iterator[None]:
-    """Iterate over steps. The lock is held while a step is computed, never while the caller has control."""
-    while True:
-        with lock:
-            try:
-                next(steps)
-            except StopIteration:
-                return
-        yield
-
-
 def _decode_in_batches(
-    recognizer: Recognizer,
-    waveforms: Sequence[np.ndarray],
-    rows: list[_Row],
-    prompt: str,
-    is_loop: Callable[[str], bool],
-) -> Iterator[None]:
-    """Fill rows, longest clips first, as many at once as fit into memory; yield every few tokens."""
-    samples = [len(waveform) for waveform in waveforms]
-    waiting = sorted(range(len(waveforms)), key=lambda index: -samples[index])
-    most = len(waiting)
-    around = sum(map(len, recognizer.prompt_ids(prompt)))
+    recognizer: Recognizer, waveforms: Sequence[np.ndarray], rows: list[Row], prompt: str
+) -> Iterator[bool]:
+    """Fill rows, longest clips first, as many at once as fit into memory; yield as `_follow` does."""
+    waiting = sorted(range(len(waveforms)), key=lambda index: -len(waveforms[index]))
+    most, shares = len(waiting), True
     while waiting:
-        first = waiting[0]
-        fitting = batching.batch_size(
-            recognizer.decoder, recognizer.tower, [samples[index] for index in waiting], rows[first].budget, around
-        )
-        batch = waiting[: min(most, fitting)]
-        batch_waveforms, batch_rows = [waveforms[index] for index in batch], [rows[index] for index in batch]
+        batch, shared = waiting[:most], None
         try:
-            yield from _decode_batch(recognizer, batch_waveforms, batch_rows, prompt, is_loop)
+            with recognizer.lock:  # from the look at the free memory until it is taken
+                del batch[_fitting(recognizer, [len(waveforms[index]) for index in batch], rows[batch[0]], prompt) :]
+                clips, texts = [waveforms[index] for index in batch], [rows[index] for index in batch]
+                shared = SharedBatch(recognizer, Batch(recognizer, clips, prompt), texts)
+                if shares:
+                    shared = join_or_begin(recognizer.running, shared)
+            yield from _follow(recognizer, shared, clips, texts, prompt)
+        except SharedBatchError:
+            shares = False
         except Exception as error:
             if len(batch) == 1 or not batching.is_out_of_memory(error):
                 raise
@@ -181,127 +113,45 @@ def _decode_in_batches(
             del waiting[: len(batch)]
             continue
         # The exception has to be gone before this: its traceback holds the batch's tensors.
+        shared = None
         batching.free_memory()
         for index in batch:
-            rows[index] = _Row(rows[index].budget)
+            rows[index] = rows[index].again()
 
 
-def _decode_batch(
-    recognizer: Recognizer,
-    waveforms: list[np.ndarray],
-    rows: list[_Row],
-    prompt: str,
-    is_loop: Callable[[str], bool],
-) -> Iterator[None]:
-    """Fill rows until each has ended; yield every few tokens and at the end."""
-    batch = _Batch(recognizer, waveforms, prompt)
-    active, yielded_at = rows, 0
-    while True:
-        chosen = [batch.chosen]
-        while len(chosen) < recognizer.sync_every_steps:
-            batch.step()
-            chosen.append(batch.chosen)
-        for ids, inverse_probabilities in _fetch(chosen):
-            for row, token, inverse_probability in zip(active, ids, inverse_probabilities, strict=True):
-                row.add(token, -math.log(inverse_probability), recognizer, is_loop)
-        _check_finite(recognizer, waveforms, rows, prompt)
-        unfinished = [place for place, row in enumerate(active) if not row.ended_by]
-        if not unfinished:
-            break
-        if len(unfinished) < len(active):
-            batch.keep(unfinished)
-            active = [active[place] for place in unfinished]
-        if batch.steps - yielded_at >= STREAM_EVERY_TOKENS:
-            yielded_at = batch.steps
-            yield
-        batch.step()
-    yield
+def _fitting(recognizer: Recognizer, samples: list[int], longest: Row, prompt: str) -> int:
+    """Return how many clips, from the first and longest on, fit into memory as one batch."""
+    around = sum(map(len, recognizer.prompt_ids(prompt)))
+    return batching.batch_size(recognizer.decoder, recognizer.tower, samples, longest.budget, around)
 
 
-def _check_finite(recognizer: Recognizer, waveforms: list[np.ndarray], rows: list[_Row], prompt: str) -> None:
+def _follow(
+    recognizer: Recognizer, batch: SharedBatch, waveforms: list[np.ndarray], rows: list[Row], prompt: str
+) -> Iterator[bool]:
+    """Wait until each row has ended; yield False after the prompts, then True every few tokens and at the end.
+
+    Raises SharedBatchError if a batch of several jobs fails.
+    """
+    seen, is_done = batch.steps, False
+    try:
+        yield False  # so that the jobs that wait now can join before the first step
+        while not is_done:
+            seen = batch.follow(rows, seen)
+            is_done = all(row.ended_by for row in rows)
+            _check_finite(recognizer, waveforms, rows, prompt)
+            yield True
+    finally:
+        for row in rows:
+            row.cancel()
+
+
+def _check_finite(recognizer: Recognizer, waveforms: list[np.ndarray], rows: list[Row], prompt: str) -> None:
     """Raise CheckpointError if the model computes NaN or infinity. All later tokens of such a row are NaN too."""
     for waveform, row in zip(waveforms, rows, strict=True):
         if math.isnan(row.log_probabilities[-1]):
             if recognizer.weights:  # qwen-asr's own forward pass, which would find the layer, lacks its matrices
                 raise CheckpointError("output_not_finite", layer="logits")
+            row = row.so_far()
             finite = [token for token, number in zip(row.ids, row.log_probabilities, strict=True) if number == number]
-            raise not_finite(recognizer.qwen, prompt, waveform, finite)
-
-
-class _Batch:
-    """The unfinished rows of a batch: each row's cache, its next position and the token chosen for it.
-
-    chosen: from `_choose`.
-    """
-
-    @torch.inference_mode()
-    def __init__(self, recognizer: Recognizer, waveforms: list[np.ndarray], prompt: str):
-        self.recognizer = recognizer
-        decoder = recognizer.decoder
-        before, after = recognizer.prompt_ids(prompt)
-        self.lengths = [len(before) + audio_tokens(len(waveform)) + len(after) for waveform in waveforms]
-        self.positions = torch.tensor(self.lengths, device=decoder.device)
-        self.steps = 0
-        groups = batching.encoder_groups(decoder.device, [len(waveform) for waveform in waveforms])
-        # All clips are encoded before the cache is allocated, because the encoder needs the most memory.
-        prompts = [embed_prompts(recognizer, waveforms[start:end], before, after) for start, end in groups]
-        self.cache = decoder.empty_cache(len(waveforms), bucket(max(self.lengths) + STREAM_EVERY_TOKENS))
-        logits = [
-            decoder.prefill(x, self.lengths[start:end], self.cache.part(start, end))
-            for (start, end), x in zip(groups, prompts, strict=True)
-        ]
-        self.chosen = _choose(torch.cat(logits))
-
-    @torch.inference_mode()
-    def step(self) -> None:
-        """Read the chosen tokens and choose the next ones."""
-        filled = max(self.lengths) + self.steps + 1
-        if filled > self.cache.length:
-            self.cache.grow(bucket(filled))
-        self.chosen = _choose(self.recognizer.step(self.chosen[0], self.positions, self.cache, filled))
-        self.positions = self.positions + 1
-        self.steps += 1
-
-    @torch.inference_mode()
-    def keep(self, places: list[int]) -> None:
-        """Drop all rows but those at these places."""
-        kept = torch.tensor(places, device=self.positions.device)
-        self.cache.keep(kept)
-        self.lengths = [self.lengths[place] for place in places]
-        self.positions = self.positions[kept]
-        self.chosen = tuple(column[kept] for column in self.chosen)
-
-
-def embed_prompts(
-    recognizer: Recognizer, waveforms: list[np.ndarray], before: list[int], after: list[int]
-) -> torch.Tensor:
-    """Return clips' prompts as embeddings, (clips, longest, hidden), padded at the end.
-
-    before, after: the prompt's ids around the audio.
-    """
-    decoder = recognizer.decoder
-    tokens = [audio_tokens(len(waveform)) for waveform in waveforms]
-    mels = log_mel(waveforms, recognizer.filters).to(decoder.dtype)
-    audio = encode(recognizer.tower, mels, tokens, recognizer.attention)
-    words = F.embedding(torch.tensor([*before, *after], device=decoder.device), decoder.embeddings)
-    x = words.new_zeros(len(waveforms), len(words) + max(tokens), words.shape[1])
-    x[:, : len(before)] = words[: len(before)]
-    x[:, len(before) : len(before) + audio.shape[1]] = audio
-    # Each clip's audio ends at another place; the rest of the prompt follows it.
-    starts = torch.tensor(tokens, device=x.device)[:, None] + len(before)
-    places = starts + torch.arange(len(after), device=x.device)
-    x[torch.arange(len(x), device=x.device)[:, None], places] = words[len(before) :]
-    return x
-
-
-def _choose(logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return each row's most likely token and one divided by its probability: (rows,) int64 and (rows,) float32."""
-    logits = logits.float()
-    best, ids = logits.max(-1, keepdim=True)
-    return ids[:, 0], (logits - best).exp_().sum(-1)
-
-
-def _fetch(chosen: list[tuple[torch.Tensor, torch.Tensor]]) -> Iterator[tuple[list[int], list[float]]]:
-    """Copy the results of `_choose` of several steps from the device, in one transfer each."""
-    ids, inverse_probabilities = (torch.stack(column).tolist() for column in zip(*chosen, strict=True))
-    return zip(ids, inverse_probabilities, strict=True)
+            with recognizer.lock:
+                raise not_finite(recognizer.qwen, prompt, waveform, finite)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 import torch
 
@@ -49,6 +50,8 @@ class Recognizer:
         self.sync_every_steps = SYNC_EVERY_STEPS_ON_CUDA if qwen.model.device.type == "cuda" else 1
         # Held while the model computes.
         self.lock = device_lock(qwen.model.device)
+        # The batches (kikitori/model/shared_batches.py) that others may join.
+        self.running: WeakSet = WeakSet()
 
     @cached_property
     def decoder(self) -> Decoder:

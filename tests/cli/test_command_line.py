@@ -132,7 +132,7 @@ def test_what_libraries_print_is_json_too(capfd):
 @pytest.mark.parametrize(("direction", "unit"), [("pt", "words"), ("en2ja", "characters")])
 def test_what_the_model_is_unsure_of_is_one_line(tiny, monkeypatch, direction, unit):
     recording = one_recording(direction)
-    monkeypatch.setattr("kikitori.model.generate.LOW_CONFIDENCE_PROBABILITY", 1.1)
+    monkeypatch.setattr("kikitori.model.row.LOW_CONFIDENCE_PROBABILITY", 1.1)
     done = tiny(direction, recording.path)
     assert done.returncode == 0
     assert done.stderr.splitlines()[-1] == f"note: {recording.path}: unsure of 100 % of the {unit}"

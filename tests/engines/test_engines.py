@@ -40,14 +40,14 @@ def test_the_last_results_are_whole_and_in_order(engine):
 
 
 def test_results_grow(engine, monkeypatch):
-    monkeypatch.setattr("kikitori.model.generate.STREAM_EVERY_TOKENS", 4)
+    monkeypatch.setattr("kikitori.model.shared_batches.STREAM_EVERY_TOKENS", 4)
     texts = [results[0].text.rstrip("\ufffd") for results in engine.stream(SOUNDS[:1], PORTUGUESE)]
     assert len(texts) > 2 and all(SPOKEN[0].reference.startswith(text) for text in texts)
     assert texts[-1] == SPOKEN[0].reference
 
 
 def test_a_closed_stream_leaves_the_engine_ready(engine, monkeypatch):
-    monkeypatch.setattr("kikitori.model.generate.STREAM_EVERY_TOKENS", 4)
+    monkeypatch.setattr("kikitori.model.shared_batches.STREAM_EVERY_TOKENS", 4)
     stream = engine.stream(SOUNDS[:1], PORTUGUESE)
     assert next(stream)[0].ended_by == "cancelled"
     stream.close()

@@ -55,3 +55,24 @@ def test_all_models_of_a_device_share_its_lock():
     shared = device_lock(torch.device("cpu"))
     assert load_recognizer(str(TINY.folder)).lock is shared
     assert device_lock(torch.device("cuda:0")) is not shared
+
+
+def test_a_thread_whose_turn_has_become_needless_goes_on_without_the_lock():
+    lock, is_needless, went_on = FairLock(), threading.Event(), threading.Event()
+
+    def wait() -> None:
+        with lock.unless(is_needless.is_set):
+            went_on.set()
+
+    thread = threading.Thread(target=wait)
+    with lock:
+        thread.start()
+        until(lambda: len(lock._waiting) == 1)
+        lock.let_go()
+        assert len(lock._waiting) == 1
+        is_needless.set()
+        lock.let_go()
+        assert went_on.wait(60)
+        thread.join()
+        assert lock.locked() and not lock._waiting
+    assert not lock.locked()

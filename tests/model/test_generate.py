@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from itertools import zip_longest
 
@@ -14,7 +15,7 @@ import torch
 
 from benchmarks.agreement import noise_clips, random_tiny
 from benchmarks.qwen_generate import generate_with_qwen
-from kikitori.model import cuda_graphs, encoder, generate
+from kikitori.model import cuda_graphs, encoder, shared_batches
 from kikitori.model.cuda_graphs import GraphedStep
 from kikitori.model.fair_lock import FairLock
 from kikitori.model.generate import decode, stream_decode, token_budget
@@ -184,6 +185,15 @@ def test_a_graph_still_reads_its_own_rotations_after_a_longer_prompt(tiny, graph
     assert decode(tiny, JAPANESE[:1], "Japanese") == [expected]
 
 
+def alike(results: Sequence[DecodingResult], expected: Sequence[DecodingResult]) -> bool:
+    """Whether results have the same tokens. Batches of other sizes round probabilities differently."""
+    for result, other in zip(results, expected, strict=True):
+        np.testing.assert_allclose(result.log_probabilities, other.log_probabilities, atol=1e-4)
+    return [replace(result, log_probabilities=()) for result in results] == [
+        replace(other, log_probabilities=()) for other in expected
+    ]
+
+
 def read_in_turns(*streams: Iterator[list[DecodingResult]]) -> list[list[DecodingResult]]:
     """Take one item of each stream in turn; return the last item of each."""
     lasts = [[] for _ in streams]
@@ -207,7 +217,8 @@ def test_two_streams_in_one_thread_take_turns(recognizer):
     expected = [decode(recognizer, group, "Japanese") for group in groups]
 
     def work():
-        assert read_in_turns(*(stream_decode(recognizer, group, "Japanese") for group in groups)) == expected
+        read = read_in_turns(*(stream_decode(recognizer, group, "Japanese") for group in groups))
+        assert all(map(alike, read, expected))
 
     without_deadlock(work)
 
@@ -218,18 +229,19 @@ def test_a_clip_is_decoded_while_a_stream_is_half_read(recognizer):
     def work():
         stream = stream_decode(recognizer, JAPANESE[:1], "Japanese")
         next(stream)
-        assert decode(recognizer, JAPANESE[1:2], "Japanese") == expected[1]
-        assert last(stream) == expected[0]
+        assert alike(decode(recognizer, JAPANESE[1:2], "Japanese"), expected[1])
+        assert alike(last(stream), expected[0])
 
     without_deadlock(work)
 
 
 @pytest.mark.slow
-def test_two_streams_take_turns_in_the_memory_of_one_graph(tiny, graphed):
+def test_two_streams_take_turns_in_the_memory_of_one_graph(tiny, graphed, monkeypatch):
     """With one, two and three rows: the first two have a graph each, the last two share one of four rows."""
+    monkeypatch.setattr(shared_batches, "MAX_SHARED_ROWS", 0)
     for groups in ((JAPANESE[:1], JAPANESE[1:2]), (JAPANESE[:2], JAPANESE[2:4]), (JAPANESE[:4], JAPANESE[4:7])):
         expected = [decode(tiny, group, "Japanese") for group in groups]
-        assert read_in_turns(*(stream_decode(tiny, group, "Japanese") for group in groups)) == expected
+        assert all(map(alike, read_in_turns(*(stream_decode(tiny, group, "Japanese") for group in groups)), expected))
 
 
 @pytest.mark.slow
@@ -237,31 +249,30 @@ def test_streams_in_several_threads_get_what_they_get_alone(tiny, graphed):
     groups = [JAPANESE[place : place + 2] for place in range(0, 8, 2)]
     expected = [decode(tiny, group, "Japanese") for group in groups]
     with ThreadPoolExecutor(len(groups)) as pool:
-        assert list(pool.map(lambda group: last(stream_decode(tiny, group, "Japanese")), groups)) == expected
+        decoded = pool.map(lambda group: last(stream_decode(tiny, group, "Japanese")), groups)
+        assert all(map(alike, decoded, expected))
 
 
 def test_only_one_thread_computes_on_a_model_at_a_time(tiny, monkeypatch):
     inside, overlaps, start = threading.Semaphore(1), [], threading.Barrier(8)
-    decode_batch = generate._decode_batch
 
-    def watched(*arguments):
-        steps = decode_batch(*arguments)
-        while True:
+    def watched(compute: Callable) -> Callable:
+        def work(*arguments):
             overlaps.append(not inside.acquire(blocking=False))
             try:
-                next(steps)
-            except StopIteration:
-                return
+                return compute(*arguments)
             finally:
                 inside.release()
-            yield
+
+        return work
 
     def job(_) -> tuple[int, ...]:
         start.wait()
         return decode(tiny, JAPANESE[:1], "Japanese")[0].ids
 
     expected = decode(tiny, JAPANESE[:1], "Japanese")[0].ids
-    monkeypatch.setattr(generate, "_decode_batch", watched)
+    monkeypatch.setattr(tiny, "step", watched(tiny.step))
+    monkeypatch.setattr(tiny.decoder, "prefill", watched(tiny.decoder.prefill))
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(job, range(8))) == [expected] * 8
     assert len(overlaps) > 16 and not any(overlaps)

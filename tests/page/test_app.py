@@ -78,7 +78,7 @@ def test_on_zero_gpu_the_model_is_moved_after_loading(monkeypatch):
 
 
 def test_a_draft_comes_with_the_progress_and_does_not_change_the_view(monkeypatch):
-    monkeypatch.setattr("kikitori.model.generate.STREAM_EVERY_TOKENS", 4)
+    monkeypatch.setattr("kikitori.model.shared_batches.STREAM_EVERY_TOKENS", 4)
     recording = one_recording("pt")
     (_, empty), (message, view), *_, (_, last) = jobs.read_recordings(
         [str(recording.path)], jobs.JobOptions("pt", CHECKPOINTS)
