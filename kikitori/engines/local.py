@@ -38,7 +38,7 @@ class LocalEngine:
         self.name = checkpoint.name
         self._aligner_checkpoint = aligner_checkpoint
         self._device = choose_device(device)
-        self._aligner_dtype = dtype or choose_dtype(self._device, aligner_checkpoint)
+        self._dtype = dtype
         load = partial(load_recognizer, weights=checkpoint.weights)
         chosen = dtype or choose_dtype(self._device, checkpoint)
         self.recognizer: Recognizer = load_once(checkpoint, self._device, chosen, load)
@@ -50,7 +50,8 @@ class LocalEngine:
     @property
     def aligner(self) -> Any:
         """The `qwen_asr.Qwen3ForcedAligner`, loaded once per process. Raises CheckpointError."""
-        return load_once(self._aligner_checkpoint, self._device, self._aligner_dtype, load_qwen_aligner)
+        dtype = self._dtype or choose_dtype(self._device, self._aligner_checkpoint)
+        return load_once(self._aligner_checkpoint, self._device, dtype, load_qwen_aligner)
 
     @property
     def device_and_dtype(self) -> str:
