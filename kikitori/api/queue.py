@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 from kikitori.api.errors import RETRY_SECONDS
 from kikitori.errors import RequestError
 
-MAX_AT_ONCE = 4
-"""Jobs that run at the same time. Their windows take turns, so that a clip need not wait for a two-hour call."""
+MAX_AT_ONCE = 16
+"""Jobs that run at the same time. Their windows share batches, so a clip need not wait for a two-hour call."""
 MAX_WAITING = 64
 
 
