@@ -23,6 +23,7 @@ from itertools import cycle, islice
 from pathlib import Path
 
 import httpx
+import psutil
 import soundfile
 
 from benchmarks.load import mebibytes, memory_of
@@ -68,7 +69,8 @@ class Measured:
     """What came back from a server for one number of clients.
 
     alone, together, first: seconds of requests by a single client, of those at the same time, and until the first text
-    of a stream. wall: seconds for all whole answers. sound: seconds of sound in these. peak: bytes of the server.
+    of a stream. wall: seconds for all whole answers. sound: seconds of sound in these. work: seconds of the processor
+    that the server took for each of these. peak: bytes of the server.
     """
 
     name: str
@@ -80,6 +82,7 @@ class Measured:
     first: list[float] = field(default_factory=list)
     wall: float = 0.0
     sound: float = 0.0
+    work: float | None = None
     peak: int | None = None
 
     def cells(self) -> Iterator[str]:
@@ -89,12 +92,13 @@ class Measured:
         yield from (self.name, str(self.clients), str(self.right), str(len(self.wrong)), f"{alone:.2f} s")
         yield f"{statistics.median(self.together) / alone:.1f}, {quantiles[18] / alone:.1f} times"
         yield from (f"{self.sound / self.wall:.0f}", f"{statistics.median(self.first):.2f} s")
+        yield f"{self.work * 1000:.0f} ms" if self.work else ""
         yield mebibytes(self.peak) if self.peak else ""
 
 
 HEAD = (
     *("server", "clients", "right", "wrong or lost", "one request alone", "p50, p95", "audio-seconds per second"),
-    *("first streamed text", "peak memory"),
+    *("first streamed text", "processor time per answer", "peak memory"),
 )
 
 
@@ -193,13 +197,19 @@ def measure(server: Server, clips: list[Clip], clients: int, alone: int = ALONE)
     first, others = clips[:alone], clips[alone:]
     whole, streamed = others[: len(others) // 2], others[len(others) // 2 :]
     measured.alone = send_all(server, first, 1, measured)
-    clock = time.monotonic()
+    clock, worked = time.monotonic(), _worked_seconds(server)
     measured.together = send_all(server, whole, clients, measured)
     measured.wall = time.monotonic() - clock
+    measured.work = (_worked_seconds(server) - worked) / len(whole) if server.process else None
     measured.sound = sum(clip.seconds for clip in whole)
     measured.first = send_all(server, streamed, clients, measured, stream=True)
     measured.peak = memory_of(server.process, "VmHWM") if server.process else None
     return measured
+
+
+def _worked_seconds(server: Server) -> float:
+    """How long the server has kept processors busy; 0 if its process is not known."""
+    return sum(psutil.Process(server.process).cpu_times()[:2]) if server.process else 0.0
 
 
 def measure_all(servers: list[Server], clients: Iterable[int], count: int) -> Iterator[Measured]:
