@@ -52,7 +52,7 @@ def test_the_batched_forward_pass_equals_qwen_asrs_on_single_clips(model, proces
         assert len({prompt.index(model.thinker.config.audio_token_id) for prompt in prompts}) == 3
         output = run_decoder(model.thinker, audio, mask, prompts, answers)
         logits, targets = output.logits, output.targets
-        audio_logits = model.thinker.lm_head(output.layers[-1][:, output.audio_starts :])
+        audio_logits = model.thinker.lm_head(output.at_audio(-1))
         assert targets.tolist() == [token for answer in answers for token in answer]
         start = 0
         for row, (text, waveform, answer) in enumerate(zip(texts, waveforms, answers, strict=True)):
