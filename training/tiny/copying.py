@@ -181,7 +181,7 @@ class CopyLosses(nn.Module):
             for layer, head in heads:
                 x = made.layers[layer]
                 logits = attention_logits(decoder, layer, x, slice(head, head + 1), made.prompt_starts)[:, 0]
-                for name in places.keys() & {*trained}:
+                for name in (name for name in trained if name in places):
                     row, place, target = places[name]
                     loss = F.cross_entropy(logits[row, place], target + made.prompt_starts[row])
                     losses[name] = losses.get(name, 0) + loss / len(heads)

@@ -197,21 +197,11 @@ def train(output: Path, work: Path, start: Path, teachers: Sequence[Path], steps
     pool = pools.load_or_make(work / "pool", count=shards)
     losses = NameLosses(start, teachers).to("cuda" if torch.cuda.is_available() else "cpu")
     folder = output / "checkpoints"
-    settings = {
-        "start_sha256": hash_weights(start),
-        "teachers_sha256": [hash_weights(teacher) for teacher in teachers],
-        "seed": seed,
-        "shards": shards,
-    }
-    stages.fit_stages(
-        losses,
-        [stages.TrainingStage(steps, partial(draw_inputs, pool, losses.processor, seed))],
-        WEIGHTS,
-        folder,
-        settings,
-        optimizers=make_optimizer(losses, steps),
-        callbacks=[MeanUpdates(losses)],
-    )
+    hashes = {"start_sha256": hash_weights(start), "teachers_sha256": [hash_weights(teacher) for teacher in teachers]}
+    settings = hashes | {"seed": seed, "shards": shards}
+    stage = stages.TrainingStage(steps, partial(draw_inputs, pool, losses.processor, seed))
+    more = {"optimizers": make_optimizer(losses, steps), "callbacks": [MeanUpdates(losses)]}
+    stages.fit_stages(losses, [stage], WEIGHTS, folder, settings, **more)
     losses.use_mean()
     save_checkpoint(losses.model, losses.processor, output)
     shutil.rmtree(folder)
