@@ -11,8 +11,9 @@ import pytest
 
 from benchmarks.served import ROOT
 from kikitori.model.qwen import build_prompt, load_qwen_model
-from training.synthesis import names, pool
-from training.synthesis.clips import CHANGE, Clip, ClipMaker
+from training.synthesis import contexts, names, pool
+from training.synthesis.clips import CHANGE, SPOKEN_LANGUAGE, Clip, ClipMaker
+from training.synthesis.invented_names import invent
 from training.synthesis.voices import SpokenSentence, Voice
 from training.tiny.measure_context import NamedClip, count
 from training.tiny.train import TinyLosses
@@ -49,12 +50,15 @@ def test_the_answer_has_the_spelling_of_the_list_and_else_the_usual_one(task, gr
     usual, *others = group.split()
     written = set()
     for clip in make_clips(task):
-        listed = [name for name in re.split(r"[、,; \n]+", clip.context) if name in group.split()]
+        assert list(clip.listed) == re.split(r"[、,; \n]+", clip.context)
+        listed = [name for name, spoken in clip.listed.items() if spoken == usual]
         assert len(listed) <= 1
         expected = SENTENCES[task].format(*listed or [usual])
         assert expected in clip.answer and expected in clip.transcript
         written |= set(listed)
-    assert written == {usual, *others}
+    known = names.every_name(SPOKEN_LANGUAGE[task])
+    assert usual in written and written.intersection(known) <= {usual, *others}
+    assert len(written.difference(known)) > 10  # most are invented
 
 
 def test_a_list_changes_nothing_where_no_name_is_spoken():
@@ -74,20 +78,30 @@ def test_a_name_is_in_one_group_only_and_some_spellings_are_never_written():
         every = [name for group in groups for name in group] + names.OTHERS[language]
         assert len(every) == len(set(every))
         rng = random.Random(0)
-        chosen = {
-            name for _ in range(300) for name in names.choose_spellings(rng, language, names.usual_names(language))
-        }
+        drawn = [contexts.choose_spellings(rng, language, names.usual_names(language)) for _ in range(200)]
+        chosen = {name for spellings in drawn for name in spellings.values()}
         expected = {name for group in groups for name in group} - set(names.ONLY_LISTED[language])
-        assert chosen == expected
+        assert chosen & {*names.every_name(language)} == expected
         lists = {name for _ in range(300) for name in names.draw_list(rng, language)}
         assert lists >= set(names.ONLY_LISTED[language])
+
+
+@pytest.mark.parametrize("language", names.GROUPS)
+def test_an_invented_spelling_is_new_and_resembles_the_name(language):
+    rng = random.Random(0)
+    known = names.every_name(language)
+    for name in names.usual_names(language) * 5:
+        invented = invent(rng, language, name)
+        assert invented not in known and len(invented) >= 2
+        assert names.whole_names([invented]).fullmatch(invented)
+        assert set(invented.lower()) & set(name.lower())
 
 
 @pytest.mark.parametrize(("kind", "language"), pool.NAMES.items())
 def test_every_sentence_with_names_has_names_of_a_group(kind, language):
     maker = pool.MAKERS[kind](0)
     for _ in range(100):
-        assert names.find_names(language, maker.draw().text, names.usual_names(language))
+        assert names.find_names(maker.draw().text, names.usual_names(language))
 
 
 def test_training_sees_the_prompt_that_transcription_sends():
@@ -125,5 +139,5 @@ def test_the_right_list_has_the_persons_spelling_and_the_wrong_list_no_spelling(
     for seed in range(50):
         for kind, expected in (("right", {"Marc"}), ("usual", {"Mark"}), ("none", set()), ("wrong", set())):
             context = clip.context(random.Random(seed), kind)
-            assert set(names.find_names("English", context, ["Mark", "Marc"])) == expected
+            assert set(names.find_names(context, ["Mark", "Marc"])) == expected
             assert bool(context) == (kind != "none")

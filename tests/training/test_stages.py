@@ -11,11 +11,15 @@ from torch.utils.data import DataLoader
 
 from benchmarks.served import ROOT
 from kikitori.model.aligner import align_turns, load_qwen_aligner
+from kikitori.model.qwen import load_qwen_model
 from kikitori.transcript import Turn
+from training.checkpoints import BaseError
 from training.synthesis import clips
 from training.synthesis.timed_speech import TimedSentence
 from training.synthesis.voices import TRAINING_HALF_TONES, SpokenSentence, Voice
-from training.tiny import aligner_clips, stages, train, train_aligner
+from training.tiny import aligner_clips, stages, train, train_aligner, train_names
+from training.tiny.architecture import add_layers, build_model, save_checkpoint
+from training.tiny.strip_speakers import strip_speakers
 
 pytestmark = pytest.mark.slow
 
@@ -54,7 +58,7 @@ def small(monkeypatch):
         "STAGES",
         (
             train.TinyStage(3, clips.SENTENCES_MIX, False),
-            train.TinyStage(4, clips.CONTEXT_MIX, True, clips.CONTEXT_SHARES),
+            train.TinyStage(4, clips.NAMES_MIX, True),
         ),
     )
     pool = {
@@ -99,8 +103,17 @@ def test_workers_share_the_steps_and_resume_with_the_same_batches(first):
     assert list(loader) == list(range(first, 9))
 
 
-def test_a_checkpoint_is_taught_names_in_as_many_steps_as_asked_for(tmp_path):
-    start, output = ROOT / "assets" / "tiny", tmp_path / "names"
+@pytest.fixture
+def start(tmp_path):
+    """Return the folder of a checkpoint with four decoder layers and random weights."""
+    torch.manual_seed(0)
+    processor = Qwen3ASRProcessor.from_pretrained(ROOT / "assets" / "tiny")
+    save_checkpoint(build_model(processor.tokenizer), processor, tmp_path / "start")
+    return tmp_path / "start"
+
+
+def test_a_checkpoint_is_trained_in_as_many_steps_as_asked_for(tmp_path, start):
+    output = tmp_path / "output"
     processor = Qwen3ASRProcessor.from_pretrained(start)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(train, "build_processor", lambda texts: processor)
@@ -110,6 +123,47 @@ def test_a_checkpoint_is_taught_names_in_as_many_steps_as_asked_for(tmp_path):
     assert before.keys() == after.keys()
     changed = [(after[name].float() - tensor.float()).abs().max().item() for name, tensor in before.items()]
     assert 0 < max(changed) < 0.1  # the weights are still those of the checkpoint, a little trained
+
+
+def test_lists_of_names_change_the_decoders_layers_alone_even_if_a_run_is_killed(tmp_path, start, monkeypatch):
+    def options(output, *more):
+        names = ["--start", str(start), "--work", str(tmp_path), "--steps", "3", "--seed", "1", *more]
+        return [*names, "--output_dir", str(tmp_path / output)]
+
+    monkeypatch.setattr(train_names, "WARMUP_STEPS", 1)
+    monkeypatch.setattr(train_names, "BATCHES_ENLARGED", 1)
+    assert train_names.main(options("whole", "--teacher", str(start))) == 0  # as without
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        kill_in_step(patched, 3)
+        train_names.main(options("killed"))
+    assert train_names.main(options("killed")) == 0
+    before, whole, killed = (
+        load_file(folder / "model.safetensors") for folder in (start, tmp_path / "whole", tmp_path / "killed")
+    )
+    assert whole.keys() == killed.keys() > before.keys()
+    assert all(tensor.equal(killed[name]) for name, tensor in whole.items())
+    changed = {name for name, tensor in before.items() if not tensor.equal(whole[name])}
+    trained = {name for name in before if name.startswith("thinker.model.layers.")}
+    assert {name for name in trained if "proj" in name} <= changed <= trained
+    assert all(whole[f"thinker.model.layers.{number}.self_attn.o_proj.weight"].any() for number in (4, 5, 6))
+    assert load_qwen_model(str(tmp_path / "whole")).model.config.thinker_config.text_config.num_hidden_layers == 7
+
+
+def test_a_teacher_with_another_tokenizer_is_refused(tmp_path, start):
+    strip_speakers(start, tmp_path / "other")
+    with pytest.raises(BaseError, match="has another tokenizer"):
+        train_names.NameLosses(start, [tmp_path / "other"])
+
+
+def test_a_checkpoint_that_knows_lists_is_not_trained_without_them(tmp_path, start, capsys):
+    processor, model = train_names.load(start)
+    add_layers(model)
+    save_checkpoint(model, processor, tmp_path / "grown")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(train, "build_processor", lambda texts: processor)
+        output = str(tmp_path / "output")
+        assert train.main(["--output_dir", output, "--work", str(tmp_path), "--start", str(tmp_path / "grown")]) == 1
+    assert "has 7 decoder layers, not 4" in capsys.readouterr().err
 
 
 def test_a_resumed_run_ends_with_the_same_weights(tmp_path, monkeypatch):

@@ -1,5 +1,7 @@
 """The tiny model's batched forward pass, tokenizer and held-out sentences."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -7,8 +9,8 @@ import torch
 from kikitori.model.encoder import mel_filters
 from training.collator import prompt_text
 from training.synthesis.sentences import HELD_OUT_ONE_IN, english_sentences, japanese_sentences
-from training.tiny.architecture import build_model, build_processor
-from training.tiny.batched_model import encode_audio, run_decoder
+from training.tiny.architecture import FIRST_LAYERS, build_model, build_processor
+from training.tiny.batched_model import attention_logits, encode_audio, run_decoder
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +54,7 @@ def test_the_batched_forward_pass_equals_qwen_asrs_on_single_clips(model, proces
         assert len({prompt.index(model.thinker.config.audio_token_id) for prompt in prompts}) == 3
         output = run_decoder(model.thinker, audio, mask, prompts, answers)
         logits, targets = output.logits, output.targets
-        audio_logits = model.thinker.lm_head(output.layers[-1][:, output.audio_starts :])
+        audio_logits = model.thinker.lm_head(output.at_audio(-1))
         assert targets.tolist() == [token for answer in answers for token in answer]
         start = 0
         for row, (text, waveform, answer) in enumerate(zip(texts, waveforms, answers, strict=True)):
@@ -65,6 +67,22 @@ def test_the_batched_forward_pass_equals_qwen_asrs_on_single_clips(model, proces
             expected = single[ids[0] == model.thinker.config.audio_token_id]
             torch.testing.assert_close(audio_logits[row, : len(expected)], expected, atol=1e-3, rtol=1e-3)
             start += len(answer)
+
+
+def test_attention_logits_are_those_of_each_head(model):
+    decoder = copy.deepcopy(model.thinker.model)
+    decoder.set_attn_implementation("eager")
+    x = torch.randn(2, 9, 192, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        shares = []
+        for layer in decoder.layers:
+            layer.self_attn.register_forward_hook(lambda module, inputs, output: shares.append(output[1]))
+        output = decoder(inputs_embeds=x, use_cache=False, output_hidden_states=True)
+        for number, expected in enumerate(shares):
+            for head in range(expected.shape[1]):
+                logits = attention_logits(decoder, number, output.hidden_states[number], slice(head, head + 1))
+                torch.testing.assert_close(logits[:, 0].softmax(-1), expected[:, head], atol=1e-5, rtol=1e-4)
+    assert len(shares) == FIRST_LAYERS
 
 
 def test_held_out_sentences_are_the_same_in_both_languages_and_not_used_in_training():

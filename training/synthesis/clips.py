@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from training.synthesis import names, voices
+from training.synthesis import contexts, names, voices
+from training.synthesis.pool import NAMES
 from training.synthesis.voices import Speaker, SpokenSentence, Voice
 
 MIX = {"call": 0.48, "ja2en": 0.11, "en2ja": 0.21, "pt": 0.13, "english": 0.03, "japanese": 0.03, "silence": 0.01}
 """Share of clips by task. `english` and `japanese` are transcriptions of the sentences for translation."""
 SENTENCES_MIX = {task: share for task, share in MIX.items() if task not in ("call", "silence")}
 """Mix for the first training steps. In short clips the model learns sounds sooner."""
-CONTEXT_MIX = {
+NAMES_MIX = {
     "call": 0.38,
     "ja2en": 0.09,
     "en2ja": 0.17,
@@ -27,20 +28,7 @@ CONTEXT_MIX = {
     "names_pt": 0.05,
     "silence": 0.04,
 }
-"""Mix for learning lists of names."""
-CONTEXT_SHARES = {
-    "call": 0.4,
-    "ja2en": 0.2,
-    "en2ja": 0.2,
-    "pt": 0.4,
-    "english": 0.3,
-    "japanese": 0.3,
-    "names_ja": 0.75,
-    "names_en": 0.75,
-    "names_pt": 0.75,
-    "silence": 0.6,
-}
-"""Share of clips with a list of names as context, by task. Without names in the speech, the list changes nothing."""
+"""Mix for learning sentences with names."""
 SPOKEN_LANGUAGE = {
     "call": "Japanese",
     "ja2en": "Japanese",
@@ -68,6 +56,7 @@ UNFORCED_SHARE = 0.25
 """Share of transcription clips without a forced language: the model writes `language X<asr_text>` itself."""
 SENTENCE_COUNTS = (1,) * 13 + (2,) * 5 + (3,) * 3 + (4, 5, 6, 8)
 """Number of sentences in a clip of one speaker. Counts that are listed several times are drawn more often."""
+SENTENCE_COUNTS_WITH_NAMES = (1,) * 6 + (2,)
 TELEPHONE_SHARE = 0.9
 """Share of calls that are limited to a telephone's band."""
 LONG_CALL_SHARE = 0.65
@@ -118,6 +107,8 @@ class Clip:
     spelling: str  # for the auxiliary CTC loss; `CHANGE` marks the start of a turn
     spans: tuple[SpeechSpan, ...]  # who speaks when; empty for clips that do not train speakers
     context: str = ""  # the system turn: names that may be said
+    listed: dict[str, str] = field(default_factory=dict)  # those names -> their usual spellings
+    task: str = ""
 
 
 def compose_call(
@@ -205,7 +196,7 @@ class ClipMaker:
             answer = transcript
         else:
             waveform, answer, transcript, spelling, spans = self._one_speaker(task)
-        context, transcript, answer = self._with_context(task, transcript, answer)
+        context, listed, (transcript, answer) = self._with_context(task, transcript, answer)
         may_choose = task not in ("en2ja", "ja2en")
         forced = not may_choose or rng.random() >= UNFORCED_SHARE
         language = OUTPUT_LANGUAGE[task]
@@ -219,14 +210,16 @@ class ClipMaker:
             spelling,
             spans,
             context,
+            listed,
+            task,
         )
 
-    def _with_context(self, task: str, transcript: str, answer: str) -> tuple[str, ...]:
-        """Return a context or "", and the texts as they are written with it."""
+    def _with_context(self, task: str, transcript: str, answer: str) -> tuple[str, dict[str, str], list[str]]:
+        """Return a context or "", its names -> usual spellings, and the texts as they are written with it."""
         if self._rng.random() >= self._contexts.get(task, 0):
-            return "", transcript, answer
+            return "", {}, [transcript, answer]
         language = SPOKEN_LANGUAGE.get(task) or self._rng.choice(list(names.GROUPS))
-        return names.draw_context(self._rng, language, transcript, answer)
+        return contexts.draw_context(self._rng, language, transcript, answer)
 
     def _no_speech(self) -> np.ndarray:
         rng = self._rng
@@ -255,15 +248,16 @@ class ClipMaker:
         rng = self._rng
         kind = {"english": "en2ja", "japanese": "ja2en"}.get(task, task)
         voice = rng.choice(self._pool[kind]).voice
-        sentences = rng.choices(self._by_voice[kind][voice.speaker], k=rng.choice(SENTENCE_COUNTS))
+        counts = SENTENCE_COUNTS_WITH_NAMES if kind in NAMES else SENTENCE_COUNTS
+        sentences = rng.choices(self._by_voice[kind][voice.speaker], k=rng.choice(counts))
         factor = voices.draw_factor(rng, voice)
         *made, spans = compose_sentences(task, [_scaled(sentence).warped(factor) for sentence in sentences], rng)
         rise = 12 * float(np.log2(factor))
         return *made, tuple(replace(span, semitones=span.semitones + rise) for span in spans)
 
-    def batches(self) -> Iterator[list[Clip]]:
-        """Yield batches of clips of similar length without end."""
-        return draw_batches(self.draw, self._rng)
+    def batches(self, enlarged: int = 1) -> Iterator[list[Clip]]:
+        """Yield batches of clips of similar length without end. enlarged: as for `cut_into_batches`."""
+        return draw_batches(self.draw, self._rng, enlarged)
 
 
 def group_by_voice(pool: dict[str, list]) -> dict[str, dict[tuple, list]]:
@@ -276,20 +270,27 @@ def group_by_voice(pool: dict[str, list]) -> dict[str, dict[tuple, list]]:
     return grouped
 
 
-def draw_batches(draw: Callable, rng: random.Random) -> Iterator[list]:
-    """Yield batches of clips of similar length without end, in random order. draw: returns a clip."""
+def draw_batches(draw: Callable, rng: random.Random, enlarged: int = 1) -> Iterator[list]:
+    """Yield batches of clips of similar length without end, in random order.
+
+    draw: returns a clip. enlarged: as for `cut_into_batches`.
+    """
     while True:
-        batches = cut_into_batches([draw() for _ in range(BATCH_CLIPS * BATCHES_SORTED_TOGETHER)])
+        batches = cut_into_batches([draw() for _ in range(BATCH_CLIPS * BATCHES_SORTED_TOGETHER)], enlarged)
         rng.shuffle(batches)
         yield from batches
 
 
-def cut_into_batches(clips: list) -> list[list]:
-    """Sort clips by length and cut them into batches of at most BATCH_CLIPS, and at most BATCH_SECONDS when padded."""
+def cut_into_batches(clips: list, enlarged: int = 1) -> list[list]:
+    """Sort clips by length and cut them into batches of at most BATCH_CLIPS, and at most BATCH_SECONDS when padded.
+
+    enlarged: multiplies both limits.
+    """
     batches: list[list] = []
     for clip in sorted(clips, key=lambda clip: len(clip.waveform)):
         padded_seconds = len(clip.waveform) / voices.SAMPLE_RATE * (len(batches[-1]) + 1 if batches else 1)
-        if not batches or len(batches[-1]) == BATCH_CLIPS or padded_seconds > BATCH_SECONDS:
+        too_long = padded_seconds > BATCH_SECONDS * enlarged
+        if not batches or len(batches[-1]) == BATCH_CLIPS * enlarged or too_long:
             batches.append([])
         batches[-1].append(clip)
     return batches

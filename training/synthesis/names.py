@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 GROUPS = {
     language: tuple(tuple(group.split("/")) for group in text.split())
@@ -59,8 +59,6 @@ OTHERS = {
 """More names for the lists. They are never said."""
 LIST_LENGTHS = (*range(2, 13), 20, 32)
 """Most lists are short. Long ones are drawn sometimes, so that they do no harm."""
-OTHER_SPELLING_SHARE, USUAL_SPELLING_SHARE = 0.6, 0.15
-"""How often a name that is said is in the list, in another spelling and in the usual one."""
 SEPARATORS = (", ", ", ", ",", " ", "\n", "; ")
 JAPANESE_SEPARATORS = ("、", "、", *SEPARATORS)
 
@@ -87,33 +85,19 @@ def usual(language: str, name: str) -> str:
     return _GROUP_OF[language].get(name, (name,))[0]
 
 
-def find_names(language: str, text: str, names: Iterable[str]) -> list[str]:
+def find_names(text: str, names: Iterable[str]) -> list[str]:
     """Return the names that are in a text, each once, in the order in which they occur."""
-    return list(dict.fromkeys(_pattern(language, names).findall(text)))
+    return list(dict.fromkeys(whole_names(names).findall(text)))
 
 
-def respell(language: str, text: str, listed: Iterable[str]) -> str:
-    """Return a text in usual spellings with those of a list."""
-    spellings = {usual(language, name): name for name in listed}
-    return _pattern(language, spellings).sub(lambda found: spellings[found[0]], text)
+def respell(text: str, spellings: Mapping[str, str]) -> str:
+    """Return a text with other spellings of its names. spellings: name in the text -> how to spell it."""
+    return whole_names(spellings).sub(lambda found: spellings[found[0]], text)
 
 
 def to_usual(language: str, text: str) -> str:
     """Return a text with the usual spelling of every name."""
-    return _pattern(language, _GROUP_OF[language]).sub(lambda found: usual(language, found[0]), text)
-
-
-def choose_spellings(rng: random.Random, language: str, said: Iterable[str]) -> list[str]:
-    """Draw which of the names that are said a list has, and how it spells them. said: usual spellings."""
-    chosen = []
-    for name in said:
-        others = other_spellings(language, name)
-        place = rng.random()
-        if place < OTHER_SPELLING_SHARE and others:
-            chosen.append(rng.choice(others))
-        elif place < OTHER_SPELLING_SHARE + USUAL_SPELLING_SHARE:
-            chosen.append(name)
-    return chosen
+    return respell(text, {name: group[0] for name, group in _GROUP_OF[language].items()})
 
 
 def draw_list(rng: random.Random, language: str, said: Iterable[str] = (), listed: Iterable[str] = ()) -> list[str]:
@@ -135,18 +119,10 @@ def join_list(rng: random.Random, language: str, names: list[str]) -> str:
     return rng.choice(JAPANESE_SEPARATORS if language == "Japanese" else SEPARATORS).join(names)
 
 
-def draw_context(rng: random.Random, language: str, *texts: str) -> tuple[str, ...]:
-    """Draw a list for a clip; return it as a context, and the texts with the list's spellings.
+def whole_names(names: Iterable[str]) -> re.Pattern:
+    """Return a pattern that finds names, but none inside a longer word of Latin letters. Without names it finds none.
 
-    texts: in usual spellings; the first is in `language` and has the words that are said.
+    Japanese has no spaces, so Japanese names are found anywhere.
     """
-    said = find_names(language, texts[0], usual_names(language))
-    listed = choose_spellings(rng, language, said)
-    context = join_list(rng, language, draw_list(rng, language, said, listed))
-    return context, *(respell(language, text, listed) for text in texts)
-
-
-def _pattern(language: str, names: Iterable[str]) -> re.Pattern:
-    """Return a pattern that finds names: whole words, except in Japanese, which has no spaces. Without names: none."""
     alternatives = "|".join(sorted(map(re.escape, names), key=len, reverse=True)) or r"(?!)"
-    return re.compile(alternatives if language == "Japanese" else rf"\b(?:{alternatives})\b")
+    return re.compile(rf"(?<![A-Za-zÀ-ÿ])(?:{alternatives})(?![A-Za-zÀ-ÿ])")

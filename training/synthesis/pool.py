@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import random
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -36,6 +37,18 @@ MAKERS = {
     "en2ja": sentences.english_sentences,
     "pt": sentences.portuguese_sentences,
 } | {kind: partial(sentences.sentences_with_names, language) for kind, language in NAMES.items()}
+
+
+def add_shards(parser: argparse.ArgumentParser) -> None:
+    """Add `--shards`."""
+    parser.add_argument(
+        "--shards",
+        type=int,
+        choices=range(1, SHARDS + 1),
+        default=SHARDS,
+        metavar="N",
+        help=f"use the first N of the {SHARDS} shards of speech per kind; default: %(default)s",
+    )
 
 
 def draw_voice(kind: str, rng: random.Random, held_out: bool) -> Voice:

@@ -62,6 +62,11 @@ TEXT_CONFIG = {
     },
     "tie_word_embeddings": True,
 }
+FIRST_LAYERS, LAYERS = TEXT_CONFIG["num_hidden_layers"], 7
+"""Number of decoder layers that `training.tiny.train` trains, and of the whole checkpoint: `training.tiny.train_names`
+adds three."""
+ADDED_STD = 0.03
+"""Standard deviation of the weights of an added layer."""
 STEP_MILLISECONDS = 80
 TIME_STEPS = 2400
 """Time grid of the aligner. Steps are as long as Qwen3-ForcedAligner-0.6B's, but end after 192 s: qwen-asr aligns at
@@ -144,6 +149,26 @@ def build_model(tokenizer):
     model = Qwen3ASRForConditionalGeneration(config)
     model.generation_config = GenerationConfig(eos_token_id=end_ids, pad_token_id=end_ids[0], do_sample=False)
     return model
+
+
+def add_layers(model) -> None:
+    """Give the decoder LAYERS layers. The added ones have random weights, but no output yet: the logits stay the same.
+
+    model: a tiny `Qwen3ASRForConditionalGeneration`, which is changed.
+    """
+    from torch import nn
+
+    decoder = model.thinker.model
+    for number in range(len(decoder.layers), LAYERS):
+        layer = type(decoder.layers[0])(decoder.config, number)
+        for parameter in layer.parameters():
+            if parameter.dim() == 2:
+                nn.init.normal_(parameter, std=ADDED_STD)
+        nn.init.zeros_(layer.self_attn.o_proj.weight)
+        nn.init.zeros_(layer.mlp.down_proj.weight)
+        decoder.layers.append(layer)
+    for config in (decoder.config, model.config.thinker_config.text_config):
+        config.num_hidden_layers = LAYERS
 
 
 def build_aligner(tiny_config, tokenizer):

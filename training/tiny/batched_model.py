@@ -36,12 +36,17 @@ class DecoderPass:
     targets: torch.Tensor
     """The answers' token ids, concatenated: (tokens,)."""
     layers: tuple[torch.Tensor, ...]
-    """The input of each layer, and the normalised output of the last one: (clips, tokens, hidden) each, up to the last
-    audio token of the longest clip."""
+    """The input of each layer, and the normalised output of the last one: (clips, tokens, hidden) each."""
     audio_starts: int
     """Position of the first audio token, the same in all clips."""
+    audio_ends: int
+    """Position after the last audio token of the longest clip."""
     prompt_starts: torch.Tensor
     """Position of the first token of each clip, (clips,) int64. Shorter prompts are padded at the start."""
+
+    def at_audio(self, layer: int) -> torch.Tensor:
+        """Return one of `layers` at the audio tokens: (clips, audio tokens, hidden)."""
+        return self.layers[layer][:, self.audio_starts : self.audio_ends]
 
 
 def run_decoder(
@@ -77,9 +82,9 @@ def run_decoder(
         for row, (length, answer) in enumerate(zip(lengths, answers, strict=True))
     ]
     targets = torch.tensor([token for answer in answers for token in answer], device=device)
-    audio_end = audio_starts + audio.shape[1]
-    layers = tuple(layer[:, :audio_end] for layer in (*output.hidden_states[: len(thinker.model.layers)], hidden))
-    return DecoderPass(thinker.lm_head(torch.cat(predicting)), targets, layers, audio_starts, starts)
+    layers = (*output.hidden_states[: len(thinker.model.layers)], hidden)
+    logits = thinker.lm_head(torch.cat(predicting))
+    return DecoderPass(logits, targets, layers, audio_starts, audio_starts + audio.shape[1], starts)
 
 
 def seen_places(starts: torch.Tensor, tokens: int) -> torch.Tensor:
@@ -99,7 +104,7 @@ def attention_logits(
     """Return attention logits of one layer, (clips, heads, tokens, tokens); masked ones are -1e4.
 
     The layer's own attention does not return them. x: the layer's input, (clips, tokens, hidden), from the start of the
-    prompt. heads: query heads that share the first key head. starts: position of each clip's first token, (clips,)
+    prompt. heads: query heads that share a key head. starts: position of each clip's first token, (clips,)
     int64; the tokens before are masked.
     """
     from qwen_asr.core.transformers_backend.modeling_qwen3_asr import apply_rotary_pos_emb
@@ -112,6 +117,7 @@ def attention_logits(
     key = attention.k_norm(attention.k_proj(x).view(shape)).transpose(1, 2)
     places = torch.arange(x.shape[1], device=x.device)
     query, key = apply_rotary_pos_emb(query, key, *decoder.rotary_emb(x, places.expand(3, len(x), -1)))
-    logits = query[:, heads] @ key[:, :1].transpose(2, 3) * attention.scaling
+    shared = (heads.start or 0) // attention.num_key_value_groups
+    logits = query[:, heads] @ key[:, shared : shared + 1].transpose(2, 3) * attention.scaling
     starts = places.new_zeros(len(x)) if starts is None else starts
     return logits.masked_fill(~seen_places(starts, x.shape[1]), -1e4)

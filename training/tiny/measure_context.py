@@ -70,7 +70,7 @@ def named_clips(kind: str, only_listed: bool) -> Iterator[NamedClip]:
     language = NAMES[kind]
     rng = random.Random(f"names {kind} {only_listed}")
     for clip in held_out_clips(kind):
-        said = names.find_names(language, clip.spoken_text, names.usual_names(language))
+        said = names.find_names(clip.spoken_text, names.usual_names(language))
         choices = [names.other_spellings(language, name, only_listed) for name in said]
         if all(choices):
             spellings = {name: rng.choice(others) for name, others in zip(said, choices, strict=True)}
@@ -85,7 +85,7 @@ def transcribe(model: Recognizer, clip: NamedClip, context: str) -> str:
 
 def count(clip: NamedClip, text: str) -> Counts:
     """Compare a text with what was said."""
-    written = names.find_names(clip.language, text, names.every_name(clip.language))
+    written = names.find_names(text, names.every_name(clip.language))
     known = {names.usual(clip.language, name) for name in written}
     return Counts(
         said=len(clip.spellings),
@@ -132,8 +132,8 @@ def measure_quiet(model: Recognizer, clips: list[NamedClip], kind: str) -> str:
         context = clip.context(rng, kind)
         text = transcribe(model, clip, context)
         texts += bool(text)
-        listed = names.find_names(clip.language, context, names.every_name(clip.language))
-        echoes += bool(names.find_names(clip.language, text, listed))
+        listed = names.find_names(context, names.every_name(clip.language))
+        echoes += bool(names.find_names(text, listed))
     return f"{kind} | {len(clips)} | {texts / len(clips):.1%} | {echoes / len(clips):.1%}"
 
 

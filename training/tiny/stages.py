@@ -1,6 +1,6 @@
 """Trains a model in stages, with several losses, on clips that are drawn when they are needed.
 
-Used by `training.tiny.train` and `training.tiny.train_aligner`. Trainer, checkpoints and resuming are those of
+Used by `training.tiny.train`, `train_names` and `train_aligner`. Trainer, checkpoints and resuming are those of
 `training.trainer`. Two things differ. Batches can't be listed in advance, because each clip is mixed anew and grouped
 with clips of similar length. The loss is a weighted sum, and each term is logged. Works in one process only.
 """
@@ -113,11 +113,14 @@ def fit_stages(
     folder: Path,
     settings: dict,
     learning_rate: float = PEAK_LEARNING_RATE,
+    optimizers: tuple = (None, None),
+    callbacks: Sequence[TrainerCallback] = (),
 ) -> None:
     """Train the model in place with AdamW; warm-up and cosine schedule span all stages. Checkpoints go to `folder`.
 
-    settings: further settings that must be equal to resume the run in `folder`. learning_rate: the highest one. Raises
-    DataError if the folder holds a run with other settings.
+    settings: further settings that must be equal to resume the run in `folder`. learning_rate: the highest one.
+    optimizers: an optimizer and a learning rate schedule to use instead; the model must be on its device already.
+    Raises DataError if the folder holds a run with other settings.
 
     With a GPU, clips are made in processes of their own. A resumed run gets the same batches if their number is the
     same.
@@ -145,6 +148,7 @@ def fit_stages(
         ),
         data_collator=lambda drawn: drawn[0],
         train_dataset=Batches(stages, int(last.rpartition("-")[2]) if last else 0),
-        callbacks=[StageStarts(stages)],
+        callbacks=[StageStarts(stages), *callbacks],
+        optimizers=optimizers,
     )
     trainer.train(resume_from_checkpoint=last)

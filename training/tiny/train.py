@@ -1,4 +1,4 @@
-"""Trains the tiny checkpoint: `python -m training.tiny.train` synthesises the speech, trains, and writes assets/tiny.
+"""Trains a tiny checkpoint: `python -m training.tiny.train` synthesises the speech, and trains four decoder layers.
 
 With next-token loss alone the training stays on a plateau for long: the decoder learns the sentences but ignores the
 audio. Two auxiliary CTC losses solve this. The first, on the projector's output, predicts kana, phonemes and speaker
@@ -20,7 +20,7 @@ on one device only.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -38,9 +38,9 @@ from training.checkpoints import BaseError
 from training.collator import END, prompt_text
 from training.synthesis import pool as pools
 from training.synthesis import sentences
-from training.synthesis.clips import CHANGE, CONTEXT_MIX, CONTEXT_SHARES, MIX, SENTENCES_MIX, Clip, ClipMaker
+from training.synthesis.clips import CHANGE, MIX, NAMES_MIX, SENTENCES_MIX, Clip, ClipMaker
 from training.tiny import stages
-from training.tiny.architecture import build_model, build_processor, save_checkpoint
+from training.tiny.architecture import FIRST_LAYERS, build_model, build_processor, save_checkpoint
 from training.tiny.batched_model import DecoderPass, attention_logits, encode_audio, run_decoder, token_times
 
 ROOT = Path(__file__).parents[2]
@@ -73,7 +73,6 @@ class TinyStage:
     steps: int
     mix: dict[str, float]
     whole: bool  # True to train the whole model, False for the encoder only
-    contexts: Mapping[str, float] | None = None  # share of clips with a list of names, by task
     heads_only: bool = False  # True to train the auxiliary heads and leave the model as it is
 
 
@@ -82,10 +81,10 @@ STAGES = (
     TinyStage(1500, MIX, whole=False),
     TinyStage(1500, SENTENCES_MIX, whole=True),
     TinyStage(18000, MIX, whole=True),
-    TinyStage(6000, CONTEXT_MIX, whole=True, contexts=CONTEXT_SHARES),
+    TinyStage(6000, NAMES_MIX, whole=True),
 )
-"""The encoder is trained first, and on short clips first. Otherwise the decoder just memorises the sentences. Lists of
-names come last."""
+"""The encoder is trained first, and on short clips first. Otherwise the decoder just memorises the sentences. Sentences
+with names come last. `training.tiny.train_names` goes on from there with lists of names."""
 
 
 def tokenizer_texts(count: int = 4000) -> list[str]:
@@ -125,12 +124,17 @@ class TinyLosses(nn.Module):
         return self.processor.tokenizer(prompt_text(self.processor, clip.forced_language, clip.context)).input_ids
 
     def start_from(self, folder: Path) -> None:
-        """Load the weights of a checkpoint. Raises BaseError if its tokenizer differs."""
+        """Load the weights of a checkpoint. Raises BaseError if its tokenizer or its number of layers differs."""
         from qwen_asr.core.transformers_backend import Qwen3ASRForConditionalGeneration, Qwen3ASRProcessor
 
         if Qwen3ASRProcessor.from_pretrained(folder).tokenizer.get_vocab() != self.processor.tokenizer.get_vocab():
             raise BaseError(f"{folder} has another tokenizer: leave out --start to train from the beginning")
         earlier = Qwen3ASRForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+        if (layers := len(earlier.thinker.model.layers)) != FIRST_LAYERS:
+            raise BaseError(
+                f"{folder} has {layers} decoder layers, not {FIRST_LAYERS}: give a checkpoint that has not been taught "
+                "lists of names, or leave out --start"
+            )
         self.model.load_state_dict(earlier.state_dict())
 
     @torch.no_grad()
@@ -184,7 +188,7 @@ class TinyLosses(nn.Module):
         answers = [[*tokenizer(clip.answer).input_ids, self.end_id] for clip in clips]
         prompts = [self.prompt(clip) for clip in clips]
         made = run_decoder(thinker, audio, mask, prompts, answers)
-        word_logits = thinker.lm_head(made.layers[-1][:, made.audio_starts :])
+        word_logits = thinker.lm_head(made.at_audio(-1))
         words = [tokenizer(clip.transcript).input_ids for clip in clips]
         return {
             "text": F.cross_entropy(made.logits, made.targets),
@@ -209,7 +213,7 @@ class TinyLosses(nn.Module):
     @staticmethod
     def _output_after(layers: int, made: DecoderPass, chosen: torch.Tensor) -> torch.Tensor:
         """Return the output of the first `layers` layers at the chosen audio tokens, normalised: (tokens, hidden)."""
-        x = made.layers[layers][:, made.audio_starts :][chosen]
+        x = made.at_audio(layers)[chosen]
         return F.rms_norm(x, x.shape[-1:])
 
     def _look_loss(self, made: DecoderPass, clips: list[Clip], two: torch.Tensor) -> torch.Tensor:
@@ -220,7 +224,7 @@ class TinyLosses(nn.Module):
         calls = two.any(1).nonzero()[:, 0]
         if not len(calls):
             return made.logits.new_zeros(())
-        x = made.layers[LOOKING_LAYER][calls]
+        x = made.layers[LOOKING_LAYER][calls, : made.audio_ends]
         logits = attention_logits(self.model.thinker.model, LOOKING_LAYER, x, slice(1), made.prompt_starts[calls])[:, 0]
         times = torch.tensor(token_times(two.shape[1]), device=two.device)
         start, end = (
@@ -280,7 +284,7 @@ def ctc_loss(logits: torch.Tensor, lengths: torch.Tensor, targets: list[list[int
 
 def draw_inputs(pool: dict, stage: TinyStage, seed: int) -> Iterator[dict]:
     """Yield batches of a stage without end, as arguments of `TinyLosses.forward`."""
-    for clips in ClipMaker(pool, stage.mix, seed, stage.contexts).batches():
+    for clips in ClipMaker(pool, stage.mix, seed).batches():
         yield {"clips": clips, "whole": stage.whole, "heads_only": stage.heads_only}
 
 
@@ -323,18 +327,11 @@ def train(output: Path, work: Path, start: Path | None, steps: int | None = None
 def main(argv: list[str] | None = None) -> int:
     """Train and write the checkpoint; return the exit code."""
     parser = OptionParser(prog="python -m training.tiny.train", description=__doc__.splitlines()[0])
-    parser.add_argument("--output_dir", type=Path, default=ROOT / "assets" / "tiny")
+    parser.add_argument("--output_dir", type=Path, required=True)
     parser.add_argument("--work", type=Path, default=ROOT / "training" / "work", help="cache of the synthesised speech")
     parser.add_argument("--start", type=Path, help="start from this checkpoint's weights and run the last stage only")
     parser.add_argument("--steps", type=int, help=f"number of updates of the last stage; default: {STAGES[-1].steps}")
-    parser.add_argument(
-        "--shards",
-        type=int,
-        choices=range(1, pools.SHARDS + 1),
-        default=pools.SHARDS,
-        metavar="N",
-        help=f"use the first N of the {pools.SHARDS} shards of speech per kind; default: %(default)s",
-    )
+    pools.add_shards(parser)
     options = parser.parse_args(argv)
     return exit_code_of(lambda: train(options.output_dir, options.work, options.start, options.steps, options.shards))
 
