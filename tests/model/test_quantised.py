@@ -107,7 +107,8 @@ def test_no_weight_is_held_twice(recognizer):
     names = {name for name, _ in recognizer.qwen.model.named_parameters()}
     original = load_file(TINY.folder / "model.safetensors")
     matrices = original.keys() - names
-    assert names <= original.keys() | {"thinker.lm_head.weight"} and PROJECTION in matrices and len(matrices) == 7 * 7  # of each layer
+    assert names <= original.keys() | {"thinker.lm_head.weight"}
+    assert PROJECTION in matrices and len(matrices) == 7 * 7  # seven of each layer
     assert {parameter.dtype for parameter in recognizer.qwen.model.parameters()} == {torch.bfloat16}
     layer = recognizer.decoder.layers[0]
     for matrix in (layer.qkv, layer.out, layer.gate_up, layer.down):
