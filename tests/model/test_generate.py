@@ -15,6 +15,7 @@ import torch
 
 from benchmarks.agreement import noise_clips, random_tiny
 from benchmarks.qwen_generate import generate_with_qwen
+from kikitori.audio.files import load_audio
 from kikitori.model import cuda_graphs, encoder, shared_batches
 from kikitori.model.cuda_graphs import GraphedStep
 from kikitori.model.fair_lock import FairLock
@@ -26,6 +27,7 @@ from kikitori.result import DecodingResult, last
 from kikitori.tasks import TINY
 from tests.support.clips import CLIPS, CONTEXT, JAPANESE, NOISE, ids
 from tests.support.recorded_graph import RecordedGraph
+from tests.support.recordings import RECORDINGS, recordings_in
 
 
 def never(text: str) -> bool:
@@ -81,6 +83,13 @@ def test_a_context_is_sent_and_decoded_as_qwen_asr_does(tiny, monkeypatch, langu
     monkeypatch.setattr(tiny.qwen.model, "generate", partial(tiny.qwen.model.generate, **ends))
     original = tiny.qwen.transcribe([(waveform, 16000) for waveform in waveforms], CONTEXT, language)
     assert [result.text.rpartition("<asr_text>")[2] for result in results] == [one.text for one in original]
+
+
+@pytest.mark.parametrize(("context", "written"), [("", "吉田"), ("安藤、芳田、大野", "芳田"), ("安藤、大野", "吉田")])
+def test_a_name_is_spelled_as_the_context_says(tiny, context, written):
+    recording = next(recording for recording in recordings_in(RECORDINGS) if "吉田" in recording.reference)
+    (result,) = decode(tiny, [load_audio(recording.path)], "Japanese", context=context)
+    assert result.text == recording.reference.replace("吉田", written)
 
 
 def test_nothing_of_the_context_is_written_for_noise(tiny):
