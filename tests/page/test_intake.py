@@ -62,7 +62,7 @@ def test_several_dropped_files_are_uploaded_together(page):
 
 def test_while_a_job_runs_its_tab_takes_no_other_recording_and_is_not_left_by_mistake(browser, server, tmp_path):
     once = np.concatenate([load_audio(recording.path) for recording in recordings_in(RECORDINGS, "pt")])
-    soundfile.write(tmp_path / "talk.flac", np.tile(once, 40), 16000)
+    soundfile.write(tmp_path / "talk.flac", np.tile(once, 160), 16000)  # 43 minutes: the job outlasts what follows
     asked = []
 
     def stay_once(dialog):
