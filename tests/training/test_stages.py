@@ -18,7 +18,7 @@ from training.synthesis import clips
 from training.synthesis.timed_speech import TimedSentence
 from training.synthesis.voices import TRAINING_HALF_TONES, SpokenSentence, Voice
 from training.tiny import aligner_clips, stages, train, train_aligner, train_names
-from training.tiny.architecture import add_layers, build_model, save_checkpoint
+from training.tiny.architecture import add_layers, build_model, load_checkpoint, save_checkpoint
 from training.tiny.strip_speakers import strip_speakers
 
 pytestmark = pytest.mark.slow
@@ -156,7 +156,7 @@ def test_a_teacher_with_another_tokenizer_is_refused(tmp_path, start):
 
 
 def test_a_checkpoint_that_knows_lists_is_not_trained_without_them(tmp_path, start, capsys):
-    processor, model = train_names.load(start)
+    processor, model = load_checkpoint(start)
     add_layers(model)
     save_checkpoint(model, processor, tmp_path / "grown")
     with pytest.MonkeyPatch.context() as patched:

@@ -12,7 +12,7 @@ from training.synthesis import names
 from training.synthesis.invented_names import invent
 
 INVENTED_SHARE, OTHER_SPELLING_SHARE, USUAL_SPELLING_SHARE = 0.5, 0.08, 0.06
-"""How often a name that is said is in the list: in an invented spelling, in another known one, in the usual one."""
+"""How often the list has a name that is said, by spelling: invented, another known one, the usual one."""
 UNSAID_INVENTED_SHARES = {"Japanese": 0.2, "English": 0.3, "Portuguese": 0.3}
 """Share of invented spellings among the names of a list that are not said, by language."""
 

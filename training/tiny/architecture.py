@@ -209,6 +209,15 @@ def save_aligner(model, processor, folder: Path) -> None:
     path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 
+def load_checkpoint(folder: Path) -> tuple:
+    """Return the processor and the float32 model of a checkpoint."""
+    import torch
+    from qwen_asr.core.transformers_backend import Qwen3ASRForConditionalGeneration, Qwen3ASRProcessor
+
+    model = Qwen3ASRForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+    return Qwen3ASRProcessor.from_pretrained(folder), model
+
+
 def save_checkpoint(model, processor, folder: Path) -> None:
     """Write a checkpoint in bfloat16, in the form of the hub's. The model itself is not changed."""
     import copy

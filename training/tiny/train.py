@@ -40,7 +40,7 @@ from training.synthesis import pool as pools
 from training.synthesis import sentences
 from training.synthesis.clips import CHANGE, MIX, NAMES_MIX, SENTENCES_MIX, Clip, ClipMaker
 from training.tiny import stages
-from training.tiny.architecture import FIRST_LAYERS, build_model, build_processor, save_checkpoint
+from training.tiny.architecture import FIRST_LAYERS, build_model, build_processor, load_checkpoint, save_checkpoint
 from training.tiny.batched_model import DecoderPass, attention_logits, encode_audio, run_decoder, token_times
 
 ROOT = Path(__file__).parents[2]
@@ -125,11 +125,9 @@ class TinyLosses(nn.Module):
 
     def start_from(self, folder: Path) -> None:
         """Load the weights of a checkpoint. Raises BaseError if its tokenizer or its number of layers differs."""
-        from qwen_asr.core.transformers_backend import Qwen3ASRForConditionalGeneration, Qwen3ASRProcessor
-
-        if Qwen3ASRProcessor.from_pretrained(folder).tokenizer.get_vocab() != self.processor.tokenizer.get_vocab():
+        processor, earlier = load_checkpoint(folder)
+        if processor.tokenizer.get_vocab() != self.processor.tokenizer.get_vocab():
             raise BaseError(f"{folder} has another tokenizer: leave out --start to train from the beginning")
-        earlier = Qwen3ASRForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
         if (layers := len(earlier.thinker.model.layers)) != FIRST_LAYERS:
             raise BaseError(
                 f"{folder} has {layers} decoder layers, not {FIRST_LAYERS}: give a checkpoint that has not been taught "

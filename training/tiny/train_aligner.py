@@ -33,7 +33,7 @@ from kikitori.errors import exit_code_of
 from kikitori.model.encoder import mel_filters
 from training.tiny import aligner_clips, stages
 from training.tiny.aligner_clips import TOKENS_PER_SECOND, AlignedClip, AlignedClipMaker, token_row
-from training.tiny.architecture import STEP_MILLISECONDS, build_aligner, save_aligner
+from training.tiny.architecture import STEP_MILLISECONDS, build_aligner, load_checkpoint, save_aligner
 from training.tiny.batched_model import attention_logits, encode_audio
 
 ROOT = Path(__file__).parents[2]
@@ -100,11 +100,8 @@ class AlignerLosses(nn.Module):
     """The aligner. Its forward pass returns the losses of a batch."""
 
     def __init__(self, start: Path):
-        from qwen_asr.core.transformers_backend import Qwen3ASRForConditionalGeneration, Qwen3ASRProcessor
-
         super().__init__()
-        self.processor = Qwen3ASRProcessor.from_pretrained(start)
-        tiny = Qwen3ASRForConditionalGeneration.from_pretrained(start, dtype=torch.float32)
+        self.processor, tiny = load_checkpoint(start)
         self.model = build_aligner(tiny.config, self.processor.tokenizer)
         thinker = self.model.thinker
         thinker.audio_tower.load_state_dict(tiny.thinker.audio_tower.state_dict())

@@ -29,7 +29,7 @@ from training.checkpoints import BaseError, choose_base
 from training.synthesis import pool as pools
 from training.synthesis.clips import Clip, ClipMaker
 from training.tiny import copying, stages
-from training.tiny.architecture import FIRST_LAYERS, add_layers, save_checkpoint
+from training.tiny.architecture import FIRST_LAYERS, add_layers, load_checkpoint, save_checkpoint
 from training.tiny.batched_model import DecoderPass, encode_audio, run_decoder
 from training.tiny.copying import CopyLosses, Plan, plan_clip
 
@@ -81,11 +81,11 @@ class NameLosses(nn.Module):
 
     def __init__(self, start: Path, teachers: Sequence[Path]):
         super().__init__()
-        self.processor, self.model = load(start)
+        self.processor, self.model = load_checkpoint(start)
         add_layers(self.model)
         self.teachers = nn.ModuleList()
         for folder in teachers:
-            processor, teacher = load(folder)
+            processor, teacher = load_checkpoint(folder)
             if processor.tokenizer.get_vocab() != self.processor.tokenizer.get_vocab():
                 raise BaseError(f"{folder} has another tokenizer than {start}: give another --teacher")
             self.teachers.append(teacher)
@@ -146,14 +146,6 @@ class MeanUpdates(TrainerCallback):
     def on_step_end(self, args, state, control, **kwargs):
         """Trainer calls this after each step."""
         self._losses.mean.update_parameters(self._losses.layers)
-
-
-def load(folder: Path) -> tuple:
-    """Return the processor and the float32 model of a checkpoint."""
-    from qwen_asr.core.transformers_backend import Qwen3ASRForConditionalGeneration, Qwen3ASRProcessor
-
-    model = Qwen3ASRForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
-    return Qwen3ASRProcessor.from_pretrained(folder), model
 
 
 def tokens_kept_and_copied(plans: list[Plan]) -> tuple[torch.Tensor, torch.Tensor]:
