@@ -21,6 +21,8 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"  # workers that share the cores would wait for each other's threads
 
+SERVER_LOG = pytest.StashKey[Path]()
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that use the browser or a page, and put the files in order.
@@ -40,18 +42,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item):
-    """Add what the page shows to the report of a failed test. It is often the reason why something else never came."""
+    """Add what the page shows, and what its server logged last, to the report of a failed test."""
     report = yield
-    page = getattr(item, "funcargs", {}).get("page")
-    if report.when == "call" and report.failed and hasattr(page, "inner_text"):
-        report.sections.append(("What the page shows", page.inner_text("body")))
+    used = getattr(item, "funcargs", {})
+    if report.when == "call" and report.failed and hasattr(used.get("page"), "inner_text"):
+        report.sections.append(("What the page shows", used["page"].inner_text("body")))
+    if report.failed and "server" in used and SERVER_LOG in item.config.stash:
+        log = item.config.stash[SERVER_LOG].read_text(errors="replace")
+        report.sections.append(("The last lines of the server's log", log[-4000:]))
     return report
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[str]:
+def server(tmp_path_factory, request) -> Iterator[str]:
     """The address of the page on the tiny checkpoint, opened by the command line."""
-    with served(program=("-m", "kikitori", "page")) as (_, address):
+    log = tmp_path_factory.mktemp("server") / "log"
+    request.config.stash[SERVER_LOG] = log
+    with served(program=("-m", "kikitori", "page"), log=log) as (_, address):
         yield address
 
 
