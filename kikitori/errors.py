@@ -110,6 +110,22 @@ SENTENCES = {
     "okadahiroaki/Qwen3asr_diarization_projembed, or the checkpoint tiny",
     "special_speaker_token": "{name} registers {tag} as a special token, which decoding would drop: for the direction "
     "diarize use okadahiroaki/Qwen3asr_diarization_projembed, or the checkpoint tiny",
+    # Engines
+    "engine_urls": "the engine {engine} is chosen with {count} address(es) of servers: vllm needs one at least, such "
+    "as http://127.0.0.1:8000, and local takes none",
+    "engine_url_bad": "{url} is not the address of an engine: write http://HOST:PORT or https://HOST:PORT, without a "
+    "user name",
+    "engine_weights": "vLLM holds the weights itself, so the choice of weights does nothing: leave it out",
+    "engine_unreachable": "the engine {url} does not answer as it should ({why}): start vLLM there, or give another "
+    "address",
+    "engine_version": "the engine {url} is vLLM {version}; {limit} or newer is needed: update it",
+    "engine_model": "the engine {url} serves {served}, not {name}: start it with `vllm serve {name}`, or give the "
+    "address of one that serves it",
+    "engine_template": "the engine {url} drops the beginning of an answer, with which the language is chosen: start it "
+    "with --chat-template {file}",
+    "engine_window": "the engine {url} takes {limit} tokens of input and output, and a window needs {needed}: start it "
+    "with --max-model-len {needed} or more",
+    "engine_refused": "the engine {url} refuses a window ({why}): its log names the reason",
     # The page and its server
     "no_recording": "There is no recording yet: upload a file or record one first",
     "not_a_transcript": "The page sent something that can't be saved as a transcript ({why}): reload the page and "
@@ -194,6 +210,10 @@ class OutputError(SpeechError):
 
 class CheckpointError(SpeechError):
     """A checkpoint that can't be found, read or trusted."""
+
+
+class EngineError(CheckpointError):
+    """A server that decodes can't be used. Its address is for the operator: no visitor sees this error."""
 
 
 class TaskError(SpeechError):

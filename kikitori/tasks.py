@@ -30,7 +30,8 @@ class Checkpoint:
     """Where weights come from: a repository on the Hugging Face hub, or a folder on this machine.
 
     window_seconds: the longest input it was trained on, if that is shorter than the task's window. weights: the format
-    that the decoder's matrices get when they are loaded, one of FORMATS; empty to leave them as they are.
+    that the decoder's matrices get when they are loaded, one of FORMATS; empty to leave them as they are. urls: vLLM
+    servers, some of which decode with it; none to load it into this process.
     """
 
     repo_id: str = ""
@@ -38,6 +39,7 @@ class Checkpoint:
     folder: Path | None = None
     window_seconds: float | None = None
     weights: str = ""
+    urls: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

@@ -12,6 +12,8 @@ from kikitori.audio.checks import check_stream, check_waveform
 from kikitori.audio.files import SAMPLE_RATE, open_recording
 from kikitori.audio.resample import resample_waveform
 from kikitori.engines.engine import Engine
+from kikitori.engines.vllm.addresses import on_engine
+from kikitori.engines.vllm.engine import VllmEngine
 from kikitori.job import Job
 from kikitori.languages import AUTO
 from kikitori.peaks import Peaks
@@ -45,6 +47,8 @@ def load_model(
     language: str = AUTO,
     size: str = "1.7b",
     weights: str | None = None,
+    engine: str = "local",
+    engine_url: str | Sequence[str] = (),
 ) -> Model:
     """Load what a direction needs; each checkpoint is loaded once per process and kept.
 
@@ -58,23 +62,32 @@ def load_model(
         size: of the base model, for `transcribe`: `1.7b` or `0.6b`.
         weights: `int8` or `int4` to hold the decoder's weights in 8 or 4 bits, on a CPU; None for exact ones, or for
             what a folder from `kikitori quantise` holds.
+        engine: `local` to load the checkpoint here, `vllm` if a vLLM server has loaded it.
+        engine_url: that server's address, or several: the least busy one gets the next window.
 
     Raises:
         TaskError: there is no such direction, language or size.
-        CheckpointError: the checkpoint can't be found, read or trusted.
+        CheckpointError: the checkpoint can't be found, read or trusted. EngineError, one of these: no server serves it.
     """
     task = choose_task(direction, language)
     choices = [checkpoint] if checkpoint else []
     revisions = [revision] if revision else []
-    return load_task(task, choose_checkpoints(choices, revisions, task.role, size, weights), device, dtype)
+    checkpoints = choose_checkpoints(choices, revisions, task.role, size, weights)
+    return load_task(task, on_engine(checkpoints, engine, engine_url), device, dtype)
 
 
 def load_task(task: Task, checkpoints: Mapping[str, Checkpoint], device: str | None = None, dtype=None) -> Model:
-    """Load the model of a task. checkpoints: by role, from `choose_checkpoints`. Raises CheckpointError."""
-    from kikitori.engines.local import LocalEngine  # imports torch
+    """Load the model of a task, or find the server that has. Raises CheckpointError.
 
+    checkpoints: by role, from `choose_checkpoints`, perhaps with the addresses of `on_engine`.
+    """
     checkpoint = checkpoints[task.role]
-    engine = LocalEngine(checkpoint, checkpoints["aligner"], device, dtype, task.has_speakers)
+    if checkpoint.urls:
+        engine: Engine = VllmEngine(checkpoint, checkpoints["aligner"], device, dtype, task.has_speakers)
+    else:
+        from kikitori.engines.local import LocalEngine  # imports torch
+
+        engine = LocalEngine(checkpoint, checkpoints["aligner"], device, dtype, task.has_speakers)
     return Model(task, checkpoint, engine)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kikitori.engines.local import LocalEngine
+from kikitori.model.checkpoints import load_tokenizer
 from kikitori.server.jobs import JobOptions
 from kikitori.tasks import get_task
 
@@ -32,8 +33,10 @@ def token_records(windows: Iterable[tuple[tuple[int, float], ...]], options: Job
 
 
 def _tokenizer(options: JobOptions):
-    """The tokenizer of the checkpoint that a job has used, which is loaded already."""
+    """The tokenizer of the checkpoint that a job has used. It is loaded already, unless a server has decoded."""
     checkpoint = options.checkpoints[get_task(options.direction).role]
+    if checkpoint.urls:
+        return load_tokenizer(checkpoint)
     return LocalEngine(checkpoint, options.checkpoints["aligner"]).recognizer.tokenizer
 
 

@@ -6,9 +6,10 @@ import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from kikitori.cli.options import chosen_checkpoints
 from kikitori.cli.report import Report
 from kikitori.errors import CheckpointError
-from kikitori.tasks import Checkpoint, Task, choose_checkpoints, choose_task, get_language_check, get_source
+from kikitori.tasks import Checkpoint, Task, choose_task, get_language_check, get_source
 from kikitori.transcribe import Model, load_task
 
 
@@ -33,7 +34,7 @@ class Run:
 def load_run(options: argparse.Namespace, report: Report) -> Run:
     """Load the models that the options ask for. Raises CheckpointError."""
     task = choose_task(options.direction, options.language)
-    checkpoints = choose_checkpoints(options.checkpoint, options.revision, task.role, options.model, options.weights)
+    checkpoints = chosen_checkpoints(options, task.role)
     report.say(_loading(checkpoints, task.role))
     model = load_task(task, checkpoints, options.device)
     source = _load_source(options, report, checkpoints, get_source(task)) if options.source else None
@@ -81,6 +82,8 @@ def _load_language_check(
 def _loading(checkpoints: Mapping[str, Checkpoint], role: str, option: str = "") -> str:
     """Which checkpoint is loaded now. option: the one that needs it, in addition to the direction's."""
     checkpoint = checkpoints[role]
+    if checkpoint.urls:
+        return f"asking vLLM for the checkpoint {checkpoint.name}" + (f" for {option}" if option else "")
     where = "" if checkpoint.folder else " from the hub"
     purpose = f" for {option}" if option else ""
     instead = f" (to load another: --checkpoint {role}=FOLDER)" if option and where else ""
@@ -103,6 +106,9 @@ def _request(
 
 
 def _weights(checkpoint: Checkpoint) -> list[list]:
+    """What tells a checkpoint from others: its files, or its name where a server has loaded it."""
+    if checkpoint.urls:
+        return [["vllm", checkpoint.name, checkpoint.revision]]
     from kikitori.model.checkpoints import checkpoint_folder
     from kikitori.model.weights import identify_weights
 

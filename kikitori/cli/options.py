@@ -9,10 +9,20 @@ from pathlib import Path
 import kikitori
 from kikitori.cli.effects import check_effects
 from kikitori.cli.texts import read_context, read_rules
+from kikitori.engines.vllm.addresses import ENGINES, on_engine
 from kikitori.errors import SpeechError
 from kikitori.languages import AUTO, CODES
 from kikitori.output.writers import WRITERS
-from kikitori.tasks import BASES, CHECKPOINTS, FORMATS, TASKS, check_alignable, choose_checkpoints, choose_task
+from kikitori.tasks import (
+    BASES,
+    CHECKPOINTS,
+    FORMATS,
+    TASKS,
+    Checkpoint,
+    check_alignable,
+    choose_checkpoints,
+    choose_task,
+)
 from kikitori.transcribe import MAX_SECONDS
 
 
@@ -61,6 +71,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="size of the base model, for transcribe (default: 1.7b)",
     )
     add_checkpoint_options(parser, "a folder for the direction, ")
+    add_engine_options(parser)
     parser.add_argument("--device", help="cpu, cuda, cuda:0 … (default: cuda if there is one)")
     parser.add_argument(
         "-f", "--output_format", "--output-format", choices=[*WRITERS, "all"], default="txt", help="default: txt"
@@ -156,6 +167,25 @@ def add_checkpoint_options(parser: argparse.ArgumentParser, folder_help: str = "
     )
 
 
+def add_engine_options(parser: argparse.ArgumentParser) -> None:
+    """Add --engine and --engine_url, as `on_engine` takes them."""
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default=ENGINES[0],
+        help="what decodes: this process (default), or vLLM servers, which load no checkpoint here",
+    )
+    parser.add_argument(
+        "--engine_url",
+        "--engine-url",
+        metavar="URL",
+        action="append",
+        default=[],
+        help="vllm: a server's address, such as http://127.0.0.1:8000; may be repeated, and the least busy server "
+        "that has loaded the checkpoint gets the next window",
+    )
+
+
 def add_language_check_option(parser: argparse.ArgumentParser) -> None:
     """Add --no_language_check."""
     parser.add_argument(
@@ -182,12 +212,18 @@ def parse_options(argv: list[str]) -> argparse.Namespace:
         options.context = read_context(options.context, options.context_file)
         options.replacements = read_rules(options.replace, options.replace_file)
         task = choose_task(options.direction, options.language)
-        choose_checkpoints(options.checkpoint, options.revision, task.role, options.model, options.weights)
+        chosen_checkpoints(options, task.role)
         if options.align:
             check_alignable(task)
     except (SpeechError, argparse.ArgumentTypeError) as error:
         parser.error(str(error))
     return options
+
+
+def chosen_checkpoints(options: argparse.Namespace, role: str) -> dict[str, Checkpoint]:
+    """The checkpoints by role, and the servers that decode with them. Raises CheckpointError."""
+    chosen = choose_checkpoints(options.checkpoint, options.revision, role, options.model, options.weights)
+    return on_engine(chosen, options.engine, options.engine_url)
 
 
 def _positive(kind: type) -> Callable[[str], float]:

@@ -50,8 +50,7 @@ class LocalEngine:
     @property
     def aligner(self) -> Any:
         """The `qwen_asr.Qwen3ForcedAligner`, loaded once per process. Raises CheckpointError."""
-        dtype = self._dtype or choose_dtype(self._device, self._aligner_checkpoint)
-        return load_once(self._aligner_checkpoint, self._device, dtype, load_qwen_aligner)
+        return load_aligner(self._aligner_checkpoint, self._device, self._dtype)
 
     @property
     def device_and_dtype(self) -> str:
@@ -69,3 +68,12 @@ class LocalEngine:
     def align(self, waveform: np.ndarray, turns: Sequence[Turn], language: str) -> Alignment:
         """Measure times, as `Engine.align`."""
         return align_turns(self.aligner, waveform, turns, language)
+
+
+def load_aligner(checkpoint: Checkpoint, device: str | None = None, dtype=None) -> Any:
+    """Load a `qwen_asr.Qwen3ForcedAligner`, once per process. Raises CheckpointError.
+
+    device, dtype: as in LocalEngine.
+    """
+    device = choose_device(device)
+    return load_once(checkpoint, device, dtype or choose_dtype(device, checkpoint), load_qwen_aligner)

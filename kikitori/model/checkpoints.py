@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -135,6 +136,20 @@ def checkpoint_folder(checkpoint: Checkpoint) -> Path:
             repository=checkpoint.repo_id,
             revision=checkpoint.revision,
             why=type(error).__name__,
+        ) from error
+
+
+@cache
+def load_tokenizer(checkpoint: Checkpoint) -> PreTrainedTokenizerBase:
+    """Load the tokenizer alone, without the weights. Raises CheckpointError."""
+    from transformers import AutoTokenizer
+
+    place = checkpoint.folder or checkpoint.repo_id
+    try:
+        return AutoTokenizer.from_pretrained(place, revision=checkpoint.revision, fix_mistral_regex=True)
+    except (OSError, ValueError) as error:
+        raise CheckpointError(
+            "checkpoint_unloadable", name=checkpoint.name, folder=place, why=_first_line(error)
         ) from error
 
 

@@ -16,6 +16,7 @@ from kikitori.audio.files import SAMPLE_RATE
 from kikitori.errors import CheckpointError
 from kikitori.model import batching
 from kikitori.model.batch import Batch
+from kikitori.model.budget import token_budget
 from kikitori.model.finite import not_finite
 from kikitori.model.qwen import build_prompt
 from kikitori.model.recognizer import Recognizer
@@ -23,16 +24,6 @@ from kikitori.model.row import Row
 from kikitori.model.shared_batches import SharedBatch, SharedBatchError, join_or_begin
 from kikitori.result import DecodingResult, last
 from kikitori.text.faults import has_loop
-
-# Fast speech stays under 10 tokens per second in the languages served. A text that uses up this budget is almost
-# certainly runaway output.
-BUDGET_TOKENS = 32
-BUDGET_TOKENS_PER_SECOND = 16
-
-
-def token_budget(seconds: float) -> int:
-    """Return how many tokens the text of a clip of this length may have."""
-    return BUDGET_TOKENS + round(BUDGET_TOKENS_PER_SECOND * seconds)
 
 
 def decode(

@@ -101,7 +101,7 @@ def growing(job_id: str, number: int, added: dict) -> dict:
 def loading_message(options: JobOptions) -> dict:
     """What the first message says besides if the job begins with loading its checkpoint, which may take minutes."""
     checkpoint = options.checkpoints[get_task(options.direction).role]
-    return {} if is_loaded(checkpoint) else {"loading": True}
+    return {} if checkpoint.urls or is_loaded(checkpoint) else {"loading": True}
 
 
 def rate_limit(seconds: float) -> Callable[[], bool]:

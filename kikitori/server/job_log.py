@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from kikitori.errors import CheckpointError, ServerError, SpeechError
+from kikitori.errors import CheckpointError, EngineError, ServerError, SpeechError
 from kikitori.server.health import BROKEN
 from kikitori.server.logging import LOG, place_of
 from kikitori.server.shutdown import JOBS
@@ -44,6 +44,8 @@ def logged_job(direction: str) -> Iterator[JobLine]:
         if isinstance(error, CheckpointError):
             BROKEN.add(direction)
         ended = {"ended": "failed", "error": type(error).__name__, "where": place_of(error)}
+        if isinstance(error, EngineError):
+            ended["reason"] = str(error)  # addresses and names of models, no words of a recording
         raise _server_error(error) from error
     finally:
         fields = {

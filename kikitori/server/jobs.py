@@ -7,13 +7,14 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 from kikitori.engines.journal import JournaledEngine, KeptResults
+from kikitori.engines.vllm.engine import VllmEngine
 from kikitori.engines.zero_gpu import HeardLanguage, ZeroGpuEngine
-from kikitori.errors import AudioError
+from kikitori.errors import AudioError, EngineError
 from kikitori.languages import AUTO
 from kikitori.server.job_log import logged_job
 from kikitori.tasks import CHECKPOINTS, LANGUAGE_CHECK, Checkpoint, Task, choose_task, get_source, get_task
 from kikitori.text.replacements import parse_rules
-from kikitori.transcribe import Model, stream
+from kikitori.transcribe import Model, load_task, stream
 from kikitori.update import Transcription
 
 
@@ -36,8 +37,13 @@ class JobOptions:
 
 
 def served_model(task: Task, checkpoints: Mapping[str, Checkpoint], check: Checkpoint | None = None) -> Model:
-    """A model that computes on ZeroGPU's GPU, or on this process's device. check: as `ZeroGpuEngine` takes it."""
+    """A model that computes on a vLLM server, on ZeroGPU's GPU, or on this process's device.
+
+    check: as `ZeroGpuEngine` takes it. Raises EngineError if no vLLM server can be used.
+    """
     checkpoint = checkpoints[task.role]
+    if checkpoint.urls:
+        return load_task(task, checkpoints)
     return Model(task, checkpoint, ZeroGpuEngine(checkpoint, checkpoints["aligner"], task.has_speakers, check))
 
 
@@ -62,10 +68,20 @@ def transcribe_upload(
         name=name,
         align=options.align,
         source=source and keeping(source, kept),
-        language_check=replace(model, engine=HeardLanguage(model.engine)) if check else None,
+        language_check=_language_check(model, check, options.checkpoints["aligner"]) if check else None,
         context=options.context,
         replacements=parse_rules(options.replace),
     )
+
+
+def _language_check(model: Model, check: Checkpoint, aligner: Checkpoint) -> Model | None:
+    """The model that hears which language is spoken; None if no vLLM server has loaded it."""
+    if isinstance(model.engine, ZeroGpuEngine):
+        return replace(model, engine=HeardLanguage(model.engine))
+    try:
+        return replace(model, engine=VllmEngine(check, aligner))
+    except EngineError:
+        return None
 
 
 def keeping(model: Model, kept: KeptResults | None) -> Model:

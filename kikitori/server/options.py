@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 
-from kikitori.cli.options import add_checkpoint_options, add_language_check_option
+from kikitori.cli.options import add_checkpoint_options, add_engine_options, add_language_check_option
+from kikitori.engines.vllm.addresses import on_engine
 from kikitori.errors import SpeechError
 from kikitori.model.checkpoints import checkpoint_folder, choose_device
 from kikitori.model.operators import check_operators
@@ -29,6 +30,7 @@ VARIABLES = (
 def add_server_options(parser: argparse.ArgumentParser) -> None:
     """Add the options about checkpoints, proxies and limits."""
     add_checkpoint_options(parser)
+    add_engine_options(parser)
     add_language_check_option(parser)
     parser.add_argument("--host", help="address to listen on (default: 127.0.0.1; on a Space 0.0.0.0)")
     parser.add_argument(
@@ -56,8 +58,9 @@ def served_checkpoints(options: argparse.Namespace) -> dict[str, Checkpoint]:
     choices = options.checkpoint or os.environ.get(CHECKPOINT_VARIABLE, "").split()
     revisions = os.environ.get(REVISION_VARIABLE, "").split() + options.revision
     checkpoints = choose_checkpoints(choices, revisions, weights=options.weights)
+    checkpoints = on_engine(checkpoints, options.engine, options.engine_url)
     for checkpoint in checkpoints.values():
-        if checkpoint.folder:
+        if checkpoint.folder and not checkpoint.urls:
             check_weights(checkpoint_folder(checkpoint))
     if options.weights:
         check_operators(options.weights, choose_device())
