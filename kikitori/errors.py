@@ -42,8 +42,13 @@ SENTENCES = {
     # Results
     "name_too_long": "{name} is too long a name for a {suffix} file: rename the recording",
     "output_full": "{path} cannot be written ({why}): free some space, or choose another folder",
+    "same_output": "{first} and {second} would both be written to {path}: rename one of them, or leave it out",
     "output_is_input": "{path} is read by this command, and its output would replace it: choose another folder",
     "folder_exists": "{path} exists already: name a new folder",
+    "cluster_unreachable": "the Ray cluster {address} can't be joined ({why}): correct RAY_ADDRESS, or unset it to use "
+    "this machine alone",
+    "no_worker_fits": "no machine of the cluster has {cores} cores; the largest has {limit}: choose fewer "
+    "cores per worker",
     "output_unwritable": "{path} cannot be written ({why}): choose another folder",
     "stdout_unwritable": "standard output cannot be written ({why}): write to a file instead",
     "no_times": "{name} has turns without times, and srt, vtt, tsv and rttm need them: choose txt or json",
@@ -206,6 +211,10 @@ class OutputError(SpeechError):
         """Make the error for a file that the system refused to write."""
         is_full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         return cls("output_full" if is_full else "output_unwritable", path=path, why=error.strerror)
+
+
+class BatchError(SpeechError):
+    """A cluster that can't be used."""
 
 
 class CheckpointError(SpeechError):

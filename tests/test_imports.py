@@ -17,7 +17,7 @@ from kikitori.waiting import SPINS, spin_briefly
 HEAVY = ("torch", "qwen_asr", "transformers", "gradio", "librosa", "soundfile", "av", "soxr", "huggingface_hub")
 FLOORS = (
     ("app", "inference", "kikitori.__main__"),
-    ("kikitori.api", "kikitori.cli", "kikitori.page", "kikitori.server"),
+    ("kikitori.api", "kikitori.batch", "kikitori.cli", "kikitori.page", "kikitori.server"),
     ("kikitori.transcribe",),
     ("kikitori.pipeline", "kikitori.translate_turns"),
     ("kikitori.joining", "kikitori.language_changes", "kikitori.language_check"),

@@ -36,8 +36,7 @@ Warnings = list[tuple[str, str]]
 def is_ready(options: argparse.Namespace, delivery: Delivery, inputs: Container[str], report: Report) -> bool:
     """Check what can be checked before a model is loaded. If the recording can't be transcribed, say why."""
     try:
-        check_recording(delivery.recording, options.max_seconds, options.track)
-        delivery.check(inputs)
+        check_beginning(options, delivery, inputs)
     except (AudioError, OutputError) as error:
         report.say(sentence(error, delivery.recording.shown), "error")
         report.end(delivery.recording, "failed")
@@ -45,12 +44,18 @@ def is_ready(options: argparse.Namespace, delivery: Delivery, inputs: Container[
     return True
 
 
+def check_beginning(options: argparse.Namespace, delivery: Delivery, inputs: Container[str]) -> None:
+    """Check the beginning of the recording, and that its output can be written. Raises AudioError or OutputError."""
+    check_recording(delivery.recording, options.max_seconds, options.track)
+    delivery.check(inputs)
+
+
 def attempt(run: Run, delivery: Delivery, journals: list[Path]) -> str:
     """Transcribe one recording and say its warnings, also if it breaks off. Returns done, incomplete or failed."""
     warnings: Warnings = []
     state = "done"
     try:
-        _transcribe(run, delivery, journals, warnings)
+        transcribe_recording(run, delivery, journals, warnings)
     except KeyboardInterrupt:
         state = "interrupted"
     except (AudioError, OutputError, TextError) as error:
@@ -58,8 +63,8 @@ def attempt(run: Run, delivery: Delivery, journals: list[Path]) -> str:
             raise
         run.report.say(sentence(error, delivery.recording.shown), "error")
         state = "failed"
-    if state == "done" and any(kind in INCOMPLETE for kind, _ in warnings):
-        state = "incomplete"
+    if state == "done":
+        state = state_of(warnings)
     _say_warnings(run.report, delivery.recording, warnings)
     run.report.end(delivery.recording, state)
     if state == "interrupted":
@@ -67,12 +72,17 @@ def attempt(run: Run, delivery: Delivery, journals: list[Path]) -> str:
     return state
 
 
+def state_of(warnings: Warnings) -> str:
+    """Return how a recording that was transcribed ended: done, or incomplete."""
+    return "incomplete" if any(kind in INCOMPLETE for kind, _ in warnings) else "done"
+
+
 def _say_warnings(report: Report, recording: Recording, warnings: Warnings) -> None:
     for kind, message in warnings:
         report.say(message, "note" if kind in HARMLESS else "warning", recording.shown)
 
 
-def _transcribe(run: Run, delivery: Delivery, journals: list[Path], warnings: Warnings) -> None:
+def transcribe_recording(run: Run, delivery: Delivery, journals: list[Path], warnings: Warnings) -> None:
     """Transcribe one recording and deliver it, unless its journal says that this was done before.
 
     journals: the journal's path is added once the output is written. warnings: those of the transcript are added, also
@@ -87,12 +97,13 @@ def _transcribe(run: Run, delivery: Delivery, journals: list[Path], warnings: Wa
         if journal.written and is_up_to_date(journal.written, request, recording.path, delivery.outputs):
             run.report.say("its output is up to date and left as it is", "note", recording.shown)
             warnings += map(tuple, journal.written["warnings"])
+            delivery.summary = journal.written.get("summary", {})
         else:
             if run.options.resume:
                 run.report.say(_what_is_resumed(journal), "note", recording.shown)
             journaled = replace(run.model, engine=JournaledEngine(run.model.engine, journal))
             _deliver(run, journaled, delivery, warnings)
-            journal.note_written(make_record(request, recording.path, delivery.written, warnings))
+            journal.note_written(make_record(request, recording.path, delivery.written, warnings, delivery.summary))
         journals.append(journal.path)
 
 

@@ -17,6 +17,7 @@ from kikitori.output.files import check_writable, print_output, write_output
 from kikitori.output.writers import WRITERS, Layout
 from kikitori.strings import displayed
 from kikitori.tasks import TASKS
+from kikitori.text.confidence import unsure_share
 from kikitori.timing import is_estimated
 from kikitori.transcript import Transcript, Turn
 from kikitori.update import Update
@@ -24,20 +25,26 @@ from kikitori.update import Update
 TIMED_FORMATS = {"srt", "vtt", "tsv", "rttm"}
 
 
+def formats_of(options: argparse.Namespace) -> list[str]:
+    """Return the formats that the options ask for."""
+    return list(WRITERS) if options.output_format == "all" else [options.output_format]
+
+
 class Delivery:
     """Prints or writes one recording's transcript.
 
     is_alone: whether it is the only recording of the command. outputs: format -> file, or None for standard output.
-    journal_path: of the recording's journal. written: format -> text of the files written so far.
+    journal_path: of the recording's journal. written: format -> text of the files written so far. summary: the
+    transcript's row in a report, once it is finished.
     """
 
     def __init__(self, options: argparse.Namespace, recording: Recording, is_alone: bool, report: Report):
         self.recording = recording
         self.written: dict[str, str] = {}
-        formats = list(WRITERS) if options.output_format == "all" else [options.output_format]
+        self.summary: dict[str, float | None] = {}
         path = options.output_dir and options.output_dir / recording.output
         self.outputs: dict[str, Path | None] = {
-            suffix: path and path.with_name(f"{path.name}.{suffix}") for suffix in formats
+            suffix: path and path.with_name(f"{path.name}.{suffix}") for suffix in formats_of(options)
         }
         self.journal_path = path and journal_path(path.parent, path.name, options.direction)
         self._report = report
@@ -66,6 +73,7 @@ class Delivery:
 
     def finish(self, transcript: Transcript) -> None:
         """Print what is not printed yet, or write the files."""
+        self.summary = _summary(transcript)
         if self._is_streamed:
             self._print(transcript, transcript.turns[self._printed :])
             return
@@ -95,3 +103,9 @@ class Delivery:
             self._has_header = False
         print_output(WRITERS["txt"](replace(transcript, turns=tuple(turns))))
         self._printed += len(turns)
+
+
+def _summary(transcript: Transcript) -> dict[str, float | None]:
+    """The length, and the share of words (of characters, in languages without spaces) that the model was sure of."""
+    confidence = round(1 - unsure_share(transcript.turns, transcript.language), 4) if transcript.turns else None
+    return {"audio_seconds": round(transcript.duration_seconds, 3), "confidence": confidence}

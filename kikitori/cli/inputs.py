@@ -62,7 +62,7 @@ def find_recordings(options: argparse.Namespace, stack: ExitStack) -> tuple[list
     names = list(options.audio)
     if options.files_from is not None:
         try:
-            names += _read_list(options.files_from)
+            names += read_list(options.files_from)
         except AudioError as error:
             errors.append(sentence(error, options.files_from))
     for name in dict.fromkeys(names):
@@ -107,7 +107,7 @@ def _find(name: str, recursive: bool, stack: ExitStack) -> Iterator[Recording]:
         path = _keep_stdin(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kikitori-"))))
         yield Recording(path.name, path, is_stdin=True)
     elif os.path.isdir(name):
-        paths = list(_search(name, recursive))
+        paths = list(search_folder(name, recursive))
         if not paths:
             raise AudioError("no_recordings", name=name)
         yield from (Recording(path, Path(path), Path(name)) for path in paths)
@@ -128,7 +128,7 @@ def _keep_stdin(folder: Path) -> Path:
     return path
 
 
-def _search(folder: str, recursive: bool) -> Iterator[str]:
+def search_folder(folder: str, recursive: bool) -> Iterator[str]:
     """The recordings in a folder, sorted; hidden files and folders are left out, links to folders are not followed."""
 
     def refuse(error: OSError) -> None:
@@ -141,7 +141,7 @@ def _search(folder: str, recursive: bool) -> Iterator[str]:
                 yield os.path.join(parent, name)
 
 
-def _read_list(path: str) -> list[str]:
+def read_list(path: str) -> list[str]:
     """The paths in a file, one per line; `-` is standard input. Empty lines are left out."""
     try:
         content = sys.stdin.buffer.read() if path == STDIN else Path(path).read_bytes()

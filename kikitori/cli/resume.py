@@ -30,23 +30,24 @@ def size_and_time(audio: Path) -> list[int] | None:
 
 
 def make_record(
-    request: Mapping, audio: Path, texts: Mapping[str, str], warnings: Iterable[Sequence[str]]
+    request: Mapping, audio: Path, texts: Mapping[str, str], warnings: Iterable[Sequence[str]], summary: Mapping
 ) -> dict[str, object]:
     """Return the record of a finished recording, ready for JSON.
 
     request: all that decides the output apart from the sound, ready for JSON. texts: format -> text that was written.
-    warnings: kinds and messages, which are printed again when the recording is skipped.
+    warnings: kinds and messages, which are printed again when the recording is skipped. summary: that of its Delivery.
     """
-    digests = {suffix: hashlib.sha256(text.encode()).hexdigest() for suffix, text in texts.items()}
-    digests[RECORDING] = _digest(audio)
-    return {"request": request, "digests": digests, "warnings": [list(warning) for warning in warnings]}
+    digests = {suffix: digest_of_text(text) for suffix, text in texts.items()}
+    digests[RECORDING] = digest_of_file(audio)
+    said = [list(warning) for warning in warnings]
+    return {"request": request, "digests": digests, "warnings": said, "summary": dict(summary)}
 
 
 def is_up_to_date(record: Mapping, request: Mapping, audio: Path, outputs: Mapping[str, Path]) -> bool:
     """Whether the request, the recording and all output files (format -> path) are what the record says."""
     if record.get("request") != request:
         return False
-    found = {suffix: _digest(path) for suffix, path in {**outputs, RECORDING: audio}.items()}
+    found = {suffix: digest_of_file(path) for suffix, path in {**outputs, RECORDING: audio}.items()}
     return all(digest is not None and digest == record["digests"].get(suffix) for suffix, digest in found.items())
 
 
@@ -59,8 +60,13 @@ def has_finished(journal: Path) -> bool:
     return not records or "written" in records[-1]
 
 
-def _digest(path: Path) -> str | None:
-    """SHA-256 of a file's content; None if it can't be read."""
+def digest_of_text(text: str) -> str:
+    """Return the SHA-256 of a text in UTF-8."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def digest_of_file(path: Path) -> str | None:
+    """Return the SHA-256 of a file's content; None if it can't be read."""
     digest = hashlib.sha256()
     try:
         if not path.is_file():  # reading a named pipe would block

@@ -20,6 +20,7 @@ from kikitori.errors import SpeechError
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_CLOSED = 0, 1, 2, 3, 130, 141
 """130 and 141 are what shells report for a program that Ctrl-C or a closed pipe has ended."""
 COMMANDS = {
+    "batch": "kikitori.batch.command",
     "page": "kikitori.page.app",
     "quantise": "kikitori.cli.quantise",
     "serve": "kikitori.api.serve",

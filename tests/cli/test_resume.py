@@ -20,7 +20,6 @@ import soundfile
 
 from benchmarks.served import ROOT
 from kikitori import load_model, stream, transcribe
-from kikitori.audio.files import load_audio
 from kikitori.cli import attempt
 from kikitori.cli import run as command_line
 from kikitori.engines.engine import Prompt
@@ -32,19 +31,11 @@ from kikitori.result import DecodingResult, last
 from kikitori.tasks import TINY
 from kikitori.update import Update
 from tests.support.engines import ScriptedEngine
-from tests.support.recordings import RECORDINGS, one_recording, recordings_in
+from tests.support.recordings import RECORDINGS, one_recording, recordings_in, repeated
 
 JOB = {"direction": "pt", "weights": [["model.safetensors", 8, 1]], "device_and_dtype": "cpu (float32)"}
 SOUNDS = [np.full(10, number, np.float32) for number in range(4)]
 PORTUGUESE = Prompt("Portuguese")
-
-
-def repeated(direction: str, seconds: float) -> np.ndarray:
-    """A direction's recordings, 2 s of silence after each, repeated; faint noise makes each repetition different."""
-    paths = [recording.path for recording in recordings_in(RECORDINGS, direction)]
-    sound = np.concatenate([part for path in paths for part in (load_audio(path), np.zeros(2 * 16000, np.float32))])
-    noise = np.random.default_rng(0).normal(0, 1e-4, round(seconds * 16000)).astype(np.float32)
-    return np.resize(sound, len(noise)) + noise
 
 
 def identity(path) -> tuple[int, int]:

@@ -7,7 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.served import ROOT
+from kikitori.audio.files import load_audio
 from kikitori.strings import join_texts
 from kikitori.text.tags import parse_turns
 from kikitori.transcript import Turn
@@ -61,6 +64,14 @@ def recordings_in(folder: Path, direction: str | None = None) -> list[Recording]
 
 def one_recording(direction: str) -> Recording:
     return recordings_in(RECORDINGS, direction)[0]
+
+
+def repeated(direction: str, seconds: float) -> np.ndarray:
+    """A direction's recordings, 2 s of silence after each, repeated; faint noise makes each repetition different."""
+    paths = [recording.path for recording in recordings_in(RECORDINGS, direction)]
+    sound = np.concatenate([part for path in paths for part in (load_audio(path), np.zeros(2 * 16000, np.float32))])
+    noise = np.random.default_rng(0).normal(0, 1e-4, round(seconds * 16000)).astype(np.float32)
+    return np.resize(sound, len(noise)) + noise
 
 
 def example(stem: str) -> Recording:

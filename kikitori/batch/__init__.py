@@ -1,0 +1,1 @@
+"""Many recordings in one job, on this machine, on one of several, or on a cluster of them."""

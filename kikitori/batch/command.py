@@ -1,0 +1,141 @@
+"""`kikitori batch`: transcribe what a list or a folder names, and write one report.
+
+    list or folder -> items of this shard -> longest first -> workers -> rows -> report
+
+The output of an item is that of the shell. What is finished is left alone by another run, and what is not continues
+from its journal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import signal
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.util import find_spec
+
+from kikitori.batch.cluster import ADDRESS, work_on_cluster
+from kikitori.batch.items import Item, Shard, check_outputs, find_items, longest_first
+from kikitori.batch.report import Progress, ReportFile
+from kikitori.batch.worker import Outcome, Row, Worker
+from kikitori.cli.delivery import Delivery, formats_of
+from kikitori.cli.inputs import SUFFIXES
+from kikitori.cli.options import parse_options
+from kikitori.cli.report import Report, make_report
+from kikitori.cli.run import EXIT_CLOSED, EXIT_DONE, EXIT_FAILED, EXIT_INCOMPLETE, EXIT_INTERRUPTED
+from kikitori.errors import SpeechError
+from kikitori.strings import displayed
+
+
+def main(argv: list[str]) -> int:
+    """Transcribe all items of the job or of one shard. Returns an exit code."""
+    options = _parse(argv)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # which is how schedulers end a job
+    with make_report(options.progress) as report:
+        try:
+            return _run(options, report)
+        except KeyboardInterrupt:
+            return EXIT_INTERRUPTED
+        except BrokenPipeError:
+            return EXIT_CLOSED
+        except SpeechError as error:
+            report.say(str(error), "error")
+            return EXIT_FAILED
+
+
+def _parse(argv: list[str]) -> argparse.Namespace:
+    """The options of the shell for one list or folder, and those of a batch."""
+    parser = argparse.ArgumentParser(
+        prog="kikitori batch",
+        usage="%(prog)s MANIFEST_OR_FOLDER --direction DIRECTION -o OUT [options]",
+        description="Transcribe the recordings that a list (one path per line, relative to the list) names or a folder "
+        "holds, longest first, and write OUT/report.jsonl. What is finished is skipped, so the same command continues.",
+        epilog="All other options are those of `kikitori`.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--shard",
+        type=_shard,
+        default=Shard(0, 1),
+        metavar="I/N",
+        help="do only part I of N, from 0 on: the same command with 0/N to N-1/N, on any machines, does all",
+    )
+    parser.add_argument(
+        "--cores",
+        type=_cores,
+        metavar="N",
+        help="on a Ray cluster without GPUs: how many cores each worker gets (default: 4, or all of a small machine's)",
+    )
+    own, rest = parser.parse_known_args(argv)
+    options = parse_options(rest)
+    if len(options.audio) != 1 or options.files_from is not None:
+        parser.error("name one list or one folder of recordings")
+    if options.output_dir is None:
+        parser.error("name the folder for the output with -o")
+    if options.skip_existing:
+        parser.error("--skip_existing has no effect: what is finished is skipped anyway, so leave it out")
+    (options.source_list,) = options.audio
+    if os.path.splitext(options.source_list)[1].lower() in SUFFIXES and not os.path.isdir(options.source_list):
+        parser.error(f"{options.source_list} is a recording: name a list of recordings or a folder")
+    if own.cores and not os.environ.get(ADDRESS):
+        parser.error(f"--cores has no effect without a Ray cluster: set {ADDRESS}, or leave it out")
+    if os.environ.get(ADDRESS) and not find_spec("ray"):
+        parser.error(f"{ADDRESS} is set, and Ray is missing: pip install 'kikitori[cluster]', or unset {ADDRESS}")
+    options.shard, options.cores, options.resume = own.shard, own.cores, True
+    options.output_dir = options.output_dir.absolute()
+    return options
+
+
+def _shard(text: str) -> Shard:
+    found = re.fullmatch(r"(\d+)/(\d+)", text)
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text} is not a shard: write I/N, such as 0/4")
+    shard = Shard(*map(int, found.groups()))
+    if not shard.number < shard.count:
+        last = max(shard.count, 1)
+        raise argparse.ArgumentTypeError(f"there is no shard {text}: choose one of 0/{last} to {last - 1}/{last}")
+    return shard
+
+
+def _cores(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text} is not a number of cores: write 1 or more")
+    return int(text)
+
+
+def _run(options: argparse.Namespace, report: Report) -> int:
+    items = find_items(options.source_list, options.recursive)
+    check_outputs(items, options.output_dir, formats_of(options))
+    items = [item for item in items if options.shard.holds(item)]
+    file = ReportFile(options.output_dir, options.shard)
+    if items:
+        ordered = longest_first(items)
+        journals = {item.place: Delivery(options, item.recording, False, report).journal_path for item in items}
+        work = work_on_cluster if os.environ.get(ADDRESS) else work_here
+        outcomes = work(options, ordered, file.earlier, report)
+        progress = Progress(report, ordered)
+        for outcome in outcomes:
+            file.add(outcome)
+            if not outcome.row["error"]:  # otherwise it holds what another run need not do again
+                journals[outcome.place].unlink(missing_ok=True)
+            progress.tell(outcome)
+    counts = file.finish(items)
+    said = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
+    report.say(f"written: {file.path}: {said or 'no recordings in this shard'}")
+    return _exit_code(counts)
+
+
+def work_here(
+    options: argparse.Namespace, items: Iterable[Item], earlier: Mapping[str, Row], report: Report
+) -> Iterator[Outcome]:
+    """Load the checkpoint, and work on the items in this process, one after another. earlier: finished rows by path."""
+    worker = Worker(options, report)
+    return (worker.do(item, earlier.get(displayed(item.place))) for item in items)
+
+
+def _exit_code(counts: Counter[str]) -> int:
+    if counts["failed"]:
+        return EXIT_FAILED
+    return EXIT_INCOMPLETE if counts["incomplete"] else EXIT_DONE
