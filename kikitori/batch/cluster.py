@@ -3,7 +3,8 @@
     items -> one block each -> a pool of workers, one per GPU or per some cores -> rows
 
 Only paths and rows travel through Ray; recordings and outputs stay on the drives that the machines share. If a worker
-or its machine is lost, Ray starts another one and gives it the same item, which continues from its journal.
+or its machine is lost, Ray Data starts another one and gives it the same item, as often as it takes, and the item
+continues from its journal. So each start is counted.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import json
 import logging
 import os
 import pickle
+import signal
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -48,11 +50,11 @@ class _ClusterWorker:
     An error that concerns all items is returned instead of raised, because Ray would start the worker again.
     """
 
-    def __init__(self, options: argparse.Namespace, starts: Any):
+    def __init__(self, make_worker: type[Worker], options: argparse.Namespace, starts: Any):
         self._starts = starts
         self._error: CheckpointError | None = None
         try:
-            self._worker = Worker(options, Silence())
+            self._worker = make_worker(options, Silence())
         except CheckpointError as error:
             self._error = error
 
@@ -72,7 +74,11 @@ class _ClusterWorker:
 
 
 def work_on_cluster(
-    options: argparse.Namespace, items: Sequence[Item], earlier: Mapping[str, Row], report: Report
+    options: argparse.Namespace,
+    items: Sequence[Item],
+    earlier: Mapping[str, Row],
+    report: Report,
+    make_worker: type[Worker] = Worker,
 ) -> Iterator[Outcome]:
     """Work on the items with all GPUs of the cluster, or with its cores if it has none.
 
@@ -85,32 +91,40 @@ def work_on_cluster(
         ray.init(address=os.environ[ADDRESS], logging_level=logging.ERROR)
     except Exception as error:
         raise BatchError("cluster_unreachable", address=os.environ[ADDRESS], why=displayed(str(error))) from error
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # Ray would abort the process
     try:
         count, needed = _workers(options, ray.nodes())
         report.say(f"{count} worker(s) on {sum(node['Alive'] for node in ray.nodes())} machine(s)")
-        yield from _outcomes(options, items, earlier, min(count, len(items)), needed)
+        yield from _outcomes(make_worker, options, items, earlier, min(count, len(items)), needed)
     finally:
         ray.shutdown()
 
 
 def _outcomes(
-    options: argparse.Namespace, items: Sequence[Item], earlier: Mapping[str, Row], count: int, needed: dict
+    make_worker: type[Worker],
+    options: argparse.Namespace,
+    items: Sequence[Item],
+    earlier: Mapping[str, Row],
+    count: int,
+    needed: dict[str, int],
 ) -> Iterator[Outcome]:
     import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
-    starts = ray.remote(num_cpus=0)(_Starts).remote()
+    logging.getLogger("ray.data._internal").setLevel(logging.ERROR)
+    # With the driver, without which nothing goes on anyway: another machine may be lost.
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    starts = ray.remote(num_cpus=0, scheduling_strategy=here)(_Starts).remote()
     tasks = [{"task": pickle.dumps((item, earlier.get(displayed(item.place))))} for item in items]
     done = ray.data.from_items(tasks, override_num_blocks=len(tasks)).map_batches(
         _ClusterWorker,
         batch_size=1,
         batch_format="numpy",
-        fn_constructor_kwargs={"options": options, "starts": starts},
+        fn_constructor_kwargs={"make_worker": make_worker, "options": options, "starts": starts},
         # One at a time: what waits behind a long recording could be with another worker.
         compute=ray.data.ActorPoolStrategy(size=count, max_tasks_in_flight_per_actor=1),
-        max_restarts=-1,
-        max_task_retries=-1,  # the worker counts the starts
         **needed,
     )
     for row in done.iter_rows():
