@@ -47,6 +47,7 @@ SENTENCES = {
     "folder_exists": "{path} exists already: name a new folder",
     "cluster_unreachable": "the Ray cluster {address} can't be joined ({why}): correct RAY_ADDRESS, or unset it to use "
     "this machine alone",
+    "cluster_failed": "the Ray cluster {address} has failed ({why}): run the same command again, which continues",
     "no_worker_fits": "no machine of the cluster has {cores} cores; the largest has {limit}: choose fewer "
     "cores per worker",
     "output_unwritable": "{path} cannot be written ({why}): choose another folder",

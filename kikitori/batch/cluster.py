@@ -96,6 +96,9 @@ def work_on_cluster(
         count, needed = _workers(options, ray.nodes())
         report.say(f"{count} worker(s) on {sum(node['Alive'] for node in ray.nodes())} machine(s)")
         yield from _outcomes(make_worker, options, items, earlier, min(count, len(items)), needed)
+    except ray.exceptions.RayError as error:
+        why = displayed(str(error).strip().splitlines()[-1])
+        raise BatchError("cluster_failed", address=os.environ[ADDRESS], why=why) from error
     finally:
         ray.shutdown()
 
