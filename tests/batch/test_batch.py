@@ -203,4 +203,6 @@ def test_programs_can_follow_it(folder, batch, capsys):
     assert batch(folder, "--progress", "json") == EXIT_FAILED
     events = list(map(json.loads, capsys.readouterr().err.splitlines()))
     states = {event["recording"]: event["state"] for event in events if event["event"] == "end"}
+    lengths = [soundfile.info(folder / path).duration for path, state in states.items() if state == "done"]
+    assert lengths == sorted(lengths, reverse=True) and len(set(lengths)) > 1, "the longest first"
     assert states["pt_0.flac"] == "done" and states["noise.wav"] == "failed" and len(states) == 7
