@@ -18,6 +18,7 @@ HEAVY = ("torch", "qwen_asr", "transformers", "gradio", "librosa", "soundfile", 
 FLOORS = (
     ("app", "inference", "kikitori.__main__"),
     ("kikitori.api", "kikitori.batch", "kikitori.cli", "kikitori.page", "kikitori.server"),
+    ("kikitori.live",),
     ("kikitori.transcribe",),
     ("kikitori.pipeline", "kikitori.translate_turns"),
     ("kikitori.joining", "kikitori.language_changes", "kikitori.language_check"),

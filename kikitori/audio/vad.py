@@ -43,18 +43,26 @@ def find_speech(waveform: np.ndarray) -> list[Span]:
 
     waveform: float32 array of shape (samples,), mono, 16 kHz.
     """
+    return speech_spans(speech_probabilities(waveform), len(waveform))
+
+
+def speech_spans(probabilities: np.ndarray, samples: int) -> list[Span]:
+    """Return the stretches of speech, as `find_speech`, from the probability of each step.
+
+    samples: length of the sound, of which the last step may be a part.
+    """
     from silero_vad import get_speech_timestamps_from_probs
 
     spans = get_speech_timestamps_from_probs(
-        speech_probabilities(waveform).tolist(),
+        probabilities.tolist(),
         threshold=THRESHOLD,
         neg_threshold=SILENCE_THRESHOLD,
         min_speech_duration_ms=MIN_SPEECH_MS,
         min_silence_duration_ms=MIN_SILENCE_MS,
         speech_pad_ms=0,
-        audio_length_samples=len(waveform),
+        audio_length_samples=samples,
     )
-    return [Span(span["start"], min(span["end"], len(waveform))) for span in spans]
+    return [Span(span["start"], min(span["end"], samples)) for span in spans]
 
 
 def speech_probabilities(waveform: np.ndarray) -> np.ndarray:

@@ -175,7 +175,7 @@ def voiced_pieces(blocks: Iterable[np.ndarray], max_seconds: float) -> Iterator[
         spans = find_speech(held)
         until = len(held) if final else _settled_samples(spans, held, max_seconds)
         settled = [Span(span.start, min(span.end, until)) for span in spans if span.start < until]
-        for piece in _surround(held[:until], settled, start, last_voice):
+        for piece in surround(held[:until], settled, start, last_voice):
             last_voice = piece.start + piece.speech.end
             yield from _split_long(piece, max_seconds)
         start, held = start + until, held[until:]
@@ -213,7 +213,7 @@ def _settled_samples(spans: list[Span], held: np.ndarray, max_seconds: float) ->
     return (before + spans[-1].start) // 2
 
 
-def _surround(held: np.ndarray, spans: list[Span], start: int, last_voice: int) -> Iterator[Piece]:
+def surround(held: np.ndarray, spans: list[Span], start: int, last_voice: int) -> Iterator[Piece]:
     """Make a piece of each span: the speech with the quiet around it.
 
     A short pause is divided between its two sides; a long one loses its middle.
@@ -264,12 +264,12 @@ def _quiet_places(waveform: np.ndarray, seconds: float, search_seconds: float) -
         wanted = start + length
         left, right = max(start, wanted - search), min(len(waveform), wanted + search)
         if right - left > LOUDNESS_SAMPLES:
-            wanted = left + _quietest(np.abs(waveform[left:right]))
+            wanted = left + quietest(np.abs(waveform[left:right]))
         start = max(wanted, start + 1)
         yield start
 
 
-def _quietest(levels: np.ndarray) -> int:
+def quietest(levels: np.ndarray) -> int:
     """Return the index of the lowest level inside the quietest LOUDNESS_SAMPLES."""
     loudness = np.convolve(levels, np.ones(LOUDNESS_SAMPLES, np.float32), mode="valid")
     first = int(np.argmin(loudness))

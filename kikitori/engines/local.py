@@ -13,6 +13,7 @@ from kikitori.errors import CheckpointError
 from kikitori.model.aligner import align_turns, load_qwen_aligner
 from kikitori.model.checkpoints import check_speaker_tokens, choose_device, choose_dtype, load_once
 from kikitori.model.generate import stream_decode
+from kikitori.model.growing_clip import GrowingClip
 from kikitori.model.recognizer import Recognizer, load_recognizer
 from kikitori.result import Alignment, DecodingResult
 from kikitori.tasks import Checkpoint
@@ -64,6 +65,10 @@ class LocalEngine:
     ) -> Iterator[list[DecodingResult]]:
         """Decode clips, as `Engine.stream`."""
         return stream_decode(self.recognizer, waveforms, prompt.language, max_tokens=max_tokens, context=prompt.context)
+
+    def growing_clip(self, prompt: Prompt) -> GrowingClip:
+        """Return a clip that is decoded again and again while it grows."""
+        return GrowingClip(self.recognizer, prompt.language, prompt.context)
 
     def align(self, waveform: np.ndarray, turns: Sequence[Turn], language: str) -> Alignment:
         """Measure times, as `Engine.align`."""

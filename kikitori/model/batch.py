@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from kikitori.model import batching
-from kikitori.model.encoder import audio_tokens, encode, log_mel
+from kikitori.model.encoder import KeptChunks, audio_tokens, encode, log_mel
 from kikitori.model.kv_cache import bucket
 
 if TYPE_CHECKING:
@@ -22,19 +22,28 @@ STREAM_EVERY_TOKENS = 16  # tokens between two partial results
 class Batch:
     """The unfinished rows of a batch: each row's cache, its next position and the token chosen for it.
 
-    lengths: how many tokens of each row have been read. chosen: from `choose`.
+    lengths: how many tokens of each row have been read. chosen: from `choose`. given: with what each row's text begins.
+    kept: of a single clip that grows, from `encode`.
     """
 
     @torch.inference_mode()
-    def __init__(self, recognizer: Recognizer, waveforms: list[np.ndarray], prompt: str):
+    def __init__(
+        self,
+        recognizer: Recognizer,
+        waveforms: list[np.ndarray],
+        prompt: str,
+        given: Sequence[int] = (),
+        kept: KeptChunks | None = None,
+    ):
         self.recognizer = recognizer
         decoder = recognizer.decoder
         before, after = recognizer.prompt_ids(prompt)
+        after = [*after, *given]
         self.lengths = [len(before) + audio_tokens(len(waveform)) + len(after) for waveform in waveforms]
         self.positions = torch.tensor(self.lengths, device=decoder.device)
         groups = batching.encoder_groups(decoder.device, [len(waveform) for waveform in waveforms])
         # All clips are encoded before the cache is allocated, because the encoder needs the most memory.
-        prompts = [embed_prompts(recognizer, waveforms[start:end], before, after) for start, end in groups]
+        prompts = [embed_prompts(recognizer, waveforms[start:end], before, after, kept) for start, end in groups]
         self.cache = decoder.empty_cache(len(waveforms), bucket(max(self.lengths) + STREAM_EVERY_TOKENS))
         logits = [
             decoder.prefill(x, self.lengths[start:end], self.cache.part(start, end))
@@ -78,16 +87,20 @@ def compact(places: list[int]) -> list[int]:
 
 
 def embed_prompts(
-    recognizer: Recognizer, waveforms: list[np.ndarray], before: list[int], after: list[int]
+    recognizer: Recognizer,
+    waveforms: list[np.ndarray],
+    before: list[int],
+    after: list[int],
+    kept: KeptChunks | None = None,
 ) -> torch.Tensor:
     """Return clips' prompts as embeddings, (clips, longest, hidden), padded at the end.
 
-    before, after: the prompt's ids around the audio.
+    before, after: the prompt's ids around the audio. kept: as `encode` takes it.
     """
     decoder = recognizer.decoder
     tokens = [audio_tokens(len(waveform)) for waveform in waveforms]
     mels = log_mel(waveforms, recognizer.filters).to(decoder.dtype)
-    audio = encode(recognizer.tower, mels, tokens, recognizer.attention)
+    audio = encode(recognizer.tower, mels, tokens, recognizer.attention, kept)
     words = F.embedding(torch.tensor([*before, *after], device=decoder.device), decoder.embeddings)
     x = words.new_zeros(len(waveforms), len(words) + max(tokens), words.shape[1])
     x[:, : len(before)] = words[: len(before)]

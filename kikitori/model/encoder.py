@@ -6,6 +6,8 @@ clips are padded. Each clip's numbers are those that it would get alone.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +25,8 @@ TOKENS_PER_CHUNK = 13
 # Seconds of audio per convolution batch. Their outputs are the largest tensors of all, so this bounds the peak memory.
 # Larger batches save launches on CUDA and gain nothing on a CPU.
 CHUNKS_AT_ONCE_ON_CUDA, CHUNKS_AT_ONCE = 64, 8
+SAME_FEATURES = 1e-4
+"""By how much features may differ that count as equal: what rounding does to them. Their range is about 3."""
 ATTENTION_MODES = ("full", "windowed")
 """How far attention reaches: over the whole clip, as in the original model under sdpa, or over windows of
 `n_window_infer` frames (8 s), as in the original model under FlashAttention 2 and in vLLM."""
@@ -77,14 +81,46 @@ def log_mel(waveforms: list[np.ndarray], filters: torch.Tensor) -> torch.Tensor:
     return ((torch.maximum(mel, loudest - 8.0) + 4.0) / 4.0).masked_fill(~inside, 0.0)
 
 
-def encode(tower: nn.Module, mels: torch.Tensor, tokens: list[int], attention: str = "full") -> torch.Tensor:
+class KeptChunks:
+    """What the convolutions made of each second of a growing clip, so that a pass over it computes new seconds only.
+
+    A second whose features have changed, for example because a louder sound has come, is computed again.
+    computed: how many seconds were, so far.
+    """
+
+    def __init__(self):
+        self.computed = 0
+        self._chunks = self._outputs = None
+
+    def convolve(self, chunks: torch.Tensor, compute: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+        """Return `compute` of chunks (seconds, 1, bins, frames), from what is kept as far as possible."""
+        known = torch.zeros(len(chunks), dtype=torch.bool, device=chunks.device)
+        if self._chunks is not None and self._chunks.shape[1:] == chunks.shape[1:]:
+            both = min(len(chunks), len(self._chunks))
+            known[:both] = (chunks[:both] - self._chunks[:both]).abs().amax(dim=(1, 2, 3)) <= SAME_FEATURES
+        new = compute(chunks[~known]) if not known.all() else None
+        if new is None:
+            outputs = self._outputs[: len(chunks)]
+        else:
+            self.computed += len(new)
+            outputs = new.new_empty(len(chunks), *new.shape[1:])
+            outputs[~known] = new
+            if known.any():
+                outputs[known] = self._outputs[: len(chunks)][known[: len(self._outputs)]]
+        self._chunks, self._outputs = chunks, outputs
+        return outputs
+
+
+def encode(
+    tower: nn.Module, mels: torch.Tensor, tokens: list[int], attention: str = "full", kept: KeptChunks | None = None
+) -> torch.Tensor:
     """Run the audio encoder and its projector. Returns embeddings (clips, longest, output_dim).
 
     tower: the original model's `thinker.audio_tower`. mels: (clips, 128, frames) from `log_mel`, in the model's dtype.
     tokens: `audio_tokens` of each clip; embeddings after a clip's last token are undefined. attention: one of
-    ATTENTION_MODES.
+    ATTENTION_MODES. kept: of the same clip, if it is decoded again while it grows.
     """
-    x = _convolve(tower, mels)[:, : max(tokens)]
+    x = _convolve(tower, mels, kept)[:, : max(tokens)]
     clips, longest, width = x.shape
     window = longest
     if attention == "windowed":
@@ -101,13 +137,21 @@ def encode(tower: nn.Module, mels: torch.Tensor, tokens: list[int], attention: s
     return x.reshape(clips, -1, x.shape[2])[:, :longest]
 
 
-def _convolve(tower: nn.Module, mels: torch.Tensor) -> torch.Tensor:
+def _convolve(tower: nn.Module, mels: torch.Tensor, kept: KeptChunks | None) -> torch.Tensor:
     """Turn features into (clips, tokens, d_model), second by second, and add each second's positions."""
     clips, bins, frames = mels.shape
     if frames > FRAMES_PER_CHUNK:
         mels = F.pad(mels, (0, -frames % FRAMES_PER_CHUNK))
     chunk = min(frames, FRAMES_PER_CHUNK)
     chunks = mels.reshape(clips, bins, -1, chunk).transpose(1, 2).reshape(-1, 1, bins, chunk)
+    compute = partial(_convolve_chunks, tower)
+    x = kept.convolve(chunks, compute) if kept else compute(chunks)
+    x = x + tower.positional_embedding.positional_embedding[: x.shape[1]].to(x.dtype)
+    return x.reshape(clips, -1, x.shape[2])
+
+
+def _convolve_chunks(tower: nn.Module, chunks: torch.Tensor) -> torch.Tensor:
+    """Turn chunks (seconds, 1, bins, frames) into (seconds, tokens, d_model)."""
     if chunks.device.type == "cpu":
         # A CPU's convolutions are faster with channels last.
         chunks = chunks.to(memory_format=torch.channels_last)
@@ -116,9 +160,7 @@ def _convolve(tower: nn.Module, mels: torch.Tensor) -> torch.Tensor:
         for convolution in (tower.conv2d1, tower.conv2d2, tower.conv2d3):
             x = F.gelu(convolution(x))
         outputs.append(tower.conv_out(x.permute(0, 3, 1, 2).flatten(2)))
-    x = torch.cat(outputs)
-    x = x + tower.positional_embedding.positional_embedding[: x.shape[1]].to(x.dtype)
-    return x.reshape(clips, -1, x.shape[2])
+    return torch.cat(outputs)
 
 
 def _key_mask(tokens: list[int], width: int, like: torch.Tensor) -> torch.Tensor:

@@ -17,6 +17,7 @@ from kikitori.errors import CheckpointError
 from kikitori.model import batching
 from kikitori.model.batch import Batch
 from kikitori.model.budget import token_budget
+from kikitori.model.encoder import KeptChunks
 from kikitori.model.finite import not_finite
 from kikitori.model.qwen import build_prompt
 from kikitori.model.recognizer import Recognizer
@@ -63,6 +64,27 @@ def stream_decode(
         yield [row.result(recognizer) for row in rows]
 
 
+def decode_on(
+    recognizer: Recognizer,
+    waveform: np.ndarray,
+    language: str | None,
+    given: tuple[Sequence[int], Sequence[float]],
+    kept: KeptChunks,
+    is_loop: Callable[[str], bool] = has_loop,
+    context: str = "",
+) -> DecodingResult:
+    """Decode a clip whose text begins with given tokens; return the whole text.
+
+    given: the tokens, and their log probabilities. kept: of the same clip when it was shorter, from `encode`. The other
+    arguments are those of `decode`.
+    """
+    ids, log_probabilities = map(list, given)
+    rows = [Row(token_budget(len(waveform) / SAMPLE_RATE), is_loop, ids, log_probabilities, given=len(ids))]
+    for _ in _decode_in_batches(recognizer, [waveform], rows, build_prompt(recognizer.qwen, language, context), kept):
+        pass
+    return rows[0].result(recognizer)
+
+
 def _stream_rows(
     recognizer: Recognizer,
     waveforms: Sequence[np.ndarray],
@@ -79,9 +101,16 @@ def _stream_rows(
 
 
 def _decode_in_batches(
-    recognizer: Recognizer, waveforms: Sequence[np.ndarray], rows: list[Row], prompt: str
+    recognizer: Recognizer,
+    waveforms: Sequence[np.ndarray],
+    rows: list[Row],
+    prompt: str,
+    kept: KeptChunks | None = None,
 ) -> Iterator[bool]:
-    """Fill rows, longest clips first, as many at once as fit into memory; yield as `_follow` does."""
+    """Fill rows, longest clips first, as many at once as fit into memory; yield as `_follow` does.
+
+    kept: as `Batch` takes it. A single clip may have given tokens.
+    """
     waiting = sorted(range(len(waveforms)), key=lambda index: -len(waveforms[index]))
     most, shares = len(waiting), True
     while waiting:
@@ -90,7 +119,7 @@ def _decode_in_batches(
             with recognizer.lock:  # from the look at the free memory until it is taken
                 del batch[_fitting(recognizer, [len(waveforms[index]) for index in batch], rows[batch[0]], prompt) :]
                 clips, texts = [waveforms[index] for index in batch], [rows[index] for index in batch]
-                shared = SharedBatch(recognizer, Batch(recognizer, clips, prompt), texts)
+                shared = SharedBatch(recognizer, Batch(recognizer, clips, prompt, texts[0].given_ids, kept), texts)
                 if shares:
                     shared = join_or_begin(recognizer.running, shared)
             yield from _follow(recognizer, shared, clips, texts, prompt)

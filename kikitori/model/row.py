@@ -21,7 +21,7 @@ class Row:
     """One clip's text while it is decoded.
 
     budget: the most tokens. is_loop: stops a text that repeats itself. ended_by: that of a DecodingResult; empty while
-    the text grows.
+    the text grows. given: how many of its first tokens were not decoded, but given.
     """
 
     budget: int
@@ -29,7 +29,13 @@ class Row:
     ids: list[int] = field(default_factory=list)
     log_probabilities: list[float] = field(default_factory=list)
     ended_by: str = ""
+    given: int = 0
     complete: DecodingResult | None = None  # kept, so that low-confidence spans are computed once
+
+    @property
+    def given_ids(self) -> list[int]:
+        """The tokens that were given."""
+        return self.ids[: self.given]
 
     def add(self, token: int, log_probability: float, recognizer: Recognizer) -> None:
         """Append a token, unless the text has ended, and find out whether the text ends with it."""
@@ -50,7 +56,7 @@ class Row:
 
     def again(self) -> Row:
         """Return the row as it was at first."""
-        return Row(self.budget, self.is_loop)
+        return Row(self.budget, self.is_loop, self.given_ids, self.log_probabilities[: self.given], given=self.given)
 
     def so_far(self) -> Row:
         """Return what can be read while another thread adds tokens: the row itself if its text has ended, or a copy."""
