@@ -35,6 +35,10 @@ SENTENCES = {
     "longer_than": "{name} is more than {limit} long; the limit is {limit}: cut it into shorter recordings",
     "silent": "{name} is silent: its peak is {level}, speech needs more than {limit} dBFS: "
     "check the microphone or raise the volume",
+    "not_raw": "the sound begins as a {kind} file does, and raw samples are expected: convert it, for example with "
+    "`ffmpeg -i FILE -f s16le -ac 1 -ar 16000 -`, or transcribe it as a recording",
+    "no_microphone": "no microphone can be opened ({why}): connect one and allow its use, or send raw samples through "
+    "standard input",
     "not_stereo": "the recording has {channels} channel(s) at {time}; one speaker per channel needs 2: "
     "turn the stereo option off",
     "too_long_to_align": "the part to align is {length} long; the aligner takes at most {limit}: "
@@ -169,6 +173,16 @@ SENTENCES = {
     "this server's keys",
     "no_keys": "{path} holds no API keys: write one per line, of at least {limit} characters each",
     "gpu_quota": "ZeroGPU lends no GPU now: {why}",
+    "origin_refused": "web pages of {origin} may not call this server: have it started with --allow-origin {origin}",
+    "live_full": "{limit} visitors have live text, and this server takes no more: try again when one of them has ended",
+    "live_ended": "live text ends after {limit}: begin again",
+    "live_idle": "no sound has come for {limit}: begin again",
+    "live_borrowed": "live text needs a device of its own, and this server borrows its GPU from ZeroGPU: send a "
+    "recording instead",
+    "live_begun": "the sound has begun, so {name} can't be changed: begin again",
+    "not_an_event": "the message is no event ({why}): send a JSON object with a type, or raw samples",
+    "unknown_event": "there is no event {name}: send one of {choices}",
+    "no_live_sound": "no speech has come since the last text: send more sound first",
     "queue_full": "{limit} requests are waiting, and the queue holds no more: try again in {seconds} s",
     "stopping": "The server is being stopped and takes no new recordings: try again in a minute",
 }

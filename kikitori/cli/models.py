@@ -35,13 +35,13 @@ def load_run(options: argparse.Namespace, report: Report) -> Run:
     """Load the models that the options ask for. Raises CheckpointError."""
     task = choose_task(options.direction, options.language)
     checkpoints = chosen_checkpoints(options, task.role)
-    report.say(_loading(checkpoints, task.role))
+    report.say(loading(checkpoints, task.role))
     model = load_task(task, checkpoints, options.device)
     source = _load_source(options, report, checkpoints, get_source(task)) if options.source else None
     is_checked = options.language_check and task.spoken is not None
     language_check = _load_language_check(options, report, checkpoints, model) if is_checked else None
     if options.align:
-        report.say(_loading(checkpoints, "aligner", "--align"))
+        report.say(loading(checkpoints, "aligner", "--align"))
         _ = model.engine.aligner  # loaded now, so that an error comes before the first window is transcribed
     report.say(f"{task.label}, by {model.checkpoint.name} on {model.engine.device_and_dtype}")
     if options.output_dir is None:
@@ -60,7 +60,7 @@ def load_run(options: argparse.Namespace, report: Report) -> Run:
 def _load_source(
     options: argparse.Namespace, report: Report, checkpoints: Mapping[str, Checkpoint], task: Task
 ) -> Model:
-    report.say(_loading(checkpoints, task.role, "--source"))
+    report.say(loading(checkpoints, task.role, "--source"))
     return load_task(task, checkpoints, options.device)
 
 
@@ -71,7 +71,7 @@ def _load_language_check(
     task = get_language_check(model.task, checkpoints)
     if task == model.task:
         return model
-    report.say(_loading(checkpoints, task.role, "the language check"))
+    report.say(loading(checkpoints, task.role, "the language check"))
     try:
         return load_task(task, checkpoints, options.device)
     except CheckpointError as error:
@@ -79,7 +79,7 @@ def _load_language_check(
         return None
 
 
-def _loading(checkpoints: Mapping[str, Checkpoint], role: str, option: str = "") -> str:
+def loading(checkpoints: Mapping[str, Checkpoint], role: str, option: str = "") -> str:
     """Which checkpoint is loaded now. option: the one that needs it, in addition to the direction's."""
     checkpoint = checkpoints[role]
     if checkpoint.urls:

@@ -33,11 +33,13 @@ def build_parser() -> argparse.ArgumentParser:
         usage=f"%(prog)s audio [audio ...] --direction {{{','.join(TASKS)}}} [options]\n"
         "       %(prog)s page [options]\n       %(prog)s serve [options]\n"
         "       %(prog)s batch MANIFEST_OR_FOLDER --direction DIRECTION -o OUT [options]\n"
+        "       %(prog)s live [-] --direction DIRECTION [options]\n"
         "       %(prog)s watch folder output --direction DIRECTION [options]\n"
         "       %(prog)s quantise FOLDER OUT [--weights FORMAT]",
         description="Transcribe recordings: Japanese calls with speakers, English to Japanese and back, Portuguese, "
         "and any of 30 languages. `kikitori page` opens the web page; `kikitori serve` serves OpenAI's audio API; "
         "`kikitori batch` transcribes many recordings, on one machine or several; "
+        "`kikitori live` writes down what is said while somebody speaks; "
         "`kikitori watch` transcribes what arrives in a folder; `kikitori quantise` makes a checkpoint smaller.",
         epilog="Exit codes: 0 all done, 1 a recording failed, 2 wrong usage, 3 a transcript is incomplete, "
         "130 interrupted, 141 standard output was closed.",

@@ -21,6 +21,7 @@ EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_CLOS
 """130 and 141 are what shells report for a program that Ctrl-C or a closed pipe has ended."""
 COMMANDS = {
     "batch": "kikitori.batch.command",
+    "live": "kikitori.cli.live",
     "page": "kikitori.page.app",
     "quantise": "kikitori.cli.quantise",
     "serve": "kikitori.api.serve",

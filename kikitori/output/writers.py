@@ -63,7 +63,7 @@ def write_txt(transcript: Transcript, layout: Layout = DEFAULT_LAYOUT) -> str:
     return "".join(f"{line}\n" for line in [*lines, *notices_of(transcript)])
 
 
-def write_srt(transcript: Transcript, layout: Layout = DEFAULT_LAYOUT) -> str:
+def write_srt(transcript: Transcript, layout: Layout = DEFAULT_LAYOUT, first: int = 1) -> str:
     """Write SubRip. The format has no specification; its readers expect, for each subtitle and an empty line after it,
 
         1
@@ -71,8 +71,9 @@ def write_srt(transcript: Transcript, layout: Layout = DEFAULT_LAYOUT) -> str:
         text, one line or more
 
     with hours, minutes, seconds and milliseconds. There is no escape, so `-->` in the text is written as `->`.
+    first: the number of the first subtitle.
     """
-    subtitles = enumerate(_subtitles(transcript, layout), start=1)
+    subtitles = enumerate(_subtitles(transcript, layout), start=first)
     return "".join(
         f"{number}\n{_srt_time(subtitle.start_seconds)} --> {_srt_time(subtitle.end_seconds)}\n"
         f"{re.sub('-{2,}>', '->', _subtitle_text(subtitle))}\n\n"

@@ -1,0 +1,155 @@
+"""`kikitori live`: sound through a pipe, lines and subtitles out."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import threading
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+import srt
+
+from benchmarks.served import ROOT
+from kikitori.audio.files import load_audio
+from kikitori.cli.live_output import Lines
+from kikitori.live.events import Closed, Words
+from kikitori.transcript import Turn
+from tests.support.command_line import CLIP_TEXTS, CLIPS
+from tests.support.recordings import one_recording
+from tests.support.server import until
+
+OPTIONS = ("--direction", "pt", "--checkpoint", "tiny")
+
+
+def raw(*paths: Path) -> bytes:
+    waveform = np.concatenate([load_audio(path) for path in paths])
+    return np.round(waveform * 32767).astype("<i2").tobytes()
+
+
+TWO = raw(*(clip.path for clip in CLIPS))
+
+
+@pytest.fixture
+def live(run, monkeypatch, tmp_path) -> Callable:
+    """Run `kikitori live -` on bytes, or on a pipe."""
+
+    def live(sound: bytes | int, *arguments: object):
+        path = tmp_path / "sound.raw"
+        if isinstance(sound, bytes):
+            path.write_bytes(sound)
+        with open(path if isinstance(sound, bytes) else sound, "rb") as stdin:
+            monkeypatch.setattr(sys, "stdin", stdin)
+            return run("live", "-", *arguments)
+
+    return live
+
+
+def test_lines_and_subtitles_are_those_of_the_recordings(live, tmp_path):
+    done = live(TWO, *OPTIONS, "-o", tmp_path / "talk.srt")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == CLIP_TEXTS
+    subtitles = list(srt.parse((tmp_path / "talk.srt").read_text(encoding="utf-8")))
+    assert [" ".join(subtitle.content.split()) for subtitle in subtitles] == CLIP_TEXTS
+    assert [subtitle.index for subtitle in subtitles] == [1, 2]
+    assert subtitles[0].end <= subtitles[1].start
+    assert subtitles[1].start.total_seconds() > len(load_audio(CLIPS[0].path)) / 16000
+
+
+def test_a_call_has_provisional_speakers(live):
+    one = one_recording("diarize")
+    done = live(raw(one.path), "--direction", "diarize", "--checkpoint", "tiny")
+    assert done.stdout.startswith("[spk_0?]: ")
+    assert "".join(line.partition(": ")[2] for line in done.stdout.splitlines()) == one.text
+
+
+def unread(pipe: int) -> int:
+    return struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, b"\0" * 4))[0]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_closes_the_last_stretch(number, live, tmp_path):
+    reading, writing = os.pipe()
+    subtitles = tmp_path / "talk.srt"
+
+    def speak() -> None:
+        os.write(writing, raw(CLIPS[0].path) + b"\0" * 32000)
+        until(lambda: subtitles.exists() and "-->" in subtitles.read_text())
+        spoken = raw(CLIPS[1].path)
+        for start in range(0, len(spoken), 32000):
+            os.write(writing, spoken[start : start + 32000])
+        until(lambda: not unread(reading))
+        os.kill(os.getpid(), number)
+        until(lambda: CLIP_TEXTS[1].split()[-1] in subtitles.read_text())
+        os.close(writing)
+
+    speaker = threading.Thread(target=speak)
+    speaker.start()
+    before = signal.getsignal(number)
+    done = live(reading, *OPTIONS, "-o", subtitles)
+    speaker.join()
+    assert (done.returncode, done.stdout.splitlines()) == (0, CLIP_TEXTS)
+    assert signal.getsignal(number) == before
+
+
+@pytest.mark.slow
+def test_a_closed_pipe_ends_it_and_the_subtitles_are_complete(tmp_path):
+    (tmp_path / "two.raw").write_bytes(TWO)
+    command = [sys.executable, "inference.py", "live", "-", *OPTIONS, "-o", str(tmp_path / "talk.srt")]
+    first = subprocess.Popen(
+        command, cwd=ROOT, stdin=(tmp_path / "two.raw").open("rb"), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    first.stdout.close()
+    assert first.wait() == 141, first.stderr.read()
+    subtitles = srt.parse((tmp_path / "talk.srt").read_text(encoding="utf-8"))
+    assert " ".join(" ".join(subtitle.content.split()) for subtitle in subtitles).startswith(CLIP_TEXTS[0])
+
+
+def test_silence_is_told(live):
+    done = live(b"\0" * 32000 * 6, *OPTIONS)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "check that the microphone is not muted" in done.stderr and "there was no speech" in done.stderr
+
+
+def test_a_file_instead_of_raw_samples_is_refused(live):
+    done = live(CLIPS[0].path.read_bytes(), *OPTIONS)
+    assert done.returncode == 1 and "begins as a FLAC file does" in done.stderr and "ffmpeg" in done.stderr
+
+
+@pytest.mark.skipif(find_spec("sounddevice") is not None, reason="sounddevice is installed")
+def test_without_sounddevice_the_microphone_is_refused_with_the_remedy(run):
+    done = run("live", *OPTIONS)
+    assert done.returncode == 2 and "pip install 'kikitori[live]'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--language", "pt"), "has its own language"),
+        (("--context", "x" * 2001), "the context has 2001 characters"),
+        (("-o", "/proc/no/talk.srt"), "cannot be written"),
+    ],
+)
+def test_what_can_not_work_is_refused_before_the_sound_is_read(arguments, said, live):
+    done = live(TWO, *OPTIONS, *arguments)
+    assert done.returncode in (1, 2) and said in done.stderr and done.stdout == ""
+
+
+def closed(text: str) -> Closed:
+    return Closed(0, 0, 1, 1, (Turn(None, text),), ())
+
+
+def test_a_sentence_is_a_line_as_soon_as_it_is_firm():
+    lines = Lines(has_speakers=False)
+    assert lines.of(Words(0, 0, 1, "Bom dia. Eu", " sou")) == "Bom dia.\n"
+    assert lines.of(Words(0, 0, 1, "Bom dia. Eu sou 3.5 km", ".")) == ""
+    assert lines.of(closed("Bom dia. Eu sou 3.5 km. Sim")) == "Eu sou 3.5 km.\nSim\n"
+    assert lines.of(closed("はい。駅です。")) == "はい。\n駅です。\n"
