@@ -9,14 +9,17 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kikitori.api.endpoints import ModelList, Transcriptions, Translations
 from kikitori.api.errors import answer_error, answer_fault, answer_http_error
+from kikitori.api.live_visitors import LiveVisitors
 from kikitori.api.queue import Queue
+from kikitori.api.realtime import Realtime
 from kikitori.errors import RequestError, SpeechError
 from kikitori.server.limits import ACCOUNT
+from kikitori.server.refusals import VISITS
 from kikitori.tasks import Checkpoint
 
 PATH = "/v1"
@@ -27,11 +30,12 @@ def mount_api(
     needs_key: bool = False,
     origins: Iterable[str] = (),
     queue: Queue | None = None,
+    live: LiveVisitors | None = None,
 ) -> Mount:
     """Return the API's routes.
 
     checkpoints: by role. needs_key: refuse requests that `KnownKeys` has given no account. origins: those of web pages
-    that may call the API from a browser.
+    that may call the API from a browser. live: how many may have live text.
     """
     queue, models = queue or Queue(), ModelList(checkpoints)
     routes = [
@@ -40,6 +44,7 @@ def mount_api(
         Route("/models", models.all),
         Route("/models/{name:path}", models.one),
         Route("/openapi.json", models.description),
+        WebSocketRoute("/realtime", Realtime(checkpoints, tuple(origins), live or LiveVisitors())),
     ]
     middleware = [
         Middleware(CORSMiddleware, allow_origins=list(origins), allow_methods=["GET", "POST"], allow_headers=["*"]),
@@ -58,8 +63,8 @@ class NeedsKey:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on or refuse it, before its body is read."""
-        if self._needs_key and scope["type"] == "http" and ACCOUNT not in scope:
-            refused = await answer_error(Request(scope), RequestError("key_wrong"))
+        if self._needs_key and scope["type"] in VISITS and ACCOUNT not in scope:
+            refused = await answer_error(Request(scope | {"type": "http"}), RequestError("key_wrong"))
             await refused(scope, receive, send)
             return
         await self.app(scope, receive, send)

@@ -16,7 +16,9 @@ STATUSES = {
     "unknown_endpoint": 404,
     "unknown_model": 404,
     "key_wrong": 401,
+    "origin_refused": 403,
     "queue_full": 429,
+    "live_full": 429,
     "gpu_quota": 429,
     "out_of_memory": 503,
 }

@@ -28,6 +28,8 @@ from kikitori.server.visitors import Visitors
 from kikitori.tasks import Checkpoint
 
 PORT = 8000
+MAX_MESSAGE_BYTES = 2_000_000
+"""Of one message to /v1/realtime: half a minute of sound as base64, and more."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -75,7 +77,9 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as error:
         print(f"error: {host}, port {options.port}, is not available ({error}): choose another", file=sys.stderr)
         return 1
-    server = uvicorn.Server(uvicorn.Config(build_app(checkpoints, options, keys), proxy_headers=False))
+    server = uvicorn.Server(
+        uvicorn.Config(build_app(checkpoints, options, keys), proxy_headers=False, ws_max_size=MAX_MESSAGE_BYTES)
+    )
     server.thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
     server.thread.start()
     print(f"Serving the API at http://{_shown(host)}:{listening.getsockname()[1]}/v1", flush=True)

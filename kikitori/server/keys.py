@@ -13,8 +13,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kikitori.errors import RequestError
 from kikitori.server.limits import ACCOUNT
+from kikitori.server.refusals import VISITS
 
 KEYS_VARIABLE = "SPEECH_API_KEYS"
+PROTOCOL, KEY_PROTOCOL = "realtime", "openai-insecure-api-key."
+"""Subprotocols of a WebSocket, as OpenAI's clients in browsers name them: the second is followed by the key."""
 MIN_KEY_CHARACTERS = 16
 """A shorter key can be guessed."""
 
@@ -62,10 +65,16 @@ class KnownKeys:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, with the key's account if it has one."""
-        if self._keys and scope["type"] == "http":
-            account = self._keys.account(Headers(scope=scope).get("authorization", ""))
+        if self._keys and scope["type"] in VISITS:
+            account = self._keys.account(Headers(scope=scope).get("authorization") or _bearer(scope))
             scope = scope | ({ACCOUNT: account} if account else {})
         await self.app(scope, receive, send)
+
+
+def _bearer(scope: Scope) -> str:
+    """What a web page sends in place of the header, which it can't set for a WebSocket."""
+    keys = [name for name in scope.get("subprotocols", ()) if name.startswith(KEY_PROTOCOL)]
+    return f"Bearer {keys[0].removeprefix(KEY_PROTOCOL)}" if keys else ""
 
 
 def _hash(key: str) -> bytes:

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kikitori.server.body_size import BodySize
 from kikitori.server.memory import trim_heaps
-from kikitori.server.refusals import refusal
+from kikitori.server.refusals import VISITS, refusal
 from kikitori.server.visitors import BYTES, ELEMENTS, REQUESTS, Visitors, address_of
 
 CLOSED = (
@@ -56,7 +56,7 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on or refuse it."""
-        if scope["type"] != "http":
+        if scope["type"] not in VISITS:
             await self.app(scope, receive, send)
             return
         try:
@@ -65,7 +65,8 @@ class Gate:
             account = Account(None if scope["path"].startswith(UNCOUNTED) else self._visitors, scope)
             with account.open():
                 await account.charge(REQUESTS, 1)
-                await self._pass_on(account, scope, receive, send)
+                pass_on = self._pass_on if scope["type"] == "http" else self._pass_on_socket
+                await pass_on(account, scope, receive, send)
         except HTTPException as error:  # the app answers its own
             await refusal(scope, error)(scope, receive, send)
 
@@ -93,6 +94,16 @@ class Gate:
             await self.app(scope, receive_counted, send_and_release)
         if body.is_large:
             await asyncio.to_thread(trim_heaps)
+
+    async def _pass_on_socket(self, account: Account, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a WebSocket on, and count what comes through it. At the limit its endpoint gets the HTTPException."""
+
+        async def receive_counted() -> Message:
+            message = await receive()
+            await account.charge(BYTES, len(message.get("bytes") or message.get("text") or b""))
+            return message
+
+        await self.app(scope, receive_counted, send)
 
 
 class Account:

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from kikitori.server.refusals import refusal
+from kikitori.server.refusals import VISITS, refusal
 
 SPACE_PROXIES = "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,127.0.0.0/8"
 """Private networks: a Space is reached through Hugging Face's proxies only."""
@@ -30,7 +30,7 @@ class ProxyHeaders(ProxyHeadersMiddleware):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, without these headers unless they come from a proxy."""
-        if scope["type"] == "http" and (scope["client"] or [None])[0] not in self.trusted_hosts:
+        if scope["type"] in VISITS and (scope["client"] or [None])[0] not in self.trusted_hosts:
             kept = [(name, value) for name, value in scope["headers"] if not name.startswith(SET_BY_PROXIES)]
             scope = scope | {"headers": kept}
         await super().__call__(scope, receive, send)
@@ -52,7 +52,7 @@ class OwnAddress:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer 400 if its `Host` can't be right."""
-        if scope["type"] != "http":
+        if scope["type"] not in VISITS:
             await self.app(scope, receive, send)
             return
         host = Headers(scope=scope).get("host", "")

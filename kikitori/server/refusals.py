@@ -13,6 +13,8 @@ from kikitori.errors import RequestError
 from kikitori.server.body_size import API
 from kikitori.strings import displayed
 
+VISITS = ("http", "websocket")
+"""Types of scopes that are requests of a visitor."""
 KINDS = {401: "authentication_error", 429: "rate_limit_error"}
 DESCRIBED = ("GET /health", "GET /v1/openapi.json")
 """What every server answers; the second describes the rest."""
@@ -22,7 +24,7 @@ SHOWN_PATH = 200
 
 def unknown_endpoint(scope: Scope, choices: Iterable[str] = DESCRIBED) -> RequestError:
     """The error about a request for something that is not there. choices: what is."""
-    name = displayed(f"{scope['method']} {scope['path']}"[:SHOWN_PATH])
+    name = displayed(f"{scope.get('method', 'WebSocket')} {scope['path']}"[:SHOWN_PATH])
     return RequestError("unknown_endpoint", name=name, choices=", ".join(choices))
 
 

@@ -1,0 +1,104 @@
+"""The sound of one live visitor on its way from the event loop to a thread that transcribes it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import soxr
+
+from kikitori.audio.checks import SAMPLE_RATE
+from kikitori.live.events import Event
+from kikitori.live.pcm import BYTES_PER_SECOND, PcmStream
+from kikitori.live.session import LiveSession
+from kikitori.tasks import Checkpoint, Task
+from kikitori.transcribe import load_task
+
+MAX_WAITING_BYTES = 30 * BYTES_PER_SECOND
+"""Of sound that waits for the model. A client that sends more is read no further until some of it is done."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What has come since the last part. is_commit: the client wants the text of all of it. is_last: no more comes."""
+
+    data: bytes
+    is_commit: bool = False
+    is_last: bool = False
+
+
+class SoundQueue:
+    """Joins what comes while the model computes, up to a commit."""
+
+    def __init__(self):
+        self._parts: list[Part] = []
+        self._changed = asyncio.Event()
+        self._room = asyncio.Event()
+
+    async def put(self, data: bytes, work: asyncio.Task) -> None:
+        """Add sound, once there is room, or if the work that would make room has ended."""
+        while sum(len(part.data) for part in self._parts) > MAX_WAITING_BYTES and not work.done():
+            self._room.clear()
+            room = asyncio.ensure_future(self._room.wait())
+            await asyncio.wait({room, work}, return_when=asyncio.FIRST_COMPLETED)
+            room.cancel()
+        self._add(Part(data))
+
+    def commit(self) -> None:
+        """Ask for the text of all sound so far."""
+        self._add(Part(b"", is_commit=True))
+
+    def end(self) -> None:
+        """End the sound."""
+        self._add(Part(b"", is_last=True))
+
+    async def parts(self) -> AsyncIterator[Part]:
+        """Yield what has come, the last part last."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            while self._parts:
+                part = self._next()
+                self._room.set()
+                yield part
+                if part.is_last:
+                    return
+
+    def _add(self, part: Part) -> None:
+        self._parts.append(part)
+        self._changed.set()
+
+    def _next(self) -> Part:
+        """Take all sound up to the first commit or end."""
+        count = next((n for n, part in enumerate(self._parts, 1) if part.is_commit or part.is_last), len(self._parts))
+        taken, self._parts = self._parts[:count], self._parts[count:]
+        return Part(b"".join(part.data for part in taken), taken[-1].is_commit, taken[-1].is_last)
+
+
+class Transcriber:
+    """A live session that takes bytes. It loads the model, and is used in threads, one at a time.
+
+    rate: of the samples, in Hz. Raises CheckpointError.
+    """
+
+    def __init__(self, task: Task, checkpoints: Mapping[str, Checkpoint], context: str, rate: int):
+        self._session = LiveSession(load_task(task, checkpoints), context)
+        self._pcm = PcmStream()
+        self._resampler = soxr.ResampleStream(rate, SAMPLE_RATE, 1) if rate != SAMPLE_RATE else None
+
+    @property
+    def seconds(self) -> float:
+        """Length of all sound so far."""
+        return self._session.seconds
+
+    def take(self, part: Part) -> list[Event]:
+        """Return the events of a part."""
+        ends = part.is_commit or part.is_last
+        events = list(self._session.add(self._samples(part)))
+        return [*events, *self._session.flush()] if ends else events
+
+    def _samples(self, part: Part) -> np.ndarray:
+        samples = self._pcm.add(part.data)
+        return self._resampler.resample_chunk(samples, last=part.is_last) if self._resampler else samples

@@ -1,0 +1,290 @@
+"""/v1/realtime through a real server and the library websockets, on the tiny checkpoint."""
+
+from __future__ import annotations
+
+import base64
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import get_args
+
+import numpy as np
+import pytest
+import soxr
+import uvicorn
+from limits import RateLimitItemPerHour
+from openai.types.realtime import RealtimeServerEvent
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+
+from kikitori.api.app import mount_api
+from kikitori.api.live_visitors import LiveVisitors
+from kikitori.api.realtime_events import TENTATIVE, TEXT
+from kikitori.audio.files import load_audio
+from kikitori.server import limits
+from kikitori.server.keys import Keys, KnownKeys
+from kikitori.server.limits import Gate
+from kikitori.server.proxy import OwnAddress
+from kikitori.server.visitors import Visitors
+from kikitori.tasks import choose_checkpoints
+from tests.support.recordings import RECORDINGS, one_recording, recordings_in
+from tests.support.server import until
+
+TINY = choose_checkpoints(["tiny"])
+KEY = "a-key-of-24-characters-xx"
+ORIGIN = "https://captions.example"
+SPOKEN = one_recording("pt")
+WAIT_SECONDS = 120
+
+
+def raw(path, rate: int = 16000) -> bytes:
+    waveform = soxr.resample(load_audio(path), 16000, rate)
+    return np.round(waveform.clip(-1, 1) * 32767).astype("<i2").tobytes()
+
+
+def append(data: bytes) -> str:
+    return json.dumps({"type": "input_audio_buffer.append", "audio": base64.b64encode(data).decode()})
+
+
+def update(session: dict) -> str:
+    return json.dumps({"type": "session.update", "session": session})
+
+
+COMMIT = json.dumps({"type": "input_audio_buffer.commit", "event_id": "mine"})
+
+
+@contextmanager
+def serving(live: LiveVisitors | None = None, keys: Keys | None = None) -> Iterator[Callable[..., ClientConnection]]:
+    """Give a function that connects to a server of its own."""
+    app = Starlette(
+        routes=[mount_api(TINY, bool(keys), [ORIGIN], live=live)],
+        middleware=[
+            Middleware(OwnAddress, None, True),
+            Middleware(KnownKeys, keys),
+            Middleware(Gate, Visitors()),
+        ],
+    )
+    listening = socket.create_server(("127.0.0.1", 0))
+    port = listening.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
+    thread = threading.Thread(target=server.run, args=([listening],))
+    thread.start()
+
+    def open_one(query: str = "model=pt", host: str = "127.0.0.1", **options) -> ClientConnection:
+        made = socket.create_connection(("127.0.0.1", port))
+        return connect(f"ws://{host}:{port}/v1/realtime?{query}", sock=made, **options)
+
+    try:
+        until(lambda: server.started)
+        yield open_one
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def open_one() -> Iterator[Callable[..., ClientConnection]]:
+    with serving() as open_one:
+        yield open_one
+
+
+def receive(client: ClientConnection, *kinds: str) -> list[dict]:
+    """All events up to the first of one of these kinds."""
+    events: list[dict] = []
+    while not events or events[-1]["type"] not in kinds:
+        events.append(json.loads(client.recv(WAIT_SECONDS)))
+    return events
+
+
+def completed(events: list[dict]) -> list[str]:
+    return [event["transcript"] for event in events if event["type"] == f"{TEXT}.completed"]
+
+
+def play(client: ClientConnection, data: bytes) -> None:
+    """Send sound in parts of a quarter of a second, and ask for its text."""
+    for start in range(0, len(data), 8000):
+        client.send(append(data[start : start + 8000]))
+    client.send(COMMIT)
+
+
+def refused(open_one: Callable, query: str = "model=pt", **options) -> tuple[int, dict]:
+    """Status and error of a connection that is refused."""
+    with pytest.raises(InvalidStatus) as raised:
+        open_one(query, **options)
+    response = raised.value.response
+    return response.status_code, json.loads(response.body)["error"]
+
+
+def test_sound_becomes_deltas_and_a_text(open_one):
+    with open_one() as client:
+        (created,) = receive(client, "session.created")
+        assert created["session"]["max_seconds"] == 3600 and created["session"]["expires_at"] > 1e9
+        play(client, raw(SPOKEN.path))
+        events = receive(client, f"{TEXT}.completed")
+    assert completed(events) == [SPOKEN.text]
+    assert "".join(event["delta"] for event in events if event["type"] == f"{TEXT}.delta") == SPOKEN.text
+    kinds = [event["type"] for event in events]
+    assert kinds[0] == "input_audio_buffer.speech_started" and TENTATIVE in kinds
+    assert kinds.index("input_audio_buffer.speech_stopped") < kinds.index("input_audio_buffer.committed")
+    assert len({event["item_id"] for event in events}) == 1
+    assert events[-1]["turns"][0]["text"] == SPOKEN.text and events[-1]["warnings"] == []
+
+
+def test_the_events_are_those_of_openais_library(open_one):
+    """But for the session's, where OpenAI has another sample rate."""
+    with open_one() as client:
+        client.send(update({"type": "transcription"}))
+        play(client, raw(SPOKEN.path))
+        events = receive(client, f"{TEXT}.completed")
+        client.send("nonsense")
+        events += receive(client, "error")
+    kinds = {one.model_fields["type"].annotation.__args__[0]: one for one in get_args(get_args(RealtimeServerEvent)[0])}
+    checked = [event for event in events if event["type"] != TENTATIVE and not event["type"].startswith("session")]
+    for event in checked:
+        kinds[event["type"]].model_validate(event)
+    assert {event["type"] for event in checked} >= {f"{TEXT}.delta", f"{TEXT}.completed", "error"}
+
+
+def test_raw_samples_and_other_settings_are_taken(open_one):
+    one = recordings_in(RECORDINGS, "diarize")[-1]
+    chosen = {
+        "transcription": {"model": "diarize"},
+        "format": {"type": "audio/pcm", "rate": 24000},
+        "turn_detection": None,
+    }
+    with open_one("model=pt") as client:
+        client.send(update({"audio": {"input": chosen}}))
+        updated = receive(client, "session.updated")[-1]["session"]["audio"]["input"]
+        assert (updated["transcription"]["model"], updated["format"]["rate"]) == ("diarize", 24000)
+        client.send(raw(one.path, 24000) + b"\0" * 48000 * 2)
+        events = receive(client, f"{TEXT}.completed")
+        while "".join(completed(events)) != one.text:
+            events += receive(client, f"{TEXT}.completed")
+        client.send(update({}))
+        assert receive(client, "error")[-1]["error"]["code"] == "live_begun"
+    turns = [turn for event in events for turn in event.get("turns", ())]
+    assert {turn["speaker"] for turn in turns} <= {"spk_0?", "spk_1?"} and turns
+
+
+def test_what_can_not_be_carried_out_is_told_and_the_rest_goes_on(open_one):
+    bad = {
+        "not json": "not_an_event",
+        "[" * 100_000: "not_an_event",
+        "[]": "not_an_event",
+        '{"type": "response.create"}': "unknown_event",
+        '{"type": "input_audio_buffer.append"}': "field_missing",
+        '{"type": "input_audio_buffer.append", "audio": "%%"}': "field_value",
+        update({"type": "realtime"}): "field_value",
+        update({"audio": {"input": {"format": {"rate": 8000}}}}): "field_value",
+        update({"audio": {"input": {"transcription": {"model": "x"}}}}): "model_not_found",
+        update({"audio": {"input": {"transcription": {"language": "ja"}}}}): "fixed_language",
+        COMMIT: "no_live_sound",
+    }
+    with open_one() as client:
+        receive(client, "session.created")
+        for message, code in bad.items():
+            client.send(message)
+            (event,) = receive(client, "error")
+            assert event["error"]["code"] == code, message[:80]
+            assert event["error"]["event_id"] == ("mine" if message == COMMIT else None)
+        play(client, raw(SPOKEN.path))
+        assert completed(receive(client, f"{TEXT}.completed")) == [SPOKEN.text]
+
+
+def test_silence_has_no_text_and_a_commit_says_so(open_one):
+    with open_one() as client:
+        receive(client, "session.created")
+        play(client, b"\0" * 64000)
+        assert [event["error"]["code"] for event in receive(client, "error")] == ["no_live_sound"]
+
+
+def test_several_visitors_get_their_own_texts(open_one):
+    recordings = recordings_in(RECORDINGS, "pt")[:3]
+    clients = [open_one() for _ in recordings]
+    try:
+        for client, one in zip(clients, recordings, strict=True):
+            play(client, raw(one.path))
+        texts = [completed(receive(client, f"{TEXT}.completed")) for client in clients]
+    finally:
+        for client in clients:
+            client.close()
+    assert texts == [[one.text] for one in recordings]
+
+
+def test_too_many_visitors_are_refused_until_one_has_gone():
+    with serving(LiveVisitors(limit=1)) as open_one:
+        with open_one():
+            assert refused(open_one)[0] == 429
+            assert "1 visitors have live text" in refused(open_one)[1]["message"]
+
+        def is_free() -> bool:
+            try:
+                open_one().close()
+            except InvalidStatus:
+                return False
+            return True
+
+        until(is_free)
+
+
+@pytest.mark.parametrize(
+    ("visitors", "code"),
+    [(LiveVisitors(max_seconds=0), "live_ended"), (LiveVisitors(idle_seconds=0), "live_idle")],
+    ids=["time", "idle"],
+)
+def test_when_time_is_up_the_last_text_is_sent_and_the_reason_told(visitors, code):
+    with serving(visitors) as open_one, open_one() as client:
+        client.send(raw(SPOKEN.path))
+        events = receive(client, "error")
+        assert events[-1]["error"]["code"] == code
+        assert completed(events) == ([SPOKEN.text] if len(events) > 2 else [])
+        with pytest.raises(ConnectionClosed) as closed:
+            client.recv(WAIT_SECONDS)
+        assert closed.value.rcvd.code == 1008
+
+
+def test_only_this_servers_and_named_web_pages_may_connect(open_one):
+    status, error = refused(open_one, origin="https://bad.example")
+    assert status == 403 and "--allow-origin https://bad.example" in error["message"]
+    open_one(origin=ORIGIN).close()
+    with open_one() as client:
+        own = client.request.headers["Host"]
+    open_one(origin=f"http://{own}").close()
+    status, error = refused(open_one, host="evil.example")
+    assert status == 400 and "for its own machine only" in error["message"]
+
+
+def test_an_unknown_model_is_refused_before_the_connection(open_one):
+    status, error = refused(open_one, "model=nonsense")
+    assert (status, error["code"], error["param"]) == (404, "model_not_found", "model")
+
+
+def test_without_a_key_nobody_connects():
+    with serving(keys=Keys([KEY], "the test")) as open_one:
+        assert refused(open_one)[0] == 401
+        assert refused(open_one, subprotocols=["realtime", "openai-insecure-api-key.wrong"])[0] == 401
+        open_one(additional_headers={"Authorization": f"Bearer {KEY}"}).close()
+        with open_one(subprotocols=["realtime", f"openai-insecure-api-key.{KEY}"]) as client:
+            assert client.subprotocol == "realtime"
+            receive(client, "session.created")
+
+
+def test_sound_is_counted_as_uploads_are(monkeypatch):
+    monkeypatch.setattr(limits, "BYTES", RateLimitItemPerHour(50_000, namespace="bytes"))
+    monkeypatch.setitem(limits.Account.charge.__globals__, "BYTES", limits.BYTES)
+    from kikitori.server import visitors
+
+    monkeypatch.setitem(visitors.UNITS, limits.BYTES, "bytes per hour")
+    with serving() as open_one, open_one() as client:
+        client.send(b"\0" * 60_000)
+        error = receive(client, "error")[-1]["error"]
+        assert "50,000 bytes per hour" in error["message"] and error["type"] == "rate_limit_error"
+
+
+def test_on_a_borrowed_gpu_there_is_no_live_text(open_one, monkeypatch):
+    monkeypatch.setenv("SPACES_ZERO_GPU", "true")
+    assert refused(open_one)[1]["code"] == "live_borrowed"
