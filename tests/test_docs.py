@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -20,6 +21,7 @@ import srt
 import yaml
 
 from benchmarks.served import ROOT
+from kikitori.audio.files import load_audio
 from kikitori.cli.run import main
 from kikitori.model.recognizer import load_recognizer
 from kikitori.tasks import CHECKPOINTS
@@ -141,6 +143,18 @@ def test_the_api_example_with_a_source_prints_both_languages(server, capsys, mon
     code = block_with('api_name="/translate"').replace("http://127.0.0.1:7860", server)
     expected = example("japanese_travel")
     assert lines_of(code, capsys, monkeypatch)[-1] == f"{expected.said} = {expected.text}"
+
+
+def test_the_live_example_prints_the_text(server, capsys, monkeypatch, tmp_path):
+    spoken = tmp_path / "spoken.raw"
+    spoken.write_bytes((load_audio(example("portuguese_daily").path) * 32767).astype("<i2").tobytes())
+    code = block_with("input_audio_buffer.append").replace(
+        "ws://127.0.0.1:8000", server.rstrip("/").replace("http", "ws")
+    )
+    with spoken.open("rb") as stdin:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(stdin))
+        printed = " ".join(lines_of(code, capsys, monkeypatch))
+    assert printed.replace(" ", "") == example("portuguese_daily").text.replace(" ", "")
 
 
 @pytest.mark.slow

@@ -94,10 +94,12 @@ class Transcriber:
         return self._session.seconds
 
     def take(self, part: Part) -> list[Event]:
-        """Return the events of a part."""
-        ends = part.is_commit or part.is_last
-        events = list(self._session.add(self._samples(part)))
-        return [*events, *self._session.flush()] if ends else events
+        """Return the events of a part of the sound."""
+        return list(self._session.add(self._samples(part)))
+
+    def flush(self) -> list[Event]:
+        """Close the open stretch; return its end, if it has speech."""
+        return list(self._session.flush())
 
     def _samples(self, part: Part) -> np.ndarray:
         samples = self._pcm.add(part.data)

@@ -23,6 +23,7 @@ from kikitori.api.models import Models, choose_direction, served_models
 from kikitori.api.realtime_events import APPEND, COMMIT, UPDATE, Outgoing, Settings, made, read_event, samples_of
 from kikitori.errors import RequestError, SpeechError, StoppingError
 from kikitori.languages import AUTO
+from kikitori.live.events import Event
 from kikitori.server.job_log import logged_job
 from kikitori.server.keys import PROTOCOL
 from kikitori.server.refusals import error_record
@@ -201,13 +202,19 @@ class _Conversation:
         with logged_job(task.name) as line:
             transcriber = await run(Transcriber, task, self._checkpoints, sound.transcription.prompt, sound.format.rate)
             async for part in self._sound.parts():
-                events = await run(transcriber.take, part)
+                await self._send_all(outgoing, await run(transcriber.take, part))
                 line.sound_seconds = transcriber.seconds
-                for event in events:
-                    for one in outgoing.of(event):
-                        await self._send(one)
+                if not (part.is_commit or part.is_last):
+                    continue
+                events = await run(transcriber.flush)
+                await self._send_all(outgoing, events, part.is_commit)
                 if part.is_commit and not events:
                     await self._send_error(record_of(RequestError("no_live_sound")))
+
+    async def _send_all(self, outgoing: Outgoing, events: list[Event], is_requested: bool = False) -> None:
+        for event in events:
+            for one in outgoing.of(event, is_requested):
+                await self._send(one)
 
     def _described(self) -> dict:
         """The session as OpenAI's clients read it, with when it ends."""

@@ -126,8 +126,8 @@ class Outgoing:
         self._sent = ""  # its firm text
         self._before: str | None = None
 
-    def of(self, event: Event) -> Iterator[dict]:
-        """Yield what is sent for an event of a live session."""
+    def of(self, event: Event, is_requested: bool = False) -> Iterator[dict]:
+        """Yield what is sent for an event of a live session. is_requested: the client has closed the stretch."""
         item = f"item_{self._session}_{event.stretch}"
         if event.stretch > self._stretch:
             self._stretch, self._sent = event.stretch, ""
@@ -141,7 +141,8 @@ class Outgoing:
         yield made("input_audio_buffer.speech_stopped", item_id=item, audio_end_ms=end)
         yield made("input_audio_buffer.committed", item_id=item, previous_item_id=self._before)
         yield from self._added(item, event.text)
-        yield made(f"{TEXT}.completed", item_id=item, content_index=0, **_complete(event))
+        own = {"is_requested": is_requested}
+        yield made(f"{TEXT}.completed", item_id=item, content_index=0, **_complete(event), **own)
         self._before = item
 
     def _added(self, item: str, text: str) -> Iterator[dict]:

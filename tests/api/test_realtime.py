@@ -132,6 +132,16 @@ def test_sound_becomes_deltas_and_a_text(open_one):
     assert kinds.index("input_audio_buffer.speech_stopped") < kinds.index("input_audio_buffer.committed")
     assert len({event["item_id"] for event in events}) == 1
     assert events[-1]["turns"][0]["text"] == SPOKEN.text and events[-1]["warnings"] == []
+    assert events[-1]["is_requested"]
+
+
+def test_a_pause_completes_a_text_without_a_commit(open_one):
+    with open_one() as client:
+        client.send(raw(SPOKEN.path) + b"\0" * 32000)
+        last = receive(client, f"{TEXT}.completed")[-1]
+        assert (last["transcript"], last["is_requested"]) == (SPOKEN.text, False)
+        client.send(COMMIT)
+        assert receive(client, "error")[-1]["error"]["code"] == "no_live_sound"
 
 
 def test_the_events_are_those_of_openais_library(open_one):
