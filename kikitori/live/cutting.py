@@ -33,7 +33,7 @@ def find_cut(spans: Sequence[Span], waveform: np.ndarray, covered: int) -> int |
     if len(waveform) < MAX_SECONDS * SAMPLE_RATE:
         return None
     limit = round(MAX_SECONDS * SAMPLE_RATE)
-    earliest = max(covered, round(COMMIT_SECONDS * SAMPLE_RATE))
+    earliest = round(COMMIT_SECONDS * SAMPLE_RATE)  # firm words come from passes over less than that
     late = [gap for gap in gaps if earliest <= _place(gap) <= limit]
     if late:
         return _place(max(late, key=lambda gap: gap.end - gap.start))
