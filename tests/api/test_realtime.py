@@ -29,7 +29,7 @@ from kikitori.server import limits
 from kikitori.server.keys import Keys, KnownKeys
 from kikitori.server.limits import Gate
 from kikitori.server.proxy import OwnAddress
-from kikitori.server.visitors import Visitors
+from kikitori.server.visitors import UNITS, Visitors
 from kikitori.tasks import choose_checkpoints
 from tests.support.recordings import RECORDINGS, one_recording, recordings_in
 from tests.support.server import until
@@ -285,10 +285,7 @@ def test_without_a_key_nobody_connects():
 
 def test_sound_is_counted_as_uploads_are(monkeypatch):
     monkeypatch.setattr(limits, "BYTES", RateLimitItemPerHour(50_000, namespace="bytes"))
-    monkeypatch.setitem(limits.Account.charge.__globals__, "BYTES", limits.BYTES)
-    from kikitori.server import visitors
-
-    monkeypatch.setitem(visitors.UNITS, limits.BYTES, "bytes per hour")
+    monkeypatch.setitem(UNITS, limits.BYTES, "bytes per hour")
     with serving() as open_one, open_one() as client:
         client.send(b"\0" * 60_000)
         error = receive(client, "error")[-1]["error"]
