@@ -177,6 +177,8 @@ SENTENCES = {
     "live_full": "{limit} visitors have live text, and this server takes no more: try again when one of them has ended",
     "live_ended": "live text ends after {limit}: begin again",
     "live_idle": "no sound has come for {limit}: begin again",
+    "live_remote": "live text needs a model in this server's own process, and this server decodes on vLLM: send a "
+    "recording instead",
     "live_borrowed": "live text needs a device of its own, and this server borrows its GPU from ZeroGPU: send a "
     "recording instead",
     "live_begun": "the sound has begun, so {name} can't be changed: begin again",

@@ -70,6 +70,8 @@ class Realtime:
         """Raise RequestError if the server has no live text, or not for this web page."""
         if os.environ.get("SPACES_ZERO_GPU"):
             raise RequestError("live_borrowed")
+        if any(checkpoint.urls for checkpoint in self._checkpoints.values()):
+            raise RequestError("live_remote")
         origin = socket.headers.get("origin")
         if origin and origin not in self._origins and urlsplit(origin).netloc != socket.headers.get("host"):
             raise RequestError("origin_refused", origin=origin[:200])

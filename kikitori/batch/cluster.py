@@ -138,10 +138,13 @@ def _outcomes(
 
 
 def _workers(options: argparse.Namespace, nodes: Sequence[Mapping]) -> tuple[int, dict[str, int]]:
-    """How many workers fit the machines, and what each needs. Raises BatchError if none fits."""
+    """How many workers fit the machines, and what each needs. Raises BatchError if none fits.
+
+    With vLLM they need no GPU: its servers have them.
+    """
     resources = [node["Resources"] for node in nodes if node["Alive"]]
     gpus = sum(int(one.get("GPU", 0)) for one in resources)
-    if gpus and not (options.device or "cuda").startswith("cpu"):
+    if gpus and options.engine == "local" and not (options.device or "cuda").startswith("cpu"):
         return gpus, {"num_gpus": 1}
     most = max((int(one.get("CPU", 0)) for one in resources), default=0)
     cores = options.cores or min(CORES, max(most, 1))

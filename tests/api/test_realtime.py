@@ -25,6 +25,7 @@ from kikitori.api.app import mount_api
 from kikitori.api.live_visitors import LiveVisitors
 from kikitori.api.realtime_events import TENTATIVE, TEXT
 from kikitori.audio.files import load_audio
+from kikitori.engines.vllm.addresses import on_engine
 from kikitori.server import limits
 from kikitori.server.keys import Keys, KnownKeys
 from kikitori.server.limits import Gate
@@ -58,10 +59,12 @@ COMMIT = json.dumps({"type": "input_audio_buffer.commit", "event_id": "mine"})
 
 
 @contextmanager
-def serving(live: LiveVisitors | None = None, keys: Keys | None = None) -> Iterator[Callable[..., ClientConnection]]:
+def serving(
+    live: LiveVisitors | None = None, keys: Keys | None = None, checkpoints=TINY
+) -> Iterator[Callable[..., ClientConnection]]:
     """Give a function that connects to a server of its own."""
     app = Starlette(
-        routes=[mount_api(TINY, bool(keys), [ORIGIN], live=live)],
+        routes=[mount_api(checkpoints, bool(keys), [ORIGIN], live=live)],
         middleware=[
             Middleware(OwnAddress, None, True),
             Middleware(KnownKeys, keys),
@@ -295,3 +298,8 @@ def test_sound_is_counted_as_uploads_are(monkeypatch):
 def test_on_a_borrowed_gpu_there_is_no_live_text(open_one, monkeypatch):
     monkeypatch.setenv("SPACES_ZERO_GPU", "true")
     assert refused(open_one)[1]["code"] == "live_borrowed"
+
+
+def test_a_server_that_decodes_on_vllm_has_no_live_text():
+    with serving(checkpoints=on_engine(TINY, "vllm", ["http://127.0.0.1:9"])) as open_one:
+        assert refused(open_one)[1]["code"] == "live_remote"

@@ -124,8 +124,8 @@ def test_a_copy_of_the_context_never_becomes_firm(model, listen):
 
 
 def test_what_is_left_of_a_faulty_text_is_told(model, listen, monkeypatch):
-    monkeypatch.setattr("kikitori.model.generate.BUDGET_TOKENS", 1)
-    monkeypatch.setattr("kikitori.model.generate.BUDGET_TOKENS_PER_SECOND", 1)
+    monkeypatch.setattr("kikitori.model.budget.BUDGET_TOKENS", 1)
+    monkeypatch.setattr("kikitori.model.budget.BUDGET_TOKENS_PER_SECOND", 1)
     events = listen(LiveSession(model("diarize")), load_audio(CALL.path))
     assert {warning.kind for event in closed(events) for warning in event.warnings} >= {"budget"}
     assert all(warning.start_seconds is not None for event in closed(events) for warning in event.warnings)
