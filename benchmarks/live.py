@@ -1,8 +1,8 @@
 """Live text: `python -m benchmarks.live` plays recordings to the tiny checkpoint and prints tables.
 
 - How long after the end of a word it is shown and firm, whether firm text changed, and errors live and offline.
-- The work per second of sound, minute by minute.
 - How far several visitors at once fall behind.
+- The work per second of sound, minute by minute, and for the first minutes that of upstream's method.
 
 With --shape, only the work is measured, of a model of a real shape with random weights. Its texts never end, so each
 pass is given as many tokens as speech has, and none becomes firm: an upper bound.
@@ -15,12 +15,14 @@ import statistics
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import zip_longest
 from unittest.mock import patch
 
 import jiwer
 import numpy as np
 import torch
 
+from benchmarks import live_upstream
 from benchmarks.agreement import ROOT
 from benchmarks.live_playing import play, timed_words
 from benchmarks.shapes import SHAPES, random_qwen_model
@@ -28,7 +30,7 @@ from kikitori.audio.checks import SAMPLE_RATE
 from kikitori.audio.files import load_audio
 from kikitori.engines.local import LocalEngine
 from kikitori.live.session import LiveSession
-from kikitori.model import generate
+from kikitori.model import budget
 from kikitori.model.recognizer import Recognizer
 from kikitori.tasks import TASKS, TINY
 from kikitori.transcribe import Model, load_model, transcribe
@@ -39,6 +41,8 @@ RECORDINGS = {
 }
 PAUSE_SECONDS = 1.0
 SPEECH_TOKENS_PER_SECOND = 5
+UPSTREAM_ROWS = 5
+"""Upstream's method takes ever longer, so only the first rows have it."""
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -54,13 +58,13 @@ def main(argv: list[str] | None = None) -> None:
     options = parser.parse_args(argv)
     sounds = [load_audio(path) for name in RECORDINGS[options.direction] for path in sorted(ROOT.glob(name))]
     if options.shape:
-        with patch.multiple(generate, BUDGET_TOKENS=1, BUDGET_TOKENS_PER_SECOND=SPEECH_TOKENS_PER_SECOND):
-            _print_work(random_model(options), sounds, options.rows, 15)
+        with patch.multiple(budget, BUDGET_TOKENS=1, BUDGET_TOKENS_PER_SECOND=SPEECH_TOKENS_PER_SECOND):
+            _print_work(random_model(options), sounds, options, 15)
         return
     model = load_model(options.direction, options.device, checkpoint="tiny")
     _print_delays(model, sounds, options.speed)
     _print_visitors(model, sounds, options)
-    _print_work(model, sounds, options.rows, 60)
+    _print_work(model, sounds, options, 60)
 
 
 def random_model(options: argparse.Namespace) -> Model:
@@ -109,27 +113,45 @@ def _print_visitors(model: Model, sounds: Sequence[np.ndarray], options: argpars
     print(f"{options.visitors} visitors at once: the last text came {longest:.1f} s after the sound\n", flush=True)
 
 
-def _print_work(model: Model, sounds: Sequence[np.ndarray], rows: int, row_seconds: int) -> None:
+def _print_work(model: Model, sounds: Sequence[np.ndarray], options: argparse.Namespace, row_seconds: int) -> None:
+    waveform = np.resize(joined(sounds)[0], options.rows * row_seconds * SAMPLE_RATE)
+    upstream = upstream_by_row(model, waveform, row_seconds, bool(options.shape))
     print("Work, with a pass for each second of sound:\n")
-    print("| sound | passes | seconds encoded per second | computing per second |\n|" + " --- |" * 4, flush=True)
-    for number, (passes, encoded, seconds) in enumerate(work_by_row(model, sounds, rows, row_seconds), start=1):
-        per_second = f"{encoded / row_seconds:.1f} | {seconds / row_seconds:.3f} s"
-        print(f"| to {number * row_seconds} s | {passes} | {per_second} |", flush=True)
+    heads = ("sound", "passes", "seconds encoded per second", "computing per second", "with upstream's method")
+    print(f"| {' | '.join(heads)} |\n|" + " --- |" * len(heads), flush=True)
+    rows = zip_longest(work_by_row(model, waveform, row_seconds), upstream)
+    for number, ((passes, encoded, seconds), other) in enumerate(rows, start=1):
+        cells = [f"to {number * row_seconds} s", str(passes), f"{encoded / row_seconds:.1f}"]
+        cells += [f"{seconds / row_seconds:.3f} s", f"{other / row_seconds:.3f} s" if other else ""]
+        print(f"| {' | '.join(cells)} |", flush=True)
 
 
-def work_by_row(
-    model: Model, sounds: Sequence[np.ndarray], rows: int, row_seconds: int
-) -> Iterator[tuple[int, float, float]]:
+def work_by_row(model: Model, waveform: np.ndarray, row_seconds: int) -> Iterator[tuple[int, float, float]]:
     """Yield passes, encoded seconds and seconds of computing for each part of one session."""
     session = LiveSession(model)
-    waveform = np.resize(joined(sounds)[0], rows * row_seconds * SAMPLE_RATE)
-    for row in np.split(waveform, rows):
+    for row in np.split(waveform, len(waveform) // (row_seconds * SAMPLE_RATE)):
         before, begun = (session.work.passes, session.work.encoded_seconds), time.perf_counter()
         for second in np.split(row, row_seconds):
             for _ in session.add(second):
                 pass
         done = session.work.passes - before[0], session.work.encoded_seconds - before[1]
         yield *done, time.perf_counter() - begun
+
+
+def upstream_by_row(model: Model, waveform: np.ndarray, row_seconds: int, is_random: bool) -> list[float]:
+    """Return the seconds of computing that upstream's method takes for each of the first rows.
+
+    is_random: the weights are random, so that no text ends by itself; a pass then has as many tokens as speech has.
+    """
+    new = live_upstream.UNFIXED_TOKENS + SPEECH_TOKENS_PER_SECOND * live_upstream.CHUNK_SECONDS
+    passes = live_upstream.read_again(
+        model,
+        waveform[: UPSTREAM_ROWS * row_seconds * SAMPLE_RATE],
+        new if is_random else live_upstream.MAX_NEW_TOKENS,
+    )
+    costs = [seconds for _, seconds in passes]
+    last_seconds = np.arange(1, len(costs) + 1) * live_upstream.CHUNK_SECONDS - 1
+    return np.bincount(last_seconds // row_seconds, costs).tolist()
 
 
 if __name__ == "__main__":
