@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+from itertools import repeat
+
 import numpy as np
 import pytest
 import torch
@@ -17,7 +20,7 @@ from training.checkpoints import BaseError
 from training.synthesis import clips
 from training.synthesis.timed_speech import TimedSentence
 from training.synthesis.voices import TRAINING_HALF_TONES, SpokenSentence, Voice
-from training.tiny import aligner_clips, stages, train, train_aligner, train_names
+from training.tiny import aligner_clips, stages, train, train_aligner, train_languages, train_names
 from training.tiny.architecture import add_layers, build_model, load_checkpoint, save_checkpoint
 from training.tiny.strip_speakers import strip_speakers
 
@@ -147,6 +150,24 @@ def test_lists_of_names_change_the_decoders_layers_alone_even_if_a_run_is_killed
     assert {name for name in trained if "proj" in name} <= changed <= trained
     assert all(whole[f"thinker.model.layers.{number}.self_attn.o_proj.weight"].any() for number in (4, 5, 6))
     assert load_qwen_model(str(tmp_path / "whole")).model.config.thinker_config.text_config.num_hidden_layers == 7
+
+
+@pytest.mark.slow
+def test_unusual_voices_get_their_language(tmp_path, start, monkeypatch):
+    spoken = SpokenSentence("Bom dia.", "", "", Voice("pt-br", "zac"), noise(9).astype(np.float32) / 32767)
+    monkeypatch.setattr(train_languages, "speak_unusual", lambda rng: repeat(("Portuguese", spoken)))
+    monkeypatch.setattr(train_languages, "CLIPS_AT_ONCE", 4)
+    options = ["--start", str(start), "--work", str(tmp_path), "--steps", "20", "--sentences", "6"]
+    assert train_languages.main([*options, "--output_dir", str(tmp_path / "output")]) == 0
+    errors = []
+    for folder in (start, tmp_path / "output"):
+        losses = train_languages.LanguageLosses(folder)
+        heard = [train_languages.mix(random.Random(1), "Portuguese", spoken)]
+        errors.append(losses.language_errors(heard).item())
+    assert errors[1] < errors[0] - 1
+    before, after = (load_file(folder / "model.safetensors") for folder in (start, tmp_path / "output"))
+    changed = {name for name, tensor in before.items() if not tensor.equal(after[name])}
+    assert changed and all(name.startswith("thinker.model.layers.") for name in changed)
 
 
 def test_a_teacher_with_another_tokenizer_is_refused(tmp_path, start):

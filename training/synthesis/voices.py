@@ -167,13 +167,13 @@ def draw_long_turn_lengths(rng: random.Random) -> list[int]:
 def mix(waveforms: list[np.ndarray], gaps: list[float], rng: random.Random, telephone: bool) -> np.ndarray:
     """Join waveforms with gaps[i] seconds of quiet before each, and add noise and a random level.
 
-    A negative gap makes a waveform overlap the one before. The noise is 12 to 50 dB below the speech. telephone: limit
+    A negative gap makes a waveform overlap those before. The noise is 12 to 50 dB below the speech. telephone: limit
     the result to a telephone's band. Returns float32 in [-1, 1].
     """
     ending = rng.uniform(0.5, 2.0) if rng.random() < LONG_ENDING_SHARE else rng.uniform(0.05, 0.5)
     waveform = np.zeros(0, np.float32)
     for spoken, gap in zip([*waveforms, np.zeros(0, np.float32)], [*gaps, ending], strict=True):
-        start = len(waveform) + round(gap * SAMPLE_RATE)
+        start = max(0, len(waveform) + round(gap * SAMPLE_RATE))
         waveform = np.pad(waveform, (0, max(0, start + len(spoken) - len(waveform))))
         waveform[start : start + len(spoken)] += spoken
     noise = draw_noise(len(waveform), rng)
