@@ -33,11 +33,15 @@ class LiveVisitors:
         """Make the threads, which start when they are needed."""
         self.threads = ThreadPoolExecutor(max(1, self.limit), "live")
 
+    def check_room(self) -> None:
+        """Raise RequestError if no place is free."""
+        if self._count >= self.limit:
+            raise RequestError("live_full", limit=self.limit)
+
     @contextmanager
     def place(self) -> Iterator[None]:
         """Take a place while the block runs. Raises RequestError if there is none."""
-        if self._count >= self.limit:
-            raise RequestError("live_full", limit=self.limit)
+        self.check_room()
         self._count += 1
         try:
             yield

@@ -68,13 +68,19 @@ class Realtime:
 
     def _check(self, socket: WebSocket) -> None:
         """Raise RequestError if the server has no live text, or not for this web page."""
-        if os.environ.get("SPACES_ZERO_GPU"):
-            raise RequestError("live_borrowed")
-        if any(checkpoint.urls for checkpoint in self._checkpoints.values()):
-            raise RequestError("live_remote")
+        check_live(self._checkpoints)
         origin = socket.headers.get("origin")
-        if origin and origin not in self._origins and urlsplit(origin).netloc != socket.headers.get("host"):
+        own = {socket.headers.get("host"), socket.headers.get("x-forwarded-host")}  # proxies may send the second
+        if origin and origin not in self._origins and urlsplit(origin).netloc not in own:
             raise RequestError("origin_refused", origin=origin[:200])
+
+
+def check_live(checkpoints: Mapping[str, Checkpoint]) -> None:
+    """Raise RequestError if this server has no live text. checkpoints: by role."""
+    if os.environ.get("SPACES_ZERO_GPU"):
+        raise RequestError("live_borrowed")
+    if any(checkpoint.urls for checkpoint in checkpoints.values()):
+        raise RequestError("live_remote")
 
 
 def _chosen_by_address(query: Mapping[str, str]) -> dict[str, str]:

@@ -135,7 +135,8 @@ class Outgoing:
             yield made("input_audio_buffer.speech_started", item_id=item, audio_start_ms=start)
         if isinstance(event, Words):
             yield from self._added(item, event.firm)
-            yield made(TENTATIVE, item_id=item, content_index=0, text=event.tentative)
+            heard = round(event.heard_seconds * 1000)
+            yield made(TENTATIVE, item_id=item, content_index=0, text=event.tentative, audio_heard_ms=heard)
             return
         end = round(event.end_seconds * 1000)
         yield made("input_audio_buffer.speech_stopped", item_id=item, audio_end_ms=end)

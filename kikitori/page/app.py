@@ -14,6 +14,8 @@ from kikitori.page.tabs import build_page  # isort: skip, sets what Gradio reads
 import gradio as gr
 
 from kikitori.api.app import mount_api
+from kikitori.api.live_visitors import LiveVisitors
+from kikitori.page.live import live_routes
 from kikitori.page.mcp import repair
 from kikitori.page.refused import exception_handlers
 from kikitori.page.script import STYLES, page_head
@@ -101,6 +103,7 @@ def launch(
     def is_ready() -> bool:
         return page.app.startup_events_triggered and not page._queue.stopped
 
+    live = LiveVisitors()
     os.environ["FORWARDED_ALLOW_IPS"] = ""  # uvicorn would believe everybody on this machine
     page.launch(
         state_session_capacity=SESSIONS,
@@ -116,7 +119,11 @@ def launch(
         app_kwargs={
             "middleware": middleware(page, options, keys),
             "exception_handlers": exception_handlers(page),
-            "routes": [Route("/health", health(is_ready)), mount_api(checkpoints, bool(keys))],
+            "routes": [
+                Route("/health", health(is_ready)),
+                *live_routes(checkpoints, live),
+                mount_api(checkpoints, bool(keys), live=live),
+            ],
         },
         prevent_thread_lock=True,
     )

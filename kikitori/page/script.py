@@ -50,7 +50,14 @@ MODULES = (
     "finder.js",
     "shortcuts.js",
     "tools.js",
+    "database.js",
     "store.js",
+    "pcm.js",
+    "live_store.js",
+    "live_captions.js",
+    "live_connection.js",
+    "live_recording.js",
+    "microphone.js",
     "project_file.js",
     "recordings.js",
     "keeping.js",
@@ -58,14 +65,17 @@ MODULES = (
     "projects.js",
     "reference.js",
     "view.js",
+    "live_setup.js",
+    "live_lines.js",
+    "live_kept.js",
+    "live.js",
     "gradio_fixes.js",
     "intake.js",
     "main.js",
 )
 """Each after those that it imports."""
-STYLES = tuple(
-    STATIC / f"{name}.css" for name in "colours layout messages start recordings player tools rows comparison".split()
-)
+SHEETS = "colours layout messages start recordings player tools rows comparison live"
+STYLES = tuple(STATIC / f"{name}.css" for name in SHEETS.split())
 """Gradio joins them in this order: of two rules that fit an element equally well, the later one counts."""
 
 

@@ -96,6 +96,11 @@ def language_choices() -> list[tuple[str, str]]:
     return [("Auto", AUTO), *((label, name) for name, label in named.items())]
 
 
+def direction_choices() -> list[tuple[str, str]]:
+    """The directions of the Live tab; those without a name of their own have that of their tab."""
+    return [(TASK_NAMES.get(name, ""), name) for name in ("transcribe", "pt", "en2ja", "ja2en", "diarize")]
+
+
 def example_path(name: str) -> Path:
     """The file of an example."""
     return EXAMPLES / f"{name}.flac"

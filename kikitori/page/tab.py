@@ -50,6 +50,8 @@ class Tab:
         return [direction] if self.translates else [AUTO] if self.takes_any else []
 
 
+LIVE = "live"
+"""The key of the Live tab, and the id of its panel. It has no job and no transcript of its own."""
 TABS = (
     Tab("diarize", ("diarize",), "diarize", (Example("call_appointment", "diarize"), Example("call_order", "diarize"))),
     Tab(

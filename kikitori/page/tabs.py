@@ -1,4 +1,6 @@
-"""The page's four tabs: each is what a visitor chooses, and then the transcript. Each has an endpoint for programs.
+"""The page's tabs. Four are what a visitor chooses, and then the transcript; each has an endpoint for programs.
+
+The fifth, Live, is made by static/live.js.
 
 Gradio components appear here, in start.py, in handlers.py and in gradio_guards.py only.
 """
@@ -21,8 +23,16 @@ from kikitori.page.handlers import (
     write_file,
 )
 from kikitori.page.jobs import compare_shown
-from kikitori.page.start import FILLED_BY_SCRIPT, Start, build_examples, build_start, text
-from kikitori.page.tab import TABS, Tab
+from kikitori.page.start import (
+    FILLED_BY_SCRIPT,
+    Start,
+    build_examples,
+    build_start,
+    direction_choices,
+    language_choices,
+    text,
+)
+from kikitori.page.tab import LIVE, TABS, Tab
 from kikitori.page.texts import TEXTS
 from kikitori.tasks import CHECKPOINTS, TINY
 
@@ -51,8 +61,23 @@ def build_page(checkpoints: Checkpoints = CHECKPOINTS) -> gr.Blocks:
             # Children of a tab that is not rendered at once lose their examples.
             with gr.Tab(text(f"{tab.key}_tab"), id=tab.endpoint, elem_id=tab.endpoint, render_children=True) as shown:
                 build_tab(tab, checkpoints)
-            in_browser(shown.select, [], f"() => {{ speechPage.opened('{tab.key}'); return []; }}")
+            note_opened(shown, tab.key)
+        with gr.Tab(text(f"{LIVE}_tab"), id=LIVE, elem_id=LIVE, render_children=True) as shown:
+            build_live()
+        note_opened(shown, LIVE)
     return page
+
+
+def note_opened(shown: gr.Tab, key: str) -> None:
+    """Tell the script when a tab is opened."""
+    in_browser(shown.select, [], f"() => {{ speechPage.opened('{key}'); return []; }}")
+
+
+def build_live() -> None:
+    """Build the Live tab. It has no Gradio events: a stream of Gradio's would hold a place in the queue."""
+    gr.Markdown(text(f"{LIVE}_hint"), elem_classes="hint")
+    choices = {"languages": language_choices(), "directions": direction_choices()}
+    gr.HTML(choices, js_on_load="speechPage.mountLive(element, props)", elem_classes="live", **FILLED_BY_SCRIPT)
 
 
 def build_tab(tab: Tab, checkpoints: Checkpoints) -> None:

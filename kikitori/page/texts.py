@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kikitori.languages import CODES
 from kikitori.output.subtitles import LINE_COUNT, MAX_MILLISECONDS, OTHER, STYLES, Style
-from kikitori.page.tab import TABS
+from kikitori.page.tab import LIVE, TABS
 
 PREFIX = "speech_"
 """Gradio would take a key that equals one of its own for that one."""
@@ -46,10 +46,10 @@ def texts_of_view() -> dict[str, dict]:
 
 
 def _tabs(texts: dict[str, str]) -> dict[str, dict]:
-    """Return the id of each tab's panel, its name, and its directions."""
+    """Return the id of each tab's panel, its name, and its directions. The Live tab shows no transcripts."""
     return {
         tab.key: {"panel": tab.endpoint, "name": texts[f"{tab.key}_tab"], "directions": tab.directions} for tab in TABS
-    }
+    } | {LIVE: {"panel": LIVE, "name": texts[f"{LIVE}_tab"], "directions": ()}}
 
 
 def _style(style: Style) -> dict[str, float]:

@@ -89,7 +89,7 @@ function watchDrops(openView) {
     if (!hasFiles(event)) return;
     event.preventDefault();
     if (!hint.isConnected) pageBody().append(hint);
-    hint.hidden = Boolean(openView()?.isBusy);
+    hint.hidden = openView()?.isBusy ?? true; // the Live tab takes no files
   });
   document.addEventListener("dragleave", (event) => {
     if (!event.relatedTarget) hint.hidden = true; // the pointer has left the page

@@ -4,8 +4,9 @@ import { showComparison } from "./comparison.js";
 import { showExamples } from "./examples.js";
 import { watchPage } from "./gradio_fixes.js";
 import { watchIntake } from "./intake.js";
+import { Live } from "./live.js";
 import { showMessage } from "./message.js";
-import { asUpload, takenInputs } from "./offers.js";
+import { asUpload, optionsToTake, takenInputs } from "./offers.js";
 import { keepOneSound } from "./sounds.js";
 import { Store } from "./store.js";
 import { noteTab, reopenTab } from "./tabs.js";
@@ -14,6 +15,9 @@ import { uploaded } from "./uploads.js";
 import { shownView, views } from "./views.js";
 
 const store = new Store();
+
+/** @type {Live | null} The Live tab, once it is there. */
+let live = null;
 
 /**
  * Return all that a tab shows, with the visitor's changes, but without the outlines of sounds, which Python has no use
@@ -48,7 +52,7 @@ const mount = (show) => (/** @type {any} */ element, /** @type {any} */ props, /
   shown,
   begun,
   taken: (/** @type {string} */ tab, /** @type {any[]} */ first, /** @type {any[]} */ options) =>
-    begun(tab, takenInputs([...first, ...options.slice(first.length)])),
+    begun(tab, takenInputs(optionsToTake(first, options))),
   retried(/** @type {string} */ tab, /** @type {any[]} */ inputs) {
     const view = shownView(tab);
     return [...takenInputs(view?.recordings.optionsOf(inputs.slice(0, -1))), view?.sheets.length ?? 0];
@@ -64,6 +68,7 @@ const mount = (show) => (/** @type {any} */ element, /** @type {any} */ props, /
   },
   opened(/** @type {string} */ tab) {
     noteTab(tab);
+    if (tab === "live") live?.open();
     shownView(tab)?.projects.show();
   },
   mountMessage: mount(showMessage),
@@ -79,6 +84,7 @@ const mount = (show) => (/** @type {any} */ element, /** @type {any} */ props, /
     };
     mount(show)(element, props, watch);
   },
+  mountLive: (/** @type {HTMLElement} */ element, /** @type {any} */ props) => (live = new Live(element, props.value)),
   mountExamples: (/** @type {HTMLElement} */ element, /** @type {any} */ props) => showExamples(element, props.value),
   mountView(
     /** @type {any} */ element,
@@ -99,7 +105,13 @@ const mount = (show) => (/** @type {any} */ element, /** @type {any} */ props, /
     ...buttons,
   ],
 };
-addEventListener("pagehide", () => views.forEach((view) => view.keeper.saveNow()));
+
+/** Keep what the visitor has made, before the page is gone. */
+function keepAll() {
+  views.forEach((view) => view.keeper.saveNow());
+  live?.keepNow();
+}
+addEventListener("pagehide", keepAll);
 keepOneSound();
 watchPage();
 watchIntake(views);
@@ -109,6 +121,6 @@ document.addEventListener("input", ({ target }) => {
 });
 // Closing the page would stop its jobs. What is stored now is complete before the page is gone.
 addEventListener("beforeunload", (event) => {
-  views.forEach((view) => view.keeper.saveNow());
-  if (views.some((view) => view.isBusy)) event.preventDefault();
+  keepAll();
+  if (live?.recording || views.some((view) => view.isBusy)) event.preventDefault();
 });

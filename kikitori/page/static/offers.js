@@ -9,6 +9,9 @@ import { uploadedPath } from "./uploads.js";
 /** @type {any[]} The recordings that are being taken, as Gradio sends files. */
 let taken = [];
 
+/** @type {any[] | null} The tab's first options for them, if they are not those of the direction. */
+let takenOptions = null;
+
 /**
  * Add a button for each direction that a warning names.
  * @param {HTMLElement} note
@@ -44,9 +47,11 @@ async function move(direction, sheet) {
  * Take recordings, and press the hidden button that starts their job.
  * @param {string} button its id (kikitori/page/tabs.py)
  * @param {{ path: string, name: string }[]} recordings on the server
+ * @param {any[] | null} options the tab's first options, if they are not those of the direction
  */
-export function take(button, recordings) {
+export function take(button, recordings, options = null) {
   taken = recordings.map(({ path, name }) => asUpload(path, name));
+  takenOptions = options;
   press(button);
 }
 
@@ -61,6 +66,16 @@ export const asUpload = (path, name) => ({
   orig_name: name,
   meta: { _type: "gradio.FileData" },
 });
+
+/**
+ * The options with which recordings are taken.
+ * @param {any[]} first those of the direction
+ * @param {any[]} options of the tab
+ */
+export function optionsToTake(first, options) {
+  const own = takenOptions ?? first;
+  return [...own, ...options.slice(own.length)];
+}
 
 /**
  * What a tab shows and transcribes when recordings are taken: those alone.

@@ -2,6 +2,7 @@
 // The list of earlier transcripts, which are kept in this browser.
 import { clock, make } from "./dom.js";
 import { say, when } from "./i18n.js";
+import { liveStore } from "./live_store.js";
 import { readProject, writeProject } from "./project_file.js";
 import { countByTab, openTab, tabName, tabOf } from "./tabs.js";
 import { toast } from "./toast.js";
@@ -39,11 +40,12 @@ export class Projects {
   /** Show what is stored now. */
   async show() {
     const all = await this.store.list().catch(() => []); // a browser may forbid storage
-    this.showOthers(countByTab(all));
+    const live = (await liveStore.list()).map(() => ({ tab: "live" }));
+    this.showOthers(countByTab([...all, ...live]));
     const entries = all.filter((/** @type {any} */ { tab }) => tab === this.view.tab);
     this.list.replaceChildren(...entries.map((/** @type {any} */ entry) => this.makeItem(entry)));
     for (const part of [this.list, this.note]) part.hidden = !entries.length;
-    this.heading.hidden = !all.length;
+    this.heading.hidden = !all.length && !live.length;
   }
 
   /**

@@ -3,72 +3,18 @@
 //
 // An entry is what a list shows of a project: id, tab, what `describe` of keeping.js returns, changed (milliseconds), and
 // whether it is a copy. `writer` says which page stored it last. Its sheets and its sounds are stored apart, so that a list loads quickly.
+import { Database } from "./database.js";
 
 const NAME = "kikitori";
 const LARGEST_SOUND = 300e6; // bytes; a larger one is played from the server as long as that has it
 
-/**
- * @template Result
- * @param {IDBRequest<Result>} request
- * @returns {Promise<Result>}
- */
-function answer(request) {
-  return new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
-  });
-}
-
-export class Store {
+export class Store extends Database {
   constructor() {
-    /** @type {Promise<IDBDatabase> | null} */
-    this.opened = null;
-  }
-
-  /** @returns {Promise<IDBDatabase>} */
-  database() {
-    if (this.opened) return this.opened;
-    const request = indexedDB.open(NAME, 1);
-    request.onupgradeneeded = () => {
-      request.result.createObjectStore("entries", { keyPath: "id" });
-      request.result.createObjectStore("states");
-      request.result.createObjectStore("sounds");
-    };
-    this.opened = answer(request);
-    this.opened.catch(() => (this.opened = null));
-    return this.opened;
-  }
-
-  /**
-   * Begin a transaction. A browser may close the database, for example to make room: it is opened again then.
-   * @param {string[]} stores
-   * @param {IDBTransactionMode} mode
-   */
-  async begin(stores, mode) {
-    const database = await this.database();
-    try {
-      return database.transaction(stores, mode);
-    } catch {
-      this.opened = null;
-      return (await this.database()).transaction(stores, mode);
-    }
-  }
-
-  /**
-   * Run steps in one transaction; it is undone if one fails.
-   * @param {string[]} stores
-   * @param {IDBTransactionMode} mode
-   * @param {(...stores: IDBObjectStore[]) => any} steps returns a request, or nothing
-   */
-  async run(stores, mode, steps) {
-    const transaction = await this.begin(stores, mode);
-    const done = new Promise((resolve, reject) => {
-      transaction.oncomplete = resolve;
-      transaction.onabort = transaction.onerror = () => reject(transaction.error);
+    super(NAME, (database) => {
+      database.createObjectStore("entries", { keyPath: "id" });
+      database.createObjectStore("states");
+      database.createObjectStore("sounds");
     });
-    const request = steps(...stores.map((name) => transaction.objectStore(name)));
-    const [result] = await Promise.all([request ? answer(request) : null, done]);
-    return result;
   }
 
   /**

@@ -22,8 +22,18 @@ export async function uploadedPath({ sound, address, transcript }) {
  * @returns {Promise<string>} its path on the server
  */
 async function sendAgain(address, name) {
+  return sendSound(await (await fetch(address)).blob(), name);
+}
+
+/**
+ * Send a sound.
+ * @param {Blob} sound
+ * @param {string} name
+ * @returns {Promise<string>} its path on the server
+ */
+export async function sendSound(sound, name) {
   const form = new FormData();
-  form.append("files", await (await fetch(address)).blob(), name);
+  form.append("files", sound, name);
   const response = await fetch(routeAddress("upload"), { method: "POST", body: form });
   if (!response.ok) throw new Error(`the server answers ${response.status}`);
   return (await response.json())[0];

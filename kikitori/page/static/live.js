@@ -1,0 +1,217 @@
+// @ts-check
+// The Live tab: it listens to the microphone, and shows what is said while it is said.
+import { clock, make } from "./dom.js";
+import { formatDuration, makeError, say } from "./i18n.js";
+import { Captions } from "./live_captions.js";
+import { askServer, LiveConnection, soundAddress } from "./live_connection.js";
+import { KeptRecordings } from "./live_kept.js";
+import { LiveRecording } from "./live_recording.js";
+import { LiveSetup } from "./live_setup.js";
+import { Lines } from "./live_lines.js";
+import { Microphone } from "./microphone.js";
+import { peakOf, RATE } from "./pcm.js";
+import { pauseSound } from "./sounds.js";
+
+const SILENT_PEAK = 0.001; // -60 dBFS, below which kikitori takes a recording for silent
+const SILENT_SECONDS = 20;
+const WORDLESS_SECONDS = 120;
+const LATE_SECONDS = 6;
+const MOST_SAMPLES = 95e6; // 190 MB: the page takes uploads of up to 200 MB
+
+export class Live {
+  /**
+   * @param {HTMLElement} element
+   * @param {{ languages: [string, string][], directions: [string, string][] }} choices name and value of each
+   */
+  constructor(element, choices) {
+    /** @type {LiveRecording | null} What is being recorded. */
+    this.recording = null;
+    /** @type {LiveConnection | null} */
+    this.connection = null;
+    this.captions = new Captions();
+    this.microphone = new Microphone(
+      (samples) => this.hear(samples),
+      (trouble) => this.noteMicrophone(trouble),
+    );
+    this.kept = new KeptRecordings((sentence) => this.note("kept", sentence));
+    this.setup = new LiveSetup(choices);
+    this.lines = new Lines();
+    /** @type {Map<string, Node>} What hinders, by what it is about. */
+    this.problems = new Map();
+    this.silent = 0; // samples since the last sound
+    this.spokenAt = 0; // samples up to the last word
+    this.limit = 0; // samples up to which there is live text; 0 before it is known
+    this.button = make("button", { class: "live-button", onclick: () => this.press() });
+    this.time = make("span", { class: "live-time" });
+    this.bar = make("span");
+    const meter = { class: "live-level", role: "meter", "aria-label": say("live_level"), "aria-valuemax": 100 };
+    this.level = make("span", meter, this.bar);
+    this.notes = make("div", { role: "status" });
+    const work = make("div", { class: "live-work" }, this.button, this.level, this.time, this.lines.larger);
+    element.replaceChildren(this.setup.element, work, this.notes, this.lines.element, this.kept.element);
+    this.show();
+    this.open();
+  }
+
+  /** The tab is opened. */
+  async open() {
+    this.kept.show();
+    if (!this.recording) await this.ask();
+  }
+
+  /**
+   * Ask whether there is live text, and say why not.
+   * @returns {Promise<boolean>}
+   */
+  async ask() {
+    const refusal = await askServer();
+    this.note("server", refusal === "gone" ? say("no_answer") : refusal && makeError(refusal));
+    return !refusal;
+  }
+
+  press() {
+    if (this.recording) this.stop();
+    else this.start();
+  }
+
+  async start() {
+    this.button.disabled = true;
+    this.problems.clear();
+    this.note("kept", "");
+    const problem = (await this.ask()) ? await this.microphone.start() : null;
+    if (problem) this.note("microphone", say(problem));
+    else if (!this.problems.has("server")) this.begin();
+    this.button.disabled = false;
+  }
+
+  begin() {
+    pauseSound();
+    const { direction, language } = this.setup;
+    this.captions = new Captions();
+    this.lines.clear(direction === "diarize");
+    this.silent = this.spokenAt = this.limit = 0;
+    const recording = new LiveRecording(direction, language, (isKept) =>
+      this.note("storage", isKept ? "" : say("live_not_kept")),
+    );
+    this.recording = recording;
+    this.connection = new LiveConnection(
+      soundAddress(direction, language, location.href),
+      recording.sound,
+      this.captions,
+      (state) => this.noteConnection(state),
+      (event) => this.take(event),
+    );
+    this.note("connection", say("live_connecting"));
+    this.show();
+  }
+
+  /** End the recording, and transcribe it. */
+  async stop() {
+    const { recording } = this;
+    if (!recording) return;
+    this.microphone.stop();
+    this.connection?.close();
+    this.recording = this.connection = null;
+    this.problems.clear();
+    this.note("kept", "");
+    this.show();
+    await recording.keep();
+    recording.release();
+    if (!recording.sound.length) return;
+    const about = { ...recording.about, samples: recording.sound.length };
+    if (!recording.isKept) this.kept.inMemory.set(about.id, { about, parts: recording.sound.parts });
+    this.note("sending", say("live_sending"));
+    await this.kept.transcribe(about);
+    this.note("sending", "");
+  }
+
+  /** @param {Int16Array<ArrayBuffer>} samples */
+  hear(samples) {
+    const { connection, recording } = this;
+    if (!recording) return;
+    recording.add(samples);
+    connection?.tick();
+    const peak = peakOf(samples);
+    this.silent = peak < SILENT_PEAK ? this.silent + samples.length : 0;
+    const length = recording.sound.length;
+    const isQuiet = this.silent > SILENT_SECONDS * RATE;
+    const isWordless = connection?.isOpen && length - this.spokenAt > WORDLESS_SECONDS * RATE;
+    this.note("quiet", isQuiet || isWordless ? say("live_quiet") : "");
+    const late = this.late() / RATE;
+    this.note("late", late > LATE_SECONDS ? say("live_late", formatDuration(Math.round(late))) : "");
+    this.showLevel(peak);
+    if (length > MOST_SAMPLES) this.stop();
+  }
+
+  /** By how many samples the text is behind. */
+  late() {
+    const { captions, connection, recording } = this;
+    if (!connection?.isOpen || !recording) return 0;
+    const { length } = recording.sound;
+    const isSpoken = captions.lines.at(-1)?.isOpen;
+    return Math.max(length - connection.sent, isSpoken ? length - captions.heard : 0);
+  }
+
+  /** @param {any} event */
+  take(event) {
+    const { recording } = this;
+    if (!recording) return;
+    if (event.type === "session.created") {
+      this.limit = recording.sound.length + event.session.max_seconds * RATE;
+      this.lines.show(this.captions, 0);
+    }
+    const first = this.captions.take(event);
+    if (first < 0) return;
+    this.spokenAt = recording.sound.length;
+    this.lines.show(this.captions, first);
+  }
+
+  /** @param {"" | "lost" | "blocked" | "over" | { text: string, code: string, values: any }} state */
+  noteConnection(state) {
+    if (typeof state !== "string") return this.note("connection", makeError(state));
+    const limit = formatDuration(Math.round(this.limit / RATE));
+    this.note("connection", state && say(`live_${state}`, limit));
+  }
+
+  /** @param {"muted" | "ended" | ""} trouble */
+  noteMicrophone(trouble) {
+    this.note("microphone", trouble && say(`live_${trouble}`));
+  }
+
+  /**
+   * Say what hinders, or that it no longer does.
+   * @param {string} key
+   * @param {string | Node | null} what
+   */
+  note(key, what) {
+    const before = this.problems.get(key)?.textContent ?? "";
+    if (before === (typeof what === "string" ? what : (what?.textContent ?? ""))) return;
+    if (what) this.problems.set(key, make("div", { class: "speech-warning" }, what));
+    else this.problems.delete(key);
+    this.notes.replaceChildren(...this.problems.values());
+  }
+
+  show() {
+    const isOn = this.recording !== null;
+    this.button.textContent = say(isOn ? "live_stop" : "live_start");
+    this.button.classList.toggle("live-on", isOn);
+    this.setup.lock(isOn);
+    this.level.hidden = this.time.hidden = !isOn;
+    this.notes.replaceChildren(...this.problems.values());
+    if (isOn) this.showLevel(0);
+  }
+
+  /** @param {number} peak */
+  showLevel(peak) {
+    const share = Math.max(0, Math.min(1, 1 + Math.log10(Math.max(peak, 1e-6)) / 3)); // from -60 to 0 dBFS
+    this.bar.style.transform = `scaleX(${share})`;
+    this.level.setAttribute("aria-valuenow", String(Math.round(share * 100)));
+    const seconds = this.recording?.sound.seconds ?? 0;
+    this.time.textContent = this.limit ? say("of", clock(seconds), clock(this.limit / RATE)) : clock(seconds);
+  }
+
+  /** Keep the last second too, before the page is gone. */
+  keepNow() {
+    this.recording?.keep();
+  }
+}
