@@ -36,6 +36,7 @@ export class Lines {
   show({ lines }, first) {
     const { text } = this;
     const isAtEnd = text.scrollHeight - text.scrollTop - text.clientHeight < AT_END;
+    if (!lines.length) return; // what stands there says what will come
     text.querySelector(".live-empty")?.remove();
     while (text.children.length > first) text.lastElementChild.remove();
     text.append(...lines.slice(first).map(makeLine));
