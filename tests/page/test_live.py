@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import shutil
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -44,6 +45,12 @@ FAIL = """name => {
 }"""
 
 
+def launch(browser, *microphone: str):
+    """A second Chromium with another microphone."""
+    arguments = ["--no-sandbox", "--disable-gpu", "--use-fake-device-for-media-stream", *microphone]
+    return browser.browser_type.launch(executable_path=shutil.which("chromium"), args=arguments)
+
+
 @pytest.fixture(scope="module")
 def speaking(browser, tmp_path_factory):
     """Chromium whose microphone hears SPOKEN once for each page that listens."""
@@ -51,11 +58,16 @@ def speaking(browser, tmp_path_factory):
     pause = np.zeros(16000, np.float32)
     parts = [part for one in SPOKEN for part in (load_audio(one.path), pause)]
     soundfile.write(talk, np.concatenate(parts), 16000, subtype="PCM_16")
-    fake = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
-    arguments = ["--no-sandbox", "--disable-gpu", *fake, f"--use-file-for-fake-audio-capture={talk}%noloop"]
-    made = browser.browser_type.launch(executable_path="/usr/bin/chromium", args=arguments)
-    yield made
-    made.close()
+    capture = f"--use-file-for-fake-audio-capture={talk}%noloop"
+    with contextlib.closing(launch(browser, "--use-fake-ui-for-media-stream", capture)) as made:
+        yield made
+
+
+@pytest.fixture
+def deaf(browser):
+    """Chromium that gives no page its microphone."""
+    with contextlib.closing(launch(browser, "--use-fake-ui-for-media-stream=deny")) as made:
+        yield made
 
 
 def start(page: Page, direction: str = "pt"):
@@ -73,13 +85,6 @@ def lines(panel):
 
 def status(panel):
     return panel.get_by_role("status")
-
-
-def deny_microphone(page: Page, origin: str) -> None:
-    """Let the browser refuse the microphone to a page, as a visitor can."""
-    context = page.context.new_cdp_session(page).send("Target.getTargetInfo")["targetInfo"]["browserContextId"]
-    denied = {"permission": {"name": "microphone"}, "setting": "denied", "origin": origin, "browserContextId": context}
-    page.context.browser.new_browser_cdp_session().send("Browser.setPermission", denied)
 
 
 def test_words_appear_and_stop_opens_the_transcript_in_its_tab(browser, server):
@@ -128,9 +133,8 @@ def test_neither_a_lost_connection_nor_a_restarted_server_nor_a_reload_loses_a_w
             expect(kept).to_have_count(0)
 
 
-def test_the_page_says_why_there_is_no_sound_and_no_text(browser, server):
-    with visit(browser, server) as page, contextlib.ExitStack() as others:
-        deny_microphone(page, server)
+def test_the_page_says_why_there_is_no_sound_and_no_text(deaf, server):
+    with visit(deaf, server) as page, contextlib.ExitStack() as others:
         panel = start(page)
         expect(status(panel)).to_contain_text("Allow it in the browser's address bar")
         for name, sentence in (("NotFoundError", "No microphone was found"), ("NotReadableError", "can't be used")):
