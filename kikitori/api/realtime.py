@@ -20,7 +20,7 @@ from kikitori.api.errors import answer_error, record_of
 from kikitori.api.live_sound import SoundQueue, Transcriber
 from kikitori.api.live_visitors import LiveVisitors
 from kikitori.api.models import Models, choose_direction, served_models
-from kikitori.api.realtime_events import APPEND, COMMIT, UPDATE, Outgoing, Settings, made, read_event, samples_of
+from kikitori.api.realtime_events import APPEND, COMMIT, READY, UPDATE, Outgoing, Settings, made, read_event, samples_of
 from kikitori.errors import RequestError, SpeechError, StoppingError
 from kikitori.languages import AUTO
 from kikitori.live.events import Event
@@ -209,6 +209,7 @@ class _Conversation:
         outgoing = Outgoing()
         with logged_job(task.name) as line:
             transcriber = await run(Transcriber, task, self._checkpoints, sound.transcription.prompt, sound.format.rate)
+            await self._send(made(READY))
             async for part in self._sound.parts():
                 await self._send_all(outgoing, await run(transcriber.take, part))
                 line.sound_seconds = transcriber.seconds

@@ -20,8 +20,8 @@ from kikitori.live.events import Closed, Event, Words
 from kikitori.strings import displayed
 
 TEXT = "conversation.item.input_audio_transcription"
-TENTATIVE = "kikitori.tentative"
-"""The one event that OpenAI's API does not have: text that may still change."""
+TENTATIVE, READY = "kikitori.tentative", "kikitori.ready"
+"""The events that OpenAI's API does not have: text that may still change, and that the model is loaded."""
 APPEND, COMMIT, UPDATE = "input_audio_buffer.append", "input_audio_buffer.commit", "session.update"
 TAKEN = (APPEND, COMMIT, UPDATE)
 """Types of the events that a client can send."""

@@ -58,6 +58,7 @@ MODULES = (
     "live_connection.js",
     "live_recording.js",
     "microphone.js",
+    "live_watch.js",
     "project_file.js",
     "recordings.js",
     "keeping.js",

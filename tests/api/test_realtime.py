@@ -23,7 +23,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from kikitori.api.app import mount_api
 from kikitori.api.live_visitors import LiveVisitors
-from kikitori.api.realtime_events import TENTATIVE, TEXT
+from kikitori.api.realtime_events import READY, TENTATIVE, TEXT
 from kikitori.audio.files import load_audio
 from kikitori.engines.vllm.addresses import on_engine
 from kikitori.server import limits
@@ -127,6 +127,7 @@ def test_sound_becomes_deltas_and_a_text(open_one):
         (created,) = receive(client, "session.created")
         assert created["session"]["max_seconds"] == 3600 and created["session"]["expires_at"] > 1e9
         play(client, raw(SPOKEN.path))
+        assert [event["type"] for event in receive(client, READY)] == [READY]
         events = receive(client, f"{TEXT}.completed")
     assert completed(events) == [SPOKEN.text]
     assert "".join(event["delta"] for event in events if event["type"] == f"{TEXT}.delta") == SPOKEN.text
@@ -134,6 +135,8 @@ def test_sound_becomes_deltas_and_a_text(open_one):
     assert kinds[0] == "input_audio_buffer.speech_started" and TENTATIVE in kinds
     assert kinds.index("input_audio_buffer.speech_stopped") < kinds.index("input_audio_buffer.committed")
     assert len({event["item_id"] for event in events}) == 1
+    heard = [event["audio_heard_ms"] for event in events if event["type"] == TENTATIVE]
+    assert heard == sorted(heard) and 500 < heard[-1] < 5000
     assert events[-1]["turns"][0]["text"] == SPOKEN.text and events[-1]["warnings"] == []
     assert events[-1]["is_requested"]
 
@@ -156,7 +159,7 @@ def test_the_events_are_those_of_openais_library(open_one):
         client.send("nonsense")
         events += receive(client, "error")
     kinds = {one.model_fields["type"].annotation.__args__[0]: one for one in get_args(get_args(RealtimeServerEvent)[0])}
-    checked = [event for event in events if event["type"] != TENTATIVE and not event["type"].startswith("session")]
+    checked = [event for event in events if not event["type"].startswith(("session", "kikitori"))]
     for event in checked:
         kinds[event["type"]].model_validate(event)
     assert {event["type"] for event in checked} >= {f"{TEXT}.delta", f"{TEXT}.completed", "error"}

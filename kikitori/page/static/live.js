@@ -9,12 +9,10 @@ import { LiveRecording } from "./live_recording.js";
 import { LiveSetup } from "./live_setup.js";
 import { Lines } from "./live_lines.js";
 import { Microphone } from "./microphone.js";
-import { peakOf, RATE } from "./pcm.js";
+import { Watch } from "./live_watch.js";
+import { RATE } from "./pcm.js";
 import { pauseSound } from "./sounds.js";
 
-const SILENT_PEAK = 0.001; // -60 dBFS, below which kikitori takes a recording for silent
-const SILENT_SECONDS = 20;
-const WORDLESS_SECONDS = 120;
 const LATE_SECONDS = 6;
 const MOST_SAMPLES = 95e6; // 190 MB: the page takes uploads of up to 200 MB
 
@@ -38,8 +36,7 @@ export class Live {
     this.lines = new Lines();
     /** @type {Map<string, Node>} What hinders, by what it is about. */
     this.problems = new Map();
-    this.silent = 0; // samples since the last sound
-    this.spokenAt = 0; // samples up to the last word
+    this.watch = new Watch();
     this.limit = 0; // samples up to which there is live text; 0 before it is known
     this.button = make("button", { class: "live-button", onclick: () => this.press() });
     this.time = make("span", { class: "live-time" });
@@ -47,8 +44,8 @@ export class Live {
     const meter = { class: "live-level", role: "meter", "aria-label": say("live_level"), "aria-valuemax": 100 };
     this.level = make("span", meter, this.bar);
     this.notes = make("div", { role: "status" });
-    const work = make("div", { class: "live-work" }, this.button, this.level, this.time, this.lines.larger);
-    element.replaceChildren(this.setup.element, work, this.notes, this.lines.element, this.kept.element);
+    this.work = make("div", { class: "live-work" }, this.button, this.level, this.time, this.lines.larger);
+    element.replaceChildren(this.setup.element, this.work, this.notes, this.kept.element, this.lines.element);
     this.show();
     this.open();
   }
@@ -89,7 +86,8 @@ export class Live {
     const { direction, language } = this.setup;
     this.captions = new Captions();
     this.lines.clear(direction === "diarize");
-    this.silent = this.spokenAt = this.limit = 0;
+    this.watch = new Watch();
+    this.limit = 0;
     const recording = new LiveRecording(direction, language, (isKept) =>
       this.note("storage", isKept ? "" : say("live_not_kept")),
     );
@@ -103,6 +101,8 @@ export class Live {
     );
     this.note("connection", say("live_connecting"));
     this.show();
+    // On a phone the captions are below the screen.
+    if (matchMedia("(max-width: 700px)").matches) this.work.scrollIntoView({ block: "start" });
   }
 
   /** End the recording, and transcribe it. */
@@ -131,16 +131,12 @@ export class Live {
     if (!recording) return;
     recording.add(samples);
     connection?.tick();
-    const peak = peakOf(samples);
-    this.silent = peak < SILENT_PEAK ? this.silent + samples.length : 0;
-    const length = recording.sound.length;
-    const isQuiet = this.silent > SILENT_SECONDS * RATE;
-    const isWordless = connection?.isOpen && length - this.spokenAt > WORDLESS_SECONDS * RATE;
-    this.note("quiet", isQuiet || isWordless ? say("live_quiet") : "");
+    this.watch.hear(samples, Boolean(connection?.isOpen));
+    this.note("quiet", this.watch.isQuiet ? say("live_quiet") : "");
     const late = this.late() / RATE;
     this.note("late", late > LATE_SECONDS ? say("live_late", formatDuration(Math.round(late))) : "");
-    this.showLevel(peak);
-    if (length > MOST_SAMPLES) this.stop();
+    this.showLevel(this.watch.peak);
+    if (recording.sound.length > MOST_SAMPLES) this.stop();
   }
 
   /** By how many samples the text is behind. */
@@ -159,18 +155,20 @@ export class Live {
     if (event.type === "session.created") {
       this.limit = recording.sound.length + event.session.max_seconds * RATE;
       this.lines.show(this.captions, 0);
+      this.note("connection", say("loading_model"));
     }
+    if (event.type === "kikitori.ready") this.note("connection", "");
     const first = this.captions.take(event);
     if (first < 0) return;
-    this.spokenAt = recording.sound.length;
+    this.watch.noteWords();
     this.lines.show(this.captions, first);
   }
 
-  /** @param {"" | "lost" | "blocked" | "over" | { text: string, code: string, values: any }} state */
+  /** @param {"lost" | "blocked" | "over" | { text: string, code: string, values: any }} state */
   noteConnection(state) {
     if (typeof state !== "string") return this.note("connection", makeError(state));
     const limit = formatDuration(Math.round(this.limit / RATE));
-    this.note("connection", state && say(`live_${state}`, limit));
+    this.note("connection", say(`live_${state}`, limit));
   }
 
   /** @param {"muted" | "ended" | ""} trouble */

@@ -52,8 +52,7 @@ export class LiveConnection {
    * @param {string} address
    * @param {import("./pcm.js").Sound} sound
    * @param {import("./live_captions.js").Captions} captions
-   * @param {(trouble: "" | "lost" | "blocked" | "over" | { text: string, code: string, values: any }) => void} onState
-   * "": text comes
+   * @param {(trouble: "lost" | "blocked" | "over" | { text: string, code: string, values: any }) => void} onState
    * @param {(event: any) => void} onEvent
    */
   constructor(address, sound, captions, onState, onEvent) {
@@ -119,7 +118,6 @@ export class LiveConnection {
       this.isOpen = this.wasOpen = true;
       this.attempt = 0;
       this.sent = this.captions.begin();
-      this.onState("");
     }
     this.onEvent(event);
     this.tick();

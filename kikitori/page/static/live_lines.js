@@ -21,6 +21,7 @@ export class Lines {
     this.larger.setAttribute("aria-pressed", String(isLarge));
     this.text.classList.toggle("live-large", isLarge);
     this.text.scrollTop = this.text.scrollHeight;
+    if (isLarge) this.text.scrollIntoView({ block: "end" });
   }
 
   /** @param {boolean} hasSpeakers */

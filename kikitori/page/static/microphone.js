@@ -50,6 +50,16 @@ export class Microphone {
     this.stream = null;
     /** @type {AudioContext | null} */
     this.context = null;
+    /** @type {WakeLockSentinel | null | undefined} Keeps a phone from switching itself off. */
+    this.awake = null;
+    document.addEventListener("visibilitychange", () => this.stayAwake());
+  }
+
+  /** A phone that sleeps does not listen. A page that was in the background has to ask again. */
+  async stayAwake() {
+    if (!this.stream || document.visibilityState !== "visible") return;
+    this.awake = await navigator.wakeLock?.request("screen").catch(() => null);
+    if (!this.stream) this.awake?.release(); // stopped meanwhile
   }
 
   /**
@@ -61,6 +71,7 @@ export class Microphone {
     try {
       this.stream = await navigator.mediaDevices.getUserMedia({ audio: WANTED });
       await this.listen(this.stream);
+      this.stayAwake();
       return null;
     } catch (error) {
       this.stop();
@@ -103,6 +114,7 @@ export class Microphone {
       track.stop();
     }
     this.context?.close();
+    this.awake?.release();
     this.stream = this.context = null;
   }
 }

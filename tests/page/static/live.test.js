@@ -7,6 +7,7 @@ Object.defineProperty(globalThis, "navigator", { value: { language: "en" }, conf
 const { Resampler, Sound, peakOf, toPcm, wavParts } = await import("../../../kikitori/page/static/pcm.js");
 const { Captions, continued } = await import("../../../kikitori/page/static/live_captions.js");
 const { pageAddress, soundAddress, waitBefore } = await import("../../../kikitori/page/static/live_connection.js");
+const { Watch } = await import("../../../kikitori/page/static/live_watch.js");
 const { joinSamples, recordingName } = await import("../../../kikitori/page/static/live_recording.js");
 
 const TEXT = "conversation.item.input_audio_transcription";
@@ -166,6 +167,20 @@ test("the address fits the page's, also in a folder and over https", () => {
   const address = soundAddress("transcribe", "Norwegian Nynorsk", "https://a.hf.space/");
   assert.equal(address, "wss://a.hf.space/live/sound?model=transcribe&language=Norwegian+Nynorsk");
   assert.equal(soundAddress("pt", "", "http://localhost:7860/"), "ws://localhost:7860/live/sound?model=pt");
+});
+
+test("a microphone that gives nothing is noticed soon, and one that hears no words later", () => {
+  const second = (level) => new Int16Array(16000).fill(level);
+  const quiet = (watch, level, seconds, isConnected = true) => {
+    for (let at = 0; at < seconds; at++) watch.hear(second(level), isConnected);
+    return watch.isQuiet;
+  };
+  assert.deepEqual([quiet(new Watch(), 30, 20), quiet(new Watch(), 30, 21)], [false, true]);
+  const watch = new Watch();
+  assert.deepEqual([quiet(watch, 900, 120), quiet(watch, 900, 1)], [false, true]);
+  watch.noteWords();
+  assert.equal(watch.isQuiet, false);
+  assert.equal(quiet(new Watch(), 900, 200, false), false);
 });
 
 test("a recording is named after the time at which it began", () => {
