@@ -215,6 +215,7 @@ def test_silence_has_no_text_and_a_commit_says_so(open_one):
     with open_one() as client:
         receive(client, "session.created")
         play(client, b"\0" * 64000)
+        receive(client, READY)
         assert [event["error"]["code"] for event in receive(client, "error")] == ["no_live_sound"]
 
 

@@ -134,6 +134,9 @@ def test_every_tab_fits_and_has_no_serious_barrier(browser, server, theme):
             page.set_viewport_size(LAPTOP)
             transcribed(page, direction, example(name).path)
             check_barriers(page)
+        page.set_viewport_size(LAPTOP)
+        page.get_by_role("tab", name="Live", exact=True).click()
+        check_barriers(page)
 
 
 def check_barriers(page) -> None:
