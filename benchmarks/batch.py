@@ -1,7 +1,7 @@
 """What a batch costs besides the transcription: `python -m benchmarks.batch` prints seconds per 1,000 recordings.
 
 The recordings are short, and the worker answers at once, so all that is left is listing, reading headers, handing out,
-and writing the report. With `RAY_ADDRESS`, the items go through Ray Data.
+and writing the report. With `RAY_ADDRESS`, the items go through Ray.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from pathlib import Path
 import psutil
 
 from benchmarks.served import ROOT
-from kikitori.batch.cluster import ADDRESS, work_on_cluster
+from kikitori.batch.cluster import ADDRESS
+from kikitori.batch.command import work_on_cluster
 from kikitori.batch.items import Item, Shard, check_outputs, find_items, longest_first
 from kikitori.batch.report import Progress, ReportFile
 from kikitori.batch.worker import Outcome, Row, make_row
@@ -29,9 +30,6 @@ CLIP = ROOT / "examples" / "portuguese_daily.flac"
 
 class InstantWorker:
     """A worker without a model."""
-
-    def __init__(self, options: argparse.Namespace, report: object):
-        pass
 
     def do(self, item: Item, earlier: Row | None) -> Outcome:
         """Return an empty row."""
@@ -70,12 +68,12 @@ def measure(count: int, cores: int, folder: Path) -> None:
     with _measured("headers", count):
         items = longest_first(items)
     file, progress = ReportFile(out, Shard(0, 1)), Progress(_Quiet(), items)
-    options = argparse.Namespace(device="cpu", cores=cores)
+    options = argparse.Namespace(device="cpu", cores=cores, engine="local")
     if os.environ.get(ADDRESS):
-        with _measured("Ray Data, its start included", count):
+        with _measured("Ray, its start included", count):
             outcomes = list(work_on_cluster(options, items, {}, _Quiet(), InstantWorker))
     else:
-        worker = InstantWorker(options, _Quiet())
+        worker = InstantWorker()
         outcomes = [worker.do(item, None) for item in items]
     with _measured("report", count):
         for outcome in outcomes:

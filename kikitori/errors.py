@@ -7,6 +7,7 @@ ValueError instead.
 
 from __future__ import annotations
 
+import copyreg
 import errno
 import os
 import sys
@@ -54,6 +55,10 @@ SENTENCES = {
     "cluster_failed": "the Ray cluster {address} has failed ({why}): run the same command again, which continues",
     "no_worker_fits": "no machine of the cluster has {cores} cores; the largest has {limit}: choose fewer "
     "cores per worker",
+    "url_needs_library": "{name} needs a library that is missing ({why}): install it on all machines of the job",
+    "url_unusable": "{name} can't be used ({why}): correct the URL, or name a path",
+    "url_unreadable": "{name} cannot be read ({why}): correct the URL, or the rights to read it",
+    "url_unwritable": "{path} cannot be written ({why}): correct the URL, or the rights to write there",
     "output_unwritable": "{path} cannot be written ({why}): choose another folder",
     "stdout_unwritable": "standard output cannot be written ({why}): write to a file instead",
     "no_times": "{name} has turns without times, and srt, vtt, tsv and rttm need them: choose txt or json",
@@ -202,6 +207,10 @@ class SpeechError(Exception):
         self.code = code
         self.values = {name: value if isinstance(value, (int, float)) else str(value) for name, value in values.items()}
         super().__init__(SENTENCES[code].format(**self.values))
+
+    def __reduce__(self) -> tuple:
+        """Let it be pickled as it is: it goes from one process to another."""
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__
 
 
 class AudioError(SpeechError):

@@ -111,6 +111,15 @@ def test_gradio_appears_in_the_page_only():
     assert all(name == "app" or name.startswith("kikitori.page.") for name in users)
 
 
+def test_only_batches_fetch_what_a_user_names():
+    """A visitor's words reach no code that fetches: neither the page nor the API has a way to a batch."""
+    assert {name for name in FILES if name.startswith("kikitori") and "fsspec" in imports(FILES[name])} == {
+        "kikitori.batch.remote"
+    }
+    users = {name for name in FILES if any(one.startswith("kikitori.batch") for one in imports(FILES[name]))}
+    assert not any(name.startswith(("app", "kikitori.page", "kikitori.api", "kikitori.server")) for name in users)
+
+
 @pytest.mark.parametrize(
     "statement",
     [

@@ -1,27 +1,24 @@
-"""Workers on a Ray cluster: each loads its checkpoint once, and Ray Data hands them one item after another.
+"""Workers on a Ray cluster: each loads its models once, and gets one task after another.
 
-    items -> one block each -> a pool of workers, one per GPU or per some cores -> rows
+    tasks -> a worker per GPU or per some cores -> results, in the order in which they end
 
-Only paths and rows travel through Ray; recordings and outputs stay on the drives that the machines share. If a worker
-or its machine is lost, Ray Data starts another one and gives it the same item, as often as it takes, and the item
-continues from its journal. So each start is counted.
+Nothing of a task waits in Ray: it is handed out when a worker is free, and its result is taken at once. So neither
+Ray's object store nor the memory of this process grows with the number of tasks. If a worker or its machine is lost,
+another worker is started, and the task goes to the next one that is free.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import logging
 import os
-import pickle
-import signal
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
 
-from kikitori.batch.items import Item
-from kikitori.batch.worker import Outcome, Row, Silence, Worker, make_row
-from kikitori.cli.report import Report
-from kikitori.errors import BatchError, CheckpointError
+from kikitori.cli.interrupts import sigterm_interrupts
+from kikitori.errors import BatchError
 from kikitori.strings import displayed
 
 ADDRESS = "RAY_ADDRESS"
@@ -29,61 +26,59 @@ ADDRESS = "RAY_ADDRESS"
 CORES = 4
 """How many cores a worker gets on machines without a GPU, unless the user has chosen."""
 MAX_STARTS = 3
-"""How often an item is begun. One that ends each of its workers must not end all."""
+"""How often a task is begun. One that ends each of its workers must not end all."""
+
+Task = tuple[Any, ...]
+"""The arguments of a worker's method `do`."""
 
 
-class _Starts:
-    """Counts, in one process for all workers, how often each item was begun."""
+class Worker(Protocol):
+    """What has loaded its models. Its results can be pickled."""
 
-    def __init__(self):
-        self._counts: dict[str, int] = {}
-
-    def count(self, place: str) -> int:
-        """Count one more start of an item, and return how many there were."""
-        self._counts[place] = self._counts.get(place, 0) + 1
-        return self._counts[place]
+    def do(self, *task: Any) -> Any:
+        """Do one task. An exception ends the job."""
 
 
-class _ClusterWorker:
-    """A Worker as Ray Data calls it: with a batch of one row, whose values are bytes.
+MakeWorker = Callable[[], Worker]
+"""Loads the models; can be pickled, because it is called in the worker's process."""
 
-    An error that concerns all items is returned instead of raised, because Ray would start the worker again.
+
+class Lost:
+    """In place of a result: the task was begun MAX_STARTS times, and each time its worker was lost."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The cluster that this process has joined.
+
+    workers: how many fit its machines. needed: what each gets, as Ray's options.
     """
 
-    def __init__(self, make_worker: type[Worker], options: argparse.Namespace, starts: Any):
-        self._starts = starts
-        self._error: CheckpointError | None = None
-        try:
-            self._worker = make_worker(options, Silence())
-        except CheckpointError as error:
-            self._error = error
+    machines: int
+    workers: int
+    needed: Mapping[str, int]
 
-    def __call__(self, batch: Mapping[str, Sequence]) -> dict[str, list]:
-        """Return the outcome of the batch's only item."""
+    def do_all(self, make_worker: MakeWorker, tasks: Iterable[Task], count: int) -> Iterator[tuple[Task, Any]]:
+        """Yield each task and its result (or Lost), as they end. count: of workers.
+
+        Raises what a worker raises, and BatchError if no worker can be started.
+        """
         import ray
 
-        item, earlier = pickle.loads(batch["task"][0])
-        if self._error is None:
-            try:
-                is_lost = ray.get(self._starts.count.remote(item.place)) > MAX_STARTS
-                outcome = _lost(item) if is_lost else self._worker.do(item, earlier)
-                return {"outcome": [pickle.dumps(tuple(outcome))], "error": [b""]}
-            except CheckpointError as error:
-                self._error = error
-        return {"outcome": [b""], "error": [json.dumps([self._error.code, self._error.values]).encode()]}
+        try:
+            yield from _Pool(make_worker, tasks, min(count, self.workers), self.needed).results()
+        except ray.exceptions.RayTaskError as error:
+            raise error.cause from None
+        except ray.exceptions.RayError as error:
+            raise _failed(str(error)) from error
 
 
-def work_on_cluster(
-    options: argparse.Namespace,
-    items: Sequence[Item],
-    earlier: Mapping[str, Row],
-    report: Report,
-    make_worker: type[Worker] = Worker,
-) -> Iterator[Outcome]:
-    """Work on the items with all GPUs of the cluster, or with its cores if it has none.
+@contextmanager
+def joined_cluster(takes_gpu: bool, cores: int | None = None) -> Iterator[Cluster]:
+    """Join the cluster that RAY_ADDRESS names.
 
-    earlier: finished rows by path. The outcomes come in the order in which the items end. Raises BatchError if the
-    cluster can't be joined or has no machine that is large enough, and CheckpointError.
+    takes_gpu: a worker has a GPU for itself, if the cluster has any. cores: of each worker on a cluster without; None
+    for CORES. Raises BatchError if the cluster can't be joined, or if it has no machine that is large enough.
     """
     import ray
 
@@ -91,70 +86,127 @@ def work_on_cluster(
         ray.init(address=os.environ[ADDRESS], logging_level=logging.ERROR)
     except Exception as error:
         raise BatchError("cluster_unreachable", address=os.environ[ADDRESS], why=displayed(str(error))) from error
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # Ray would abort the process
     try:
-        count, needed = _workers(options, ray.nodes())
-        report.say(f"{count} worker(s) on {sum(node['Alive'] for node in ray.nodes())} machine(s)")
-        yield from _outcomes(make_worker, options, items, earlier, min(count, len(items)), needed)
-    except ray.exceptions.RayError as error:
-        why = displayed(str(error).strip().splitlines()[-1])
-        raise BatchError("cluster_failed", address=os.environ[ADDRESS], why=why) from error
+        with sigterm_interrupts():  # Ray would abort the process
+            yield _measured(ray.nodes(), takes_gpu, cores)
     finally:
         ray.shutdown()
 
 
-def _outcomes(
-    make_worker: type[Worker],
-    options: argparse.Namespace,
-    items: Sequence[Item],
-    earlier: Mapping[str, Row],
-    count: int,
-    needed: dict[str, int],
-) -> Iterator[Outcome]:
-    import ray
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    logging.getLogger("ray.data._internal").setLevel(logging.ERROR)
-    # With the driver, without which nothing goes on anyway: another machine may be lost.
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    starts = ray.remote(num_cpus=0, scheduling_strategy=here)(_Starts).remote()
-    tasks = [{"task": pickle.dumps((item, earlier.get(displayed(item.place))))} for item in items]
-    done = ray.data.from_items(tasks, override_num_blocks=len(tasks)).map_batches(
-        _ClusterWorker,
-        batch_size=1,
-        batch_format="numpy",
-        fn_constructor_kwargs={"make_worker": make_worker, "options": options, "starts": starts},
-        # One at a time: what waits behind a long recording could be with another worker.
-        compute=ray.data.ActorPoolStrategy(size=count, max_tasks_in_flight_per_actor=1),
-        **needed,
-    )
-    for row in done.iter_rows():
-        if row["error"]:
-            code, values = json.loads(row["error"])
-            raise CheckpointError(code, **values)
-        yield Outcome(*pickle.loads(row["outcome"]))
-
-
-def _workers(options: argparse.Namespace, nodes: Sequence[Mapping]) -> tuple[int, dict[str, int]]:
-    """How many workers fit the machines, and what each needs. Raises BatchError if none fits.
-
-    With vLLM they need no GPU: its servers have them.
-    """
+def _measured(nodes: Sequence[Mapping], takes_gpu: bool, cores: int | None) -> Cluster:
     resources = [node["Resources"] for node in nodes if node["Alive"]]
     gpus = sum(int(one.get("GPU", 0)) for one in resources)
-    if gpus and options.engine == "local" and not (options.device or "cuda").startswith("cpu"):
-        return gpus, {"num_gpus": 1}
+    if gpus and takes_gpu:
+        return Cluster(len(resources), gpus, {"num_gpus": 1})
     most = max((int(one.get("CPU", 0)) for one in resources), default=0)
-    cores = options.cores or min(CORES, max(most, 1))
+    cores = cores or min(CORES, max(most, 1))
     count = sum(int(one.get("CPU", 0)) // cores for one in resources)
     if not count:
         raise BatchError("no_worker_fits", cores=cores, limit=most)
-    return count, {"num_cpus": cores}
+    return Cluster(len(resources), count, {"num_cpus": cores})
 
 
-def _lost(item: Item) -> Outcome:
-    message = f"{displayed(item.place)}: its worker ended {MAX_STARTS} times without an answer, for example because it "
-    message += "needed too much memory; see the logs of Ray, and transcribe it on its own"
-    return Outcome(item.place, make_row(item, "failed", {"code": "worker_lost", "message": message}), True)
+class _Actor:
+    """A worker as Ray starts it: at once, so that an error while its models are loaded is a result like others."""
+
+    def __init__(self, make_worker: MakeWorker):
+        self._make_worker = make_worker
+
+    def load(self) -> None:
+        self._worker = self._make_worker()
+
+    def do(self, *task: Any) -> Any:
+        return self._worker.do(*task)
+
+
+class _Begun:
+    """A task, and how often it was begun."""
+
+    def __init__(self, task: Task):
+        self.task = task
+        self.starts = 0
+
+
+class _Pool:
+    """Gives each worker that is free the next task.
+
+    running: what Ray works on. A worker that loads its models has no task yet, so none waits for a worker that can't be
+    started because its machine is gone.
+    """
+
+    def __init__(self, make_worker: MakeWorker, tasks: Iterable[Task], count: int, needed: Mapping[str, int]):
+        import ray
+
+        self._actor = ray.remote(max_restarts=0, max_task_retries=0, **needed)(_Actor)
+        self._make_worker = make_worker
+        self._left = map(_Begun, tasks)
+        self._again: deque[_Begun] = deque()
+        self._has_more = True
+        self._running: dict[Any, tuple[Any, _Begun | None]] = {}
+        self._free: list[Any] = []
+        self._failed_starts = 0
+        for _ in range(count):
+            self._start_worker()
+
+    def results(self) -> Iterator[tuple[Task, Any]]:
+        """Yield each task and its result, or Lost."""
+        while self._has_more or self._again or any(begun for _, begun in self._running.values()):
+            for reference in self._ended():
+                worker, begun = self._running.pop(reference)
+                if (result := self._result(reference, worker, begun)) is not None:
+                    yield result
+            while self._free and (begun := self._next()):
+                self._begin(self._free.pop(), begun)
+
+    def _ended(self) -> Sequence[Any]:
+        import ray
+
+        ray.wait(list(self._running), num_returns=1)
+        return ray.wait(list(self._running), num_returns=len(self._running), timeout=0)[0]
+
+    def _result(self, reference: Any, worker: Any, begun: _Begun | None) -> tuple[Task, Any] | None:
+        """The result of a task that has ended; None if there is none, because it has to be done again."""
+        import ray
+
+        try:
+            result = ray.get(reference)
+        except ray.exceptions.RayActorError as error:
+            return self._replace_worker(error, begun)
+        self._free.append(worker)
+        if begun is None:
+            self._failed_starts = 0
+            return None
+        return begun.task, result
+
+    def _replace_worker(self, error: Exception, begun: _Begun | None) -> tuple[Task, Any] | None:
+        if begun is None:
+            self._failed_starts += 1
+            if self._failed_starts >= MAX_STARTS:
+                raise _failed(str(error)) from error
+        self._start_worker()
+        if begun is None:
+            return None
+        if begun.starts >= MAX_STARTS:
+            return begun.task, Lost()
+        self._again.append(begun)
+        return None
+
+    def _next(self) -> _Begun | None:
+        if self._again:
+            return self._again.popleft()
+        begun = next(self._left, None)
+        self._has_more = begun is not None
+        return begun
+
+    def _begin(self, worker: Any, begun: _Begun) -> None:
+        begun.starts += 1
+        self._running[worker.do.remote(*begun.task)] = worker, begun
+
+    def _start_worker(self) -> None:
+        worker = self._actor.remote(self._make_worker)
+        self._running[worker.load.remote()] = worker, None
+
+
+def _failed(message: str) -> BatchError:
+    why = displayed(message.strip().splitlines()[-1])
+    return BatchError("cluster_failed", address=os.environ[ADDRESS], why=why)

@@ -11,17 +11,19 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import signal
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from importlib.util import find_spec
 
-from kikitori.batch.cluster import ADDRESS, work_on_cluster
+from kikitori.batch.cluster import ADDRESS, MAX_STARTS, Lost, MakeWorker, joined_cluster
 from kikitori.batch.items import Item, Shard, check_outputs, find_items, longest_first
-from kikitori.batch.report import Progress, ReportFile
-from kikitori.batch.worker import Outcome, Row, Worker
+from kikitori.batch.remote import is_url
+from kikitori.batch.report import Progress, ReportFile, open_report
+from kikitori.batch.worker import Outcome, Row, Silence, Worker, make_row
 from kikitori.cli.delivery import Delivery, formats_of
 from kikitori.cli.inputs import SUFFIXES
+from kikitori.cli.interrupts import sigterm_interrupts
 from kikitori.cli.options import parse_options
 from kikitori.cli.report import Report, make_report
 from kikitori.cli.run import EXIT_CLOSED, EXIT_DONE, EXIT_FAILED, EXIT_INCOMPLETE, EXIT_INTERRUPTED
@@ -32,8 +34,7 @@ from kikitori.strings import displayed
 def main(argv: list[str]) -> int:
     """Transcribe all items of the job or of one shard. Returns an exit code."""
     options = _parse(argv)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # which is how schedulers end a job
-    with make_report(options.progress) as report:
+    with make_report(options.progress) as report, sigterm_interrupts():
         try:
             return _run(options, report)
         except KeyboardInterrupt:
@@ -50,10 +51,18 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="kikitori batch",
         usage="%(prog)s MANIFEST_OR_FOLDER --direction DIRECTION -o OUT [options]",
-        description="Transcribe the recordings that a list (one path per line, relative to the list) names or a folder "
-        "holds, longest first, and write OUT/report.jsonl. What is finished is skipped, so the same command continues.",
+        description="Transcribe the recordings that a list (one path or URL per line, relative to the list) names or a "
+        "folder holds, longest first, and write OUT/report.jsonl. What is finished is skipped, so the same command "
+        "continues. Lists, folders and OUT may be URLs, such as s3://bucket/calls.",
         epilog="All other options are those of `kikitori`.",
         allow_abbrev=False,
+    )
+    parser.add_argument(
+        "-o",
+        "--output_dir",
+        "--output-dir",
+        metavar="OUT",
+        help="the folder for the output and the report: a path or URL",
     )
     parser.add_argument(
         "--shard",
@@ -69,11 +78,11 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         help="on a Ray cluster without GPUs: how many cores each worker gets (default: 4, or all of a small machine's)",
     )
     own, rest = parser.parse_known_args(argv)
-    options = parse_options(rest)
+    if own.output_dir is None:
+        parser.error("name the folder for the output with -o")
+    options = parse_options(["--output_dir", own.output_dir, *rest])
     if len(options.audio) != 1 or options.files_from is not None:
         parser.error("name one list or one folder of recordings")
-    if options.output_dir is None:
-        parser.error("name the folder for the output with -o")
     if options.skip_existing:
         parser.error("--skip_existing has no effect: what is finished is skipped anyway, so leave it out")
     (options.source_list,) = options.audio
@@ -84,7 +93,8 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     if os.environ.get(ADDRESS) and not find_spec("ray"):
         parser.error(f"{ADDRESS} is set, and Ray is missing: pip install 'kikitori[cluster]', or unset {ADDRESS}")
     options.shard, options.cores, options.resume = own.shard, own.cores, True
-    options.output_dir = options.output_dir.absolute()
+    options.output_url = own.output_dir if is_url(own.output_dir) else ""
+    options.output_dir = options.output_dir.absolute()  # without a meaning if the output has a URL
     return options
 
 
@@ -107,24 +117,27 @@ def _cores(text: str) -> int:
 
 def _run(options: argparse.Namespace, report: Report) -> int:
     items = find_items(options.source_list, options.recursive)
-    check_outputs(items, options.output_dir, formats_of(options))
+    check_outputs(items, options.output_url or options.output_dir, formats_of(options))
     items = [item for item in items if options.shard.holds(item)]
-    file = ReportFile(options.output_dir, options.shard)
-    if items:
-        ordered = longest_first(items)
-        journals = {item.place: Delivery(options, item.recording, False, report).journal_path for item in items}
-        work = work_on_cluster if os.environ.get(ADDRESS) else work_here
-        outcomes = work(options, ordered, file.earlier, report)
-        progress = Progress(report, ordered)
-        for outcome in outcomes:
-            file.add(outcome)
-            if not outcome.row["error"]:  # otherwise it holds what another run need not do again
-                journals[outcome.place].unlink(missing_ok=True)
-            progress.tell(outcome)
-    counts = file.finish(items)
+    with open_report(options) as file:
+        if items:
+            _work(options, items, file, report)
+        counts = file.finish(items)
     said = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
-    report.say(f"written: {file.path}: {said or 'no recordings in this shard'}")
+    report.say(f"written: {file.place}: {said or 'no recordings in this shard'}")
     return _exit_code(counts)
+
+
+def _work(options: argparse.Namespace, items: list[Item], file: ReportFile, report: Report) -> None:
+    """Work on the items, and keep their rows."""
+    ordered = longest_first(items)
+    work = work_on_cluster if os.environ.get(ADDRESS) else work_here
+    progress = Progress(report, ordered)
+    for outcome in work(options, ordered, file.earlier, report):
+        file.add(outcome)
+        item = progress.tell(outcome)
+        if not outcome.row["error"] and not options.output_url:  # otherwise it holds what need not be done again
+            Delivery(options, item.recording, False, report).journal_path.unlink(missing_ok=True)
 
 
 def work_here(
@@ -133,6 +146,33 @@ def work_here(
     """Load the checkpoint, and work on the items in this process, one after another. earlier: finished rows by path."""
     worker = Worker(options, report)
     return (worker.do(item, earlier.get(displayed(item.place))) for item in items)
+
+
+def work_on_cluster(
+    options: argparse.Namespace,
+    items: Sequence[Item],
+    earlier: Mapping[str, Row],
+    report: Report,
+    make_worker: MakeWorker | None = None,
+) -> Iterator[Outcome]:
+    """Work on the items with all workers of the Ray cluster. The outcomes come in the order in which the items end.
+
+    With vLLM the workers need no GPU: its servers have them. Raises BatchError and CheckpointError.
+    """
+    takes_gpu = options.engine == "local" and not (options.device or "cuda").startswith("cpu")
+    with joined_cluster(takes_gpu, options.cores) as cluster:
+        count = min(cluster.workers, len(items))
+        report.say(f"{count} worker(s) on {cluster.machines} machine(s)")
+        tasks = ((item, earlier.get(displayed(item.place))) for item in items)
+        make_worker = make_worker or partial(Worker, options, Silence())
+        for (item, _), outcome in cluster.do_all(make_worker, tasks, count):
+            yield _lost(item) if isinstance(outcome, Lost) else outcome
+
+
+def _lost(item: Item) -> Outcome:
+    message = f"{displayed(item.place)}: its worker ended {MAX_STARTS} times without an answer, for example because it "
+    message += "needed too much memory; see the logs of Ray, and transcribe it on its own"
+    return Outcome(item.place, make_row(item, "failed", {"code": "worker_lost", "message": message}), True)
 
 
 def _exit_code(counts: Counter[str]) -> int:

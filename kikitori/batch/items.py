@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+import posixpath
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 from kikitori.audio.files import known_seconds
-from kikitori.cli.inputs import STDIN, Recording, read_list, search_folder
+from kikitori.batch.remote import RemoteFile, find_file, is_folder, is_url, join_url, list_folder, read_bytes
+from kikitori.cli.inputs import STDIN, SUFFIXES, Recording, parse_list, read_list, search_folder
 from kikitori.errors import AudioError, OutputError
 from kikitori.strings import displayed
 
@@ -26,13 +28,15 @@ class Item:
     """One recording of a job.
 
     place: its path as the list has it, or below the folder; it decides the shard and the output. path: the file,
-    absolute. output: its output is `<output_dir>/<output>.<format>`. seconds: its length, which may be a guess.
+    absolute; without a meaning if it is behind a URL. output: its output is `<output_dir>/<output>.<format>`.
+    seconds: its length, which may be a guess. remote: the file behind a URL, or None.
     """
 
     place: str
     path: Path
     output: Path
     seconds: float = 0.0
+    remote: RemoteFile | None = None
 
     @property
     def recording(self) -> Recording:
@@ -53,43 +57,81 @@ class Shard(NamedTuple):
 
 
 def find_items(source: str, recursive: bool) -> list[Item]:
-    """Return what a folder holds, or what a list names (one path per line, relative to the list's folder).
+    """Return what a folder holds, or what a list names (one path or URL per line, relative to the list's folder).
 
-    Raises AudioError if that can't be read or is empty.
+    source: a path or a URL. Raises AudioError if that can't be read or is empty, and BatchError.
     """
-    if os.path.isdir(source):
-        folder = source
-        places = [os.path.relpath(path, source) for path in search_folder(source, recursive)]
-    else:
-        folder = "" if source == STDIN else os.path.dirname(source)
-        places = [os.path.normpath(line) for line in read_list(source)]
-    if not places:
+    items = {item.place: item for item in _find(source, recursive)}
+    if not items:
         raise AudioError("no_recordings", name=source)
-    absolute = os.path.abspath(folder)
-    return [Item(place, Path(absolute, place), _output(place)) for place in dict.fromkeys(places)]
+    return list(items.values())
 
 
-def check_outputs(items: Iterable[Item], folder: Path, formats: Sequence[str]) -> None:
-    """Raise OutputError if two items would write the same file, or one would replace another one's recording."""
+def _find(source: str, recursive: bool) -> Iterator[Item]:
+    if is_url(source):
+        if is_folder(source):
+            yield from (
+                _remote_item(place, file)
+                for place, file in list_folder(source, recursive)
+                if posixpath.splitext(place)[1].lower() in SUFFIXES
+            )
+        else:
+            lines = parse_list(read_bytes(source), source)
+            yield from (_listed(line, posixpath.dirname(source)) for line in lines)
+    elif os.path.isdir(source):
+        folder = os.path.abspath(source)
+        for path in search_folder(source, recursive):
+            place = os.path.relpath(path, source)
+            yield Item(place, Path(folder, place), _output(place))
+    else:
+        folder = os.path.abspath("" if source == STDIN else os.path.dirname(source))
+        yield from (_listed(line, folder) for line in read_list(source))
+
+
+def _listed(line: str, folder: str) -> Item:
+    """The item of a line. folder: that of the list, absolute."""
+    if is_url(line):
+        return _remote_item(line, RemoteFile(line))
+    place = os.path.normpath(line)
+    if is_url(folder) and not os.path.isabs(place):
+        return _remote_item(place, RemoteFile(join_url(folder, place)))
+    return Item(place, Path(folder, place), _output(place))
+
+
+def _remote_item(place: str, file: RemoteFile) -> Item:
+    return Item(place, Path(file.name), _output(place.partition("://")[2] or place), remote=file)
+
+
+def check_outputs(items: Iterable[Item], folder: Path | str, formats: Sequence[str]) -> None:
+    """Raise OutputError if two items would write the same file, or one would replace another one's recording.
+
+    folder: of the output, a path or a URL.
+    """
     owners: dict[Path, Item] = {}
     items = list(items)
     for item in items:
         if (other := owners.setdefault(item.output, item)) is not item:
             names = {"first": displayed(other.place), "second": displayed(item.place)}
-            raise OutputError("same_output", **names, path=displayed(str(folder / item.output)))
-    inputs = {os.path.normpath(item.path) for item in items}
+            raise OutputError("same_output", **names, path=displayed(output_place(folder, item, "")))
+    inputs = {item.remote.url if item.remote else os.path.normpath(item.path) for item in items}
     for item in items:
         for suffix in formats:
-            path = os.path.normpath(folder / f"{item.output}.{suffix}")
+            path = output_place(folder, item, f".{suffix}")
             if path in inputs:
-                raise OutputError("output_is_input", path=path)
+                raise OutputError("output_is_input", path=displayed(path))
+
+
+def output_place(folder: Path | str, item: Item, suffix: str) -> str:
+    """The path or URL of one of an item's outputs. folder: a path or a URL; suffix: with its dot."""
+    if isinstance(folder, str):
+        return join_url(folder, f"{item.output.as_posix()}{suffix}")
+    return os.path.normpath(folder / f"{item.output}{suffix}")
 
 
 def longest_first(items: Sequence[Item]) -> list[Item]:
     """Return the items with their lengths, the longest first: one that is begun last keeps all others waiting."""
     with ThreadPoolExecutor(READERS) as readers:
-        lengths = readers.map(_length, (item.path for item in items))
-        measured = [replace(item, seconds=seconds) for item, seconds in zip(items, lengths, strict=True)]
+        measured = list(readers.map(_measured, items))
     return sorted(measured, key=lambda item: -item.seconds)
 
 
@@ -99,8 +141,13 @@ def _output(place: str) -> Path:
     return Path(*parts)
 
 
-def _length(path: Path) -> float:
+def _measured(item: Item) -> Item:
+    """The item with its length; behind a URL, the size decides, because the header would have to be fetched."""
     try:
-        return known_seconds(path) or path.stat().st_size / BYTES_PER_SECOND
-    except (OSError, ValueError):  # reported when its turn comes
-        return 0.0
+        if not item.remote:
+            size = item.path.stat().st_size
+            return replace(item, seconds=known_seconds(item.path) or size / BYTES_PER_SECOND)
+        file = item.remote if item.remote.size is not None else find_file(item.remote.url)
+        return replace(item, remote=file, seconds=(file.size or 0) / BYTES_PER_SECOND)
+    except (OSError, ValueError, AudioError):  # reported when its turn comes
+        return item

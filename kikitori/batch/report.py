@@ -2,17 +2,23 @@
 
 While the job runs, each row is appended when its recording ends. So a job that was killed still knows what it has
 finished. At the end the file is written again, in the order of the list.
+
+Object stores can't append. So behind a URL, rows are sent as parts, each a file of its own, until the report is whole.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
+import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from kikitori.batch.items import Item, Shard
+from kikitori.batch.remote import fetch, is_folder, join_url, list_folder, remove, send
 from kikitori.batch.worker import FINISHED, Outcome, Row
 from kikitori.cli.attempt import HARMLESS
 from kikitori.cli.report import Report
@@ -22,17 +28,20 @@ from kikitori.output.jsonl import append_records, read_records
 from kikitori.strings import displayed, format_duration
 
 NAME = "report.jsonl"
+SECONDS_PER_PART = 60.0
+"""How often rows are sent to a URL: so much of the work is done again if this machine is lost."""
 
 
 class ReportFile:
     """The file in the output folder; a shard has one of its own.
 
-    earlier: rows of earlier runs by path, also those of jobs that were split in another way.
+    earlier: rows of earlier runs by path, also those of jobs that were split in another way. place: the file, as the
+    user knows it.
     """
 
     def __init__(self, folder: Path, shard: Shard):
-        name = NAME if shard.count == 1 else f"report-{shard.number}-of-{shard.count}.jsonl"
-        self.path = folder / name
+        self.path = folder / report_name(shard)
+        self.place = str(self.path)
         self.earlier: dict[str, Row] = {}
         self._rows: dict[str, Row] = {}
         try:
@@ -56,8 +65,78 @@ class ReportFile:
     def finish(self, items: Iterable[Item]) -> Counter[str]:
         """Write the rows in the order of the items. Returns how many have each status. Raises OutputError."""
         rows = [self._rows[item.place] for item in items]
-        write_output(self.path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+        write_output(self.path, _lines(rows))
         return Counter(row["status"] for row in rows)
+
+
+class RemoteReportFile(ReportFile):
+    """The same file, written in a local folder and sent to the output's URL."""
+
+    def __init__(self, url: str, shard: Shard, folder: Path):
+        reports = [place for place, _ in list_folder(url, False)] if is_folder(url) else []
+        for place in reports:
+            if place.startswith("report") and place.endswith(".jsonl"):
+                fetch(join_url(url, place), folder / place)
+        super().__init__(folder, shard)
+        self.place = join_url(url, self.path.name)
+        self._url = url
+        self._parts = [place for place in reports if place.startswith(f"{self.path.stem}.part-")]
+        self._unsent: list[Row] = []
+        self._send_part()  # without rows: an output that can't be written is known before the work
+
+    def add(self, outcome: Outcome) -> None:
+        """Keep a row, and send those that wait if it is time. Raises OutputError."""
+        super().add(outcome)
+        if outcome.is_new:
+            self._unsent.append(outcome.row)
+        if time.monotonic() >= self._next_part:
+            self._send_part()
+
+    def close(self) -> None:
+        """Send the rows that were not sent yet. Raises OutputError."""
+        if self._unsent:
+            self._send_part()
+
+    def _send_part(self) -> None:
+        self._next_part = time.monotonic() + SECONDS_PER_PART
+        place = f"{self.path.stem}.part-{time.time_ns()}.jsonl"
+        part = self.path.with_name(place)
+        write_output(part, _lines(self._unsent))
+        send(part, join_url(self._url, place))
+        self._parts.append(place)
+        self._unsent = []
+
+    def finish(self, items: Iterable[Item]) -> Counter[str]:
+        """Send the whole report, and delete its parts. Raises OutputError."""
+        counts = super().finish(items)
+        send(self.path, self.place)
+        self._unsent = []
+        for place in self._parts:
+            remove(join_url(self._url, place))
+        return counts
+
+
+@contextmanager
+def open_report(options: argparse.Namespace) -> Iterator[ReportFile]:
+    """Give the report of the options' shard. In the end, rows that were not sent yet are sent. Raises OutputError."""
+    if not options.output_url:
+        yield ReportFile(options.output_dir, options.shard)
+        return
+    with tempfile.TemporaryDirectory(prefix="kikitori-") as folder:
+        file = RemoteReportFile(options.output_url, options.shard, Path(folder))
+        try:
+            yield file
+        finally:
+            file.close()
+
+
+def report_name(shard: Shard) -> str:
+    """The name of a shard's report."""
+    return NAME if shard.count == 1 else f"report-{shard.number}-of-{shard.count}.jsonl"
+
+
+def _lines(rows: Iterable[Row]) -> str:
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
 def _finished_rows(path: Path) -> dict[str, Row]:
@@ -80,8 +159,8 @@ class Progress:
         self._done_seconds = 0.0
         self._seconds_left = sum(item.seconds for item in items)
 
-    def tell(self, outcome: Outcome) -> None:
-        """Say how one recording ended."""
+    def tell(self, outcome: Outcome) -> Item:
+        """Say how one recording ended, and return its item."""
         item, row = self._items.pop(outcome.place), outcome.row
         self._seconds_left -= item.seconds
         if outcome.is_new:
@@ -96,6 +175,7 @@ class Progress:
         line = f"{number} of {self._count}: {displayed(item.place)}: {state}"
         self._report.say(f"{line}; {speed}" if (speed := self._speed()) else line)
         self._report.end(item.recording, state)
+        return item
 
     def _speed(self) -> str:
         """How fast the job is, and how long the rest takes; empty before anything is done."""

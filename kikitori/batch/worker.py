@@ -5,15 +5,19 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import tempfile
 import time
 import traceback
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
-from kikitori.batch.items import Item
+from kikitori.batch.items import Item, output_place
+from kikitori.batch.remote import digest_of_url, fetch, send
 from kikitori.cli.attempt import Warnings, check_beginning, request_of, state_of, transcribe_recording
-from kikitori.cli.delivery import Delivery
+from kikitori.cli.delivery import Delivery, formats_of
 from kikitori.cli.inputs import Recording, sentence
 from kikitori.cli.models import Run, load_run
 from kikitori.cli.report import Advance, Report
@@ -37,7 +41,7 @@ class Outcome(NamedTuple):
 
 
 class Worker:
-    """Has the models of one command. options: those of the shell, with a folder for the output."""
+    """Has the models of one command. options: those of the shell, with a folder or a URL for the output."""
 
     def __init__(self, options: argparse.Namespace, report: Report):
         self._run = replace(load_run(options, report), report=Silence())
@@ -48,36 +52,76 @@ class Worker:
         A recording that can't be transcribed becomes a row with its error. Raises CheckpointError, after which no other
         item would fare better.
         """
-        delivery = Delivery(self._run.options, item.recording, False, self._run.report)
         key = _key(self._run, item)
-        if earlier is not None and _is_up_to_date(earlier, key, delivery):
+        if earlier is not None and self._is_up_to_date(earlier, key, item):
             return Outcome(item.place, earlier, False)
         begun = time.monotonic()
         warnings: Warnings = []
-        error = self._attempt(delivery, warnings)
-        row = make_row(item, "failed" if error else state_of(warnings), error)
-        row |= delivery.summary
+        found: Row = {}
+        error = self._attempt(item, warnings, found)
+        row = make_row(item, "failed" if error else state_of(warnings), error) | found
         row["work_seconds"] = round(time.monotonic() - begun, 3)
         row["warnings"] = [{"kind": kind, "message": message} for kind, message in warnings]
         if not error:
-            row["outputs"] = {suffix: digest_of_file(path) for suffix, path in delivery.outputs.items()}
             row["key"] = key
         return Outcome(item.place, row, True)
 
-    def _attempt(self, delivery: Delivery, warnings: Warnings) -> dict[str, str] | None:
-        """Transcribe and deliver; return what went wrong. Warnings are added to the list."""
-        recording = delivery.recording
+    def _attempt(self, item: Item, warnings: Warnings, found: Row) -> dict[str, str] | None:
+        """Transcribe and deliver; return what went wrong. Warnings are added to the list, and results to the row."""
         try:
-            check_beginning(self._run.options, delivery, {os.path.realpath(recording.path)})
-            transcribe_recording(self._run, delivery, [], warnings)
+            with local_delivery(self._run.options, item, self._run.report) as delivery:
+                try:
+                    check_beginning(self._run.options, delivery, {os.path.realpath(delivery.recording.path)})
+                    transcribe_recording(self._run, delivery, [], warnings)
+                finally:
+                    found |= delivery.summary
+                found["outputs"] = {suffix: digest_of_file(path) for suffix, path in delivery.outputs.items()}
         except CheckpointError:
             raise
         except SpeechError as error:
-            return {"code": error.code, "message": sentence(error, recording.shown)}
+            found.pop("outputs", None)
+            return {"code": error.code, "message": sentence(error, item.place)}
         except Exception as error:  # whatever it is, the other recordings do not depend on it
             traceback.print_exc()
-            return {"code": "unexpected", "message": displayed(f"{recording.shown}: {type(error).__name__}: {error}")}
+            found.pop("outputs", None)
+            return {"code": "unexpected", "message": displayed(f"{item.place}: {type(error).__name__}: {error}")}
         return None
+
+    def _is_up_to_date(self, row: Row, key: str, item: Item) -> bool:
+        if row.get("status") not in FINISHED or row.get("key") != key:
+            return False
+        options = self._run.options
+        if options.output_url:
+            places = {suffix: output_place(options.output_url, item, f".{suffix}") for suffix in formats_of(options)}
+            return row.get("outputs") == {suffix: digest_of_url(url) for suffix, url in places.items()}
+        outputs = Delivery(options, item.recording, False, self._run.report).outputs
+        return row.get("outputs") == {suffix: digest_of_file(path) for suffix, path in outputs.items()}
+
+
+@contextmanager
+def local_delivery(options: argparse.Namespace, item: Item, report: Report) -> Iterator[Delivery]:
+    """Give the delivery of an item, all of whose files are local.
+
+    A recording behind a URL is a temporary copy. Outputs for a URL are temporary too, with their journal, and they are
+    sent in the end, also if the recording breaks off. Raises AudioError, OutputError and BatchError.
+    """
+    if not item.remote and not options.output_url:
+        yield Delivery(options, item.recording, False, report)
+        return
+    with tempfile.TemporaryDirectory(prefix="kikitori-") as folder:
+        recording = item.recording
+        if item.remote:
+            recording = replace(recording, path=Path(folder, "in", item.remote.name))
+            fetch(item.remote.url, recording.path)
+        if options.output_url:
+            options = argparse.Namespace(**vars(options) | {"output_dir": Path(folder, "out")})
+        delivery = Delivery(options, recording, False, report)
+        try:
+            yield delivery
+        finally:
+            if options.output_url:
+                for suffix in delivery.written:
+                    send(delivery.outputs[suffix], output_place(options.output_url, item, f".{suffix}"))
 
 
 def make_row(item: Item, status: str, error: dict[str, str] | None) -> Row:
@@ -96,15 +140,12 @@ def make_row(item: Item, status: str, error: dict[str, str] | None) -> Row:
 
 
 def _key(run: Run, item: Item) -> str:
-    """A hash of all that decides an item's output. The file counts by its size and time of change."""
-    decisive = [run.job, request_of(run, item.recording), os.fsencode(item.place).hex()]
+    """A hash of all that decides an item's output. The file counts by its size and its time of change or version."""
+    request = request_of(run, item.recording)
+    if item.remote:
+        request["size_and_time"] = [item.remote.size, item.remote.version]
+    decisive = [run.job, request, os.fsencode(item.place).hex()]
     return digest_of_text(json.dumps(decisive))
-
-
-def _is_up_to_date(row: Row, key: str, delivery: Delivery) -> bool:
-    if row.get("status") not in FINISHED or row.get("key") != key:
-        return False
-    return row.get("outputs") == {suffix: digest_of_file(path) for suffix, path in delivery.outputs.items()}
 
 
 class Silence:

@@ -149,8 +149,13 @@ def read_list(path: str) -> list[str]:
         raise AudioError("file_missing", name=path) from error
     except OSError as error:
         raise AudioError("file_unopenable", name=path, why=error.strerror) from error
+    return parse_list(content, path)
+
+
+def parse_list(content: bytes, name: str) -> list[str]:
+    """The paths in a list's content. Raises AudioError if there are none."""
     lines = os.fsdecode(content.removeprefix(b"\xef\xbb\xbf")).split("\n")
     names = [line.removesuffix("\r") for line in lines if line.strip()]
     if not names:
-        raise AudioError("no_recordings", name=path)
+        raise AudioError("no_recordings", name=name)
     return names

@@ -12,7 +12,6 @@ import argparse
 import json
 import os
 import queue
-import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -23,6 +22,7 @@ from pathlib import Path
 from kikitori.cli.attempt import attempt, is_ready, request_of
 from kikitori.cli.delivery import Delivery
 from kikitori.cli.inputs import SUFFIXES, Recording, input_paths
+from kikitori.cli.interrupts import sigterm_interrupts
 from kikitori.cli.models import Run, load_run
 from kikitori.cli.options import parse_options
 from kikitori.cli.report import TextReport
@@ -43,11 +43,10 @@ POLL_SECONDS = 0.5
 def main(argv: list[str]) -> int:
     """Watch until Ctrl-C or SIGTERM. Returns an exit code."""
     options = _parse(argv)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     report = TextReport()
     try:
         run = load_run(options, report)
-        with _events(options.folder, options.recursive) as events:
+        with sigterm_interrupts(), _events(options.folder, options.recursive) as events:
             report.say(f"watching {options.folder}")
             _Watch(run, events).work()
     except KeyboardInterrupt:

@@ -40,14 +40,17 @@ def started(source: Path, out: Path, *options: str, address: str = "local", path
             process.kill()
 
 
-def wait_for(path: Path, process: subprocess.Popen) -> None:
-    while process.poll() is None and not path.exists():
+def wait_for_windows(journal: Path, process: subprocess.Popen) -> list[str]:
+    """Wait until a recording's first windows are kept, and return them."""
+    while process.poll() is None:
+        if kept := [record["window"] for record in read_records(journal) if "window" in record]:
+            return kept
         time.sleep(0.01)
-    assert process.poll() is None
+    raise AssertionError("it ended too early")
 
 
 def workers(process: psutil.Process) -> list[psutil.Process]:
-    return [one for one in process.children(recursive=True) if "_ClusterWorker" in " ".join(one.cmdline())]
+    return [one for one in process.children(recursive=True) if "_Actor" in " ".join(one.cmdline())]
 
 
 @pytest.fixture
@@ -80,10 +83,9 @@ def test_the_outputs_are_those_of_the_shell_and_bad_files_are_rows(folder, tmp_p
 def test_a_killed_worker_costs_at_most_the_open_windows(calls, tmp_path):
     journal = tmp_path / "out" / "long.flac.diarize.journal"
     with started(calls, tmp_path / "out", "--direction", "diarize", "--cores", "1") as process:
-        wait_for(journal, process)
-        kept = [record["window"] for record in read_records(journal) if "window" in record]
+        kept = wait_for_windows(journal, process)
         killed = workers(psutil.Process(process.pid))
-        assert kept and killed
+        assert killed
         for worker in killed:
             worker.kill()
         copy = tmp_path / "journal"
@@ -128,7 +130,7 @@ def test_a_machine_that_is_lost_leaves_its_recording_to_the_others(calls, tmp_pa
         journal = tmp_path / "out" / "long.flac.diarize.journal"
         options = ["--direction", "diarize", "--cores", "1"]
         with started(calls, tmp_path / "out", *options, address=cluster.address) as process:
-            wait_for(journal, process)
+            wait_for_windows(journal, process)
             cluster.remove_node(nodes[1], allow_graceful=False)
             assert process.wait() == EXIT_DONE
     finally:
@@ -144,6 +146,6 @@ def test_machines_that_are_too_small_are_an_error(calls, tmp_path):
 
 def test_an_interrupt_ends_it(calls, tmp_path):
     with started(calls, tmp_path / "out", "--direction", "diarize", "--cores", "1") as process:
-        wait_for(tmp_path / "out" / "long.flac.diarize.journal", process)
+        wait_for_windows(tmp_path / "out" / "long.flac.diarize.journal", process)
         process.send_signal(signal.SIGTERM)
         assert process.wait() == 130
