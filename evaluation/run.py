@@ -3,7 +3,7 @@
     python -m evaluation.run --data cv-corpus-17.0/pt --direction pt --output_dir results/cv17
 
 Recordings go through `kikitori.transcribe`, as on the command line. After an interrupt or a kill, the same command
-resumes the run. Recordings are transcribed one at a time, not in batches.
+resumes the run. Each worker transcribes recordings one at a time, not in batches.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from evaluation.report import summary_table, write_summary
 from evaluation.results import Result, RunFolder, hash_weights
 from kikitori import Model
 from kikitori import transcribe as transcribe_recording
+from kikitori.batch.pool import add_workers_option, do_in_order
 from kikitori.cli.run import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
 from kikitori.errors import AudioError, SpeechError
 from kikitori.languages import AUTO
@@ -57,6 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--name", help="name of the test set in the summary and the cards' rows (default: the data's folder and split)"
     )
     parser.add_argument("--limit", type=_count, help="use only the first LIMIT recordings")
+    add_workers_option(parser)
     return parser
 
 
@@ -92,10 +96,23 @@ def run(options: argparse.Namespace) -> dict:
     folder.open(asdict(source) | {"name": name} | model_settings(task, checkpoints[task.role], options.device))
     done = {result.name for result in folder.results()}
     utterances = islice(read_utterances(source, task), options.limit)
-    for utterance in _with_progress(utterance for utterance in utterances if utterance.name not in done):
-        model = load_task(task, checkpoints, options.device)  # loaded once, then cached
-        folder.add(transcribe(model, utterance))
+    left = ((utterance,) for utterance in utterances if utterance.name not in done)
+    takes_gpu = not (options.device or "cuda").startswith("cpu")
+    make_worker = partial(Transcriber, task, checkpoints, options.device)
+    for result in _with_progress(do_in_order(make_worker, left, options.workers, takes_gpu)):
+        folder.add(result)
     return write_summary(folder)
+
+
+class Transcriber:
+    """A worker that has loaded the model of a run."""
+
+    def __init__(self, task: Task, checkpoints: Mapping[str, Checkpoint], device: str | None):
+        self._model = load_task(task, checkpoints, device)
+
+    def do(self, utterance: Utterance) -> Result:
+        """Transcribe one recording."""
+        return transcribe(self._model, utterance)
 
 
 def model_settings(task: Task, checkpoint: Checkpoint, device: str | None) -> dict[str, str | None]:

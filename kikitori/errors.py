@@ -53,6 +53,8 @@ SENTENCES = {
     "cluster_unreachable": "the Ray cluster {address} can't be joined ({why}): correct RAY_ADDRESS, or unset it to use "
     "this machine alone",
     "cluster_failed": "the Ray cluster {address} has failed ({why}): run the same command again, which continues",
+    "workers_lost": "a worker ended {count} time(s) without an answer, for example because it needed too much memory: "
+    "run the same command again with fewer workers",
     "no_worker_fits": "no machine of the cluster has {cores} cores; the largest has {limit}: choose fewer "
     "cores per worker",
     "url_needs_library": "{name} needs a library that is missing ({why}): install it on all machines of the job",

@@ -4,7 +4,7 @@
     python -m training.prepare --data cv-corpus-22.0/pt --direction pt --split train --output_dir data/pt-train \\
         --held_out data/pt-test/manifest.jsonl
 
-Reads the same data as `evaluation.run`, one recording at a time. `dropped.jsonl` lists the recordings that are not
+Reads the same data as `evaluation.run`. `dropped.jsonl` lists the recordings that are not
 used, with the reason: too short, too long, without words, unreadable, or held out. Calls that are longer than the
 task's window are not cut.
 """
@@ -15,6 +15,7 @@ import json
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from evaluation.data import DataError, Segment, Source, Utterance
 from evaluation.options import OptionParser, add_direction, chosen_task
 from evaluation.readers import read_utterances
 from kikitori.audio.files import SAMPLE_RATE, load_audio
+from kikitori.batch.pool import add_workers_option, do_in_order
 from kikitori.errors import AudioError, exit_code_of
 from kikitori.output.files import write_atomically
 from kikitori.strings import join_texts
@@ -72,23 +74,40 @@ def read_utterance(utterance: Utterance, task: Task, folder: Path) -> tuple[Samp
     return Sample(folder / f"{digest}.flac", text, seconds, digest, context=utterance.context), waveform
 
 
-def prepare(source: Source, task: Task, output: Path, held_out: Sequence[Sample] = ()) -> FilteredSamples:
+class Reader:
+    """A worker that writes the recordings that can be used as 16 kHz FLAC files into a folder."""
+
+    def __init__(self, task: Task, folder: Path, held_out: Sequence[Sample]):
+        self._task = task
+        self._folder = folder
+        self._held_out = HeldOut(held_out)
+
+    def do(self, utterance: Utterance) -> tuple[str, Sample, str]:
+        """Return a recording's name, its sample, and why it is not used; "" if it is."""
+        sample, waveform = read_utterance(utterance, self._task, self._folder)
+        reason = rejection_reason(sample, self._task.window_seconds)
+        reason = reason or ("held out" if sample in self._held_out else "")
+        if not reason:
+            soundfile.write(sample.audio, to_int16(waveform), SAMPLE_RATE, subtype="PCM_16")
+        return utterance.name, sample, reason
+
+
+def prepare(
+    source: Source, task: Task, output: Path, held_out: Sequence[Sample] = (), workers: int = 1
+) -> FilteredSamples:
     """Write the samples to the folder `output`. Raises DataError if there are none or the data can't be used."""
     folder = output / "audio"
     folder.mkdir(parents=True, exist_ok=True)
-    apart, seen = HeldOut(held_out), set()
+    seen: set[str] = set()
     filtered, lines = FilteredSamples([], Counter()), []
-    for utterance in read_utterances(source, task):
-        sample, waveform = read_utterance(utterance, task, folder)
-        reason = rejection_reason(sample, task.window_seconds)
-        reason = reason or ("held out" if sample in apart else "")
+    utterances = ((utterance,) for utterance in read_utterances(source, task))
+    for name, sample, reason in do_in_order(partial(Reader, task, folder, held_out), utterances, workers):
         reason = reason or ("duplicate recording" if sample.sha256 in seen else "")
         if reason:
             filtered.dropped[reason] += 1
-            record = {"recording": utterance.name, "reason": sample.read_error or reason}
+            record = {"recording": name, "reason": sample.read_error or reason}
             lines.append(json.dumps(record, ensure_ascii=False) + "\n")
             continue
-        soundfile.write(sample.audio, to_int16(waveform), SAMPLE_RATE, subtype="PCM_16")
         seen.add(sample.sha256)
         filtered.kept.append(sample)
     write_atomically(output / "dropped.jsonl", "".join(lines))
@@ -111,6 +130,7 @@ def build_parser() -> OptionParser:
     parser.add_argument("--reference_config", help="parquet: the configuration with the translations, matched by `id`")
     parser.add_argument("--text_column", help="parquet: the column with the text")
     parser.add_argument("--held_out", type=Path, nargs="+", default=[], help="manifests of recordings to leave out")
+    add_workers_option(parser)
     return parser
 
 
@@ -121,7 +141,7 @@ def main(argv: list[str] | None = None) -> int:
 
     def work() -> None:
         held_out = [sample for manifest in options.held_out for sample in read_manifest(manifest)]
-        print(prepare(source, chosen_task(options), options.output_dir, held_out))
+        print(prepare(source, chosen_task(options), options.output_dir, held_out, options.workers))
 
     return exit_code_of(work)
 

@@ -45,10 +45,11 @@ def main(argv: list[str]) -> int:
     options = _parse(argv)
     report = TextReport()
     try:
-        run = load_run(options, report)
-        with sigterm_interrupts(), _events(options.folder, options.recursive) as events:
-            report.say(f"watching {options.folder}")
-            _Watch(run, events).work()
+        with sigterm_interrupts():
+            run = load_run(options, report)
+            with _events(options.folder, options.recursive) as events:
+                report.say(f"watching {options.folder}")
+                _Watch(run, events).work()
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
