@@ -21,7 +21,7 @@ from benchmarks.served import ROOT
 from kikitori.batch.cluster import ADDRESS
 from kikitori.batch.command import work_on_cluster
 from kikitori.batch.items import Item, Shard, check_outputs, find_items, longest_first
-from kikitori.batch.report import Progress, ReportFile
+from kikitori.batch.report import Progress, ReportFile, Rows
 from kikitori.batch.worker import Outcome, Row, make_row
 from kikitori.cli.report import TextReport
 
@@ -71,7 +71,7 @@ def measure(count: int, cores: int, folder: Path) -> None:
     options = argparse.Namespace(device="cpu", cores=cores, engine="local")
     if os.environ.get(ADDRESS):
         with _measured("Ray, its start included", count):
-            outcomes = list(work_on_cluster(options, items, {}, _Quiet(), InstantWorker))
+            outcomes = list(work_on_cluster(options, items, Rows(), _Quiet(), InstantWorker))
     else:
         worker = InstantWorker()
         outcomes = [worker.do(item, None) for item in items]

@@ -12,15 +12,15 @@ import argparse
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from importlib.util import find_spec
 
 from kikitori.batch.cluster import ADDRESS, MAX_STARTS, Lost, MakeWorker, joined_cluster
 from kikitori.batch.items import Item, Shard, check_outputs, find_items, longest_first
 from kikitori.batch.remote import is_url
-from kikitori.batch.report import Progress, ReportFile, open_report
-from kikitori.batch.worker import Outcome, Row, Silence, Worker, make_row
+from kikitori.batch.report import Progress, ReportFile, Rows, open_report
+from kikitori.batch.worker import Outcome, Silence, Worker, make_row
 from kikitori.cli.delivery import Delivery, formats_of
 from kikitori.cli.inputs import SUFFIXES
 from kikitori.cli.interrupts import sigterm_interrupts
@@ -140,18 +140,16 @@ def _work(options: argparse.Namespace, items: list[Item], file: ReportFile, repo
             Delivery(options, item.recording, False, report).journal_path.unlink(missing_ok=True)
 
 
-def work_here(
-    options: argparse.Namespace, items: Iterable[Item], earlier: Mapping[str, Row], report: Report
-) -> Iterator[Outcome]:
+def work_here(options: argparse.Namespace, items: Iterable[Item], earlier: Rows, report: Report) -> Iterator[Outcome]:
     """Load the checkpoint, and work on the items in this process, one after another. earlier: finished rows by path."""
     worker = Worker(options, report)
-    return (worker.do(item, earlier.get(displayed(item.place))) for item in items)
+    return (worker.do(item, earlier.take(displayed(item.place))) for item in items)
 
 
 def work_on_cluster(
     options: argparse.Namespace,
     items: Sequence[Item],
-    earlier: Mapping[str, Row],
+    earlier: Rows,
     report: Report,
     make_worker: MakeWorker | None = None,
 ) -> Iterator[Outcome]:
@@ -163,7 +161,7 @@ def work_on_cluster(
     with joined_cluster(takes_gpu, options.cores) as cluster:
         count = min(cluster.workers, len(items))
         report.say(f"{count} worker(s) on {cluster.machines} machine(s)")
-        tasks = ((item, earlier.get(displayed(item.place))) for item in items)
+        tasks = ((item, earlier.take(displayed(item.place))) for item in items)
         make_worker = make_worker or partial(Worker, options, Silence())
         for (item, _), outcome in cluster.do_all(make_worker, tasks, count):
             yield _lost(item) if isinstance(outcome, Lost) else outcome

@@ -32,6 +32,25 @@ SECONDS_PER_PART = 60.0
 """How often rows are sent to a URL: so much of the work is done again if this machine is lost."""
 
 
+class Rows:
+    """Rows by path, kept as lines of JSON, which take a third of the memory: a job may have millions."""
+
+    def __init__(self):
+        self._lines: dict[str, bytes] = {}
+
+    def __setitem__(self, path: str, row: Row) -> None:
+        self._lines[path] = _line(row).encode()
+
+    def take(self, path: str) -> Row | None:
+        """Return a row, which is then no longer kept; None if there is none."""
+        line = self._lines.pop(path, None)
+        return json.loads(line) if line else None
+
+    def text(self, paths: Iterable[str]) -> str:
+        """Return the lines of these rows."""
+        return b"".join(self._lines[path] for path in paths).decode()
+
+
 class ReportFile:
     """The file in the output folder; a shard has one of its own.
 
@@ -42,19 +61,22 @@ class ReportFile:
     def __init__(self, folder: Path, shard: Shard):
         self.path = folder / report_name(shard)
         self.place = str(self.path)
-        self.earlier: dict[str, Row] = {}
-        self._rows: dict[str, Row] = {}
+        self.earlier = Rows()
+        self._rows = Rows()
+        self._counts: Counter[str] = Counter()
         try:
             folder.mkdir(parents=True, exist_ok=True)
             others = sorted(set(folder.glob("report*.jsonl")) - {self.path})
         except OSError as error:
             raise OutputError.from_os_error(folder, error) from error
         for path in (*others, self.path):
-            self.earlier |= _finished_rows(path)
+            for row in _finished_rows(path):
+                self.earlier[row["path"]] = row
 
     def add(self, outcome: Outcome) -> None:
         """Keep a row. Raises OutputError."""
         self._rows[outcome.place] = outcome.row
+        self._counts[outcome.row["status"]] += 1
         if not outcome.is_new:
             return
         try:
@@ -64,9 +86,8 @@ class ReportFile:
 
     def finish(self, items: Iterable[Item]) -> Counter[str]:
         """Write the rows in the order of the items. Returns how many have each status. Raises OutputError."""
-        rows = [self._rows[item.place] for item in items]
-        write_output(self.path, _lines(rows))
-        return Counter(row["status"] for row in rows)
+        write_output(self.path, self._rows.text(item.place for item in items))
+        return self._counts
 
 
 class RemoteReportFile(ReportFile):
@@ -101,7 +122,7 @@ class RemoteReportFile(ReportFile):
         self._next_part = time.monotonic() + SECONDS_PER_PART
         place = f"{self.path.stem}.part-{time.time_ns()}.jsonl"
         part = self.path.with_name(place)
-        write_output(part, _lines(self._unsent))
+        write_output(part, "".join(map(_line, self._unsent)))
         send(part, join_url(self._url, place))
         self._parts.append(place)
         self._unsent = []
@@ -135,13 +156,13 @@ def report_name(shard: Shard) -> str:
     return NAME if shard.count == 1 else f"report-{shard.number}-of-{shard.count}.jsonl"
 
 
-def _lines(rows: Iterable[Row]) -> str:
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+def _line(row: Row) -> str:
+    return json.dumps(row, ensure_ascii=False) + "\n"
 
 
-def _finished_rows(path: Path) -> dict[str, Row]:
+def _finished_rows(path: Path) -> Iterator[Row]:
     try:
-        return {row["path"]: row for row in read_records(path) if row.get("status") in FINISHED}
+        yield from (row for row in read_records(path) if row.get("status") in FINISHED and row["path"])
     except OSError as error:
         raise OutputError.from_os_error(path, error) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
