@@ -206,3 +206,15 @@ def test_programs_can_follow_it(folder, batch, capsys):
     lengths = [soundfile.info(folder / path).duration for path, state in states.items() if state == "done"]
     assert lengths == sorted(lengths, reverse=True) and len(set(lengths)) > 1, "the longest first"
     assert states["pt_0.flac"] == "done" and states["noise.wav"] == "failed" and len(states) == 7
+
+
+def test_sigterm_does_afterwards_what_it_did_before(batch, tmp_path):
+    def mine(number, frame):
+        raise AssertionError
+
+    before = signal.signal(signal.SIGTERM, mine)
+    try:
+        assert batch(tmp_path / "missing") == EXIT_FAILED
+        assert signal.getsignal(signal.SIGTERM) is mine
+    finally:
+        signal.signal(signal.SIGTERM, before)

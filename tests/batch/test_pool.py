@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import sys
 from functools import partial
 
@@ -13,7 +14,7 @@ from benchmarks.served import ROOT
 from evaluation.data import DataError
 from evaluation.run import main as evaluate
 from kikitori.batch.pool import do_in_order
-from kikitori.errors import BatchError
+from kikitori.errors import BatchError, DamagedError
 from tests.support.recordings import RECORDINGS
 from training.prepare import main as prepare
 
@@ -56,11 +57,17 @@ def test_an_error_of_a_worker_is_that_of_the_job(offset, number, error, message)
         list(do_in_order(partial(Squarer, offset), [(number,), (2,), (3,)], 2))
 
 
+def test_an_error_stays_what_it_is_in_another_process():
+    error = pickle.loads(pickle.dumps(DamagedError("a.wav", 1.5)))
+    assert type(error) is DamagedError and (error.code, error.seconds) == ("damaged", 1.5)
+    assert str(error) == str(DamagedError("a.wav", 1.5))
+
+
 @pytest.mark.slow
 def test_an_evaluation_with_two_workers_equals_that_with_one(tmp_path):
     def run(name: str, *options: str) -> list[dict]:
         words = ["--data", RECORDINGS, "--direction", "pt", "--checkpoint", "tiny", "--output_dir", tmp_path / name]
-        assert evaluate([*map(str, words), "--limit", "6", *options]) == 0
+        assert evaluate([*map(str, words), "--limit", "4", *options]) == 0
         lines = (tmp_path / name / "utterances.jsonl").read_text(encoding="utf-8").splitlines()
         return [json.loads(line) | {"seconds": None} for line in lines]
 
