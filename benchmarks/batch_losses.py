@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +20,7 @@ import psutil
 import soundfile
 
 from benchmarks.served import ROOT
+from kikitori.cli.run import EXIT_DONE, EXIT_INCOMPLETE
 from kikitori.output.jsonl import read_records
 
 CLIP = ROOT / "examples" / "portuguese_daily.flac"
@@ -80,7 +80,7 @@ def on_cluster(source: Path, out: Path, machines: int, losses_among: int) -> flo
             if losses_among:
                 _lose(out, process, losses_among // 4, kill_worker)
                 _lose(out, process, losses_among // 2, lambda: cluster.remove_node(others[0], allow_graceful=False))
-        if process.returncode:
+        if process.returncode not in (EXIT_DONE, EXIT_INCOMPLETE):  # a cut word may be in other letters
             print((out.parent / f"{out.name}.log").read_text())
         return time.monotonic() - begun
     finally:
@@ -102,11 +102,11 @@ def _lose(out: Path, process: subprocess.Popen, count: int, kill: Callable[[], o
 
 
 def check(out: Path, count: int) -> dict[str, str]:
-    """Return the outputs by name. Each recording has one row, which says that it is done."""
+    """Return the outputs by name. Each recording has one row, and none has failed."""
     rows = list(read_records(out / "report.jsonl"))
     assert len({row["path"] for row in rows}) == len(rows) == count
-    assert Counter(row["status"] for row in rows) == {"done": count}, rows
-    return {path.name: path.read_text(encoding="utf-8") for path in out.iterdir() if path.name != "report.jsonl"}
+    assert not any(row["error"] for row in rows)
+    return {path.name: path.read_text(encoding="utf-8") for path in out.iterdir() if path.suffix == ".json"}
 
 
 if __name__ == "__main__":
