@@ -6,8 +6,8 @@
 Manifests are JSON Lines: `{"audio": …, "text": "language Portuguese<asr_text>…"}`, see `training.manifest`. They may be
 in any language, or in several, and may give a context. The result has the weights of the checkpoint with the lowest
 evaluation loss, in the base's dtype. After a kill, the same command resumes the training.
-`torchrun --nproc_per_node 4 -m training.sft …` shares the batches among processes. The model has to fit on one device;
-`python -m training.memory` estimates the memory.
+`torchrun --nproc_per_node 8 -m training.sft …` shares batches, weights and optimiser among 8 GPUs; docs/training.md has
+the commands for several machines. `python -m training.memory` estimates the memory.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import argparse
 from pathlib import Path
 
 from evaluation.options import OptionParser
-from kikitori.errors import exit_code_of
 from training.manifest import balance, check_apart, filter_samples, read_manifest, rejection_reason
+from training.processes import is_first_process, print_once, run
 from training.trainer import Settings, add_settings, choose_settings, fit
 
 BASE = "Qwen/Qwen3-ASR-1.7B"
@@ -40,18 +40,21 @@ def train(options: argparse.Namespace) -> None:
     evaluation = filter_samples(read_manifest(options.evaluation), rejection_reason)
     check_apart(training.kept, evaluation.kept)
     samples = balance(training.kept)
-    print(f"training: {training}, {len(samples)} with balanced languages\nevaluation: {evaluation}", flush=True)
+    print_once(f"training: {training}, {len(samples)} with balanced languages\nevaluation: {evaluation}")
 
     from training.checkpoints import choose_base, write_checkpoint
     from training.collator import Collator
+    from training.sharding import whole_weights
     from training.trainable import load_trainable
 
     base = choose_base(options.base, options.output_dir)
     model, processor = load_trainable(base)
     folder = options.output_dir / "checkpoints"
-    if fit(model, Collator(processor), samples, evaluation.kept, settings, folder, base):
-        write_checkpoint(base, options.output_dir, model.state_dict())
-        print(f"written: {options.output_dir}", flush=True)
+    fit(model, Collator(processor), samples, evaluation.kept, settings, folder, base, shards=True)
+    weights = whole_weights(model)
+    if is_first_process():
+        write_checkpoint(base, options.output_dir, weights)
+    print_once(f"written: {options.output_dir}")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -64,7 +67,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--base", default=BASE, help=f"a folder, `tiny`, or a repository on the hub (default: {BASE})")
     add_settings(parser)
     options = parser.parse_args(argv)
-    return exit_code_of(lambda: train(options))
+    return run(lambda: train(options))
 
 
 if __name__ == "__main__":

@@ -18,11 +18,11 @@ import torch
 from torch import nn
 
 from evaluation.options import OptionParser
-from kikitori.errors import exit_code_of
 from kikitori.tasks import TASKS
 from training.checkpoints import BaseError, choose_base, write_checkpoint
 from training.collator import Collator
 from training.manifest import Sample, filter_samples, read_manifest, rejection_reason
+from training.processes import is_first_process, print_once, run
 from training.tiny.architecture import SPEAKER_TOKENS
 from training.trainable import TrainableModel, load_trainable
 from training.trainer import SEED, Settings, add_settings, choose_settings, fit
@@ -124,9 +124,10 @@ def train(base: Path, samples: Sequence[Sample], settings: Settings, output: Pat
     model, processor = load_trainable(base, SpeakerModel, "auto" if torch.cuda.is_available() else torch.float32)
     add_speaker_tokens(model, processor.tokenizer)
     freeze_all_but_projector_and_rows(model)
-    if fit(model, Collator(processor), samples, [], settings, output / "checkpoints", base):
+    fit(model, Collator(processor), samples, [], settings, output / "checkpoints", base)
+    if is_first_process():
         write_speaker_checkpoint(model, processor, base, output, trained_tensors(model))
-        print(f"written: {output}", flush=True)
+    print_once(f"written: {output}")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -144,10 +145,10 @@ def main(argv: list[str] | None = None) -> int:
         settings = choose_settings(SETTINGS, options)
         samples = [sample for path in options.train for sample in read_manifest(path)]
         filtered = filter_samples(samples, _rejection_reason)
-        print(f"training: {filtered}", flush=True)
+        print_once(f"training: {filtered}")
         train(choose_base(options.base, options.output_dir), filtered.kept, settings, options.output_dir)
 
-    return exit_code_of(work)
+    return run(work)
 
 
 def _rejection_reason(sample: Sample) -> str:

@@ -1,7 +1,7 @@
 """Trains a model with transformers' Trainer; shared by all recipes.
 
 Runs in one process, or in several with `torchrun` or `accelerate launch`. A killed run resumes from its last complete
-checkpoint, with the samples that come next.
+checkpoint, with the samples that come next, and with any number of processes that can share its batches.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from pathlib import Path
 import torch
 
 from evaluation.data import DataError
-from evaluation.results import RunFolder, hash_weights
+from evaluation.results import SETTINGS, RunFolder, hash_weights
 from training.manifest import Sample
+from training.processes import check_launch, process_count
 
 SEED = 42
 LOG_EVERY_STEPS = 10
@@ -53,13 +54,18 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
 
 
 def choose_settings(defaults: Settings, options: argparse.Namespace) -> Settings:
-    """Return the defaults, overridden by the given options. Raises DataError for a number that is not positive."""
+    """Return the defaults, overridden by the given options.
+
+    Raises DataError for a number that is not positive, and if the processes can't share the batches equally.
+    """
     given = {field.name: getattr(options, field.name, None) for field in fields(defaults)}
     given = {name: value for name, value in given.items() if value is not None}
     for name, value in given.items():
         if not value > 0:
             raise DataError(f"--{name} {value} is not positive: give a larger number, or leave the option out")
-    return replace(defaults, **given)
+    settings = replace(defaults, **given)
+    check_launch(settings.accumulation)
+    return settings
 
 
 def fit(
@@ -70,21 +76,28 @@ def fit(
     settings: Settings,
     folder: Path,
     base: Path,
-) -> bool:
+    shards: bool = False,
+) -> None:
     """Train the model in place with AdamW and leave it with its best weights. Checkpoints are written to `folder`.
 
     evaluation: samples whose loss selects the best checkpoint; if there are none, the last checkpoint is the best.
     base: the folder from which the model was loaded; a run is resumed only from the same base.
-    Returns whether this process is the one that writes the result. Raises DataError if the folder holds a run with
-    other settings, or if the processes can't share the batches equally.
+    shards: True if the processes share the weights and write their parts of a checkpoint, False if each has a copy of
+    the model.
+    Raises DataError if the folder holds a run with other settings, or if a machine does not see the folder.
     """
     from transformers import Trainer
 
     from training.collator import SampleDataset
+    from training.sharded_trainer import ShardedTrainer
+    from training.sharding import shard
 
     arguments = training_arguments(settings, folder, bool(evaluation))
-    RunFolder(folder).open(asdict(settings) | {"base_sha256": hash_weights(base)} | _digests(train, evaluation))
-    trainer = Trainer(
+    record = asdict(settings) | {"base_sha256": hash_weights(base)} | _digests(train, evaluation)
+    checkpoint = _open_run(arguments, folder, record)
+    if shards and arguments.world_size > 1:
+        shard(model, arguments.device, arguments.bf16)
+    trainer = (ShardedTrainer if shards else Trainer)(
         model=model,
         args=arguments,
         data_collator=collator,
@@ -92,18 +105,26 @@ def fit(
         eval_dataset=SampleDataset(evaluation) if evaluation else None,
         callbacks=[evaluate_at_the_end()] if evaluation else None,
     )
-    trainer.train(resume_from_checkpoint=last_whole_checkpoint(folder))
-    return trainer.is_world_process_zero()
+    trainer.train(resume_from_checkpoint=checkpoint)
+
+
+def _open_run(arguments, folder: Path, record: dict) -> str | None:
+    """Start or resume the run in the first process, then in the others. Returns the checkpoint to resume from."""
+    from accelerate.utils import broadcast_object_list
+
+    with arguments.main_process_first(local=False):
+        if arguments.process_index and not (folder / SETTINGS).exists():
+            raise DataError(
+                f"{folder} is not the folder in which the first process has begun the run: choose an --output_dir on "
+                "a file system that all machines share"
+            )
+        RunFolder(folder).open(record)
+    checkpoint = [last_whole_checkpoint(folder)]  # decided once: a shared file system may show it late elsewhere
+    return broadcast_object_list(checkpoint)[0]
 
 
 def training_arguments(settings: Settings, folder: Path, evaluates: bool):
-    """Return Trainer's arguments. Raises DataError if the processes can't share the batches equally."""
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
-    if settings.accumulation % processes:
-        raise DataError(
-            f"{settings.accumulation} batches per update can't be shared equally by {processes} processes: "
-            f"give an --accumulation that is a multiple of {processes}"
-        )
+    """Return Trainer's arguments. Joins the processes that torchrun started."""
     on_cuda = torch.cuda.is_available()
     return common_arguments(
         folder,
@@ -113,7 +134,7 @@ def training_arguments(settings: Settings, folder: Path, evaluates: bool):
         warmup_ratio=settings.warmup_ratio,
         per_device_train_batch_size=settings.batch_size,
         per_device_eval_batch_size=settings.batch_size,
-        gradient_accumulation_steps=settings.accumulation // processes,
+        gradient_accumulation_steps=settings.accumulation // process_count(),
         num_train_epochs=settings.epochs,
         weight_decay=0.0,
         bf16=on_cuda and torch.cuda.is_bf16_supported(),
