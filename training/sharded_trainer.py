@@ -6,14 +6,14 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from transformers import Trainer
 
+from training.resuming_trainer import ResumingTrainer
 from training.sharding import load_optimizer, load_weights, save_optimizer, save_weights
 
 WEIGHTS, OPTIMIZER, SCHEDULER = "weights", "optimizer", "scheduler.pt"
 
 
-class ShardedTrainer(Trainer):
+class ShardedTrainer(ResumingTrainer):
     """Reads and writes checkpoints in parts, and leaves the model as it is. One process does the same in one part.
 
     The overridden methods are those of transformers 4.57, to which qwen-asr is pinned.

@@ -86,9 +86,8 @@ def fit(
     the model.
     Raises DataError if the folder holds a run with other settings, or if a machine does not see the folder.
     """
-    from transformers import Trainer
-
     from training.collator import SampleDataset
+    from training.resuming_trainer import ResumingTrainer
     from training.sharded_trainer import ShardedTrainer
     from training.sharding import shard
 
@@ -97,7 +96,7 @@ def fit(
     checkpoint = _open_run(arguments, folder, record)
     if shards and arguments.world_size > 1:
         shard(model, arguments.device, arguments.bf16)
-    trainer = (ShardedTrainer if shards else Trainer)(
+    trainer = (ShardedTrainer if shards else ResumingTrainer)(
         model=model,
         args=arguments,
         data_collator=collator,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -123,12 +124,12 @@ def test_training_lowers_the_evaluation_loss_and_the_result_transcribes(data, da
         assert tensor.equal(checkpoint[name].to(torch.bfloat16)), name
 
 
-KILLED_IN_STEP_3 = """
+KILLED_IN_STEP_6 = """
 import os, signal, sys
 from transformers import Trainer
 step = Trainer.training_step
 def training_step(self, *arguments):
-    if self.state.global_step == 3:
+    if self.state.global_step == 5:
         os.kill(os.getpid(), signal.SIGKILL)
     return step(self, *arguments)
 Trainer.training_step = training_step
@@ -138,15 +139,16 @@ main(sys.argv[1:])
 
 
 def test_a_resumed_run_ends_with_the_same_weights(data, tmp_path, capsys):
+    """The run is killed in its second epoch, whose samples have another order than those of the first."""
     options = ("--epochs", "2")
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert main(command(data, TINY, whole, *options)) == 0
     environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
-    words = [sys.executable, "-c", KILLED_IN_STEP_3, *command(data, TINY, killed, *options)]
+    words = [sys.executable, "-c", KILLED_IN_STEP_6, *command(data, TINY, killed, *options)]
     done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True)
     assert done.returncode == -signal.SIGKILL
     assert not (killed / "model.safetensors").exists()
-    half_written = killed / "checkpoints" / "checkpoint-4"
+    half_written = killed / "checkpoints" / "checkpoint-6"
     half_written.mkdir()
     (half_written / "model.safetensors").write_bytes(b"half of")
     assert main(command(data, TINY, killed, *options)) == 0
@@ -172,35 +174,46 @@ def write_told(manifest, copy, context):
     copy.write_text("".join(json.dumps(line) + "\n" for line in told), encoding="utf-8")
 
 
-def test_two_processes_train_the_same_weights_as_one(data, tmp_path):
-    """Both runs use the same 4 samples per update."""
-    one, two = tmp_path / "one", tmp_path / "two"
-    options = ("--epochs", "0.6", "--learning_rate", "1e-3")
-    shared = ("--batch_size", "2", "--accumulation", "2")
-    assert main(command(data, TINY, one, *options, *shared)) == 0
-    words = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc_per_node",
-        "2",
-        "-m",
-        "training.sft",
-    ]
+def train_with_two_processes(words: list[str]) -> None:
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", "training.sft"]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run(
-        [*words, *command(data, TINY, two, *options, *shared)],
-        cwd=ROOT,
-        env=environment,
-        text=True,
-        capture_output=True,
-    )
+    done = subprocess.run([sys.executable, *launch, *words], cwd=ROOT, env=environment, text=True, capture_output=True)
     assert done.returncode == 0, done.stderr
-    start, alone, together = (load_file(folder / "model.safetensors") for folder in (TINY, one, two))
-    for name in start:
-        moved = (alone[name].float() - start[name].float()).norm()
-        assert (together[name].float() - alone[name].float()).norm() <= 0.1 * moved, name
+
+
+def remove_last_checkpoint_and_result(output, step: int) -> None:
+    """Leave what a run leaves that is killed after its last checkpoint but one."""
+    shutil.rmtree(output / "checkpoints" / f"checkpoint-{step}")
+    (output / "model.safetensors").unlink()
+
+
+def float32_weights(output, step: int) -> dict[str, torch.Tensor]:
+    model, _ = load_trainable(TINY)
+    load_weights(model, output / "checkpoints" / f"checkpoint-{step}" / "weights")
+    return {name: weight.detach() for name, weight in model.named_parameters()}
+
+
+def test_two_processes_and_a_resume_with_another_number_train_the_same_weights(data, tmp_path):
+    """All runs use the same 4 samples per update. Those resumed have three updates per epoch, and resume in the fifth."""
+    one, two, resumed, split = (tmp_path / name for name in ("one", "two", "resumed", "split"))
+    options = ("--epochs", "1.6", "--batch_size", "2", "--accumulation", "2", "--save_steps", "4")
+    assert main(command(data, TINY, one, *options)) == 0
+    train_with_two_processes(command(data, TINY, two, *options))
+    for whole, copy in ((two, resumed), (one, split)):
+        shutil.copytree(whole, copy)
+        remove_last_checkpoint_and_result(copy, 5)
+    assert main(command(data, TINY, resumed, *options)) == 0
+    train_with_two_processes(command(data, TINY, split, *options))
+
+    start = {name: weight.detach() for name, weight in load_trainable(TINY)[0].named_parameters()}
+    alone = float32_weights(one, 5)
+    for output in (two, resumed, split):
+        assert list(evaluation_losses(output)) == [4, 5]
+        for name, weight in float32_weights(output, 5).items():
+            assert (weight - alone[name]).abs().max() <= 1e-5, (output.name, name)
+            assert (weight - alone[name]).norm() <= 0.05 * (alone[name] - start[name]).norm(), (output.name, name)
+    model = load_model("ja2en", checkpoint=str(resumed))
+    assert transcribe(model, EXAMPLES / "japanese_travel.flac").turns[0].text
 
 
 @pytest.mark.parametrize(
