@@ -204,7 +204,7 @@ def test_two_processes_train_the_same_weights_as_one_which_also_resumes_their_ru
     for output in (two, resumed):
         difference = float32_weights(output, 5) - alone
         assert difference.abs().max() <= 1e-5
-        assert difference.norm() <= 0.01 * moved
+        assert difference.norm() <= 0.002 * moved
     model = load_model("ja2en", checkpoint=str(resumed))
     assert transcribe(model, EXAMPLES / "japanese_travel.flac").turns[0].text
 
