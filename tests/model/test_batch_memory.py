@@ -15,6 +15,8 @@ from kikitori.model.kv_cache import KVCache
 from kikitori.model.qwen import build_prompt
 from tests.support.clips import CONTEXT, JAPANESE, NOISE, ids
 
+pytestmark = pytest.mark.slow
+
 
 def test_batches_fit_into_memory(tiny, monkeypatch):
     samples = [480000, 480000, 320000, 160000, 15999, 8000]

@@ -21,6 +21,8 @@ from kikitori.model.recognizer import Recognizer, load_recognizer
 from kikitori.tasks import FORMATS as NAMES
 from kikitori.tasks import TINY, TINY_ALIGNER, choose_checkpoints
 
+pytestmark = pytest.mark.slow
+
 CLIPS = [clip for clip in recorded_clips() if clip.language][:8]
 PROJECTION = "thinker.model.layers.1.self_attn.k_proj.weight"
 

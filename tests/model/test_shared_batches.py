@@ -27,6 +27,8 @@ from kikitori.tasks import TASKS, TINY
 from tests.support.recordings import RECORDINGS, recordings_in
 from tests.support.server import until
 
+pytestmark = pytest.mark.slow
+
 SPOKEN = [(load_audio(one.path), TASKS[one.direction].language) for one in recordings_in(RECORDINGS)]
 LANGUAGES = ("English", "Japanese", "Portuguese")
 # All short recordings of a language, so that a text takes several turns.
