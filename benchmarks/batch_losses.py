@@ -1,4 +1,4 @@
-"""A batch on one worker, on two of which a process and a machine are killed in the middle, and on two.
+"""A batch on one worker, on two workers, and on two while a process and a machine are killed.
 
 `python -m benchmarks.batch_losses` prints the seconds of each, and whether all outputs are the same. The recordings are
 all different, and each output has to be there once. The machines are two nodes of Ray on this one, with one core each

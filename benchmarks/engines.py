@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import io
 import os
-import resource
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +24,7 @@ import numpy as np
 import psutil
 import soundfile
 
-from benchmarks.load import mebibytes
+from benchmarks.load import mebibytes, memory_of
 from benchmarks.serve import make_clips
 from kikitori.audio.checks import SAMPLE_RATE
 from kikitori.batch.cluster import ADDRESS, joined_cluster
@@ -124,7 +123,7 @@ def run_on_cluster(workers: int, groups: Sequence[Group]) -> Measured:
 
 def peak_memory() -> int:
     """The most memory that this process has held, in bytes."""
-    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return memory_of(os.getpid(), "VmHWM")
 
 
 def server_memory(url: str) -> int | None:

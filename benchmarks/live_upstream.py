@@ -19,7 +19,7 @@ from kikitori.transcribe import Model
 
 CHUNK_SECONDS = 2
 UNFIXED_CHUNKS, UNFIXED_TOKENS = 2, 5
-"""The first chunks begin without a text; later ones with the last text less so many tokens."""
+"""How many chunks begin without a text, and how many tokens of the last text later chunks decode again."""
 MAX_NEW_TOKENS = 32
 
 

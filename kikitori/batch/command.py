@@ -18,6 +18,7 @@ from importlib.util import find_spec
 
 from kikitori.batch.cluster import ADDRESS, MAX_STARTS, Lost, MakeWorker, joined_cluster
 from kikitori.batch.items import Item, Shard, check_outputs, find_items, longest_first
+from kikitori.batch.pool import count_of
 from kikitori.batch.remote import is_url
 from kikitori.batch.report import Progress, ReportFile, Rows, open_report
 from kikitori.batch.worker import Outcome, Silence, Worker, make_row
@@ -73,7 +74,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--cores",
-        type=_cores,
+        type=count_of("cores"),
         metavar="N",
         help="on a Ray cluster without GPUs: how many cores each worker gets (default: 4, or all of a small machine's)",
     )
@@ -107,12 +108,6 @@ def _shard(text: str) -> Shard:
         last = max(shard.count, 1)
         raise argparse.ArgumentTypeError(f"there is no shard {text}: choose one of 0/{last} to {last - 1}/{last}")
     return shard
-
-
-def _cores(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text} is not a number of cores: write 1 or more")
-    return int(text)
 
 
 def _run(options: argparse.Namespace, report: Report) -> int:

@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
@@ -29,7 +29,7 @@ def add_workers_option(parser: argparse.ArgumentParser) -> None:
     """Add --workers."""
     parser.add_argument(
         "--workers",
-        type=_count,
+        type=count_of("workers"),
         default=1,
         metavar="N",
         help=f"work in N processes of this machine, or with N workers of the Ray cluster that {ADDRESS} names, with "
@@ -124,7 +124,12 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _count(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text} is not a number of workers: write 1 or more")
-    return int(text)
+def count_of(things: str) -> Callable[[str], int]:
+    """Return the type of an option that is a number of such things, 1 or more."""
+
+    def count(text: str) -> int:
+        if not text.isdecimal() or not int(text):
+            raise argparse.ArgumentTypeError(f"{text} is not a number of {things}: write 1 or more")
+        return int(text)
+
+    return count

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from kikitori.cli.run import main
+from kikitori.engines.local import LocalEngine
 from tests.support.recordings import RECORDINGS, recordings_in
 
 
@@ -34,3 +35,18 @@ def batch(tmp_path):
         return main(list(map(str, words)))
 
     return batch
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """How many windows were decoded at once, in a list; without those of the language check."""
+    counts = []
+    stream = LocalEngine.stream
+
+    def counting(self, waveforms, prompt, max_tokens=None):
+        if max_tokens is None:
+            counts.append(len(waveforms))
+        return stream(self, waveforms, prompt, max_tokens)
+
+    monkeypatch.setattr(LocalEngine, "stream", counting)
+    return counts

@@ -24,21 +24,6 @@ from tests.support.recordings import RECORDINGS, one_recording, recordings_in, r
 GOOD = ["deep/pt_5.flac", *(f"pt_{number}.flac" for number in range(5))]
 
 
-@pytest.fixture
-def decoded(monkeypatch):
-    """How many windows were decoded at once, in a list; without those of the language check."""
-    counts = []
-    stream = LocalEngine.stream
-
-    def counting(self, waveforms, prompt, max_tokens=None):
-        if max_tokens is None:
-            counts.append(len(waveforms))
-        return stream(self, waveforms, prompt, max_tokens)
-
-    monkeypatch.setattr(LocalEngine, "stream", counting)
-    return counts
-
-
 def test_a_folder_with_bad_files_gives_what_the_shell_gives_and_a_report(folder, batch, tmp_path, decoded, capsys):
     assert batch(folder, "--recursive", "-f", "json") == EXIT_FAILED
     assert written(tmp_path / "out") == singly(folder, GOOD, tmp_path / "single")

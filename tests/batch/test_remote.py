@@ -30,21 +30,6 @@ def store(request, folder, tmp_path):
     return "memory://bucket"
 
 
-@pytest.fixture
-def transcribed(monkeypatch):
-    """How many windows were transcribed at once, in a list."""
-    counts = []
-    stream = LocalEngine.stream
-
-    def counting(self, waveforms, prompt, max_tokens=None):
-        if max_tokens is None:
-            counts.append(len(waveforms))
-        return stream(self, waveforms, prompt, max_tokens)
-
-    monkeypatch.setattr(LocalEngine, "stream", counting)
-    return counts
-
-
 def run(source: object, out: object, *options: str) -> int:
     words = ["batch", source, "--direction", "pt", "--checkpoint", "tiny", "-f", "json", "-o", out, *options]
     return main(list(map(str, words)))
@@ -62,7 +47,7 @@ def rows_of(url: str, tmp_path, name: str = "report.jsonl") -> dict[str, dict]:
     return {row["path"]: row for row in read_records(tmp_path / "fetched.jsonl")}
 
 
-def test_a_folder_behind_a_url_gives_what_the_shell_gives(store, folder, tmp_path, transcribed):
+def test_a_folder_behind_a_url_gives_what_the_shell_gives(store, folder, tmp_path, decoded):
     assert run(f"{store}/in", f"{store}/out", "--recursive") == EXIT_FAILED
     found = contents(f"{store}/out")
     rows = rows_of(f"{store}/out", tmp_path)
@@ -74,9 +59,9 @@ def test_a_folder_behind_a_url_gives_what_the_shell_gives(store, folder, tmp_pat
     files, root = fsspec.url_to_fs(store)
     files.pipe_file(f"{root}/out/pt_1.flac.json", b"edited")
     files.cp_file(f"{root}/in/pt_3.flac", f"{root}/in/pt_2.flac")
-    transcribed.clear()
+    decoded.clear()
     assert run(f"{store}/in", f"{store}/out", "--recursive") == EXIT_FAILED
-    assert len(transcribed) == 2, "what is finished and unchanged is skipped"
+    assert len(decoded) == 2, "what is finished and unchanged is skipped"
     again = contents(f"{store}/out")
     assert again["pt_1.flac.json"] == found["pt_1.flac.json"]
     assert again["pt_2.flac.json"] == found["pt_3.flac.json"].replace("pt_3.flac", "pt_2.flac")
@@ -98,11 +83,11 @@ def test_a_list_may_name_urls_and_paths(store, folder, tmp_path):
     assert not list((tmp_path / "local").rglob("*.journal"))
 
 
-def test_an_interrupted_job_keeps_the_rows_of_what_it_has_done(store, tmp_path, transcribed, monkeypatch):
+def test_an_interrupted_job_keeps_the_rows_of_what_it_has_done(store, tmp_path, decoded, monkeypatch):
     stream = LocalEngine.stream
 
     def interrupt_third(self, waveforms, prompt, max_tokens=None):
-        if max_tokens is None and len(transcribed) == 2:
+        if max_tokens is None and len(decoded) == 2:
             raise KeyboardInterrupt
         return stream(self, waveforms, prompt, max_tokens)
 
@@ -110,9 +95,9 @@ def test_an_interrupted_job_keeps_the_rows_of_what_it_has_done(store, tmp_path, 
         patch.setattr(LocalEngine, "stream", interrupt_third)
         assert run(f"{store}/in", f"{store}/out") == 130
     assert len([place for place in contents(f"{store}/out") if place.endswith(".flac.json")]) == 2
-    transcribed.clear()
+    decoded.clear()
     assert run(f"{store}/in", f"{store}/out") == EXIT_FAILED
-    assert len(transcribed) == 3
+    assert len(decoded) == 3
     assert sum(place.startswith("report") for place in contents(f"{store}/out")) == 1
 
 

@@ -39,7 +39,7 @@ KEPT_IS = """async wanted => {
     database.close();
     return kept === wanted;
 }"""
-"""JavaScript that says whether the browser keeps so many recordings without a transcript."""
+"""JavaScript that says whether the browser keeps this number of recordings without a transcript."""
 FAIL = """name => {
     navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("", name));
 }"""

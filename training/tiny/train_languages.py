@@ -36,7 +36,7 @@ from training.tiny import stages
 from training.tiny.architecture import load_checkpoint, save_checkpoint
 from training.tiny.batched_model import DecoderPass, encode_audio, run_decoder
 from training.tiny.copying import Plan, plan_clip
-from training.tiny.train_names import CONTEXT_SHARES, MIX, ROOT, SEEDS_APART, MeanUpdates, update_means
+from training.tiny.train_names import CONTEXT_SHARES, MIX, SEEDS_APART, MeanUpdates, add_run_options, update_means
 
 KINDS = ("pt", "pt", "pt", "en2ja", "en2ja", "names_pt", "names_en")
 """Of the sentences in unusual voices; one that is named several times is drawn more often."""
@@ -189,12 +189,8 @@ def main(argv: list[str] | None = None) -> int:
     """Train and write the checkpoint; return the exit code."""
     parser = OptionParser(prog="python -m training.tiny.train_languages", description=__doc__.splitlines()[0])
     parser.add_argument("--start", required=True, help="a checkpoint of training.tiny")
-    parser.add_argument("--output_dir", type=Path, required=True)
-    parser.add_argument("--steps", type=int, required=True, help="number of updates")
     parser.add_argument("--sentences", type=int, default=4800, help="how many to speak; default: %(default)s")
-    parser.add_argument("--seed", type=int, default=0, help="of weights and clips; default: %(default)s")
-    parser.add_argument("--work", type=Path, default=ROOT / "training" / "work", help="cache of the synthesised speech")
-    pools.add_shards(parser)
+    add_run_options(parser)
     return exit_code_of(partial(run, parser.parse_args(argv)))
 
 

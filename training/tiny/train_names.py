@@ -205,6 +205,15 @@ def run(options) -> None:
     train(options.output_dir, options.work, start, teachers or [start], options.steps, options.seed, options.shards)
 
 
+def add_run_options(parser: OptionParser) -> None:
+    """Add the options of a run: its output, length, seed and speech."""
+    parser.add_argument("--output_dir", type=Path, required=True)
+    parser.add_argument("--steps", type=int, required=True, help="number of updates")
+    parser.add_argument("--seed", type=int, default=0, help="of weights and clips; default: %(default)s")
+    parser.add_argument("--work", type=Path, default=ROOT / "training" / "work", help="cache of the synthesised speech")
+    pools.add_shards(parser)
+
+
 def main(argv: list[str] | None = None) -> int:
     """Train and write the checkpoint; return the exit code."""
     parser = OptionParser(prog="python -m training.tiny.train_names", description=__doc__.splitlines()[0])
@@ -215,11 +224,7 @@ def main(argv: list[str] | None = None) -> int:
         default=[],
         help="checkpoints that tell how to go on with speech without listed names; default: --start",
     )
-    parser.add_argument("--output_dir", type=Path, required=True)
-    parser.add_argument("--steps", type=int, required=True, help="number of updates")
-    parser.add_argument("--seed", type=int, default=0, help="of weights and clips; default: %(default)s")
-    parser.add_argument("--work", type=Path, default=ROOT / "training" / "work", help="cache of the synthesised speech")
-    pools.add_shards(parser)
+    add_run_options(parser)
     return exit_code_of(partial(run, parser.parse_args(argv)))
 
 

@@ -4,7 +4,7 @@ import { make } from "./dom.js";
 import { say, speakerName } from "./i18n.js";
 import { COLOURS } from "./timeline.js";
 
-const AT_END = 40; // pixels from the end at which the text follows what is said
+const AT_END = 40; // pixels: if the reader is no further from the end, the text scrolls along
 
 export class Lines {
   constructor() {
