@@ -40,6 +40,8 @@ SENTENCES = {
     "`ffmpeg -i FILE -f s16le -ac 1 -ar 16000 -`, or transcribe it as a recording",
     "no_microphone": "no microphone can be opened ({why}): connect one and allow its use, or send raw samples through "
     "standard input",
+    "microphone_gone": "the microphone gives no sound any longer: what was said until then is written; connect it "
+    "again and start again",
     "not_stereo": "the recording has {channels} channel(s) at {time}; one speaker per channel needs 2: "
     "turn the stereo option off",
     "too_long_to_align": "the part to align is {length} long; the aligner takes at most {limit}: "

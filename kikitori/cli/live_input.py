@@ -91,7 +91,10 @@ def standard_input(sound: LiveInput) -> Iterator[None]:
 
 @contextmanager
 def microphone(sound: LiveInput) -> Iterator[None]:
-    """Record while the block runs. Raises AudioError if that is not possible."""
+    """Record while the block runs. Raises AudioError if that is not possible.
+
+    If the microphone ends by itself, the sound ends with an AudioError.
+    """
     try:
         import sounddevice
     except OSError as error:  # without the system's library PortAudio
@@ -100,9 +103,12 @@ def microphone(sound: LiveInput) -> Iterator[None]:
     def take(data, _frames: int, _time, _status) -> None:
         sound.put(bytes(data))
 
+    def finished() -> None:
+        sound.end(None if sound.stopped else AudioError("microphone_gone"))
+
     try:
         stream = sounddevice.RawInputStream(
-            SAMPLE_RATE, SAMPLE_RATE // 10, channels=1, dtype="int16", callback=take, finished_callback=sound.end
+            SAMPLE_RATE, SAMPLE_RATE // 10, channels=1, dtype="int16", callback=take, finished_callback=finished
         )
         stream.start()
     except sounddevice.PortAudioError as error:

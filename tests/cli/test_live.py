@@ -11,6 +11,7 @@ import sys
 import termios
 import threading
 from collections.abc import Callable
+from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -122,6 +123,50 @@ def test_silence_is_told(live):
 def test_a_file_instead_of_raw_samples_is_refused(live):
     done = live(CLIPS[0].path.read_bytes(), *OPTIONS)
     assert done.returncode == 1 and "begins as a FLAC file does" in done.stderr and "ffmpeg" in done.stderr
+
+
+class Device:
+    """Stands in for sounddevice, as no machine of the tests has a microphone: it hears TWO, and then ends."""
+
+    PortAudioError = OSError
+
+    def __init__(self, at_end: Callable[[], None]):
+        self._at_end = at_end
+
+    def RawInputStream(self, rate: int, block: int, *, channels: int, dtype: str, callback, finished_callback):  # noqa: N802
+        assert (rate, channels, dtype) == (16000, 1, "int16")
+        self._speak = lambda: [
+            callback(TWO[at : at + 2 * block], block, None, None) for at in range(0, len(TWO), 2 * block)
+        ]
+        self._finish = finished_callback
+        return self
+
+    def start(self):
+        self._speak()
+        self._at_end()
+
+    def unplug(self):
+        self._finish()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._finish()
+
+
+@pytest.mark.parametrize(
+    ("is_unplugged", "code", "said"), [(False, 0, ""), (True, 1, "the microphone gives no sound any longer")]
+)
+def test_all_that_the_microphone_heard_is_written(is_unplugged, code, said, run, monkeypatch, tmp_path):
+    device = Device(lambda: device.unplug() if is_unplugged else signal.raise_signal(signal.SIGINT))
+    device.__spec__ = ModuleSpec("sounddevice", None)
+    monkeypatch.setitem(sys.modules, "sounddevice", device)
+    done = run("live", *OPTIONS, "-o", tmp_path / "talk.srt")
+    assert (done.returncode, done.stdout.splitlines()) == (code, CLIP_TEXTS)
+    assert said in done.stderr
+    subtitles = srt.parse((tmp_path / "talk.srt").read_text(encoding="utf-8"))
+    assert " ".join(" ".join(subtitle.content.split()) for subtitle in subtitles) == " ".join(CLIP_TEXTS)
 
 
 @pytest.mark.skipif(find_spec("sounddevice") is not None, reason="sounddevice is installed")

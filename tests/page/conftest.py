@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
-import pytest
+import contextlib
 
+import numpy as np
+import pytest
+import soundfile
+
+from kikitori.audio.files import load_audio
 from tests.support.browser import VIEW_OF, open_tab, transcribed, visit
+from tests.support.live_page import SPOKEN, launch
 from tests.support.player import PLAYER
 from tests.support.recordings import example
+
+
+@pytest.fixture(scope="session")
+def speaking(browser, tmp_path_factory):
+    """Chromium whose microphone hears SPOKEN once for each page that listens."""
+    talk = tmp_path_factory.mktemp("talk") / "talk.wav"
+    pause = np.zeros(16000, np.float32)
+    parts = [part for one in SPOKEN for part in (load_audio(one.path), pause)]
+    soundfile.write(talk, np.concatenate(parts), 16000, subtype="PCM_16")
+    capture = f"--use-file-for-fake-audio-capture={talk}%noloop"
+    with contextlib.closing(launch(browser, "--use-fake-ui-for-media-stream", capture)) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

@@ -4,63 +4,33 @@ from __future__ import annotations
 
 import contextlib
 import re
-import shutil
 from urllib.parse import urlsplit
 
-import numpy as np
 import pytest
-import soundfile
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from websockets.sync.client import connect
 
 from benchmarks.served import served
 from kikitori.api.live_visitors import MAX_LIVE, LiveVisitors
-from kikitori.audio.files import load_audio
 from kikitori.engines.vllm.addresses import on_engine
 from kikitori.page.live import PATH, SOUND, live_routes
 from kikitori.tasks import choose_checkpoints
 from tests.support.browser import shown_panel, visit, wait_for_end, words
 from tests.support.cut_proxy import network
-from tests.support.recordings import RECORDINGS, microphone_recording, recordings_in
+from tests.support.live_page import KEEP_STREAM, KEPT_IS, SPOKEN, launch, lines, start, status
+from tests.support.recordings import microphone_recording
 
 TINY = choose_checkpoints(["tiny"])
-SPOKEN = recordings_in(RECORDINGS, "pt")[:3]
-"""What the microphone of `speaking` hears, a second of silence after each."""
-KEEP_STREAM = """() => {
-    const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-    navigator.mediaDevices.getUserMedia = async wanted => (window.stream = await ask(wanted));
+SET_MUTED = """isMuted => {
+    const [track] = stream.getTracks();
+    Object.defineProperty(track, "muted", { configurable: true, value: isMuted });
+    track.dispatchEvent(new Event(isMuted ? "mute" : "unmute"));
 }"""
-KEPT_IS = """async wanted => {
-    const answer = request => new Promise(done => (request.onsuccess = () => done(request.result)));
-    const database = await answer(indexedDB.open("kikitori-live", 1));
-    const kept = await answer(database.transaction("recordings").objectStore("recordings").count());
-    database.close();
-    return kept === wanted;
-}"""
-"""JavaScript that says whether the browser keeps this number of recordings without a transcript."""
 FAIL = """name => {
     navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("", name));
 }"""
-
-
-def launch(browser, *microphone: str):
-    """A second Chromium with another microphone."""
-    arguments = ["--no-sandbox", "--disable-gpu", "--use-fake-device-for-media-stream", *microphone]
-    return browser.browser_type.launch(executable_path=shutil.which("chromium"), args=arguments)
-
-
-@pytest.fixture(scope="module")
-def speaking(browser, tmp_path_factory):
-    """Chromium whose microphone hears SPOKEN once for each page that listens."""
-    talk = tmp_path_factory.mktemp("talk") / "talk.wav"
-    pause = np.zeros(16000, np.float32)
-    parts = [part for one in SPOKEN for part in (load_audio(one.path), pause)]
-    soundfile.write(talk, np.concatenate(parts), 16000, subtype="PCM_16")
-    capture = f"--use-file-for-fake-audio-capture={talk}%noloop"
-    with contextlib.closing(launch(browser, "--use-fake-ui-for-media-stream", capture)) as made:
-        yield made
 
 
 @pytest.fixture
@@ -68,23 +38,6 @@ def deaf(browser):
     """Chromium that gives no page its microphone."""
     with contextlib.closing(launch(browser, "--use-fake-ui-for-media-stream=deny")) as made:
         yield made
-
-
-def start(page: Page, direction: str = "pt"):
-    """Open the Live tab, choose a direction, and start."""
-    page.get_by_role("tab", name="Live", exact=True).click()
-    panel = shown_panel(page)
-    panel.get_by_label("Direction").select_option(direction)
-    panel.get_by_role("button", name="Start").click()
-    return panel
-
-
-def lines(panel):
-    return panel.get_by_role("log").locator("p")
-
-
-def status(panel):
-    return panel.get_by_role("status")
 
 
 def test_words_appear_and_stop_opens_the_transcript_in_its_tab(browser, server):
@@ -95,6 +48,10 @@ def test_words_appear_and_stop_opens_the_transcript_in_its_tab(browser, server):
         expect(panel.locator(".live-time")).to_have_text(re.compile("0:0. of 1:00:00"))
         expect(lines(panel)).to_have_text([text])
         expect(panel.locator(".live-tentative")).to_have_count(0)
+        page.evaluate(SET_MUTED, True)
+        expect(status(panel)).to_contain_text("The microphone is muted")
+        page.evaluate(SET_MUTED, False)
+        expect(status(panel)).not_to_contain_text("microphone")
         page.evaluate("stream.getTracks()[0].dispatchEvent(new Event('ended'))")
         expect(status(panel)).to_contain_text("The microphone is gone")
         panel.get_by_role("button", name="Stop").click()
