@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Protocol
 
-from kikitori.audio.windows import Window, bridge
+from kikitori.audio.recutting import bridge
+from kikitori.audio.windows import Window
 from kikitori.job import Job, ParsedWindow
 from kikitori.strings import format_time
 from kikitori.text.speaker_linking import MIN_CONFIDENCE, Link, Overlap, SpeakerLinker, chain

@@ -14,7 +14,8 @@ import numpy as np
 
 from kikitori.audio.channels import split_or_mix
 from kikitori.audio.files import SAMPLE_RATE
-from kikitori.audio.windows import Window, cut_channels, cut_windows, halves
+from kikitori.audio.recutting import halves
+from kikitori.audio.windows import Window, cut_channels, cut_windows
 from kikitori.errors import CheckpointError, DamagedError, RefusedError
 from kikitori.job import Job, ParsedWindow
 from kikitori.joining import choose_joiner

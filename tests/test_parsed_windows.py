@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from kikitori.audio.checks import SAMPLE_RATE
+from kikitori.audio.pieces import Piece
 from kikitori.audio.vad import Span
-from kikitori.audio.windows import Piece, Window
+from kikitori.audio.windows import Window
 from kikitori.job import Job, ParsedWindow
 from kikitori.joining import ChannelJoiner, LinkJoiner, PlainJoiner
 from kikitori.pipeline import in_groups, parse_windows, with_sources

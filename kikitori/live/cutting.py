@@ -8,8 +8,8 @@ from itertools import pairwise
 import numpy as np
 
 from kikitori.audio.checks import SAMPLE_RATE
+from kikitori.audio.pieces import QUIET_SECONDS, quietest
 from kikitori.audio.vad import Span
-from kikitori.audio.windows import QUIET_SECONDS, quietest
 
 MAX_SECONDS = 15.0
 """The longest stretch, which bounds the work of a pass."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from kikitori.audio.checks import SAMPLE_RATE
+from kikitori.audio.pieces import QUIET_SECONDS, surround
 from kikitori.audio.silero import STEP_SAMPLES, detect
 from kikitori.audio.vad import WARM_UP_STEPS, Span, speech_spans
-from kikitori.audio.windows import QUIET_SECONDS, Window, surround
+from kikitori.audio.windows import Window
 from kikitori.live.cutting import find_cut
 
 QUIET_STEPS = round(QUIET_SECONDS * SAMPLE_RATE / STEP_SAMPLES)

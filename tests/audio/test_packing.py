@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kikitori.audio.checks import SAMPLE_RATE
+from kikitori.audio.pieces import Piece
+from kikitori.audio.recutting import bridge, halves
 from kikitori.audio.vad import Span
-from kikitori.audio.windows import Piece, Window, bridge, halves, pack_pieces
+from kikitori.audio.windows import Window, pack_pieces
 from tests.support.waveforms import sound
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from kikitori.audio.checks import SAMPLE_RATE
+from kikitori.audio.pieces import Piece, _split_long, voiced_pieces
 from kikitori.audio.vad import Span
-from kikitori.audio.windows import Piece, _split_long, cut_channels, voiced_pieces
+from kikitori.audio.windows import cut_channels
 from tests.support.waveforms import blocks, sound
 
 
@@ -21,8 +22,8 @@ def loud_is_speech(monkeypatch):
         borders = np.flatnonzero(np.diff(held != 0, prepend=False, append=False))
         return [Span(int(start), int(end)) for start, end in borders.reshape(-1, 2)]
 
-    monkeypatch.setattr("kikitori.audio.windows.find_speech", find)
-    monkeypatch.setattr("kikitori.audio.windows.STRETCH_SECONDS", 10.0)
+    monkeypatch.setattr("kikitori.audio.pieces.find_speech", find)
+    monkeypatch.setattr("kikitori.audio.pieces.STRETCH_SECONDS", 10.0)
     return searched
 
 

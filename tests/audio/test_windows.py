@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from kikitori.audio.checks import SAMPLE_RATE
 from kikitori.audio.files import load_audio
+from kikitori.audio.pieces import Piece, _quiet_places
+from kikitori.audio.recutting import halves
 from kikitori.audio.vad import Span, find_speech, speech_probabilities
-from kikitori.audio.windows import Piece, Window, _quiet_places, cut_channels, cut_windows, halves
+from kikitori.audio.windows import Window, cut_channels, cut_windows
 from tests.support.recordings import EXAMPLES, example, recordings_in
 from tests.support.waveforms import blocks
 
@@ -110,14 +112,14 @@ def test_all_speech_is_in_a_window_and_no_window_is_too_long(max_seconds, overla
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_recording(monkeypatch):
     """Six minutes in stretches of 30 s: the detector never gets more than one minute at once."""
-    monkeypatch.setattr("kikitori.audio.windows.STRETCH_SECONDS", 30.0)
+    monkeypatch.setattr("kikitori.audio.pieces.STRETCH_SECONDS", 30.0)
     lengths = []
 
     def counted(held: np.ndarray) -> list[Span]:
         lengths.append(len(held))
         return find_speech(held)
 
-    monkeypatch.setattr("kikitori.audio.windows.find_speech", counted)
+    monkeypatch.setattr("kikitori.audio.pieces.find_speech", counted)
     half_a_minute = np.concatenate([np.tile(CALL, 2), silence(2)])[: 30 * SAMPLE_RATE]
     windows = list(cut_windows((half_a_minute for _ in range(12)), 30))
     assert len(lengths) >= 12 and max(lengths) <= 60 * SAMPLE_RATE
@@ -126,7 +128,7 @@ def test_memory_does_not_grow_with_the_recording(monkeypatch):
 
 def test_speech_without_a_pause_is_cut_where_it_is_quiet(monkeypatch):
     """With a detector that finds speech everywhere, the cuts are at the quietest places, and nothing is lost."""
-    monkeypatch.setattr("kikitori.audio.windows.find_speech", lambda held: [Span(0, len(held))])
+    monkeypatch.setattr("kikitori.audio.pieces.find_speech", lambda held: [Span(0, len(held))])
     waveform = np.tile(CALL, 5)
     windows = list(cut_windows(blocks(waveform), 20))
     np.testing.assert_array_equal(np.concatenate([w.waveform for w in windows]), waveform)
@@ -139,7 +141,7 @@ def test_speech_without_a_pause_is_cut_where_it_is_quiet(monkeypatch):
 @pytest.mark.parametrize("seconds_before_the_edge", [0.02, 0.05, 0.08, 0.1, 0.13, 0.4])
 def test_a_word_at_the_edge_of_a_silent_stretch_keeps_its_beginning(monkeypatch, seconds_before_the_edge):
     """A stretch without speech that the detector can find, because the word began just before its end."""
-    monkeypatch.setattr("kikitori.audio.windows.STRETCH_SECONDS", 10.0)
+    monkeypatch.setattr("kikitori.audio.pieces.STRETCH_SECONDS", 10.0)
     call = load_audio(example("portuguese_daily").path)
     edge = 10 * SAMPLE_RATE
     onset = edge - round(seconds_before_the_edge * SAMPLE_RATE)
