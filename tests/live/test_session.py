@@ -113,6 +113,15 @@ def test_silence_gives_nothing(model, listen):
     assert session.work.passes == 0 and session.seconds == pytest.approx(30, abs=0.032)
 
 
+def test_noise_and_music_before_and_after_speech_add_no_word(model, listen):
+    time = np.arange(5 * SAMPLE_RATE) / SAMPLE_RATE
+    noise = np.random.default_rng(0).normal(0, 0.05, len(time))
+    chord = sum(0.1 * np.sin(2 * np.pi * hertz * time) for hertz in (261.6, 329.6, 392.0))
+    one = recordings_in(RECORDINGS, "pt")[0]
+    sound = np.concatenate([noise, load_audio(one.path), chord]).astype(np.float32)
+    assert text(listen(LiveSession(model("pt")), sound)) == one.text
+
+
 def test_a_copy_of_the_context_never_becomes_firm(model, listen):
     """The tiny checkpoint was not trained with context, and copies none; its own words stand for one here."""
     one = recordings_in(RECORDINGS, "pt")[0]
