@@ -25,11 +25,13 @@ from evaluation.report import summary_table, write_summary
 from evaluation.results import Result, RunFolder, hash_weights
 from kikitori import Model
 from kikitori import transcribe as transcribe_recording
-from kikitori.batch.pool import add_workers_option, do_in_order
+from kikitori.batch.pool import add_workers_option, count_of, do_in_order
+from kikitori.cli.options import add_engine_options
 from kikitori.cli.run import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
+from kikitori.engines.vllm.addresses import on_engine
 from kikitori.errors import AudioError, SpeechError
 from kikitori.languages import AUTO
-from kikitori.model.checkpoints import checkpoint_folder, choose_device, choose_dtype
+from kikitori.model.checkpoints import checkpoint_folder, choose_device, choose_dtype, load_tokenizer
 from kikitori.tasks import BASES, Checkpoint, Task, choose_checkpoints
 from kikitori.transcribe import load_task
 
@@ -48,6 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--output_dir", required=True, type=Path, help="folder of the results; resumes the run in it")
     parser.add_argument("--checkpoint", help="`tiny` for the embedded model, or a folder (default: from the hub)")
+    add_engine_options(parser)
     parser.add_argument("--device", help="cpu, cuda, cuda:0 … (default: cuda if available)")
     parser.add_argument("--split", default="test", help="default: test")
     parser.add_argument("--config", help="parquet: the configuration with the audio, such as en_us")
@@ -59,16 +62,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--name", help="name of the test set in the summary and the cards' rows (default: the data's folder and split)"
     )
-    parser.add_argument("--limit", type=_count, help="use only the first LIMIT recordings")
+    parser.add_argument("--limit", type=count_of("recordings"), help="use only the first LIMIT recordings")
     add_workers_option(parser)
     return parser
-
-
-def _count(text: str) -> int:
-    count = int(text)
-    if count < 1:
-        raise argparse.ArgumentTypeError(f"{count} is less than 1")
-    return count
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -90,14 +86,15 @@ def run(options: argparse.Namespace) -> dict:
     """Transcribe the recordings that have no result yet and return the summary of the run. Raises SpeechError."""
     task = chosen_task(options)
     source = Source(options.data, options.split, options.config, options.reference_config, options.text_column)
-    checkpoints = choose_checkpoints([options.checkpoint] if options.checkpoint else [], (), task.role, options.model)
+    chosen = choose_checkpoints([options.checkpoint] if options.checkpoint else [], (), task.role, options.model)
+    checkpoints = on_engine(chosen, options.engine, options.engine_url)
     name = options.name or f"{Path(options.data).name}, {options.split}"
     folder = RunFolder(options.output_dir)
-    folder.open(asdict(source) | {"name": name} | model_settings(task, checkpoints[task.role], options.device))
+    folder.open(asdict(source) | {"name": name} | model_settings(task, checkpoints, options.device))
     done = {result.name for result in folder.results()}
     utterances = islice(read_utterances(source, task), options.limit)
     left = ((utterance,) for utterance in utterances if utterance.name not in done)
-    takes_gpu = not (options.device or "cuda").startswith("cpu")
+    takes_gpu = options.engine == "local" and not (options.device or "cuda").startswith("cpu")
     make_worker = partial(Transcriber, task, checkpoints, options.device)
     for result in _with_progress(do_in_order(make_worker, left, options.workers, takes_gpu)):
         folder.add(result)
@@ -115,18 +112,25 @@ class Transcriber:
         return transcribe(self._model, utterance)
 
 
-def model_settings(task: Task, checkpoint: Checkpoint, device: str | None) -> dict[str, str | None]:
-    """Return what the texts of a run depend on, besides the recordings."""
-    device = choose_device(device)
-    return {
+def model_settings(task: Task, checkpoints: Mapping[str, Checkpoint], device: str | None) -> dict[str, str | None]:
+    """Return what the texts of a run depend on, besides the recordings. Raises EngineError and CheckpointError."""
+    checkpoint = checkpoints[task.role]
+    settings = {
         "direction": task.name,
         # None for the other directions, as in runs of earlier versions.
         "language": (task.language or AUTO) if task.takes_any else None,
         "checkpoint": checkpoint.name,
-        "weights_sha256": hash_weights(checkpoint_folder(checkpoint)),
+    }
+    if checkpoint.urls:
+        # Such as `vLLM 0.32.0`. A server does not say in which dtype it computes, and its files can't be read here.
+        engine = load_task(task, checkpoints, device).engine
+        return settings | {"device": engine.device_and_dtype, "dtype": None, "weights_sha256": None}
+    device = choose_device(device)
+    return settings | {
         # Texts can differ between devices and dtypes. GPUs of one machine count as the same device.
         "device": device.partition(":")[0],
         "dtype": str(choose_dtype(device, checkpoint)).removeprefix("torch."),
+        "weights_sha256": hash_weights(checkpoint_folder(checkpoint)),
     }
 
 
@@ -150,7 +154,7 @@ def transcribe(model: Model, utterance: Utterance) -> Result:
         hypothesis=hypothesis,
         duration_seconds=duration,
         seconds=0.0 if refused else round(seconds, 3),
-        tokens=len(model.engine.recognizer.tokenizer(raw_text).input_ids),
+        tokens=len(load_tokenizer(model.checkpoint)(raw_text).input_ids),
         raw_text=raw_text,
         warnings=warnings,
         refused=refused,

@@ -1,4 +1,4 @@
-"""Estimates the GPU memory of a training. `python -m training.memory` prints it for Qwen3-ASR-1.7B and all recipes.
+"""Estimates the GPU memory of a training. `python -m training.memory` prints it for all recipes, and for 1 to 8 GPUs.
 
 The figures are computed, not measured. They add up all terms that grow with the model or the batch of one device,
 which is more than the peak. They assume bfloat16 autocast and gradient checkpointing: each layer's inputs are kept
@@ -10,8 +10,16 @@ from __future__ import annotations
 from training.sft import RECIPES
 from training.speakers import PROJECTOR, SETTINGS
 
-TRAINED_BYTES = 4 + 4 + 8 + 2
-"""Per trained parameter: float32 value, gradient, AdamW's two moments, and autocast's bfloat16 copy."""
+SHARED_BYTES = {"weights": 4, "gradients": 4, "optimiser": 8}
+"""Per trained parameter, in float32: value, gradient and AdamW's two moments. Several GPUs share them equally."""
+COPY_BYTES = 2
+"""Per trained parameter: autocast's bfloat16 copy."""
+TRAINED_BYTES = sum(SHARED_BYTES.values()) + COPY_BYTES
+COLLECTED_BYTES = 2 + 2 + 4
+"""Per parameter that a GPU has collected from the others (training/sharding.py): bfloat16 value and gradient, and the
+float32 gradient that it sends."""
+COLLECTED_LAYERS = 2
+"""The one that computes, and the one that is fetched or sent meanwhile."""
 FROZEN_BYTES = 2
 """Per frozen parameter: bfloat16."""
 AUDIO_TOKENS_PER_SECOND = 13
@@ -44,9 +52,8 @@ def memory_terms(model, batch_size: int, seconds: float, whole: bool = True) -> 
     """
     thinker = model.thinker
     audio, text = thinker.config.audio_config, thinker.config.text_config
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    tower = thinker.audio_tower
-    trained = sum(parameter.numel() for name in PROJECTOR for parameter in getattr(tower, name).parameters())
+    parameters = count(model)
+    trained = sum(count(getattr(thinker.audio_tower, name)) for name in PROJECTOR)
     trained += SPEAKER_ROWS * text.hidden_size
     if whole:
         trained = parameters
@@ -62,21 +69,54 @@ def memory_terms(model, batch_size: int, seconds: float, whole: bool = True) -> 
     }
 
 
+def state_terms(model, gpus: int) -> dict[str, float]:
+    """Return what `training.sft` keeps on each GPU for any batch, in bytes by name.
+
+    gpus: how many share the model. `copies` are all bfloat16 copies on one GPU, and on several the collected
+    parameters: all outside the layers, and those of the largest layers.
+    """
+    from training.sharding import layers
+
+    parameters = count(model)
+    by_layer = sorted(map(count, layers(model)))
+    collected = parameters - sum(by_layer) + sum(by_layer[-COLLECTED_LAYERS:])
+    copies = COLLECTED_BYTES * collected if gpus > 1 else COPY_BYTES * parameters
+    return {name: size * parameters / gpus for name, size in SHARED_BYTES.items()} | {"copies": copies}
+
+
+def count(module) -> int:
+    """Return the number of a module's parameters; tied ones count once."""
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
 def main() -> int:
-    """Print one row per recipe and clip length."""
+    """Print one row per recipe and clip length, then one per model and number of GPUs."""
     from benchmarks.shapes import meta_model
 
-    model = meta_model("1.7b")
+    models = {name: meta_model(name) for name in ("1.7b", "0.6b")}
     rows = [(f"training.sft, {name}", settings, True) for name, settings in RECIPES.items()]
     rows.append(("training.speakers", SETTINGS, False))
     print("| | batch size | clip length | weights and optimiser | encoder | decoder | logits | GB |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for name, settings, whole in rows:
         for seconds in (6, 30) if whole else (30, 120):
-            terms = memory_terms(model, settings.batch_size, seconds, whole)
-            cells = [f"{value / 1e9:.1f}" for value in (*terms.values(), sum(terms.values()))]
-            print(f"| {name} | {settings.batch_size} | {seconds} s | {' | '.join(cells)} |")
+            terms = memory_terms(models["1.7b"], settings.batch_size, seconds, whole)
+            print(f"| {name} | {settings.batch_size} | {seconds} s | {_cells(terms)} |")
+    batch_size, seconds = RECIPES["translation"].batch_size, 30
+    print(f"\n| training.sft, {batch_size} clips of {seconds} s per GPU ", end="")
+    print("| GPUs | weights | gradients | optimiser | copies | activations | GB |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    for name, model in models.items():
+        terms = memory_terms(model, batch_size, seconds)
+        activations = {"activations": sum(terms.values()) - terms["weights"]}
+        for gpus in (1, 2, 4, 8):
+            print(f"| Qwen3-ASR-{name.upper()} | {gpus} | {_cells(state_terms(model, gpus) | activations)} |")
     return 0
+
+
+def _cells(terms: dict[str, float]) -> str:
+    """The terms and their sum, in GB."""
+    return " | ".join(f"{value / 1e9:.1f}" for value in (*terms.values(), sum(terms.values())))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,8 @@ from kikitori.result import last
 from kikitori.server.jobs import JobOptions, run_job
 from kikitori.server.logging import LOG
 from kikitori.tasks import TINY, TINY_ALIGNER, choose_checkpoints
-from tests.support.recordings import one_recording
+from tests.support.evaluation import evaluate, lines_of, options_for
+from tests.support.recordings import EXAMPLES, one_recording
 from tests.support.scripted_server import serving
 
 SOUND = np.zeros(16000, dtype=np.float32)
@@ -216,3 +217,18 @@ def test_the_shell_writes_what_the_server_said_and_a_journal_of_another_engine_i
     assert written.read_text(encoding="utf-8") != TEXT + "\n"
     assert main([*words, *engine[:3], f"http://127.0.0.1:{free_port()}"]) == 1
     assert "start vLLM there" in capsys.readouterr().err
+
+
+def test_an_evaluation_through_another_engine_is_another_run(server, tmp_path, capsys):
+    options = [*options_for(EXAMPLES, tmp_path), "--limit", 1]
+    engine = ["--engine", "vllm", "--engine-url", server.url]
+    assert evaluate(capsys, *options, *engine)[0] == 0
+    (line,) = lines_of(tmp_path)
+    assert (line["raw_text"], line["tokens"]) == (TEXT, 3)
+    code, _, errors = evaluate(capsys, *options, "--device", "cpu")
+    assert code == 1 and "holds a run with device 'vLLM 0.32.0', not 'cpu'" in errors
+    server.version = "0.33.0"
+    code, _, errors = evaluate(capsys, *options, *engine)
+    assert code == 1 and "holds a run with device 'vLLM 0.32.0', not 'vLLM 0.33.0'" in errors
+    assert evaluate(capsys, *options, *engine[:2])[0] == 1
+    assert len(lines_of(tmp_path)) == 1

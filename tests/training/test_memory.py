@@ -10,7 +10,7 @@ from torch import nn
 
 from benchmarks.served import ROOT
 from benchmarks.shapes import meta_model
-from training.memory import TRAINED_BYTES, convolution_bytes, decoder_layer_bytes, main, memory_terms
+from training.memory import TRAINED_BYTES, convolution_bytes, decoder_layer_bytes, main, memory_terms, state_terms
 
 pytestmark = pytest.mark.slow
 
@@ -46,6 +46,25 @@ def test_trained_weights_take_18_bytes_each(model):
     assert terms["weights"] == TRAINED_BYTES * sum(parameter.numel() for parameter in model.parameters())
     assert round(terms["weights"] / 1e9, 1) == 36.7
     assert memory_terms(model, 1, 30, whole=False)["weights"] < 0.12 * terms["weights"]
+
+
+def test_gpus_share_all_but_what_each_has_collected(model):
+    """The parameters are counted by hand, from the sizes in the checkpoint's config.json."""
+    attention, head_norms, norms = 2 * 2048 * 2048 + 2 * 2048 * 1024, 2 * 128, 2 * 2048
+    decoder_layer = attention + head_norms + norms + 3 * 2048 * 6144
+    encoder_layer = 4 * (1024 * 1024 + 1024) + 4096 * 1024 + 4096 + 1024 * 4096 + 1024 + 2 * 2 * 1024
+    embedding, decoder_norm = 151936 * 2048, 2048
+    convolutions = 480 * 9 + 480 + 2 * (480 * 480 * 9 + 480) + 7680 * 1024
+    projector, encoder_norm = 1024 * 1024 + 1024 + 2048 * 1024 + 2048, 2 * 1024
+    outside = embedding + decoder_norm + convolutions + projector + encoder_norm
+    parameters = outside + 24 * encoder_layer + 28 * decoder_layer
+
+    copies = 8 * (outside + 2 * decoder_layer)
+    for gpus in (2, 4, 8):
+        share = 4 * parameters / gpus
+        terms = {"weights": share, "gradients": share, "optimiser": 2 * share, "copies": copies}
+        assert state_terms(model, gpus) == terms
+    assert sum(state_terms(model, 1).values()) == memory_terms(model, 1, 30)["weights"] == 18 * parameters
 
 
 def test_the_estimate_for_a_decoder_layer_is_right(model):

@@ -188,20 +188,35 @@ def float32_weights(output, step: int) -> torch.Tensor:
     return torch.cat([weight.detach().flatten() for weight in model.parameters()])
 
 
-def test_two_processes_train_the_same_weights_as_one_which_also_resumes_their_run(data, tmp_path):
-    """All runs use the same 4 samples per update. An epoch has 3 updates; the resumed run begins with the fifth."""
-    one, two, resumed = (tmp_path / name for name in ("one", "two", "resumed"))
+def without_the_last_checkpoint(output, copy):
+    """Copy a run as if it had been killed in its fifth update."""
+    shutil.copytree(output, copy)
+    shutil.rmtree(copy / "checkpoints" / "checkpoint-5")
+    (copy / "model.safetensors").unlink()
+    return copy
+
+
+def time_of_checkpoint_4(output) -> int:
+    return (output / "checkpoints" / "checkpoint-4" / "trainer_state.json").stat().st_mtime_ns
+
+
+def test_two_processes_train_the_same_weights_as_one_and_each_resumes_the_run_of_the_other(data, tmp_path):
+    """All runs use the same 4 samples per update. An epoch has 3 updates; a resumed run begins with the fifth."""
+    one, two = tmp_path / "one", tmp_path / "two"
     options = ("--epochs", "1.6", "--batch_size", "2", "--accumulation", "2", "--save_steps", "4")
     assert main(command(data, TINY, one, *options)) == 0
     train_with_two_processes(command(data, TINY, two, *options))
-    shutil.copytree(two, resumed)
-    shutil.rmtree(resumed / "checkpoints" / "checkpoint-5")
-    (resumed / "model.safetensors").unlink()
+    resumed = without_the_last_checkpoint(two, tmp_path / "resumed")
     assert main(command(data, TINY, resumed, *options)) == 0
+    shared = without_the_last_checkpoint(one, tmp_path / "shared")
+    train_with_two_processes(command(data, TINY, shared, *options))
+
+    for run, origin in ((resumed, two), (shared, one)):  # not begun again, which would give the same weights
+        assert time_of_checkpoint_4(run) == time_of_checkpoint_4(origin)
 
     alone = float32_weights(one, 5)
     moved = (alone - torch.cat([weight.detach().flatten() for weight in load_trainable(TINY)[0].parameters()])).norm()
-    for output in (two, resumed):
+    for output in (two, resumed, shared):
         difference = float32_weights(output, 5) - alone
         assert difference.abs().max() <= 1e-5
         assert difference.norm() <= 0.002 * moved
