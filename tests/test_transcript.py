@@ -9,7 +9,7 @@ import re
 from functools import reduce
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kikitori.errors import OutputError, SpeechError
@@ -209,7 +209,6 @@ TRANSCRIPTS = st.builds(
 
 
 @pytest.mark.slow
-@settings(deadline=None)
 @given(TRANSCRIPTS)
 def test_from_dict_is_the_inverse_of_to_dict_even_through_json(made):
     assert Transcript.from_dict(made.to_dict()) == made

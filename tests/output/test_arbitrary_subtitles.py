@@ -73,7 +73,7 @@ def is_one(text: str) -> bool:
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     turns=st.lists(turns_of_any_kind(), max_size=6) | windows_in_a_row(),
     language=st.sampled_from(["Japanese", "English", "Chinese", "Cantonese", "Korean", "Thai", "Arabic", ""]),
@@ -103,7 +103,7 @@ def test_subtitles_of_arbitrary_turns(turns, language, width, count, duration):
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(turns=windows_in_a_row() | turns_of_any_kind().map(lambda turn: [turn]))
 def test_every_character_is_there_once_and_in_order(turns):
     subtitles = make_subtitles(transcript(*turns))
@@ -113,7 +113,7 @@ def test_every_character_is_there_once_and_in_order(turns):
     assert set(ends) <= set(seen)  # no subtitle has text of two turns
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(turns=st.lists(turns_of_any_kind(), max_size=6) | windows_in_a_row())
 def test_dividing_times_changes_nothing_else(turns):
     spread = timed_turns(transcript(*turns))
@@ -125,7 +125,7 @@ def test_dividing_times_changes_nothing_else(turns):
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     text=TEXTS | st.just(""),
     said=TEXTS,

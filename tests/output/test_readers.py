@@ -87,7 +87,7 @@ def milliseconds(time: timedelta) -> int:
     return time // timedelta(milliseconds=1)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(call=CALLS, layout=LAYOUTS)
 def test_srt_readers_read_every_subtitle(call, layout):
     text = WRITERS["srt"](call, layout)
@@ -112,7 +112,7 @@ def test_srt_readers_read_every_subtitle(call, layout):
     ] == expected
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(call=CALLS, layout=LAYOUTS)
 def test_vtt_readers_read_every_subtitle(call, layout):
     read = webvtt.from_string(WRITERS["vtt"](call, layout), strict=True)
@@ -141,7 +141,7 @@ def test_vtt_readers_read_the_note():
     assert [caption.text for caption in read] == ["[spk_0]: はい。", "[spk_1]: もしもし。"]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(call=CALLS)
 def test_tsv_readers_read_every_turn(call):
     rows = list(csv.reader(WRITERS["tsv"](call).splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE))

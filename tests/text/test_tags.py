@@ -122,7 +122,7 @@ def black(text: str) -> str:
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(PIECES)
 def test_no_character_is_lost_or_added(pieces):
     tokens = {piece for piece in pieces if TAG.fullmatch(piece) or piece in CONTROL_TOKENS}
@@ -133,7 +133,7 @@ def test_no_character_is_lost_or_added(pieces):
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(PIECES)
 def test_each_character_stays_with_its_speaker(pieces):
     speaker, written = None, {}
@@ -154,7 +154,7 @@ def test_each_character_stays_with_its_speaker(pieces):
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=500)
 @given(st.text() | FRAGMENTS)
 def test_no_text_breaks_the_parsers_and_no_tag_survives(raw_text):
     for parse in (parse_turns, parse_plain):
@@ -166,7 +166,7 @@ def test_no_text_breaks_the_parsers_and_no_tag_survives(raw_text):
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(PIECES | FRAGMENTS.map(lambda text: [text]))
 def test_parsing_its_own_output_changes_nothing(pieces):
     turns, _ = parse_turns("".join(pieces))
