@@ -33,7 +33,7 @@ from tests.support.recordings import example, one_recording
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def page(browser, server):
     with visit(browser, server) as page:
         yield page
