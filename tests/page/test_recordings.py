@@ -22,7 +22,7 @@ SOUND_IS_KEPT = f"""async () => {{
 STATES = "() => [...document.querySelectorAll('.recordings tbody tr')].map(row => row.cells[2].innerText)"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def page(browser, server):
     with visit(browser, server) as page:
         yield page
