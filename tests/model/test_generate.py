@@ -22,10 +22,10 @@ from tests.support.clips import CLIPS, CONTEXT, NOISE, SHORT_CALLS, ids
 from tests.support.recordings import RECORDINGS, recordings_in
 
 SPOKEN = {
-    language: sorted((waveform for waveform, its in CLIPS if its == language), key=len)[::3]
+    language: sorted((waveform for waveform, its in CLIPS if its == language), key=len)[2::3]
     for language in ("English", "Japanese", "Portuguese")
 }
-"""Every third clip of a language, from the shortest on."""
+"""Every third clip of a language. The Japanese ones do not end in the order of their lengths, so rows move."""
 
 
 def never(text: str) -> bool:
