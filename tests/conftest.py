@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # Before they are imported: otherwise their assertions fail without saying what they found.
 pytest.register_assert_rewrite("tests.support")
@@ -21,14 +22,16 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"  # workers that share the cores would wait for each other's threads
 
+settings.register_profile("any speed", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any speed")
+
 SERVER_LOG = pytest.StashKey[Path]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that use the browser or a page, and put the files in order.
+    """Mark the tests that use the browser or a page, and put files with slow tests first.
 
-    Those with slow tests come first, so that all processes end together. The first of them needs most of the memory,
-    which pages that other tests start would take.
+    Then all processes end together.
     """
     for item in items:
         used = set(getattr(item, "fixturenames", ()))
@@ -37,7 +40,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if used & {"browser", "server"}:
             item.add_marker(pytest.mark.slow)
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: (item.path.name != "test_real_shape.py", item.path not in slow))
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -21,6 +21,7 @@ def engine():
     return load_model("pt", checkpoint="tiny").engine
 
 
+@pytest.mark.slow
 def test_the_language_of_every_recording_is_detected(engine):
     for recording in (*recordings_in(EXAMPLES), *recordings_in(RECORDINGS)):
         assert detect_languages(engine, [load_audio(recording.path)]) == [SPOKEN[recording.direction]], (

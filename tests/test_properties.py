@@ -7,7 +7,7 @@ import re
 from itertools import accumulate
 
 import srt
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kikitori.languages import CODES
@@ -49,7 +49,6 @@ def words(text: str) -> str:
     return "".join(text.split())
 
 
-@settings(deadline=None)
 @given(MODEL_TEXTS)
 def test_parsing_loses_nothing_but_tags_and_white_space(text):
     for parse in (parse_turns, parse_plain):
@@ -58,19 +57,16 @@ def test_parsing_loses_nothing_but_tags_and_white_space(text):
     assert {kind for kind in find_faults(DecodingResult(text, "end"), 2.0)} <= FAULTS.keys()
 
 
-@settings(deadline=None)
 @given(st.lists(st.just("") | ANY_TEXT))
 def test_joining_keeps_every_character_in_order(texts):
     assert words(join_texts(texts)) == words("".join(texts))
 
 
-@settings(deadline=None)
 @given(transcripts())
 def test_json_can_be_read_back(transcript):
     assert Transcript.from_dict(json.loads(WRITERS["json"](transcript))) == transcript
 
 
-@settings(deadline=None)
 @given(transcripts())
 @example(Transcript("/", (Turn(None, "0", 0.0, 1.0, "aligned"),), "diarize", "Japanese", "tiny", 1.0, ""))
 def test_readers_read_what_every_writer_writes(transcript):
@@ -87,7 +83,6 @@ def test_readers_read_what_every_writer_writes(transcript):
     assert all(len(line.split()) == 10 for line in written["rttm"].split("\n")[:-1])
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(), max_size=50))
 def test_displayed_text_is_one_line_of_utf8(text):
     shown = displayed(text)

@@ -32,7 +32,7 @@ def test_every_file_is_sound_or_one_sentence_in_bounded_memory(hostile):
     """All files are read in one separate process, to notice a crash of a decoder and to measure its memory."""
     assert len(hostile) >= 300 and len({file.path for file in hostile}) == len(hostile)
     done = subprocess.run(
-        [sys.executable, "-m", "tests.support.hostile_files"],
+        [sys.executable, "-m", "tests.support.hostile_reader"],
         input=json.dumps([str(file.path) for file in hostile]),
         capture_output=True,
         text=True,

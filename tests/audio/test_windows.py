@@ -172,7 +172,7 @@ def test_cuts_in_recordings_are_those_of_qwen_asr(seconds, search_seconds):
     assert places == places_of_qwen_asr(joined, seconds, search_seconds)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.integers(0, 2**32 - 1),
     st.integers(1, 2 * SAMPLE_RATE),

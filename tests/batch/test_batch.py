@@ -65,6 +65,7 @@ def test_only_what_has_changed_is_done_again(folder, batch, tmp_path, decoded):
     assert len(decoded) == 3, "other options are another job"
 
 
+@pytest.mark.slow
 def test_shards_make_each_output_once_and_each_has_its_report(folder, batch, tmp_path, decoded):
     codes = {batch(folder, "--recursive", "-f", "json", "--shard", f"{number}/3") for number in range(3)}
     assert codes <= {EXIT_DONE, EXIT_FAILED} and EXIT_FAILED in codes

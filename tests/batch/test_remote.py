@@ -47,6 +47,7 @@ def rows_of(url: str, tmp_path, name: str = "report.jsonl") -> dict[str, dict]:
     return {row["path"]: row for row in read_records(tmp_path / "fetched.jsonl")}
 
 
+@pytest.mark.slow
 def test_a_folder_behind_a_url_gives_what_the_shell_gives(store, folder, tmp_path, decoded):
     assert run(f"{store}/in", f"{store}/out", "--recursive") == EXIT_FAILED
     found = contents(f"{store}/out")

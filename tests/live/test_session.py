@@ -39,7 +39,7 @@ def assert_firm_text_stays(events: list[Event]) -> int:
     return sum(map(len, firm.values()))
 
 
-@pytest.mark.parametrize("direction", ["pt", "transcribe", "en2ja", "ja2en"])
+@pytest.mark.parametrize("direction", ["pt", pytest.param("transcribe", marks=pytest.mark.slow), "en2ja", "ja2en"])
 def test_each_recording_gets_its_words(direction, model, listen):
     for one in recordings_in(RECORDINGS, direction)[::3]:
         events = listen(LiveSession(model(direction)), load_audio(one.path))
@@ -48,7 +48,7 @@ def test_each_recording_gets_its_words(direction, model, listen):
         assert_firm_text_stays(events)
 
 
-@pytest.mark.parametrize("block", [1600, 16000, 80000])
+@pytest.mark.parametrize("block", [*(pytest.param(size, marks=pytest.mark.slow) for size in (1600, 16000)), 80000])
 def test_a_call_gets_its_words_however_the_sound_comes(block, model, listen):
     events = listen(LiveSession(model("diarize")), load_audio(CALL.path), block)
     assert text(events) == CALL.text
@@ -57,6 +57,7 @@ def test_a_call_gets_its_words_however_the_sound_comes(block, model, listen):
     assert {turn.speaker[-1] for event in closed(events) for turn in event.turns} == {"?"}
 
 
+@pytest.mark.slow
 def test_stretches_have_numbers_and_times_in_order(model, listen):
     waveform = np.concatenate([SILENCE, load_audio(CALL.path)])
     events = listen(LiveSession(model("diarize")), waveform)
@@ -90,6 +91,7 @@ def unbroken(count: int) -> np.ndarray:
     return np.concatenate([loud[number % len(loud)] for number in range(count)])
 
 
+@pytest.mark.slow
 def test_the_work_per_second_stays_the_same_however_long_somebody_talks(model, listen):
     """Without a pause each pass hears 15 s at most, and there is one per second."""
     session, longest, work = LiveSession(model("diarize")), 0.0, [0.0]

@@ -150,7 +150,7 @@ ODD_TEXTS = st.sampled_from(["㍿です", "ｶﾞｷﾞ", "“”", "'", "…", 
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(TEXTS | ODD_TEXTS, max_size=4), st.sampled_from(["Japanese", "Portuguese", "English"]))
 def test_any_text_is_aligned(untrained, texts, language):
     turns = [Turn(f"spk_{number % 2}", text) for number, text in enumerate(texts)]

@@ -13,7 +13,7 @@ from kikitori.model import batching
 from kikitori.model.generate import decode, token_budget
 from kikitori.model.kv_cache import KVCache
 from kikitori.model.qwen import build_prompt
-from tests.support.clips import CONTEXT, JAPANESE, NOISE, ids
+from tests.support.clips import CONTEXT, FIVE, NOISE, SHORT_CALLS, ids
 
 pytestmark = pytest.mark.slow
 
@@ -32,9 +32,8 @@ def test_batches_fit_into_memory(tiny, monkeypatch):
     assert batching.batch_size(*model, samples, budget, 18) == 1
 
 
-@pytest.mark.slow
 def test_each_batch_is_planned_with_the_memory_that_is_free_then(tiny, monkeypatch):
-    expected = ids(decode(tiny, JAPANESE[:5], "Japanese", context=CONTEXT))
+    expected = ids(decode(tiny, FIVE, "Japanese", context=CONTEXT))
     prompt = tiny.prompt_ids(build_prompt(tiny.qwen, "Japanese", CONTEXT))
     rows, sizes = iter([2, 1, 9]), []
 
@@ -45,7 +44,7 @@ def test_each_batch_is_planned_with_the_memory_that_is_free_then(tiny, monkeypat
         return sizes[-1]
 
     monkeypatch.setattr(batching, "batch_size", batch_size)
-    assert ids(decode(tiny, JAPANESE[:5], "Japanese", context=CONTEXT)) == expected
+    assert ids(decode(tiny, FIVE, "Japanese", context=CONTEXT)) == expected
     assert sizes == [2, 1, 2]
 
 
@@ -104,7 +103,7 @@ def test_free_memory_is_known_without_sysconf(monkeypatch):
 
 
 def test_a_batch_that_runs_out_of_memory_is_halved(tiny, monkeypatch):
-    expected = ids(decode(tiny, JAPANESE[:5], "Japanese"))
+    expected = ids(decode(tiny, FIVE, "Japanese"))
     allocate, failures = tiny.decoder.empty_cache, []
 
     def allocate_little(rows: int, length: int) -> KVCache:
@@ -114,7 +113,7 @@ def test_a_batch_that_runs_out_of_memory_is_halved(tiny, monkeypatch):
         return allocate(rows, length)
 
     monkeypatch.setattr(tiny.decoder, "empty_cache", allocate_little)
-    assert ids(decode(tiny, JAPANESE[:5], "Japanese")) == expected
+    assert ids(decode(tiny, FIVE, "Japanese")) == expected
     assert failures == [5], "smaller batches follow"
 
     def allocate_nothing(rows: int, length: int) -> KVCache:
@@ -122,7 +121,7 @@ def test_a_batch_that_runs_out_of_memory_is_halved(tiny, monkeypatch):
 
     monkeypatch.setattr(tiny.decoder, "empty_cache", allocate_nothing)
     with pytest.raises(torch.OutOfMemoryError, match="none left"):
-        decode(tiny, JAPANESE[:5], "Japanese")
+        decode(tiny, FIVE, "Japanese")
     assert not tiny.lock.locked()
 
 
@@ -137,5 +136,5 @@ def test_a_batch_that_ran_out_of_memory_is_released_before_the_next(tiny, monkey
 
     monkeypatch.setattr(tiny, "step", failing_step)
     monkeypatch.setattr(batching, "free_memory", lambda: alive.append(caches[0]() is not None))
-    decode(tiny, JAPANESE[:2], "Japanese")
+    decode(tiny, SHORT_CALLS[:2], "Japanese")
     assert alive == [False]

@@ -19,6 +19,7 @@ from tests.support.browser import (
     VIEW_OF,
     choose_download,
     choose_option,
+    clear_files,
     last_seek,
     note_seeks,
     open_tab,
@@ -30,6 +31,7 @@ from tests.support.browser import (
     shown_panel,
     shown_speaker,
     speakers,
+    start_again,
     transcribed,
     upload,
     visit,
@@ -62,16 +64,34 @@ IN_A_HURRY = """{
 """JavaScript for a page that gives up sooner on what does not load."""
 
 
+PERMISSIONS = ["microphone", "clipboard-read", "clipboard-write"]
+
+
 @pytest.fixture
 def page(browser, server):
-    with visit(browser, server, permissions=["microphone", "clipboard-read", "clipboard-write"]) as page:
+    with visit(browser, server, permissions=PERMISSIONS) as page:
         yield page
 
 
-@pytest.mark.parametrize("direction", TABS)
-def test_an_uploaded_recording_becomes_its_text(page, direction):
-    recording = one_recording(direction)
+@pytest.fixture(scope="module")
+def shared(browser, server):
+    """A page for all tests that start on any tab and leave no option behind."""
+    with visit(browser, server, permissions=PERMISSIONS) as page:
+        yield page
+
+
+def open_start(page, direction: str):
+    """Open the tab of a direction as on a new page: without a transcript and without a recording."""
     panel = open_tab(page, direction)
+    start_again(panel)
+    clear_files(panel)
+    return panel
+
+
+@pytest.mark.parametrize("direction", TABS)
+def test_an_uploaded_recording_becomes_its_text(shared, direction):
+    recording = one_recording(direction)
+    panel = open_tab(shared, direction)
     upload(panel, recording.path)
     run_button(panel, direction).click()
     assert words(panel) == [turn.text for turn in recording.turns]
@@ -79,19 +99,20 @@ def test_an_uploaded_recording_becomes_its_text(page, direction):
         assert speakers(panel) == [shown_speaker(turn.speaker) for turn in recording.turns]
 
 
-def test_rows_show_where_the_language_changes(page):
-    panel = transcribed(page, "transcribe", example("three_languages").path)
+def test_rows_show_where_the_language_changes(shared):
+    panel = transcribed(shared, "transcribe", example("three_languages").path)
     assert panel.locator(".turn .language").all_inner_texts() == ["English", "Japanese", "Portuguese"]
     expect(panel.locator(".about")).to_contain_text("English, Japanese, Portuguese")
     texts = panel.locator(".turn .words")
     assert [texts.nth(number).get_attribute("lang") for number in range(3)] == ["en", "ja", "pt"]
 
 
-def test_an_example_is_answered_at_once_and_brings_its_direction_along(page):
-    panel = open_tab(page, "pt")
+def test_an_example_is_answered_at_once_and_brings_its_direction_along(shared):
+    panel = open_start(shared, "pt")
     panel.get_by_text("At the doctor's").first.click()
     assert words(panel) == [example("portuguese_daily").text]
-    panel = open_tab(page, "en2ja")
+    panel = open_start(shared, "en2ja")
+    panel.get_by_label("English → 日本語").check()
     panel.get_by_text("Travel, in Japanese").first.click()
     assert words(panel) == [example("japanese_travel").text]
 
@@ -115,14 +136,14 @@ def test_a_microphone_recording_is_transcribed(page):
     assert re.fullmatch(r"recording-\d{4}-\d\d-\d\d-\d{4}\.txt", saved(page, panel, "txt")[0])
 
 
-def test_the_page_says_that_a_small_model_answers_and_that_a_recording_is_missing(page):
-    panel = open_tab(page, "diarize")
+def test_the_page_says_that_a_small_model_answers_and_that_a_recording_is_missing(shared):
+    panel = open_start(shared, "diarize")
     run_button(panel, "diarize").click()
     message = panel.get_by_role("alert")
     message.wait_for()
     assert message.inner_text() == "There is no recording yet: upload a file or record one first"
     assert panel.get_by_role("button", name="Copy").count() == 0
-    expect(page.get_by_text("Demo mode: small model.")).to_be_visible()
+    expect(shared.get_by_text("Demo mode: small model.")).to_be_visible()
 
 
 def test_names_can_be_given_and_words_replaced(page):
@@ -140,22 +161,22 @@ def test_names_can_be_given_and_words_replaced(page):
     assert saved_transcript(page, panel).replacements == (("Fernando", "Helena"),)
 
 
-def test_a_click_at_the_moment_a_job_ends_starts_another(page, tmp_path):
+def test_a_click_at_the_moment_a_job_ends_starts_another(shared, tmp_path):
     (tmp_path / "notes.wav").write_text("this is no sound")
     started = []
-    page.on("request", lambda request: "/queue/join" in request.url and started.append(request))
-    panel = open_tab(page, "pt")
+    shared.on("request", lambda request: "/queue/join" in request.url and started.append(request))
+    panel = open_tab(shared, "pt")
     upload(panel, tmp_path / "notes.wav")  # after an error the start is shown again
     panel.evaluate(CLICK_WHEN_IT_COMES_BACK, RUN["pt"])
     run_button(panel, "pt").click()
-    page.wait_for_function("() => window.clicked")
+    shared.wait_for_function("() => window.clicked")
     wait_for_end(panel)
     assert len(started) == 2
     expect(panel.get_by_role("alert")).to_contain_text("notes.wav cannot be decoded")
 
 
-def test_an_unusable_recording_is_an_inline_message_and_a_good_one_clears_it(page, tmp_path):
-    panel = open_tab(page, "pt")
+def test_an_unusable_recording_is_an_inline_message_and_a_good_one_clears_it(shared, tmp_path):
+    panel = open_tab(shared, "pt")
     bad = tmp_path / "notes.wav"
     bad.write_text("this is no sound")
     upload(panel, bad)
@@ -169,23 +190,23 @@ def test_an_unusable_recording_is_an_inline_message_and_a_good_one_clears_it(pag
     assert panel.get_by_role("alert").count() == 0
 
 
-def test_the_text_can_be_copied_and_downloaded(page):
+def test_the_text_can_be_copied_and_downloaded(shared):
     recording = one_recording("diarize")
-    panel = transcribed(page, "diarize", recording.path)
+    panel = transcribed(shared, "diarize", recording.path)
     lines = shown_lines(recording)
     panel.get_by_role("button", name="Copy").click()
-    until(lambda: page.evaluate("navigator.clipboard.readText()") == lines)  # another test's text may be there before
-    assert saved(page, panel, "txt") == (f"{recording.path.stem}.txt", lines)
-    assert saved_transcript(page, panel).raw_text == recording.reference
+    until(lambda: shared.evaluate("navigator.clipboard.readText()") == lines)  # another test's text may be there before
+    assert saved(shared, panel, "txt") == (f"{recording.path.stem}.txt", lines)
+    assert saved_transcript(shared, panel).raw_text == recording.reference
 
 
 def test_a_long_recording_streams_and_stop_keeps_what_is_done(page, browser, server, tmp_path):
     """Another visitor's job is not stopped."""
     once = np.concatenate([load_audio(recording.path) for recording in recordings_in(RECORDINGS, "pt")])
-    soundfile.write(tmp_path / "talk.flac", np.tile(once, 40), 16000)
+    soundfile.write(tmp_path / "talk.flac", np.tile(once, 20), 16000)
     panel = open_tab(page, "pt")
     upload(panel, tmp_path / "talk.flac")
-    soundfile.write(tmp_path / "other.flac", np.tile(once, 15), 16000)
+    soundfile.write(tmp_path / "other.flac", np.tile(once, 6), 16000)
     with visit(browser, server) as other:
         other_panel = open_tab(other, "pt")
         upload(other_panel, tmp_path / "other.flac")
@@ -203,7 +224,7 @@ def test_a_long_recording_streams_and_stop_keeps_what_is_done(page, browser, ser
         assert "\n[incomplete: only the first " in saved(page, panel, "txt")[1]
         expect(other_panel.locator("progress")).to_have_count(0)
         assert other_panel.locator(".speech-warning").filter(has_text="Only the first").count() == 0
-        assert len(words(other_panel)) >= len(once) * 15 // (30 * 16000)
+        assert len(words(other_panel)) >= len(once) * 6 // (30 * 16000)
         assert words(panel) == done
 
 
@@ -273,11 +294,11 @@ def test_a_word_with_a_time_moves_the_player_and_is_marked_while_it_plays(page):
     expect(panel.locator(".word.now")).to_have_text(measured[-1]["text"])
 
 
-def test_several_files_are_transcribed_and_a_bad_one_is_named(page, tmp_path):
+def test_several_files_are_transcribed_and_a_bad_one_is_named(shared, tmp_path):
     good = recordings_in(RECORDINGS, "pt")[:2]
     bad = tmp_path / "notes.wav"
     bad.write_text("this is no sound")
-    panel = open_tab(page, "pt")
+    panel = open_tab(shared, "pt")
     upload(panel, good[0].path, bad, good[1].path)
     run_to_the_end(panel, "pt")
     expect(panel.get_by_role("alert")).to_contain_text("notes.wav cannot be decoded")
@@ -289,4 +310,4 @@ def test_several_files_are_transcribed_and_a_bad_one_is_named(page, tmp_path):
     for recording in reversed(good):
         panel.get_by_role("button", name=recording.path.name).click()
         assert words(panel) == [recording.reference]
-        assert saved(page, panel, "txt") == (f"{recording.path.stem}.txt", recording.reference + "\n")
+        assert saved(shared, panel, "txt") == (f"{recording.path.stem}.txt", recording.reference + "\n")

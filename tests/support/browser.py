@@ -116,6 +116,7 @@ def open_tab(page: Page, direction: str) -> Locator:
     panel = shown_panel(page)
     expect(panel).to_contain_text(HINTS[direction])  # the earlier tab has disappeared
     if direction == "ja2en":
+        start_again(panel)  # a transcript hides the choice
         panel.get_by_label("日本語 → English").check()
     return panel
 

@@ -18,6 +18,10 @@ CLIPS = [
 ]
 CONTEXT = "Helena, Kikitori 3.0、佐藤さん; São João\n"
 JAPANESE = [waveform for waveform, language in CLIPS if language == "Japanese"]
+SHORT_CALLS = sorted((waveform for waveform in JAPANESE if len(waveform) > 6 * 16000), key=len)[:3]
+"""Their texts take several turns of a stream."""
+FIVE = sorted(JAPANESE, key=len)[5:10]
+"""Clips of 3 to 10 s, whose texts end one after the other."""
 NOISE = np.random.default_rng(0).normal(0, 0.1, 40 * 16000).astype(np.float32)
 
 

@@ -31,6 +31,9 @@ from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
 
 AUDIO_FILES = " ".join(f"tests/audio/test_{name}.py" for name in ("files", "lengths", "checks", "unusable_files"))
+SUBTITLES = " ".join(
+    f"tests/output/test_{name}.py" for name in ("line_breaks", "subtitles", "subtitle_times", "arbitrary_subtitles")
+)
 
 TESTS = {
     "kikitori/text/confidence.py": "tests/text/test_confidence.py",
@@ -38,7 +41,7 @@ TESTS = {
     "kikitori/text/faults.py": "tests/text/test_faults.py",
     "kikitori/text/scripts.py": "tests/text/test_scripts.py",
     "kikitori/text/speaker_linking.py": "tests/text/test_speaker_linking.py",
-    "kikitori/text/tags.py": "tests/test_transcript.py tests/test_properties.py",
+    "kikitori/text/tags.py": "tests/text/test_tags.py tests/test_properties.py",
     "kikitori/audio/pieces.py": "tests/audio/test_windows.py tests/audio/test_pieces.py",
     "kikitori/audio/windows.py": "tests/audio/test_windows.py tests/audio/test_packing.py",
     "kikitori/audio/recutting.py": "tests/audio/test_windows.py tests/audio/test_packing.py",
@@ -78,13 +81,13 @@ TESTS = {
     "kikitori/audio/containers/ogg.py": "tests/audio/test_damage.py tests/audio/test_changed_bytes.py "
     "-k 'Ogg or pages or chained or ogg'",
     "kikitori/server/json_size.py": "tests/server/test_json_size.py",
-    "kikitori/output/files.py": "tests/output/test_output_files.py",
+    "kikitori/output/files.py": "tests/output/test_output_files.py tests/output/test_atomic_files.py",
     "kikitori/output/jsonl.py": "tests/cli/test_resume.py tests/output/test_output_files.py "
     "-k 'journal or half or unchanged or record'",
-    "kikitori/output/line_breaks.py": "tests/output/test_line_breaks.py tests/output/test_subtitles.py",
-    "kikitori/output/subtitles.py": "tests/output/test_line_breaks.py tests/output/test_subtitles.py",
-    "kikitori/output/writers.py": "tests/output/test_writers.py tests/test_transcript.py "
-    "-k 'writers or suffix or format'",
+    "kikitori/output/line_breaks.py": SUBTITLES,
+    "kikitori/output/subtitles.py": SUBTITLES,
+    "kikitori/output/writers.py": "tests/output/test_writers.py tests/output/test_readers.py tests/test_transcript.py "
+    "-k 'writers or readers or suffix or format'",
 }
 """Module -> the tests that are to notice a break in it. Slow tests are left out."""
 

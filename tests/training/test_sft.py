@@ -6,13 +6,13 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import Trainer
 
 from benchmarks.served import ROOT
 from evaluation.data import Source
@@ -124,29 +124,29 @@ def test_training_lowers_the_evaluation_loss_and_the_result_transcribes(data, da
         assert tensor.equal(checkpoint[name].to(torch.bfloat16)), name
 
 
-KILLED_IN_STEP_6 = """
-import os, signal, sys
-from transformers import Trainer
-step = Trainer.training_step
-def training_step(self, *arguments):
-    if self.state.global_step == 5:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return step(self, *arguments)
-Trainer.training_step = training_step
-from training.sft import main
-main(sys.argv[1:])
-"""
+class Killed(BaseException):
+    """Derived from BaseException, so that nothing catches it."""
 
 
-def test_a_resumed_run_ends_with_the_same_weights(data, tmp_path, capsys):
+def kill_in_step(number: int, monkeypatch) -> None:
+    step = Trainer.training_step
+
+    def training_step(self, *arguments):
+        if self.state.global_step == number - 1:
+            raise Killed
+        return step(self, *arguments)
+
+    monkeypatch.setattr(Trainer, "training_step", training_step)
+
+
+def test_a_resumed_run_ends_with_the_same_weights(data, tmp_path, capsys, monkeypatch):
     """The run is killed in its second epoch, whose samples have another order than those of the first."""
     options = ("--epochs", "2")
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert main(command(data, TINY, whole, *options)) == 0
-    environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
-    words = [sys.executable, "-c", KILLED_IN_STEP_6, *command(data, TINY, killed, *options)]
-    done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True)
-    assert done.returncode == -signal.SIGKILL
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        kill_in_step(6, patched)
+        main(command(data, TINY, killed, *options))
     assert not (killed / "model.safetensors").exists()
     half_written = killed / "checkpoints" / "checkpoint-6"
     half_written.mkdir()

@@ -92,6 +92,7 @@ def test_only_projector_and_speaker_rows_change(trained):
         assert after[HEAD].equal(after[EMBEDDING])
 
 
+@pytest.mark.slow
 def test_the_result_loads_in_qwen_asr_and_keeps_its_tags(trained):
     loaded = load_qwen_model(str(trained[1]))
     thinker = loaded.model.thinker
