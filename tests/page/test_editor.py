@@ -7,20 +7,13 @@ import json
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.browser import choose_speaker, rename, saved, speakers, words
+from tests.support.browser import choose_speaker, put_cursor, rename, saved, speakers, words
 from tests.support.recordings import example
 
 pytestmark = pytest.mark.slow
 
 
 TURNS = [turn.text for turn in example("call_appointment").turns]
-
-
-def put_cursor(page, panel, row: int, place: int) -> None:
-    panel.locator(".words").nth(row).click()
-    page.keyboard.press("Home")
-    for _ in range(place):
-        page.keyboard.press("ArrowRight")
 
 
 def test_a_text_is_typed_without_a_mode_and_marks_stay(page, panel):

@@ -10,6 +10,7 @@ from tests.support.browser import (
     clear_files,
     drop,
     open_tab,
+    put_cursor,
     rename,
     shown_panel,
     speakers,
@@ -36,13 +37,6 @@ def panel(page):
 
 
 TURNS = [turn.text for turn in example("call_order").turns]
-
-
-def put_cursor(page, panel, row: int, place: int) -> None:
-    panel.locator(".words").nth(row).click()
-    page.keyboard.press("Home")
-    for _ in range(place):
-        page.keyboard.press("ArrowRight")
 
 
 def open_project(page, panel, path) -> None:

@@ -52,7 +52,7 @@ class Server:
 
 
 def allow_bytes(page: Page, server: str, number: int) -> None:
-    """Let the browser keep so many bytes of the page."""
+    """Limit what the browser may store for the page, in bytes."""
     page.context.new_cdp_session(page).send("Storage.overrideQuotaForOrigin", {"origin": server, "quotaSize": number})
 
 

@@ -218,6 +218,14 @@ def retype(panel: Locator, row: int, text: str) -> None:
     field.blur()
 
 
+def put_cursor(page: Page, panel: Locator, row: int, place: int) -> None:
+    """Put the text cursor into a row, after so many characters."""
+    panel.locator(".words").nth(row).click()
+    page.keyboard.press("Home")
+    for _ in range(place):
+        page.keyboard.press("ArrowRight")
+
+
 def rename(panel: Locator, speaker: str, name: str) -> None:
     """Give a speaker another name."""
     panel.get_by_label(f"Rename {speaker}").fill(name)
