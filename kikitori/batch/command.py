@@ -158,7 +158,13 @@ def work_on_cluster(
         report.say(f"{count} worker(s) on {cluster.machines} machine(s)")
         tasks = ((item, earlier.take(displayed(item.place))) for item in items)
         make_worker = make_worker or partial(Worker, options, Silence())
-        for (item, _), outcome in cluster.do_all(make_worker, tasks, count):
+        left = len(items)
+
+        def say(message: str) -> None:
+            report.say(f"{message}; recordings left: {left}", "note")
+
+        for (item, _), outcome in cluster.do_all(make_worker, tasks, count, say):
+            left -= 1
             yield _lost(item) if isinstance(outcome, Lost) else outcome
 
 
