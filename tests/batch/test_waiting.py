@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from functools import partial
 
 import psutil
 import pytest
@@ -60,7 +59,7 @@ def test_a_machine_that_is_alone_and_lost_ends_the_job(tmp_path, monkeypatch):
                 process.kill()
 
     when_begun(tmp_path / "1", kill_node)
-    with joined_cluster(False, 1) as joined, pytest.raises(BatchError, match="this machine .* run the same command"):
+    with joined_cluster(False, 1) as joined, pytest.raises(BatchError, match=r"this machine .* run the same command"):
         results(joined, tmp_path)
 
 
@@ -84,7 +83,7 @@ def test_a_new_machine_is_waited_for_but_not_for_ever(tmp_path, monkeypatch):
             assert line.startswith("waiting for a worker: ") and "10 min" in line
             machines.remove_node(nodes[1], allow_graceful=False)
             monkeypatch.setattr(cluster, "WAIT_SECONDS", 0.5)
-            with pytest.raises(BatchError, match="has had no machine for a worker for 0.5 s.* run the same command"):
+            with pytest.raises(BatchError, match=r"has had no machine for a worker for 0\.5 s.* run the same command"):
                 results(joined, tmp_path)
     finally:
         machines.shutdown()
