@@ -109,7 +109,7 @@ def joined_cluster(takes_gpu: bool, cores: int | None = None, wanted: int = 1) -
         raise BatchError("cluster_unreachable", address=os.environ[ADDRESS], why=displayed(str(error))) from error
     try:
         with sigterm_interrupts():  # Ray would abort the process
-            yield _measured(ray.nodes(), takes_gpu, cores, wanted)
+            yield measure_cluster(ray.nodes(), takes_gpu, cores, wanted)
     finally:
         ray.shutdown()
 
@@ -123,7 +123,8 @@ def _leave_colours_out() -> None:
             setattr(codes, name, "")
 
 
-def _measured(nodes: Sequence[Mapping], takes_gpu: bool, cores: int | None, wanted: int = 1) -> Cluster:
+def measure_cluster(nodes: Sequence[Mapping], takes_gpu: bool, cores: int | None, wanted: int = 1) -> Cluster:
+    """Return the cluster of these nodes, as `joined_cluster` takes the rest. Raises BatchError."""
     resources = [node["Resources"] for node in nodes if node["Alive"]]
     gpus = sum(int(one.get("GPU", 0)) for one in resources)
     if gpus and takes_gpu:

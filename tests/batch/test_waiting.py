@@ -50,7 +50,7 @@ def results(joined, folder, say=print) -> list[int]:
     return sorted(number for _, number in joined.do_all(Sleeper, [(0,), (1,), (2,)], 1, say))
 
 
-def test_a_machine_that_is_alone_and_lost_ends_the_job(tmp_path, monkeypatch):
+def test_a_machine_that_is_alone_and_lost_ends_the_job(tmp_path, monkeypatch, capfd):
     monkeypatch.setenv("RAY_ADDRESS", "local")
 
     def kill_node() -> None:
@@ -61,6 +61,8 @@ def test_a_machine_that_is_alone_and_lost_ends_the_job(tmp_path, monkeypatch):
     when_begun(tmp_path / "1", kill_node)
     with joined_cluster(False, 1) as joined, pytest.raises(BatchError, match=r"this machine .* run the same command"):
         results(joined, tmp_path)
+    said = "".join(capfd.readouterr())
+    assert "raylet" in said and "\033[" not in said, "what Ray prints has no colours in a file"
 
 
 def test_a_new_machine_is_waited_for_but_not_for_ever(tmp_path, monkeypatch):
