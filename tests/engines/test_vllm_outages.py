@@ -14,10 +14,14 @@ import soundfile
 from kikitori.cli.run import EXIT_DONE, EXIT_FAILED, main
 from kikitori.engines.engine import Prompt
 from kikitori.engines.vllm import outages
+from kikitori.engines.vllm.addresses import on_engine
 from kikitori.engines.vllm.engine import VllmEngine
+from kikitori.errors import ServerError
 from kikitori.result import last
+from kikitori.server.job_log import BROKEN
+from kikitori.server.jobs import JobOptions, run_job
 from kikitori.server.logging import JsonLines
-from kikitori.tasks import TINY, TINY_ALIGNER
+from kikitori.tasks import TINY, TINY_ALIGNER, choose_checkpoints
 from tests.support.batch import report
 from tests.support.recordings import RECORDINGS, recordings_in
 from tests.support.scripted_server import serving
@@ -124,6 +128,15 @@ def test_the_shell_goes_on_after_a_recording_that_is_refused(server, folder, cap
     assert main([*map(str, words), "--engine", "vllm", "--engine-url", server.url]) == EXIT_FAILED
     said = capsys.readouterr()
     assert said.out.count("Bom dia.") == 2 and f"error: {folder / 'a.flac'}: the engine" in said.err
+
+
+def test_a_server_of_ours_is_not_broken_because_one_window_was_refused(server, folder):
+    server.faults = [400]
+    options = JobOptions("pt", on_engine(choose_checkpoints(["tiny"]), "vllm", server.url))
+    BROKEN.discard("pt")
+    with pytest.raises(ServerError):
+        last(run_job(options, str(folder / "a.flac")))
+    assert "pt" not in BROKEN and "Bom dia." in last(run_job(options, str(folder / "a.flac"))).transcript.text
 
 
 def test_an_engine_without_an_address_names_the_option(capsys, folder):
