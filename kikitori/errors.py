@@ -17,7 +17,7 @@ from kikitori.strings import Duration
 
 SENTENCES = {
     # Recordings
-    "file_missing": "{name} does not exist: check the path (only local files are read)",
+    "file_missing": "{name} does not exist: check the path",
     "file_is_folder": "{name} is a folder: name the recordings inside it",
     "no_recordings": "{name} holds no recordings: choose another folder or list, or search its subfolders too",
     "file_is_pipe": "{name} is a device or a pipe: save the recording to a file first",
@@ -131,7 +131,7 @@ SENTENCES = {
     "diarize use okadahiroaki/Qwen3asr_diarization_projembed, or the checkpoint tiny",
     # Engines
     "engine_urls": "the engine {engine} is chosen with {count} address(es) of servers: vllm needs one at least, such "
-    "as http://127.0.0.1:8000, and local takes none",
+    "as --engine-url http://127.0.0.1:8000 (in Python, engine_url=), and local takes none",
     "engine_url_bad": "{url} is not the address of an engine: write http://HOST:PORT or https://HOST:PORT, without a "
     "user name",
     "engine_weights": "vLLM holds the weights itself, so the choice of weights does nothing: leave it out",
@@ -253,6 +253,10 @@ class CheckpointError(SpeechError):
 
 class EngineError(CheckpointError):
     """A server that decodes can't be used. Its address is for the operator: no visitor sees this error."""
+
+
+class WindowRefusedError(EngineError):
+    """A server does not take a window of this recording. It may take those of others."""
 
 
 class TaskError(SpeechError):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -195,6 +196,8 @@ def _open_file(path: Path, name: str) -> BinaryIO:
             raise AudioError("file_empty", name=name)
         return _File(path)
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # ValueError: null character
+        if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", os.fspath(path)):  # of the two slashes a Path keeps one
+            raise AudioError("file_unopenable", name=name, why="only `kikitori batch` reads URLs") from error
         raise AudioError("file_missing", name=name) from error
     except PermissionError as error:
         raise AudioError("file_forbidden", name=name) from error

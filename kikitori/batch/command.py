@@ -26,6 +26,7 @@ from kikitori.cli.delivery import Delivery, formats_of
 from kikitori.cli.inputs import SUFFIXES
 from kikitori.cli.interrupts import sigterm_interrupts
 from kikitori.cli.options import parse_options
+from kikitori.cli.parser import Parser
 from kikitori.cli.report import Report, make_report
 from kikitori.cli.run import EXIT_CLOSED, EXIT_DONE, EXIT_FAILED, EXIT_INCOMPLETE, EXIT_INTERRUPTED
 from kikitori.errors import SpeechError
@@ -39,6 +40,7 @@ def main(argv: list[str]) -> int:
         try:
             return _run(options, report)
         except KeyboardInterrupt:
+            report.say("interrupted: the same command continues", "note")
             return EXIT_INTERRUPTED
         except BrokenPipeError:
             return EXIT_CLOSED
@@ -49,9 +51,9 @@ def main(argv: list[str]) -> int:
 
 def _parse(argv: list[str]) -> argparse.Namespace:
     """The options of the shell for one list or folder, and those of a batch."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="kikitori batch",
-        usage="%(prog)s MANIFEST_OR_FOLDER --direction DIRECTION -o OUT [options]",
+        usage="%(prog)s LIST_OR_FOLDER --direction DIRECTION -o OUT [options]",
         description="Transcribe the recordings that a list (one path or URL per line, relative to the list) names or a "
         "folder holds, longest first, and write OUT/report.jsonl. What is finished is skipped, so the same command "
         "continues. Lists, folders and OUT may be URLs, such as s3://bucket/calls.",
@@ -81,7 +83,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     own, rest = parser.parse_known_args(argv)
     if own.output_dir is None:
         parser.error("name the folder for the output with -o")
-    options = parse_options(["--output_dir", own.output_dir, *rest])
+    options = parse_options(["--output_dir", own.output_dir, *rest], parser)
     if len(options.audio) != 1 or options.files_from is not None:
         parser.error("name one list or one folder of recordings")
     if options.skip_existing:
@@ -118,8 +120,10 @@ def _run(options: argparse.Namespace, report: Report) -> int:
         if items:
             _work(options, items, file, report)
         counts = file.finish(items)
-    said = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
-    report.say(f"written: {file.place}: {said or 'no recordings in this shard'}")
+    said = ", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "no recordings in this shard"
+    if file.skipped:
+        said += f"; skipped, because an earlier run has finished them: {file.skipped}"
+    report.say(f"written: {file.place}: {said}")
     return _exit_code(counts)
 
 
@@ -136,7 +140,7 @@ def _work(options: argparse.Namespace, items: list[Item], file: ReportFile, repo
 
 
 def work_here(options: argparse.Namespace, items: Iterable[Item], earlier: Rows, report: Report) -> Iterator[Outcome]:
-    """Load the checkpoint, and work on the items in this process, one after another. earlier: finished rows by path."""
+    """Work on the items in this process, one after another. earlier: finished rows by path. Raises CheckpointError."""
     worker = Worker(options, report)
     return (worker.do(item, earlier.take(displayed(item.place))) for item in items)
 
@@ -157,8 +161,16 @@ def work_on_cluster(
         count = min(cluster.workers, len(items))
         report.say(f"{count} worker(s) on {cluster.machines} machine(s)")
         tasks = ((item, earlier.take(displayed(item.place))) for item in items)
-        make_worker = make_worker or partial(Worker, options, Silence())
-        for (item, _), outcome in cluster.do_all(make_worker, tasks, count):
+        # A worker that is lost while it loads its models has no recording yet, which would be begun in vain.
+        loads_now = any(displayed(item.place) not in earlier for item in items)
+        make_worker = make_worker or partial(Worker, options, Silence(), loads_now)
+        left = len(items)
+
+        def say(message: str) -> None:
+            report.say(f"{message}; recordings left: {left}", "note")
+
+        for (item, _), outcome in cluster.do_all(make_worker, tasks, count, say):
+            left -= 1
             yield _lost(item) if isinstance(outcome, Lost) else outcome
 
 

@@ -15,7 +15,7 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from kikitori.batch.cluster import ADDRESS, MAX_STARTS, Lost, MakeWorker, Task, Worker, joined_cluster
+from kikitori.batch.cluster import ADDRESS, MAX_STARTS, Lost, MakeWorker, Task, Worker, joined_cluster, say_on_stderr
 from kikitori.errors import BatchError
 
 WAITING = 4
@@ -65,7 +65,8 @@ class _Numbered:
 def _on_cluster(make_worker: MakeWorker, tasks: Iterable[Task], count: int, takes_gpu: bool) -> Iterator[Any]:
     ended: dict[int, Any] = {}
     following = 0
-    with joined_cluster(takes_gpu) as cluster:
+    with joined_cluster(takes_gpu, wanted=count) as cluster:
+        say_on_stderr(f"{min(count, cluster.workers)} worker(s) on {cluster.machines} machine(s)")
         numbered = ((number, *task) for number, task in enumerate(tasks))
         for (number, *_), result in cluster.do_all(partial(_Numbered, make_worker), numbered, count):
             if isinstance(result, Lost):

@@ -41,6 +41,9 @@ class Rows:
     def __setitem__(self, path: str, row: Row) -> None:
         self._lines[path] = _line(row).encode()
 
+    def __contains__(self, path: str) -> bool:
+        return path in self._lines
+
     def take(self, path: str) -> Row | None:
         """Return a row, which is then no longer kept; None if there is none."""
         line = self._lines.pop(path, None)
@@ -55,13 +58,14 @@ class ReportFile:
     """The file in the output folder; a shard has one of its own.
 
     earlier: rows of earlier runs by path, also those of jobs that were split in another way. place: the file, as the
-    user knows it.
+    user knows it. skipped: how many rows are of an earlier run.
     """
 
     def __init__(self, folder: Path, shard: Shard):
         self.path = folder / report_name(shard)
         self.place = str(self.path)
         self.earlier = Rows()
+        self.skipped = 0
         self._rows = Rows()
         self._counts: Counter[str] = Counter()
         try:
@@ -78,6 +82,7 @@ class ReportFile:
         self._rows[outcome.place] = outcome.row
         self._counts[outcome.row["status"]] += 1
         if not outcome.is_new:
+            self.skipped += 1
             return
         try:
             append_records(self.path, [outcome.row])

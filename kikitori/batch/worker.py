@@ -16,13 +16,13 @@ from typing import NamedTuple
 
 from kikitori.batch.items import Item, output_place
 from kikitori.batch.remote import digest_of_url, fetch, send
-from kikitori.cli.attempt import Warnings, check_beginning, request_of, state_of, transcribe_recording
+from kikitori.cli.attempt import Warnings, check_beginning, file_identity, state_of, transcribe_recording
 from kikitori.cli.delivery import Delivery, formats_of
 from kikitori.cli.inputs import Recording, sentence
-from kikitori.cli.models import Run, load_run
+from kikitori.cli.models import Run, identity_of, load_run
 from kikitori.cli.report import Advance, Report
 from kikitori.cli.resume import digest_of_file, digest_of_text
-from kikitori.errors import CheckpointError, SpeechError
+from kikitori.errors import CheckpointError, SpeechError, WindowRefusedError
 from kikitori.strings import displayed
 
 FINISHED = ("done", "incomplete")
@@ -41,10 +41,26 @@ class Outcome(NamedTuple):
 
 
 class Worker:
-    """Has the models of one command. options: those of the shell, with a folder or a URL for the output."""
+    """Does the recordings of one command. Its models are loaded when a recording needs them.
 
-    def __init__(self, options: argparse.Namespace, report: Report):
-        self._run = replace(load_run(options, report), report=Silence())
+    options: those of the shell, with a folder or a URL for the output. loads_now: load the models at once. Raises
+    CheckpointError.
+    """
+
+    def __init__(self, options: argparse.Namespace, report: Report, loads_now: bool = False):
+        self._options, self._report = options, report
+        self._identity = identity_of(options)
+        self._run: Run | None = None
+        self._is_loading = False
+        if loads_now:
+            self._load()
+
+    def _load(self) -> Run:
+        if self._run is None:
+            self._is_loading = True
+            self._run = replace(load_run(self._options, self._report), report=Silence(), has_parts=False)
+            self._is_loading = False
+        return self._run
 
     def do(self, item: Item, earlier: Row | None) -> Outcome:
         """Transcribe an item, unless its earlier row says that its output is up to date.
@@ -52,15 +68,13 @@ class Worker:
         A recording that can't be transcribed becomes a row with its error. Raises CheckpointError, after which no other
         item would fare better.
         """
-        key = _key(self._run, item)
+        key = self._key(item)
         if earlier is not None and self._is_up_to_date(earlier, key, item):
             return Outcome(item.place, earlier, False)
-        begun = time.monotonic()
         warnings: Warnings = []
         found: Row = {}
         error = self._attempt(item, warnings, found)
         row = make_row(item, "failed" if error else state_of(warnings), error) | found
-        row["work_seconds"] = round(time.monotonic() - begun, 3)
         row["warnings"] = [{"kind": kind, "message": message} for kind, message in warnings]
         if not error:
             row["key"] = key
@@ -69,19 +83,24 @@ class Worker:
     def _attempt(self, item: Item, warnings: Warnings, found: Row) -> dict[str, str] | None:
         """Transcribe and deliver; return what went wrong. Warnings are added to the list, and results to the row."""
         try:
-            with local_delivery(self._run.options, item, self._run.report) as delivery:
+            with local_delivery(self._options, item, Silence()) as delivery:
+                check_beginning(self._options, delivery, {os.path.realpath(delivery.recording.path)})
+                run = self._load()
+                begun = time.monotonic()
                 try:
-                    check_beginning(self._run.options, delivery, {os.path.realpath(delivery.recording.path)})
-                    transcribe_recording(self._run, delivery, [], warnings)
+                    transcribe_recording(run, delivery, [], warnings)
                 finally:
-                    found |= delivery.summary
+                    found |= delivery.summary | {"work_seconds": round(time.monotonic() - begun, 3)}
                 found["outputs"] = {suffix: digest_of_file(path) for suffix, path in delivery.outputs.items()}
-        except CheckpointError:
-            raise
         except SpeechError as error:
+            if isinstance(error, CheckpointError) and not isinstance(error, WindowRefusedError):
+                raise
             found.pop("outputs", None)
             return {"code": error.code, "message": sentence(error, item.place)}
-        except Exception as error:  # whatever it is, the other recordings do not depend on it
+        except Exception as error:
+            if self._is_loading:
+                raise
+            # Whatever it is, the other recordings do not depend on it.
             traceback.print_exc()
             found.pop("outputs", None)
             return {"code": "unexpected", "message": displayed(f"{item.place}: {type(error).__name__}: {error}")}
@@ -90,12 +109,20 @@ class Worker:
     def _is_up_to_date(self, row: Row, key: str, item: Item) -> bool:
         if row.get("status") not in FINISHED or row.get("key") != key:
             return False
-        options = self._run.options
+        options = self._options
         if options.output_url:
             places = {suffix: output_place(options.output_url, item, f".{suffix}") for suffix in formats_of(options)}
             return row.get("outputs") == {suffix: digest_of_url(url) for suffix, url in places.items()}
-        outputs = Delivery(options, item.recording, False, self._run.report).outputs
+        outputs = Delivery(options, item.recording, False, Silence()).outputs
         return row.get("outputs") == {suffix: digest_of_file(path) for suffix, path in outputs.items()}
+
+    def _key(self, item: Item) -> str:
+        """A hash of all that decides an item's output. The file counts by size and by time of change or version."""
+        file = file_identity(item.recording)
+        if item.remote:
+            file["size_and_time"] = [item.remote.size, item.remote.version]
+        decisive = [self._identity, file, os.fsencode(item.place).hex()]
+        return digest_of_text(json.dumps(decisive))
 
 
 @contextmanager
@@ -137,15 +164,6 @@ def make_row(item: Item, status: str, error: dict[str, str] | None) -> Row:
         "outputs": {},
         "key": None,
     }
-
-
-def _key(run: Run, item: Item) -> str:
-    """A hash of all that decides an item's output. The file counts by its size and its time of change or version."""
-    request = request_of(run, item.recording)
-    if item.remote:
-        request["size_and_time"] = [item.remote.size, item.remote.version]
-    decisive = [run.job, request, os.fsencode(item.place).hex()]
-    return digest_of_text(json.dumps(decisive))
 
 
 class Silence:

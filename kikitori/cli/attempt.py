@@ -14,7 +14,7 @@ from kikitori.cli.models import Run
 from kikitori.cli.report import Report
 from kikitori.cli.resume import is_up_to_date, make_record, size_and_time
 from kikitori.engines.journal import Journal, JournaledEngine
-from kikitori.errors import AudioError, OutputError, TextError
+from kikitori.errors import AudioError, OutputError, TextError, WindowRefusedError
 from kikitori.languages import UNSPACED
 from kikitori.output.writers import MISSING_PARTS
 from kikitori.strings import display_name
@@ -58,7 +58,7 @@ def attempt(run: Run, delivery: Delivery, journals: list[Path]) -> str:
         transcribe_recording(run, delivery, journals, warnings)
     except KeyboardInterrupt:
         state = "interrupted"
-    except (AudioError, OutputError, TextError) as error:
+    except (AudioError, OutputError, TextError, WindowRefusedError) as error:
         if error.code == "stdout_unwritable":  # and so for all that follow
             raise
         run.report.say(sentence(error, delivery.recording.shown), "error")
@@ -86,7 +86,7 @@ def transcribe_recording(run: Run, delivery: Delivery, journals: list[Path], war
     """Transcribe one recording and deliver it, unless its journal says that this was done before.
 
     journals: the journal's path is added once the output is written. warnings: those of the transcript are added, also
-    if the recording breaks off. Raises AudioError or OutputError.
+    if the recording breaks off. Raises AudioError, OutputError, TextError or WindowRefusedError.
     """
     if delivery.journal_path is None:
         _deliver(run, run.model, delivery, warnings)
@@ -109,8 +109,12 @@ def transcribe_recording(run: Run, delivery: Delivery, journals: list[Path], war
 
 def request_of(run: Run, recording: Recording) -> dict:
     """All that decides a recording's output apart from its sound, ready for JSON."""
-    identity = {"audio": display_name(recording.path), "size_and_time": size_and_time(recording.path)}
-    return run.request | identity
+    return run.request | file_identity(recording)
+
+
+def file_identity(recording: Recording) -> dict:
+    """What tells a recording's file from others without reading it, ready for JSON."""
+    return {"audio": display_name(recording.path), "size_and_time": size_and_time(recording.path)}
 
 
 def _what_is_resumed(journal: Journal) -> str:
@@ -121,7 +125,7 @@ def _what_is_resumed(journal: Journal) -> str:
 
 
 def _deliver(run: Run, model: Model, delivery: Delivery, warnings: Warnings) -> None:
-    """Transcribe and deliver. What is done is delivered too if the recording breaks off or the user interrupts."""
+    """Transcribe and deliver. If the work ends early, what is done is delivered too, unless the run wants no parts."""
     options = run.options
     transcription = stream(
         model,
@@ -143,7 +147,7 @@ def _deliver(run: Run, model: Model, delivery: Delivery, warnings: Warnings) -> 
                     advance(transcription.duration_seconds)
     finally:
         transcript = transcription.transcript
-        if transcript.turns or transcription.is_complete:
+        if transcription.is_complete or (transcript.turns and run.has_parts):
             delivery.finish(transcript)
             warnings += _kinds_and_messages(transcript)
 

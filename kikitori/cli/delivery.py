@@ -27,7 +27,7 @@ TIMED_FORMATS = {"srt", "vtt", "tsv", "rttm"}
 
 def formats_of(options: argparse.Namespace) -> list[str]:
     """Return the formats that the options ask for."""
-    return list(WRITERS) if options.output_format == "all" else [options.output_format]
+    return list(WRITERS) if "all" in options.output_format else options.output_format
 
 
 class Delivery:
@@ -50,7 +50,7 @@ class Delivery:
         self._report = report
         self._layout = Layout(options.max_line_width, options.max_line_count)
         self._is_alone = is_alone
-        self._is_streamed = path is None and options.output_format == "txt"
+        self._is_streamed = path is None and options.output_format == ["txt"]
         self._has_header = self._is_streamed and not is_alone
         self._can_align = not TASKS[options.direction].translates
         self._printed = 0

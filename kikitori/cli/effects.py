@@ -24,7 +24,7 @@ def _direction_in(names: list[str]) -> Callable[[argparse.Namespace], bool]:
 
 
 def _format_in(*formats: str) -> Callable[[argparse.Namespace], bool]:
-    return lambda options: options.output_format in (*formats, "all")
+    return lambda options: not {*formats, "all"}.isdisjoint(options.output_format)
 
 
 def _has_folder(options: argparse.Namespace) -> bool:
@@ -76,7 +76,7 @@ def check_effects(options: argparse.Namespace, parser: argparse.ArgumentParser) 
     for effect in EFFECTS:
         was_given = getattr(options, effect.option) != parser.get_default(effect.option)
         if was_given and not effect.is_possible(options):
-            where = effect.where.format_map(vars(options))
+            where = effect.where.format_map(vars(options) | {"output_format": " and ".join(options.output_format)})
             raise argparse.ArgumentTypeError(
                 f"--{effect.option} has no effect {where}: {effect.remedy}, or leave it out"
             )

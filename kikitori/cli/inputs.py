@@ -47,9 +47,10 @@ class Recording:
 
 
 def sentence(error: SpeechError, shown: str) -> str:
-    """An error's sentence, with the recording's path as the user typed it in place of its name."""
-    names = {"name": displayed(shown)} if "name" in error.values else {}
-    return str(SpeechError(error.code, **error.values | names))
+    """An error's sentence, with the recording's path as the user typed it: in place of its name, or in front."""
+    if "name" in error.values:
+        return str(SpeechError(error.code, **error.values | {"name": displayed(shown)}))
+    return str(error) if "path" in error.values else f"{displayed(shown)}: {error}"
 
 
 def find_recordings(options: argparse.Namespace, stack: ExitStack) -> tuple[list[Recording], list[str]]:
@@ -153,9 +154,11 @@ def read_list(path: str) -> list[str]:
 
 
 def parse_list(content: bytes, name: str) -> list[str]:
-    """The paths in a list's content. Raises AudioError if there are none."""
+    """The paths in a list's content. Raises AudioError if there are none, or if the lines are JSON."""
     lines = os.fsdecode(content.removeprefix(b"\xef\xbb\xbf")).split("\n")
     names = [line.removesuffix("\r") for line in lines if line.strip()]
     if not names:
         raise AudioError("no_recordings", name=name)
+    if names[0].startswith('{"'):
+        raise AudioError("file_unopenable", name=name, why="its lines are JSON: write one path per line")
     return names

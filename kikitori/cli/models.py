@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from kikitori.cli.options import chosen_checkpoints
 from kikitori.cli.report import Report
+from kikitori.engines.vllm.engine import VllmEngine
 from kikitori.errors import CheckpointError
 from kikitori.tasks import Checkpoint, Task, choose_task, get_language_check, get_source
 from kikitori.transcribe import Model, load_task
@@ -20,6 +21,7 @@ class Run:
     job: what decides the decoded text (direction, weights, device, context); if it changes, journalled results can't
     be reused.
     request: what else decides the output files (aligner, layout and so on). Both are JSON-serialisable.
+    has_parts: whether a recording's output is also written if the work on it ends early.
     """
 
     options: argparse.Namespace
@@ -29,6 +31,7 @@ class Run:
     language_check: Model | None
     job: dict
     request: dict
+    has_parts: bool = True
 
 
 def load_run(options: argparse.Namespace, report: Report) -> Run:
@@ -55,6 +58,45 @@ def load_run(options: argparse.Namespace, report: Report) -> Run:
     }
     request = _request(options, checkpoints, model, source) | {"language_check": bool(language_check)}
     return Run(options, report, model, source, language_check, job, request)
+
+
+def identity_of(options: argparse.Namespace) -> dict:
+    """All that decides the output apart from the recordings, ready for JSON. No checkpoint is loaded.
+
+    vLLM servers are asked for their versions. Raises CheckpointError.
+    """
+    task = choose_task(options.direction, options.language)
+    checkpoints = chosen_checkpoints(options, task.role)
+    aligner, device = checkpoints["aligner"], options.device
+
+    def identity(checkpoint: Checkpoint) -> list:
+        return [checkpoint.name, _weights(checkpoint), *_computed(checkpoint, aligner, device)]
+
+    def identity_of_check() -> list | None:
+        try:
+            return identity(checkpoints[get_language_check(task, checkpoints).role])
+        except CheckpointError:  # the recordings will not be checked
+            return None
+
+    return _choices(options) | {
+        "direction": task.name,
+        "language": task.language,
+        "context": options.context,
+        "model": identity(checkpoints[task.role]),
+        "aligner": _weights(aligner) if options.align else None,
+        "source": identity(checkpoints[get_source(task).role]) if options.source else None,
+        "language_check": identity_of_check() if options.language_check and task.spoken is not None else None,
+    }
+
+
+def _computed(checkpoint: Checkpoint, aligner: Checkpoint, device: str | None) -> list[str]:
+    """By what a checkpoint is computed: the version of vLLM, or the kind of device, the dtype and the weights."""
+    if checkpoint.urls:
+        return [VllmEngine(checkpoint, aligner).device_and_dtype]
+    from kikitori.model.checkpoints import choose_device, choose_dtype
+
+    device = choose_device(device)
+    return [device.partition(":")[0], str(choose_dtype(device, checkpoint)), checkpoint.weights or ""]
 
 
 def _load_source(
@@ -97,6 +139,12 @@ def _request(
         "checkpoint": model.checkpoint.name,
         "aligner": _weights(checkpoints["aligner"]) if options.align else None,
         "source": [_weights(source.checkpoint), source.engine.device_and_dtype] if source else None,
+    } | _choices(options)
+
+
+def _choices(options: argparse.Namespace) -> dict:
+    """What the user has chosen besides models."""
+    return {
         "stereo": options.stereo,
         "track": options.track,
         "max_seconds": options.max_seconds,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import kikitori
 from kikitori.cli.effects import check_effects
+from kikitori.cli.parser import Parser
 from kikitori.cli.texts import read_context, read_rules
 from kikitori.engines.vllm.addresses import ENGINES, on_engine
 from kikitori.errors import SpeechError
@@ -26,13 +27,13 @@ from kikitori.tasks import (
 from kikitori.transcribe import MAX_SECONDS
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """Build the parser. Options are named as in whisper's command line, and hyphens are accepted for underscores."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="kikitori",
         usage=f"%(prog)s audio [audio ...] --direction {{{','.join(TASKS)}}} [options]\n"
         "       %(prog)s page [options]\n       %(prog)s serve [options]\n"
-        "       %(prog)s batch MANIFEST_OR_FOLDER --direction DIRECTION -o OUT [options]\n"
+        "       %(prog)s batch LIST_OR_FOLDER --direction DIRECTION -o OUT [options]\n"
         "       %(prog)s live [-] --direction DIRECTION [options]\n"
         "       %(prog)s watch folder output --direction DIRECTION [options]\n"
         "       %(prog)s quantise FOLDER OUT [--weights FORMAT]",
@@ -78,7 +79,12 @@ def build_parser() -> argparse.ArgumentParser:
     add_engine_options(parser)
     parser.add_argument("--device", help="cpu, cuda, cuda:0 … (default: cuda if there is one)")
     parser.add_argument(
-        "-f", "--output_format", "--output-format", choices=[*WRITERS, "all"], default="txt", help="default: txt"
+        "-f",
+        "--output_format",
+        "--output-format",
+        choices=[*WRITERS, "all"],
+        action="append",
+        help="may be repeated, with --output_dir (default: txt)",
     )
     parser.add_argument(
         "-o",
@@ -201,16 +207,23 @@ def add_language_check_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def parse_options(argv: list[str]) -> argparse.Namespace:
-    """Parse the options. Options that contradict each other end the program with exit code 2, as in argparse."""
+def parse_options(argv: list[str], command: argparse.ArgumentParser | None = None) -> argparse.Namespace:
+    """Parse the options. Options that contradict each other end the program with exit code 2, as in argparse.
+
+    command: the parser of another command that takes these options too, and says itself which recordings it needs; its
+    usage is printed with an error.
+    """
     parser = build_parser()
+    if command:
+        parser.prog, parser.usage = command.prog, command.format_usage().removeprefix("usage: ").strip()
     end = argv.index("--") if "--" in argv else len(argv)
     options = parser.parse_intermixed_args(argv[:end])  # recordings may stand before and after options
     options.audio += argv[end + 1 :]  # argparse would take -a.wav for an option
-    if not options.audio and options.files_from is None:
+    options.output_format = list(dict.fromkeys(options.output_format or ["txt"]))
+    if not command and not options.audio and options.files_from is None:
         parser.error("the following arguments are required: audio")
-    if options.output_format == "all" and not options.output_dir:
-        parser.error("-f all writes one file per format: name a folder with --output_dir")
+    if (len(options.output_format) > 1 or "all" in options.output_format) and not options.output_dir:
+        parser.error("several formats are one file each: name a folder with --output_dir")
     try:
         check_effects(options, parser)
         options.context = read_context(options.context, options.context_file)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import kikitori
+from kikitori.cli.parser import Parser
 from kikitori.errors import exit_code_of
 from kikitori.tasks import FORMATS, TINY, Checkpoint
 
 
 def main(argv: list[str]) -> int:
     """Write the folder. Returns an exit code."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="kikitori quantise",
         description="Write a checkpoint with quantised weights, which loads faster than it is made. Use it with "
         "--checkpoint; it is computed on a CPU.",

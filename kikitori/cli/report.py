@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
@@ -106,8 +107,33 @@ class _Lines(io.TextIOBase):
 def make_report(kind: str) -> Iterator[Report]:
     """Give a report. kind: `bar` or `json`. With `json`, what libraries print to standard error is a message too."""
     if kind == "bar":
-        yield TextReport()
+        report = TextReport()
+        with _logged(report):
+            yield report
         return
     report = JsonReport(sys.stderr)
-    with redirect_stderr(_Lines(report.say)):
+    with redirect_stderr(_Lines(report.say)), _logged(report):
         yield report
+
+
+class _LogLines(logging.Handler):
+    """Reports what this package logs."""
+
+    def __init__(self, report: Report):
+        super().__init__(logging.WARNING)
+        self._report = report
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say one message."""
+        self._report.say(record.getMessage(), record.levelname.lower())
+
+
+@contextmanager
+def _logged(report: Report) -> Iterator[None]:
+    handler = _LogLines(report)
+    logger = logging.getLogger("kikitori")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)

@@ -55,8 +55,9 @@ def _run(options: argparse.Namespace, report: Report) -> int:
         recordings, errors = find_recordings(options, stack)
         for error in errors:
             report.say(error, "error")
-        if len(recordings) > 1 and not options.output_dir and options.output_format in SINGLE_FORMATS:
-            message = f"one {options.output_format} file holds one recording: use --output_dir for several"
+        (single, *_) = options.output_format  # several formats need a folder
+        if len(recordings) > 1 and not options.output_dir and single in SINGLE_FORMATS:
+            message = f"one {single} file holds one recording: use --output_dir for several"
             report.say(message, "error")
             return EXIT_USAGE
         deliveries = [Delivery(options, recording, len(recordings) == 1, report) for recording in recordings]

@@ -25,6 +25,7 @@ from kikitori.cli.inputs import SUFFIXES, Recording, input_paths
 from kikitori.cli.interrupts import sigterm_interrupts
 from kikitori.cli.models import Run, load_run
 from kikitori.cli.options import parse_options
+from kikitori.cli.parser import Parser
 from kikitori.cli.report import TextReport
 from kikitori.cli.resume import is_up_to_date, size_and_time
 from kikitori.cli.run import EXIT_CLOSED, EXIT_FAILED, EXIT_INTERRUPTED
@@ -61,7 +62,7 @@ def main(argv: list[str]) -> int:
 
 def _parse(argv: list[str]) -> argparse.Namespace:
     """The options of one command with --resume for the two folders, and how long a file must stay as it is."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="kikitori watch",
         description="Transcribe the recordings that arrive in a folder; print a line of JSON for each.",
         epilog="All other options are those of `kikitori` with --output_dir.",
@@ -81,7 +82,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         parser.error(f"{own.folder} is not a folder")
     if not own.settle >= 0:
         parser.error(f"--settle is {own.settle:g}: give 0 or more seconds")
-    options = parse_options([str(own.folder), "--output_dir", str(own.output), "--resume", *rest])
+    options = parse_options([str(own.folder), "--output_dir", str(own.output), "--resume", *rest], parser)
     options.folder, options.settle = own.folder, own.settle
     return options
 

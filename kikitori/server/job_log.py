@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from kikitori.errors import CheckpointError, EngineError, ServerError, SpeechError
+from kikitori.errors import CheckpointError, EngineError, ServerError, SpeechError, WindowRefusedError
 from kikitori.server.health import BROKEN
 from kikitori.server.logging import LOG, place_of
 from kikitori.server.shutdown import JOBS
@@ -41,7 +41,7 @@ def logged_job(direction: str) -> Iterator[JobLine]:
         if _is_refusal(error):
             ended = {"ended": "refused", "error": type(error).__name__}
             raise
-        if isinstance(error, CheckpointError):
+        if isinstance(error, CheckpointError) and not isinstance(error, WindowRefusedError):
             BROKEN.add(direction)
         ended = {"ended": "failed", "error": type(error).__name__, "where": place_of(error)}
         if isinstance(error, EngineError):

@@ -11,6 +11,8 @@ from typing import TextIO
 
 from uvicorn.config import LOGGING_CONFIG
 
+from kikitori.engines.vllm import outages
+
 LOG = logging.getLogger("page")
 
 
@@ -26,7 +28,7 @@ class JsonLines(logging.Formatter):
         """Return the line."""
         moment = f"{self.formatTime(record, '%Y-%m-%dT%H:%M:%S')}.{int(record.msecs):03d}Z"
         line = {"time": moment, "level": record.levelname}
-        if record.name == LOG.name:
+        if record.name in (LOG.name, outages.LOG.name):
             line |= {"event": record.getMessage()} | getattr(record, "fields", {})
         else:
             line |= {"event": "library", "library": record.name, "where": f"{record.filename}:{record.lineno}"}

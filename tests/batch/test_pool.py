@@ -13,6 +13,7 @@ import pytest
 from benchmarks.served import ROOT
 from evaluation.data import DataError
 from evaluation.run import main as evaluate
+from kikitori.batch.cluster import Cluster, measure_cluster
 from kikitori.batch.pool import do_in_order
 from kikitori.errors import BatchError, DamagedError
 from tests.support.recordings import RECORDINGS
@@ -63,11 +64,29 @@ def test_an_error_stays_what_it_is_in_another_process():
     assert str(error) == str(DamagedError("a.wav", 1.5))
 
 
+@pytest.mark.parametrize(
+    ("machines", "wanted", "cores", "workers"),
+    [
+        ([2], 1, 2, 1),
+        ([2], 2, 1, 2),
+        ([2], 5, 1, 2),
+        ([16], 2, 4, 4),
+        ([8], 3, 2, 4),
+        ([3, 3], 3, 1, 6),
+        ([8, 2], 2, 4, 2),
+    ],
+)
+def test_as_many_workers_as_wanted_share_the_cores_of_a_cluster(machines, wanted, cores, workers):
+    nodes = [{"Alive": True, "Resources": {"CPU": float(count)}} for count in machines]
+    assert measure_cluster(nodes, True, None, wanted) == Cluster(len(machines), workers, {"num_cpus": cores})
+    assert measure_cluster([{"Alive": False, "Resources": {}}, *nodes], True, 2, wanted).needed == {"num_cpus": 2}
+
+
 @pytest.mark.slow
 def test_an_evaluation_with_two_workers_equals_that_with_one(tmp_path):
     def run(name: str, *options: str) -> list[dict]:
         words = ["--data", RECORDINGS, "--direction", "pt", "--checkpoint", "tiny", "--output_dir", tmp_path / name]
-        assert evaluate([*map(str, words), "--limit", "4", *options]) == 0
+        assert evaluate([*map(str, words), "--limit", "3", *options]) == 0
         lines = (tmp_path / name / "utterances.jsonl").read_text(encoding="utf-8").splitlines()
         return [json.loads(line) | {"seconds": None} for line in lines]
 

@@ -52,7 +52,12 @@ def test_recursive_searches_subfolders_whose_places_are_kept(tree):
 
 def test_options_may_stand_anywhere_and_end_with_two_hyphens():
     options = parse_options(["a.wav", "--direction", "pt", "b.wav", "-f", "srt", "-", "--", "-c.wav", "--direction"])
-    assert (options.audio, options.output_format) == (["a.wav", "b.wav", "-", "-c.wav", "--direction"], "srt")
+    assert (options.audio, options.output_format) == (["a.wav", "b.wav", "-", "-c.wav", "--direction"], ["srt"])
+
+
+def test_the_error_for_a_url_says_which_command_reads_urls(run):
+    done = run("https://example.org/a.wav", "--direction", "pt")
+    assert "https://example.org/a.wav cannot be opened (only `kikitori batch` reads URLs)" in done.stderr
 
 
 def test_links_to_folders_are_not_followed(tree):
@@ -70,7 +75,7 @@ def test_what_holds_no_recordings_is_an_error_and_the_others_are_found(tree):
             for name in ("list", "empty")
         ],
     )
-    assert find("--files_from", "nowhere")[2] == ["nowhere does not exist: check the path (only local files are read)"]
+    assert find("--files_from", "nowhere")[2] == ["nowhere does not exist: check the path"]
 
 
 def test_a_list_names_recordings_and_folders_one_per_line(tree):

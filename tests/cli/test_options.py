@@ -112,7 +112,7 @@ def test_a_rule_that_makes_a_text_too_long_is_an_error_of_that_recording(tiny, t
     rules = [f"--replace={old}={' '.join([new] * 100)}" for old, new in steps]
     done = tiny("pt", *two_clips, *rules)
     assert done.returncode == 1
-    assert "error: the rule a=b b b" in done.stderr
+    assert f"error: {two_clips[0]}: the rule a=b b b" in done.stderr
     assert CLIP_TEXTS[1] in done.stdout
 
 

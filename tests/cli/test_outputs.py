@@ -115,6 +115,19 @@ def test_all_formats_are_written_at_once(tiny, tmp_path):
     assert "times are estimates" in done.stderr
 
 
+def test_several_formats_are_written_at_once_into_a_folder(tiny, tmp_path):
+    recording = one_recording("pt")
+    formats = ["-f", "json", "-f", "srt", "-f", "json"]
+    refused = tiny("pt", recording.path, *formats)
+    assert refused.returncode == 2
+    assert refused.stderr.endswith("\nerror: several formats are one file each: name a folder with --output_dir\n")
+    assert tiny("pt", recording.path, *formats, "-o", tmp_path, "--max_line_width", "20").returncode == 0
+    stem = recording.path.stem
+    assert sorted(file.name for file in tmp_path.iterdir()) == [f"{stem}.json", f"{stem}.srt"]
+    done = tiny("pt", recording.path, "-f", "json", "-f", "txt", "-o", tmp_path, "--align", "--max_line_width", "20")
+    assert "--max_line_width has no effect in json and txt" in done.stderr
+
+
 def test_a_folder_in_the_way_of_one_output_does_not_stop_the_others(tiny, two_clips, tmp_path):
     out = tmp_path / "out"
     (out / "a.json").mkdir(parents=True)

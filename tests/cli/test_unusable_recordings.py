@@ -58,7 +58,7 @@ def test_no_model_is_loaded_for_recordings_that_cannot_be_used(run, tmp_path, mo
     options = ["--direction", "pt", "--checkpoint", tmp_path, "--max_seconds", "1"]
     done = run("./a.wav", "../c/a.wav", "empty", "b.wav", one_recording("pt").path, *options)
     assert (done.returncode, done.stdout) == (1, "")
-    missing = "does not exist: check the path (only local files are read)"
+    missing = "does not exist: check the path"
     assert done.stderr.splitlines()[:-1] == [
         "error: empty holds no recordings: choose another folder or list, or search its subfolders too",
         f"error: ./a.wav {missing}",

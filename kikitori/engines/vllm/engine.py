@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,10 @@ from kikitori.engines.engine import Prompt
 from kikitori.engines.vllm.addresses import least_busy
 from kikitori.engines.vllm.answers import Answer
 from kikitori.engines.vllm.client import RefusedError, Requests, UnavailableError
+from kikitori.engines.vllm.outages import note_away, note_back
 from kikitori.engines.vllm.requests import chat_request
 from kikitori.engines.vllm.servers import Server, find_servers, look_at
-from kikitori.errors import EngineError
+from kikitori.errors import EngineError, WindowRefusedError
 from kikitori.model.budget import token_budget
 from kikitori.result import Alignment, DecodingResult
 from kikitori.tasks import Checkpoint
@@ -28,6 +30,8 @@ from kikitori.transcript import Turn
 PATIENCE_SECONDS = 600.0
 """How long a window waits for a server that does not answer. One that is restarted loads its model first."""
 RETRY_SECONDS = 1.0
+REFUSED_WINDOW = (400, 413, 422)
+"""The statuses of requests that are themselves at fault. Others, such as 401 and 404, would refuse any window."""
 MAX_AT_ONCE = 64
 """Windows of one job that are sent together; the server lets those wait that it has no room for."""
 
@@ -102,16 +106,19 @@ class VllmEngine:
         """Decode one clip; `tell` gets its answer whenever it has grown. Asks again when no server has answered."""
         budget = max_tokens or token_budget(len(waveform) / SAMPLE_RATE)
         deadline, delay = time.monotonic() + PATIENCE_SECONDS, RETRY_SECONDS
-        while True:
+        for attempt in count(1):
             working = [url for url, server in self._servers.items() if server]
             with least_busy(working or list(self._servers)) as url:
                 try:
                     self._ask(requests, url, waveform, prompt, budget, tell)
                     return
                 except RefusedError as error:
-                    raise EngineError("engine_refused", url=url, why=error) from error
+                    kind = WindowRefusedError if error.status in REFUSED_WINDOW else EngineError
+                    raise kind("engine_refused", url=url, why=error) from error
                 except UnavailableError as error:
                     self._servers[url] = None  # looked at again before it gets another window
+                    if attempt > 1:  # a server that answers the second time is no news
+                        note_away(url, error, PATIENCE_SECONDS)
                     if time.monotonic() + delay > deadline:
                         raise EngineError("engine_unreachable", url=url, why=error) from error
             requests.wait(delay)
@@ -127,6 +134,7 @@ class VllmEngine:
         body = chat_request(server, waveform, prompt, budget)
         with closing(requests.events(url, "/v1/chat/completions", body)) as events:
             for event in events:
+                note_back(url)
                 answer.add(event)
                 tell(answer)
                 if answer.ended_by:

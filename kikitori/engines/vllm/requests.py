@@ -11,7 +11,7 @@ import numpy as np
 from kikitori.audio.files import SAMPLE_RATE
 from kikitori.engines.engine import Prompt
 from kikitori.engines.vllm.servers import Server
-from kikitori.errors import EngineError
+from kikitori.errors import WindowRefusedError
 
 AUDIO_TOKENS_PER_SECOND = 13
 AROUND_TOKENS = 32
@@ -21,13 +21,13 @@ AROUND_TOKENS = 32
 def chat_request(server: Server, waveform: np.ndarray, prompt: Prompt, max_tokens: int) -> dict:
     """Return the request for one window. waveform: float32 mono 16 kHz, (samples,).
 
-    Raises EngineError if the server takes shorter windows only.
+    Raises WindowRefusedError if the server takes shorter windows only.
     """
     seconds = len(waveform) / SAMPLE_RATE
     # A character of the context is one token at most, apart from rare ones.
     needed = math.ceil(seconds * AUDIO_TOKENS_PER_SECOND) + AROUND_TOKENS + len(prompt.context) + max_tokens
     if needed > server.max_tokens:
-        raise EngineError("engine_window", url=server.url, limit=server.max_tokens, needed=needed)
+        raise WindowRefusedError("engine_window", url=server.url, limit=server.max_tokens, needed=needed)
     sound = {"type": "audio_url", "audio_url": {"url": f"data:audio/wav;base64,{_wav(waveform)}"}}
     messages = [{"role": "system", "content": prompt.context}, {"role": "user", "content": [sound]}]
     if prompt.language:

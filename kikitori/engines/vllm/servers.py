@@ -73,7 +73,10 @@ def look_at(requests: Requests, url: str, checkpoint: Checkpoint, needs_speakers
         wanted = checkpoint.folder or checkpoint.repo_id
         raise EngineError("engine_model", url=url, served=served, name=wanted)
     if needs_speakers:
-        _check_speakers(requests, url, model["id"], checkpoint)
+        try:
+            _check_speakers(requests, url, model["id"], checkpoint)
+        except RefusedError as error:
+            raise EngineError("engine_unreachable", url=url, why=f"it counts no tokens: {error}") from error
     template = _needed_template(requests, url, model["id"])
     return Server(url, version, model["id"], int(model["max_model_len"]), template)
 
