@@ -6,6 +6,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from kikitori.cli.run import EXIT_DONE, EXIT_FAILED, main
 from kikitori.engines.engine import Prompt
 from kikitori.engines.vllm import outages
 from kikitori.engines.vllm.addresses import on_engine
-from kikitori.engines.vllm.engine import VllmEngine
+from kikitori.engines.vllm.engine import AWAY_SECONDS, VllmEngine
 from kikitori.errors import ServerError
 from kikitori.result import last
 from kikitori.server.job_log import BROKEN
@@ -79,6 +80,33 @@ def test_what_succeeds_the_second_time_is_no_outage(server, caplog):
     server.faults = [503]
     decode(server.url, 1)
     assert caplog.records == [] and len(server.bodies) == 2
+
+
+@pytest.mark.parametrize("is_its_turn", [True, False])
+def test_a_server_that_was_away_gets_windows_again_next_to_another(server, is_its_turn, monkeypatch):
+    monkeypatch.setattr("kikitori.engines.vllm.engine.AWAY_SECONDS", 0 if is_its_turn else 600)
+    server.faults = [503]
+    with serving() as other:
+        engine = VllmEngine(replace(TINY, urls=(server.url, other.url)), TINY_ALIGNER)
+        for _ in range(3):
+            last(engine.stream([SOUND], Prompt("Portuguese")))
+    assert (len(server.bodies), len(other.bodies)) == ((4, 0) if is_its_turn else (1, 3))
+
+
+def test_a_server_that_is_started_later_gets_windows_too(server, caplog, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("kikitori.engines.vllm.engine.time", SimpleNamespace(monotonic=lambda: now[0]))
+    with serving() as late:
+        port = late.server_port
+    engine = VllmEngine(replace(TINY, urls=(late.url, server.url)), TINY_ALIGNER)
+    assert engine.device_and_dtype == "vLLM 0.32.0"
+    last(engine.stream([SOUND], Prompt("Portuguese")))
+    now[0] = AWAY_SECONDS
+    with serving(port=port) as late:
+        last(engine.stream([SOUND], Prompt("Portuguese")))
+        assert (len(late.bodies), len(server.bodies)) == (1, 1)
+    said = [record.getMessage() for record in caplog.records if record.name == outages.LOG.name]
+    assert len(said) == 2 and f"{late.url} does not answer" in said[0] and "answers again" in said[1]
 
 
 @pytest.mark.parametrize("progress", ["bar", "json"])

@@ -20,7 +20,7 @@ from kikitori.engines.vllm.answers import Answer
 from kikitori.engines.vllm.client import RefusedError, Requests, UnavailableError
 from kikitori.engines.vllm.outages import note_away, note_back
 from kikitori.engines.vllm.requests import chat_request
-from kikitori.engines.vllm.servers import Server, find_servers, look_at
+from kikitori.engines.vllm.servers import find_servers, look_at
 from kikitori.errors import EngineError, WindowRefusedError
 from kikitori.model.budget import token_budget
 from kikitori.result import Alignment, DecodingResult
@@ -30,6 +30,8 @@ from kikitori.transcript import Turn
 PATIENCE_SECONDS = 600.0
 """How long a window waits for a server that does not answer. One that is restarted loads its model first."""
 RETRY_SECONDS = 1.0
+AWAY_SECONDS = 15.0
+"""How long a server that was away gets no window while another one works."""
 REFUSED_WINDOW = (400, 413, 422)
 """The statuses of requests that are themselves at fault. Others, such as 401 and 404, would refuse any window."""
 MAX_AT_ONCE = 64
@@ -55,7 +57,8 @@ class VllmEngine:
         self.name = checkpoint.name
         self._checkpoint, self._needs_speakers = checkpoint, needs_speakers
         self._aligner = aligner_checkpoint, device, dtype
-        self._servers: dict[str, Server | None] = dict(find_servers(checkpoint.urls, checkpoint, needs_speakers))
+        self._servers = find_servers(checkpoint.urls, checkpoint, needs_speakers)
+        self._asked_again_at = dict.fromkeys(self._servers, time.monotonic() + AWAY_SECONDS)
 
     @property
     def aligner(self) -> Any:
@@ -107,8 +110,7 @@ class VllmEngine:
         budget = max_tokens or token_budget(len(waveform) / SAMPLE_RATE)
         deadline, delay = time.monotonic() + PATIENCE_SECONDS, RETRY_SECONDS
         for attempt in count(1):
-            working = [url for url, server in self._servers.items() if server]
-            with least_busy(working or list(self._servers)) as url:
+            with least_busy(self._addresses()) as url:
                 try:
                     self._ask(requests, url, waveform, prompt, budget, tell)
                     return
@@ -117,12 +119,22 @@ class VllmEngine:
                     raise kind("engine_refused", url=url, why=error) from error
                 except UnavailableError as error:
                     self._servers[url] = None  # looked at again before it gets another window
+                    self._asked_again_at[url] = time.monotonic() + AWAY_SECONDS
                     if attempt > 1:  # a server that answers the second time is no news
                         note_away(url, error, PATIENCE_SECONDS)
                     if time.monotonic() + delay > deadline:
                         raise EngineError("engine_unreachable", url=url, why=error) from error
             requests.wait(delay)
             delay = min(2 * delay, 15.0)
+
+    def _addresses(self) -> list[str]:
+        """The servers that may get a window now: one that was away, if it is its turn, or those that work, or all."""
+        now = time.monotonic()
+        for url, server in self._servers.items():
+            if server is None and now >= self._asked_again_at[url]:
+                self._asked_again_at[url] = now + AWAY_SECONDS  # one window tries it, not all
+                return [url]
+        return [url for url, server in self._servers.items() if server] or list(self._servers)
 
     def _ask(self, requests: Requests, url: str, waveform: np.ndarray, prompt: Prompt, budget: int, tell) -> None:
         """Decode one clip on one server. Raises UnavailableError, RefusedError, CancelledError or EngineError."""

@@ -16,15 +16,16 @@ _LOCK = threading.Lock()
 _AWAY: set[str] = set()
 
 
-def note_away(url: str, why: Exception, seconds: float) -> None:
-    """A server has not answered again and again. why: its last failure; seconds: how long it is asked again."""
+def note_away(url: str, why: Exception, seconds: float | None = None) -> None:
+    """A server does not answer. why: its last failure; seconds: how long a window waits for it, if one does."""
     with _LOCK:
         is_known = url in _AWAY
         _AWAY.add(url)
     if not is_known:
-        message = "the engine %s does not answer (%s): it is asked again for up to %s"
+        limit = f" for up to {Duration(seconds)}" if seconds else ""
         fields = {"event": "engine away", "reason": f"{url}: {why}", "seconds": seconds}
-        LOG.warning(message, url, why, Duration(seconds), extra={"fields": fields})
+        message = "the engine %s does not answer (%s): it is asked again%s"
+        LOG.warning(message, url, why, limit, extra={"fields": fields})
 
 
 def note_back(url: str) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kikitori.engines.vllm.client import RefusedError, Requests, UnavailableError
+from kikitori.engines.vllm.outages import note_away
 from kikitori.errors import EngineError
 from kikitori.tasks import Checkpoint
 
@@ -32,25 +33,29 @@ class Server:
     template: str
 
 
-def find_servers(urls: Sequence[str], checkpoint: Checkpoint, needs_speakers: bool) -> dict[str, Server]:
-    """Return those of the servers that have loaded a checkpoint, by address.
+def find_servers(urls: Sequence[str], checkpoint: Checkpoint, needs_speakers: bool) -> dict[str, Server | None]:
+    """Return those of the servers that have loaded a checkpoint, by address; None for one that does not answer.
 
     needs_speakers: refuse one that has no tokens for speakers. Raises EngineError if none has loaded it, or one is
     too old or can't be told how an answer begins.
     """
-    found: dict[str, Server] = {}
+    found: dict[str, Server | None] = {}
+    missing: dict[str, UnavailableError] = {}
     wrong: list[EngineError] = []
     for url in urls:
         try:
             found[url] = look_at(Requests(), url, checkpoint, needs_speakers)
         except UnavailableError as error:
+            found[url], missing[url] = None, error
             wrong.append(EngineError("engine_unreachable", url=url, why=error))
         except EngineError as error:
             if error.code != "engine_model":
                 raise
             wrong.append(error)
-    if not found:
+    if not any(found.values()):
         raise next((error for error in wrong if error.code == "engine_model"), wrong[0])
+    for url, error in missing.items():
+        note_away(url, error)
     return found
 
 
