@@ -24,12 +24,11 @@ from kikitori.server.memory import freeze_heap, share_heaps
 from kikitori.server.options import VARIABLES, add_server_options, is_for_this_machine, parse_server_options
 from kikitori.server.proxy import LOCAL_NAMES, OwnAddress, ProxyHeaders
 from kikitori.server.shutdown import Stop
+from kikitori.server.sockets import SOCKET_OPTIONS, RefusedSockets
 from kikitori.server.visitors import Visitors
 from kikitori.tasks import Checkpoint
 
 PORT = 8000
-MAX_MESSAGE_BYTES = 2_000_000
-"""Of one message to /v1/realtime: half a minute of sound as base64, and more."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -57,6 +56,7 @@ def build_app(
         routes=[mount_api(checkpoints, bool(keys), options.allow_origin), Route("/health", health())],
         exception_handlers={HTTPException: answer_http_error},
         middleware=[
+            Middleware(RefusedSockets),
             Middleware(ProxyHeaders, options.proxy),
             Middleware(OwnAddress, None, is_for_this_machine(options)),
             Middleware(KnownKeys, keys),
@@ -77,9 +77,8 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as error:
         print(f"error: {host}, port {options.port}, is not available ({error}): choose another", file=sys.stderr)
         return 1
-    server = uvicorn.Server(
-        uvicorn.Config(build_app(checkpoints, options, keys), proxy_headers=False, ws_max_size=MAX_MESSAGE_BYTES)
-    )
+    app = build_app(checkpoints, options, keys)
+    server = uvicorn.Server(uvicorn.Config(app, proxy_headers=False, **SOCKET_OPTIONS))
     server.thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
     server.thread.start()
     print(f"Serving the API at http://{_shown(host)}:{listening.getsockname()[1]}/v1", flush=True)

@@ -30,6 +30,7 @@ from kikitori.server.memory import freeze_heap, share_heaps
 from kikitori.server.options import VARIABLES, add_server_options, is_for_this_machine, parse_server_options
 from kikitori.server.proxy import OwnAddress, ProxyHeaders
 from kikitori.server.shutdown import Stop
+from kikitori.server.sockets import SOCKET_OPTIONS, RefusedSockets
 from kikitori.server.visitors import Visitors
 from kikitori.tasks import SOURCES, TASKS, Checkpoint
 from kikitori.transcribe import load_task
@@ -86,6 +87,7 @@ def main(argv: list[str] | None = None) -> int:
 def middleware(page: gr.Blocks, options: argparse.Namespace, keys: Keys | None) -> list[Middleware]:
     """What each request passes before it reaches Gradio."""
     return [
+        Middleware(RefusedSockets),
         Middleware(ProxyHeaders, options.proxy),
         Middleware(OwnAddress, page, is_for_this_machine(options)),
         Middleware(KnownKeys, keys),
@@ -127,6 +129,8 @@ def launch(
         },
         prevent_thread_lock=True,
     )
+    # Gradio makes the configuration itself. Each new connection reads these values from it.
+    vars(page.server.config).update(SOCKET_OPTIONS)
     # The MCP server calls the page itself, and would take the address from the first request.
     page.mcp_server_obj._local_url = page.local_url
     repair(page.mcp_server_obj)
