@@ -18,7 +18,7 @@ from kikitori.api.live_sound import SoundQueue, Transcriber
 from kikitori.api.live_visitors import LiveVisitors
 from kikitori.api.models import Models, choose_direction
 from kikitori.api.realtime_events import APPEND, COMMIT, READY, UPDATE, Outgoing, Settings, made, read_event, samples_of
-from kikitori.errors import RequestError, ServerError, SpeechError, StoppingError
+from kikitori.errors import AudioError, RequestError, ServerError, SpeechError, StoppingError
 from kikitori.languages import AUTO
 from kikitori.live.events import Event
 from kikitori.server.job_log import logged_job
@@ -35,7 +35,7 @@ SEND_SECONDS = 30.0
 """How long an event may wait for a client that reads nothing. After that the client counts as gone."""
 GOING_AWAY, REFUSED, FAILED = 1001, 1008, 1011
 """Why a WebSocket is closed (RFC 6455, section 7.4.1): a server that stops, a limit, a fault."""
-CODES = {RequestError: REFUSED, StoppingError: GOING_AWAY}
+CODES = {RequestError: REFUSED, AudioError: REFUSED, StoppingError: GOING_AWAY}
 
 Result = TypeVar("Result")
 
@@ -52,9 +52,9 @@ class Conversation:
     """Sound comes in and text goes out, until one side ends it.
 
     A client that sends sound faster than the model computes is read no further while too much of it waits. Two messages
-    are read ahead, so that a client is seen to leave even if its sound waits. If it had sent more than that, its leaving
-    shows when an event can't be sent. A client that vanishes without a word, because its network is gone, is ended by
-    the limit on idle time once its sound is transcribed, or after it has read nothing for SEND_SECONDS.
+    are read ahead, so that a client is seen to leave even if its sound waits. If it had sent more than that, it is seen
+    when an event can't be sent. A client that vanishes without a word, because its network is gone, is ended by the
+    limit on idle time once its sound is transcribed, or after it has read nothing for SEND_SECONDS.
     """
 
     def __init__(
