@@ -51,8 +51,8 @@ def chosen_task(settings: Settings, models: Models) -> Task:
 class Conversation:
     """Sound comes in and text goes out, until one side ends it.
 
-    A client that sends sound faster than the model computes is read no further while too much of it waits. Two messages
-    are read ahead, so that a client is seen to leave even if its sound waits. If it had sent more than that, it is seen
+    A client that sends sound faster than the model computes is read no further while too much of it waits. One message
+    is read ahead, so that a client is seen to leave even if its sound waits. If it had sent more than that, it is seen
     when an event can't be sent. A client that vanishes without a word, because its network is gone, is ended by the
     limit on idle time once its sound is transcribed, or after it has read nothing for SEND_SECONDS.
     """
