@@ -10,13 +10,15 @@ import time
 from functools import partial
 
 import pytest
+import uvicorn
 from limits import RateLimitItemPerHour
+from uvicorn.config import LOGGING_CONFIG
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from kikitori.api import live_conversation, live_sound
-from kikitori.api.live_sound import Transcriber
 from kikitori.api.live_visitors import LiveVisitors
-from kikitori.api.realtime_events import READY, TEXT
+from kikitori.api.realtime_events import READY, TENTATIVE, TEXT
+from kikitori.live.session import LiveSession
 from kikitori.server import limits
 from kikitori.server.logging import LOG, JsonLines
 from kikitori.server.visitors import UNITS
@@ -32,13 +34,12 @@ TEXTS = [one.text for one in SEVERAL]
 
 
 @pytest.fixture
-def log(caplog):
-    """Return a function that gives the lines of the log so far."""
+def log(caplog, monkeypatch):
+    """Return a function that gives the lines of the log so far, uvicorn's included."""
     caplog.set_level(logging.INFO, LOG.name)
-    uvicorns = logging.getLogger("uvicorn.error")
-    uvicorns.addHandler(caplog.handler)  # its own logger does not pass them on
-    yield lambda: [json.loads(JsonLines().format(record)) for record in caplog.records]
-    uvicorns.removeHandler(caplog.handler)
+    monkeypatch.setitem(LOGGING_CONFIG, "loggers", {})
+    monkeypatch.setattr(logging.getLogger("uvicorn"), "propagate", True)  # a server before may have set it
+    return lambda: [json.loads(JsonLines().format(record)) for record in caplog.records]
 
 
 def jobs(log) -> list[dict]:
@@ -76,19 +77,15 @@ class Held:
 
 @pytest.fixture
 def passes(monkeypatch):
-    """Hold the model before each event."""
-    held, take = Held(), Transcriber.take
+    """Hold each event of the model before it is given."""
+    held, add = Held(), LiveSession.add
 
-    def take_held(self, part):
-        events = take(self, part)
-        while True:
+    def add_held(self, samples):
+        for event in add(self, samples):
             held.wait()
-            try:
-                yield next(events)
-            except StopIteration:
-                return
+            yield event
 
-    monkeypatch.setattr(Transcriber, "take", take_held)
+    monkeypatch.setattr(LiveSession, "add", add_held)
     yield held
     held.go.set()
 
@@ -128,6 +125,23 @@ def test_who_leaves_while_sound_waits_has_the_place_until_the_thread_is_free(wai
         until(partial(is_free, open_one))
         assert 1 <= passes.computed <= most
         assert [job["ended"] for job in jobs(log)] == ["stopped"]
+
+
+def test_who_is_not_read_is_not_cut_off(passes, monkeypatch):
+    """Its answer to a ping waits behind its sound."""
+    monkeypatch.setattr(live_sound, "MAX_WAITING_BYTES", 0)
+    impatient = partial(uvicorn.Config, ws_ping_interval=0.05, ws_ping_timeout=0.05)
+    monkeypatch.setattr(uvicorn, "Config", impatient)
+    with serving() as open_one, open_one() as client:
+        for _ in range(5):
+            client.send(raw(SPOKEN.path) + PAUSE)
+        assert passes.reached.wait(WAIT_SECONDS)
+        time.sleep(0.5)  # a server that cuts it off does it now
+        passes.go.set()
+        events = []
+        while len(completed(events)) < 5:
+            events += receive(client, f"{TEXT}.completed")
+        assert completed(events) == [SPOKEN.text] * 5
 
 
 def test_no_sound_is_lost_if_more_comes_than_may_wait(monkeypatch):
@@ -221,7 +235,15 @@ def test_at_the_limit_of_bytes_the_texts_so_far_are_sent(monkeypatch):
         assert closed_with(client) == 1008
 
 
-def test_a_session_is_done_if_its_client_leaves_with_all_texts(log):
+def test_a_session_is_done_if_its_client_leaves_with_all_texts(log, monkeypatch):
+    flushed, flush = [], LiveSession.flush
+
+    def noted(self):
+        for event in flush(self):
+            flushed.append(event.text)
+            yield event
+
+    monkeypatch.setattr(LiveSession, "flush", noted)
     with serving(LiveVisitors(limit=1)) as open_one:
         with open_one() as client:
             play(client, raw(SPOKEN.path))
@@ -229,9 +251,10 @@ def test_a_session_is_done_if_its_client_leaves_with_all_texts(log):
         until(partial(is_free, open_one))
         with open_one() as client:
             client.send(raw(SPOKEN.path))  # and nothing that closes the stretch
-            receive(client, READY)
+            receive(client, TENTATIVE)
         until(partial(is_free, open_one))
     assert [job["ended"] for job in jobs(log)] == ["done", "stopped"]
+    assert flushed == [SPOKEN.text]  # nothing is computed for somebody who has gone
 
 
 def test_text_that_is_not_utf8_closes_the_connection_and_a_file_does_too():
