@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import soxr
 
 from kikitori.audio.checks import SAMPLE_RATE
+from kikitori.errors import RequestError
 from kikitori.live.events import Event
 from kikitori.live.pcm import BYTES_PER_SECOND, PcmStream
 from kikitori.live.session import LiveSession
@@ -18,6 +19,8 @@ from kikitori.transcribe import load_task
 
 MAX_WAITING_BYTES = 30 * BYTES_PER_SECOND
 """Of sound that waits for the model. A client that sends more is read no further until some of it is done."""
+MAX_WAITING_PARTS = 10_000
+"""Commits are parts without sound."""
 
 
 @dataclass(frozen=True)
@@ -30,24 +33,44 @@ class Part:
 
 
 class SoundQueue:
-    """Joins what comes while the model computes, up to a commit."""
+    """Joins what comes while the model computes, up to a commit.
+
+    begun: set once sound has come.
+    """
 
     def __init__(self):
+        self.begun = asyncio.Event()
         self._parts: list[Part] = []
+        self._bytes = 0
         self._changed = asyncio.Event()
         self._room = asyncio.Event()
+        self._is_waited_for = False
 
-    async def put(self, data: bytes, work: asyncio.Task) -> None:
-        """Add sound, once there is room, or if the work that would make room has ended."""
-        while sum(len(part.data) for part in self._parts) > MAX_WAITING_BYTES and not work.done():
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits."""
+        return not self._parts
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something waits, or what was taken is still being transcribed."""
+        return self.begun.is_set() and not (self._is_waited_for and self.is_empty)
+
+    async def room(self) -> None:
+        """Wait until more may be added."""
+        while self._bytes > MAX_WAITING_BYTES or len(self._parts) >= MAX_WAITING_PARTS:
             self._room.clear()
-            room = asyncio.ensure_future(self._room.wait())
-            await asyncio.wait({room, work}, return_when=asyncio.FIRST_COMPLETED)
-            room.cancel()
+            await self._room.wait()
+
+    def add(self, data: bytes) -> None:
+        """Add sound."""
+        self.begun.set()
         self._add(Part(data))
 
     def commit(self) -> None:
-        """Ask for the text of all sound so far."""
+        """Ask for the text of all sound so far. Raises RequestError if none has come."""
+        if not self.begun.is_set():
+            raise RequestError("no_live_sound")
         self._add(Part(b"", is_commit=True))
 
     def end(self) -> None:
@@ -55,9 +78,11 @@ class SoundQueue:
         self._add(Part(b"", is_last=True))
 
     async def parts(self) -> AsyncIterator[Part]:
-        """Yield what has come, the last part last."""
+        """Yield what has come, the last part last. Whoever asks for the next one has transcribed all before it."""
         while True:
+            self._is_waited_for = True
             await self._changed.wait()
+            self._is_waited_for = False
             self._changed.clear()
             while self._parts:
                 part = self._next()
@@ -68,13 +93,16 @@ class SoundQueue:
 
     def _add(self, part: Part) -> None:
         self._parts.append(part)
+        self._bytes += len(part.data)
         self._changed.set()
 
     def _next(self) -> Part:
         """Take all sound up to the first commit or end."""
         count = next((n for n, part in enumerate(self._parts, 1) if part.is_commit or part.is_last), len(self._parts))
         taken, self._parts = self._parts[:count], self._parts[count:]
-        return Part(b"".join(part.data for part in taken), taken[-1].is_commit, taken[-1].is_last)
+        data = b"".join(part.data for part in taken)
+        self._bytes -= len(data)
+        return Part(data, taken[-1].is_commit, taken[-1].is_last)
 
 
 class Transcriber:
@@ -93,13 +121,18 @@ class Transcriber:
         """Length of all sound so far."""
         return self._session.seconds
 
-    def take(self, part: Part) -> list[Event]:
-        """Return the events of a part of the sound."""
-        return list(self._session.add(self._samples(part)))
+    @property
+    def is_open(self) -> bool:
+        """Whether the open stretch has speech, whose text is not complete."""
+        return self._session.is_open
 
-    def flush(self) -> list[Event]:
-        """Close the open stretch; return its end, if it has speech."""
-        return list(self._session.flush())
+    def take(self, part: Part) -> Iterator[Event]:
+        """Yield the events of a part of the sound. Each takes one pass of the model over one stretch at most."""
+        yield from self._session.add(self._samples(part))
+
+    def flush(self) -> Iterator[Event]:
+        """Close the open stretch; yield its end, if it has speech."""
+        yield from self._session.flush()
 
     def _samples(self, part: Part) -> np.ndarray:
         samples = self._pcm.add(part.data)

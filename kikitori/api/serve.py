@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from kikitori.api.app import mount_api
 from kikitori.api.errors import answer_http_error
+from kikitori.api.live_visitors import LiveVisitors
 from kikitori.server.health import health
 from kikitori.server.keys import Keys, KnownKeys
 from kikitori.server.limits import Gate
@@ -24,12 +25,11 @@ from kikitori.server.memory import freeze_heap, share_heaps
 from kikitori.server.options import VARIABLES, add_server_options, is_for_this_machine, parse_server_options
 from kikitori.server.proxy import LOCAL_NAMES, OwnAddress, ProxyHeaders
 from kikitori.server.shutdown import Stop
+from kikitori.server.sockets import SOCKET_OPTIONS, RefusedSockets
 from kikitori.server.visitors import Visitors
 from kikitori.tasks import Checkpoint
 
 PORT = 8000
-MAX_MESSAGE_BYTES = 2_000_000
-"""Of one message to /v1/realtime: half a minute of sound as base64, and more."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -50,19 +50,28 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def build_app(
-    checkpoints: Mapping[str, Checkpoint], options: argparse.Namespace, keys: Keys | None = None
+    checkpoints: Mapping[str, Checkpoint],
+    options: argparse.Namespace,
+    keys: Keys | None = None,
+    live: LiveVisitors | None = None,
 ) -> Starlette:
-    """Build the app: the API and /health, behind the limits that the page has."""
+    """Build the app: the API and /health, behind the limits that the page has. live: as `mount_api` takes it."""
     return Starlette(
-        routes=[mount_api(checkpoints, bool(keys), options.allow_origin), Route("/health", health())],
+        routes=[mount_api(checkpoints, bool(keys), options.allow_origin, live=live), Route("/health", health())],
         exception_handlers={HTTPException: answer_http_error},
         middleware=[
+            Middleware(RefusedSockets),
             Middleware(ProxyHeaders, options.proxy),
             Middleware(OwnAddress, None, is_for_this_machine(options)),
             Middleware(KnownKeys, keys),
             Middleware(Gate, None if options.no_limits else Visitors()),
         ],
     )
+
+
+def build_server(app: Starlette) -> uvicorn.Server:
+    """Build the server of the app."""
+    return uvicorn.Server(uvicorn.Config(app, proxy_headers=False, **SOCKET_OPTIONS))
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -77,9 +86,7 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as error:
         print(f"error: {host}, port {options.port}, is not available ({error}): choose another", file=sys.stderr)
         return 1
-    server = uvicorn.Server(
-        uvicorn.Config(build_app(checkpoints, options, keys), proxy_headers=False, ws_max_size=MAX_MESSAGE_BYTES)
-    )
+    server = build_server(build_app(checkpoints, options, keys))
     server.thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
     server.thread.start()
     print(f"Serving the API at http://{_shown(host)}:{listening.getsockname()[1]}/v1", flush=True)

@@ -21,14 +21,15 @@ class PcmStream:
     def add(self, data: bytes) -> np.ndarray:
         """Return samples, float32, (samples,), in [-1, 1). A byte that is half of one waits for the next bytes.
 
-        Raises AudioError if the first bytes are those of a file with a header.
+        So do the first bytes of all while they may be the beginning of a file with a header. Raises AudioError if they
+        are.
         """
-        if not self._is_begun and data:
-            self._is_begun = True
+        data = self._rest + data
+        if not self._is_begun:
             for start, kind in CONTAINERS.items():
                 if data.startswith(start):
                     raise AudioError("not_raw", kind=kind)
-        data = self._rest + data
-        whole = len(data) - len(data) % 2
+            self._is_begun = not any(start.startswith(data) for start in CONTAINERS)
+        whole = len(data) - len(data) % 2 if self._is_begun else 0
         self._rest = data[whole:]
         return np.frombuffer(data[:whole], "<i2").astype(np.float32) / 32768

@@ -61,6 +61,11 @@ class LiveSession:
         """Length of all sound so far."""
         return self._sound.seconds
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the open stretch has speech."""
+        return bool(self._sound.spans)
+
     def add(self, samples: np.ndarray) -> Iterator[Event]:
         """Take sound, float32 mono 16 kHz, (samples,), of any length; yield what it changes.
 

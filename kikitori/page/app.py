@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from kikitori.page.tabs import build_page  # isort: skip, sets what Gradio reads when imported
 import gradio as gr
+import uvicorn
 
 from kikitori.api.app import mount_api
 from kikitori.api.live_visitors import LiveVisitors
@@ -30,6 +33,7 @@ from kikitori.server.memory import freeze_heap, share_heaps
 from kikitori.server.options import VARIABLES, add_server_options, is_for_this_machine, parse_server_options
 from kikitori.server.proxy import OwnAddress, ProxyHeaders
 from kikitori.server.shutdown import Stop
+from kikitori.server.sockets import SOCKET_OPTIONS, RefusedSockets
 from kikitori.server.visitors import Visitors
 from kikitori.tasks import SOURCES, TASKS, Checkpoint
 from kikitori.transcribe import load_task
@@ -86,6 +90,7 @@ def main(argv: list[str] | None = None) -> int:
 def middleware(page: gr.Blocks, options: argparse.Namespace, keys: Keys | None) -> list[Middleware]:
     """What each request passes before it reaches Gradio."""
     return [
+        Middleware(RefusedSockets),
         Middleware(ProxyHeaders, options.proxy),
         Middleware(OwnAddress, page, is_for_this_machine(options)),
         Middleware(KnownKeys, keys),
@@ -105,28 +110,40 @@ def launch(
 
     live = LiveVisitors()
     os.environ["FORWARDED_ALLOW_IPS"] = ""  # uvicorn would believe everybody on this machine
-    page.launch(
-        state_session_capacity=SESSIONS,
-        server_name=options.host,
-        server_port=options.port,
-        max_file_size=MAX_UPLOAD,
-        theme=gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
-        css_paths=STYLES,
-        head=page_head(),
-        i18n=I18N,
-        mcp_server=True,
-        enable_monitoring=False,
-        app_kwargs={
-            "middleware": middleware(page, options, keys),
-            "exception_handlers": exception_handlers(page),
-            "routes": [
-                Route("/health", health(is_ready)),
-                *live_routes(checkpoints, live),
-                mount_api(checkpoints, bool(keys), live=live),
-            ],
-        },
-        prevent_thread_lock=True,
-    )
+    with _socket_options():
+        page.launch(
+            state_session_capacity=SESSIONS,
+            server_name=options.host,
+            server_port=options.port,
+            max_file_size=MAX_UPLOAD,
+            theme=gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
+            css_paths=STYLES,
+            head=page_head(),
+            i18n=I18N,
+            mcp_server=True,
+            enable_monitoring=False,
+            app_kwargs={
+                "middleware": middleware(page, options, keys),
+                "exception_handlers": exception_handlers(page),
+                "routes": [
+                    Route("/health", health(is_ready)),
+                    *live_routes(checkpoints, live),
+                    mount_api(checkpoints, bool(keys), live=live),
+                ],
+            },
+            prevent_thread_lock=True,
+        )
     # The MCP server calls the page itself, and would take the address from the first request.
     page.mcp_server_obj._local_url = page.local_url
     repair(page.mcp_server_obj)
+
+
+@contextmanager
+def _socket_options() -> Iterator[None]:
+    """Give SOCKET_OPTIONS to the server that Gradio makes while the block runs: it has no option for them."""
+    config = uvicorn.Config
+    uvicorn.Config = partial(config, **SOCKET_OPTIONS)
+    try:
+        yield
+    finally:
+        uvicorn.Config = config

@@ -33,14 +33,19 @@ class JsonLines(logging.Formatter):
         else:
             line |= {"event": "library", "library": record.name, "where": f"{record.filename}:{record.lineno}"}
         if record.exc_info and record.exc_info[1]:
-            line |= {"error": type(record.exc_info[1]).__name__, "where": place_of(record.exc_info[1])}
+            error = record.exc_info[1]
+            line |= {"error": type(error).__name__, "where": place_of(error), "trace": _trace_of(error)}
         return json.dumps(line)
 
 
 def place_of(error: BaseException) -> str:
     """The line that raised the error. Its message may contain words or names, so it is not logged."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return (_trace_of(error) or [""])[-1]
+
+
+def _trace_of(error: BaseException) -> list[str]:
+    """The lines that led to the error, the one that raised it last."""
+    return [f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
 
 
 def log_to(stream: TextIO) -> None:

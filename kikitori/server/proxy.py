@@ -56,7 +56,7 @@ class OwnAddress:
             await self.app(scope, receive, send)
             return
         host = Headers(scope=scope).get("host", "")
-        if self._is_local and urlsplit(f"//{host}").hostname not in LOCAL_NAMES:
+        if self._is_local and _name(host) not in LOCAL_NAMES:
             detail = "This server is for its own machine only: open it at 127.0.0.1, or start it with --host or --proxy"
             await refusal(scope, HTTPException(400, detail))(scope, receive, send)
             return
@@ -69,6 +69,14 @@ class OwnAddress:
             await send(message)
 
         await self.app(scope, receive, send_neutral)
+
+
+def _name(host: str) -> str | None:
+    """The name in a `Host`, without the port; None if it can't be read."""
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None
 
 
 def _make_neutral(headers: MutableHeaders) -> None:

@@ -2,124 +2,45 @@
 
 from __future__ import annotations
 
-import base64
-import json
-import socket
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import get_args
 
-import numpy as np
 import pytest
-import soxr
-import uvicorn
 from limits import RateLimitItemPerHour
 from openai.types.realtime import RealtimeServerEvent
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import ClientConnection
 
-from kikitori.api.app import mount_api
 from kikitori.api.live_visitors import LiveVisitors
 from kikitori.api.realtime_events import READY, TENTATIVE, TEXT
-from kikitori.audio.files import load_audio
 from kikitori.engines.vllm.addresses import on_engine
 from kikitori.server import limits
-from kikitori.server.keys import Keys, KnownKeys
-from kikitori.server.limits import Gate
-from kikitori.server.proxy import OwnAddress
-from kikitori.server.visitors import UNITS, Visitors
-from kikitori.tasks import choose_checkpoints
+from kikitori.server.keys import Keys
+from kikitori.server.visitors import UNITS
+from tests.support.realtime import (
+    COMMIT,
+    ORIGIN,
+    TINY,
+    WAIT_SECONDS,
+    completed,
+    play,
+    raw,
+    receive,
+    refused,
+    serving,
+    update,
+)
 from tests.support.recordings import RECORDINGS, one_recording, recordings_in
 from tests.support.server import until
 
-TINY = choose_checkpoints(["tiny"])
 KEY = "a-key-of-24-characters-xx"
-ORIGIN = "https://captions.example"
 SPOKEN = one_recording("pt")
-WAIT_SECONDS = 120
-
-
-def raw(path, rate: int = 16000) -> bytes:
-    waveform = soxr.resample(load_audio(path), 16000, rate)
-    return np.round(waveform.clip(-1, 1) * 32767).astype("<i2").tobytes()
-
-
-def append(data: bytes) -> str:
-    return json.dumps({"type": "input_audio_buffer.append", "audio": base64.b64encode(data).decode()})
-
-
-def update(session: dict) -> str:
-    return json.dumps({"type": "session.update", "session": session})
-
-
-COMMIT = json.dumps({"type": "input_audio_buffer.commit", "event_id": "mine"})
-
-
-@contextmanager
-def serving(
-    live: LiveVisitors | None = None, keys: Keys | None = None, checkpoints=TINY
-) -> Iterator[Callable[..., ClientConnection]]:
-    """Give a function that connects to a server of its own."""
-    app = Starlette(
-        routes=[mount_api(checkpoints, bool(keys), [ORIGIN], live=live)],
-        middleware=[
-            Middleware(OwnAddress, None, True),
-            Middleware(KnownKeys, keys),
-            Middleware(Gate, Visitors()),
-        ],
-    )
-    listening = socket.create_server(("127.0.0.1", 0))
-    port = listening.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
-    thread = threading.Thread(target=server.run, args=([listening],))
-    thread.start()
-
-    def open_one(query: str = "model=pt", host: str = "127.0.0.1", **options) -> ClientConnection:
-        made = socket.create_connection(("127.0.0.1", port))
-        return connect(f"ws://{host}:{port}/v1/realtime?{query}", sock=made, **options)
-
-    try:
-        until(lambda: server.started)
-        yield open_one
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 @pytest.fixture(scope="module")
 def open_one() -> Iterator[Callable[..., ClientConnection]]:
     with serving() as open_one:
         yield open_one
-
-
-def receive(client: ClientConnection, *kinds: str) -> list[dict]:
-    """All events up to the first of one of these kinds."""
-    events: list[dict] = []
-    while not events or events[-1]["type"] not in kinds:
-        events.append(json.loads(client.recv(WAIT_SECONDS)))
-    return events
-
-
-def completed(events: list[dict]) -> list[str]:
-    return [event["transcript"] for event in events if event["type"] == f"{TEXT}.completed"]
-
-
-def play(client: ClientConnection, data: bytes) -> None:
-    """Send sound in parts of a quarter of a second, and ask for its text."""
-    for start in range(0, len(data), 8000):
-        client.send(append(data[start : start + 8000]))
-    client.send(COMMIT)
-
-
-def refused(open_one: Callable, query: str = "model=pt", **options) -> tuple[int, dict]:
-    """Status and error of a connection that is refused."""
-    with pytest.raises(InvalidStatus) as raised:
-        open_one(query, **options)
-    response = raised.value.response
-    return response.status_code, json.loads(response.body)["error"]
 
 
 def test_sound_becomes_deltas_and_a_text(open_one):

@@ -143,7 +143,14 @@ def test_a_description_made_for_one_name_is_not_shown_under_another():
 
 @pytest.mark.parametrize(
     ("host", "status"),
-    [("127.0.0.1:7860", 200), ("localhost", 200), ("[::1]:7860", 200), ("evil.example", 400), ("127.0.0.1.evil", 400)],
+    [
+        ("127.0.0.1:7860", 200),
+        ("localhost", 200),
+        ("[::1]:7860", 200),
+        ("evil.example", 400),
+        ("127.0.0.1.evil", 400),
+        ("[", 400),
+    ],
 )
 def test_a_page_for_this_machine_only_has_no_other_name(host, status):
     assert named(host, "/page", is_local=True).status_code == status
