@@ -82,8 +82,33 @@ def step_by_step(rows: torch.Tensor) -> torch.Tensor:
         return torch.cat([detector(step, SAMPLE_RATE) for step in rows.split(STEP_SAMPLES, dim=1)], dim=1)
 
 
+class LiveDetector:
+    """Silero's own call on sound that comes in parts. It remembers all sound before, as if the parts were one.
+
+    With nothing but the last half second before each part, it takes the middle of a word for silence.
+    """
+
+    def __init__(self):
+        self._detector = _load()
+
+    def __call__(self, samples: np.ndarray) -> np.ndarray:
+        """Return the probability of speech in each step of the next part: float32, (steps,).
+
+        samples: float32, (steps * STEP_SAMPLES,), mono, 16 kHz.
+        """
+        import torch
+
+        with torch.inference_mode():
+            steps = torch.from_numpy(samples).view(-1, 1, STEP_SAMPLES)
+            return np.array([self._detector(step, SAMPLE_RATE).item() for step in steps], np.float32)
+
+
 @cache
 def _detector() -> torch.jit.ScriptModule:
+    return _load()
+
+
+def _load() -> torch.jit.ScriptModule:
     from silero_vad import load_silero_vad
 
     return load_silero_vad()

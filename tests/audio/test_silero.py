@@ -55,6 +55,14 @@ def test_all_steps_at_once_give_the_probabilities_of_one_after_another(expected)
     np.testing.assert_allclose(silero.detect(ROWS), expected, atol=1e-4)
 
 
+def test_parts_give_the_probabilities_of_the_whole(expected):
+    detector = silero.LiveDetector()
+    parts = np.split(ROWS[0], len(ROWS[0]) // (4 * silero.STEP_SAMPLES))
+    found = np.concatenate([detector(part) for part in parts])
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected[0], atol=1e-4)
+
+
 @pytest.mark.parametrize("layers", [{}, {"_model": load_silero_vad()._model_8k}], ids=["none", "others"])
 def test_a_release_with_other_layers_is_called_step_by_step(layers, expected, forgetful, monkeypatch):
     release = Release(**layers)

@@ -13,7 +13,7 @@ from kikitori.live.cutting import MAX_SECONDS
 from kikitori.live.events import Closed, Event, Words
 from kikitori.live.session import LiveSession
 from kikitori.strings import join_texts
-from tests.support.recordings import RECORDINGS, recordings_in
+from tests.support.recordings import RECORDINGS, example, recordings_in
 
 CALLS = recordings_in(RECORDINGS, "diarize")
 CALL = next(one for one in CALLS if one.path.stem == "diarize_4")
@@ -55,6 +55,14 @@ def test_a_call_gets_its_words_however_the_sound_comes(block, model, listen):
     firm = assert_firm_text_stays(events)
     assert firm > 10 or block == 80000
     assert {turn.speaker[-1] for event in closed(events) for turn in event.turns} == {"?"}
+
+
+@pytest.mark.parametrize("block", [4000, 10**6])
+def test_a_call_in_which_nobody_pauses_for_long_gets_its_words_at_every_pace(block, model, listen):
+    one = example("call_order")
+    events = listen(LiveSession(model("diarize")), load_audio(one.path), block)
+    assert text(events) == one.text
+    assert_firm_text_stays(events)
 
 
 @pytest.mark.slow
