@@ -78,7 +78,7 @@ def _parse(argv: list[str]) -> tuple[argparse.Namespace, dict]:
         parser.error(_no_file(options.sound, options.direction))
     if options.sound != STDIN and not find_spec("sounddevice"):
         parser.error(
-            "the microphone needs the library sounddevice: pip install 'kikitori[live]'; or give - and raw samples on "
+            "the microphone needs the library sounddevice: pip install sounddevice; or give - and raw samples on "
             "standard input"
         )
     try:
