@@ -9,6 +9,7 @@ import pytest
 
 from kikitori.audio.checks import SAMPLE_RATE
 from kikitori.audio.files import load_audio
+from kikitori.audio.vad import find_speech
 from kikitori.live.cutting import MAX_SECONDS
 from kikitori.live.events import Closed, Event, Words
 from kikitori.live.session import LiveSession
@@ -92,18 +93,17 @@ def test_a_translation_is_firm_at_pauses_only(model, listen):
     assert not any(event.firm for event in words) and any(event.tentative for event in words)
 
 
-def unbroken(count: int) -> np.ndarray:
-    """Speech without pauses: the middles of calls."""
+def unbroken() -> np.ndarray:
+    """Speech of calls without the pauses."""
     calls = [load_audio(one.path) for one in CALLS]
-    loud = [call[np.abs(call) > 0.02] for call in calls]
-    return np.concatenate([loud[number % len(loud)] for number in range(count)])
+    return np.concatenate([call[span.start : span.end] for call in calls for span in find_speech(call)])
 
 
 @pytest.mark.slow
 def test_the_work_per_second_stays_the_same_however_long_somebody_talks(model, listen):
     """Without a pause each pass hears 15 s at most, and there is one per second."""
     session, longest, work = LiveSession(model("diarize")), 0.0, [0.0]
-    waveform = unbroken(8)
+    waveform = unbroken()
     third = len(waveform) // 3
     for start in (0, third, 2 * third):
         for place in range(start, start + third, SAMPLE_RATE):
