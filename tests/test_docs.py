@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import re
@@ -145,16 +144,40 @@ def test_the_api_example_with_a_source_prints_both_languages(server, capsys, mon
     assert lines_of(code, capsys, monkeypatch)[-1] == f"{expected.said} = {expected.text}"
 
 
-def test_the_live_example_prints_the_text(server, capsys, monkeypatch, tmp_path):
-    spoken = tmp_path / "spoken.raw"
-    spoken.write_bytes((load_audio(example("portuguese_daily").path) * 32767).astype("<i2").tobytes())
-    code = block_with("input_audio_buffer.append").replace(
+@pytest.fixture
+def live_client(server, tmp_path):
+    """The documented client, as a process."""
+    code = block_with("input_audio_buffer.commit").replace(
         "ws://127.0.0.1:8000", server.rstrip("/").replace("http", "ws")
     )
-    with spoken.open("rb") as stdin:
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(stdin))
-        printed = " ".join(lines_of(code, capsys, monkeypatch))
-    assert printed.replace(" ", "") == example("portuguese_daily").text.replace(" ", "")
+    path = tmp_path / "live_client.py"
+    path.write_text(code, encoding="utf-8")
+    environment = os.environ | {"PYTHONUTF8": "1"}
+    with subprocess.Popen(
+        [sys.executable, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+    ) as client:
+        yield client
+        client.kill()
+
+
+def test_the_live_client_prints_a_line_before_the_next_sound_comes(live_client):
+    second_of_silence = bytes(32000)
+    spoken = {
+        "portuguese_daily": ["Bom dia, eu sou Helena.", "Quero marcar a consulta para quinta."],
+        "portuguese_shopping": ["Eu queria três quilos de laranja."],
+    }
+    for name, expected in spoken.items():
+        waveform = load_audio(example(name).path)
+        live_client.stdin.write((waveform * 32767).astype("<i2").tobytes() + second_of_silence)
+        live_client.stdin.flush()
+        assert [live_client.stdout.readline().decode().rstrip() for _ in expected] == expected
+    said, errors = live_client.communicate()
+    assert (live_client.returncode, said, errors) == (0, b"", b"")
+
+
+def test_the_live_client_ends_with_the_servers_error(live_client):
+    _, errors = live_client.communicate(example("portuguese_daily").path.read_bytes())
+    assert live_client.returncode == 1 and b"begins as a FLAC file does" in errors
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -28,6 +28,8 @@ STEPS_AT_ONCE = 256
 """How many steps go through the convolutions at once, which bounds the memory."""
 MAX_DIFFERENCE = 1e-3
 """Of two probabilities that count as equal."""
+Memory: TypeAlias = "tuple[torch.Tensor, torch.Tensor, torch.Tensor]"
+"""What it knows of the sound before: CONTEXT_SAMPLES of each row, and both states of its recurrent layer."""
 
 _ONE_AT_A_TIME = threading.Lock()
 """Held for the detector's own call: it is one object with a state."""
@@ -60,16 +62,30 @@ def _choose() -> Callable[[torch.Tensor], torch.Tensor]:
 
 def at_once(rows: torch.Tensor) -> torch.Tensor:
     """Run the detector over rows (rows, samples) layer by layer; return its probabilities, (rows, steps)."""
+    return _continue(rows, _beginning(len(rows)))[0]
+
+
+def _beginning(rows: int) -> Memory:
     import torch
 
+    start = torch.zeros(1, rows, STATE)
+    return torch.zeros(rows, CONTEXT_SAMPLES), start, start
+
+
+def _continue(rows: torch.Tensor, memory: Memory) -> tuple[torch.Tensor, Memory]:
+    """Do what `at_once` does after other sound; return the memory of all sound too."""
+    import torch
+
+    before, hidden, cell = memory
     layers = _detector()._model
-    frames = torch.nn.functional.pad(rows, (CONTEXT_SAMPLES, 0)).unfold(1, CONTEXT_SAMPLES + STEP_SAMPLES, STEP_SAMPLES)
-    parts = frames.flatten(0, 1).split(STEPS_AT_ONCE)
+    sound = torch.cat([before, rows], dim=1)
+    parts = sound.unfold(1, CONTEXT_SAMPLES + STEP_SAMPLES, STEP_SAMPLES).flatten(0, 1).split(STEPS_AT_ONCE)
     features = torch.cat([layers.encoder(layers.stft(part)) for part in parts]).view(len(rows), -1, STATE)
-    cell, start = layers.decoder.rnn, torch.zeros(1, len(rows), STATE)
-    weights = [cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh]
-    states, _, _ = torch.lstm(features, (start, start), weights, True, 1, 0.0, False, False, True)
-    return layers.decoder.decoder(states.reshape(-1, STATE, 1)).view(len(rows), -1)
+    rnn = layers.decoder.rnn
+    weights = [rnn.weight_ih, rnn.weight_hh, rnn.bias_ih, rnn.bias_hh]
+    states, hidden, cell = torch.lstm(features, (hidden, cell), weights, True, 1, 0.0, False, False, True)
+    probabilities = layers.decoder.decoder(states.reshape(-1, STATE, 1)).view(len(rows), -1)
+    return probabilities, (sound[:, -CONTEXT_SAMPLES:].clone(), hidden, cell)
 
 
 def step_by_step(rows: torch.Tensor) -> torch.Tensor:
@@ -82,8 +98,39 @@ def step_by_step(rows: torch.Tensor) -> torch.Tensor:
         return torch.cat([detector(step, SAMPLE_RATE) for step in rows.split(STEP_SAMPLES, dim=1)], dim=1)
 
 
+class LiveDetector:
+    """The detector on sound that comes in parts. It remembers all sound before, as if the parts were one.
+
+    If it knew only the last half second before each part, it would take whole words for silence.
+    """
+
+    def __init__(self):
+        self._memory = _beginning(1)
+        # The detector's own call keeps its memory in the object.
+        self._own = _load() if _choose() is step_by_step else None
+
+    def __call__(self, samples: np.ndarray) -> np.ndarray:
+        """Return the probability of speech in each step of the next part: float32, (steps,).
+
+        samples: float32, (steps * STEP_SAMPLES,), mono, 16 kHz.
+        """
+        import torch
+
+        with torch.inference_mode():
+            row = torch.from_numpy(samples)[None]
+            if self._own:
+                steps = [self._own(step, SAMPLE_RATE) for step in row.split(STEP_SAMPLES, dim=1)]
+                return torch.cat(steps, dim=1)[0].numpy()
+            probabilities, self._memory = _continue(row, self._memory)
+            return probabilities[0].numpy()
+
+
 @cache
 def _detector() -> torch.jit.ScriptModule:
+    return _load()
+
+
+def _load() -> torch.jit.ScriptModule:
     from silero_vad import load_silero_vad
 
     return load_silero_vad()

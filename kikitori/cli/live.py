@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import signal
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, nullcontext
@@ -19,7 +20,7 @@ from kikitori.cli.options import add_checkpoint_options
 from kikitori.cli.report import TextReport
 from kikitori.cli.run import EXIT_CLOSED, EXIT_DONE, EXIT_FAILED, EXIT_INCOMPLETE, EXIT_INTERRUPTED
 from kikitori.cli.texts import read_context
-from kikitori.errors import SpeechError
+from kikitori.errors import OutputError, SpeechError
 from kikitori.languages import AUTO
 from kikitori.live.events import Closed, Event
 from kikitori.live.session import LiveSession
@@ -59,7 +60,7 @@ def _parse(argv: list[str]) -> tuple[argparse.Namespace, dict]:
     parser.add_argument(
         "sound",
         nargs="?",
-        choices=[STDIN],
+        metavar=STDIN,
         help="- for raw samples on standard input: 16 kHz, mono, 16 bits, little-endian (default: the microphone)",
     )
     parser.add_argument("--direction", required=True, choices=list(TASKS), help="as for recordings")
@@ -73,9 +74,11 @@ def _parse(argv: list[str]) -> tuple[argparse.Namespace, dict]:
     parser.add_argument("--context_file", "--context-file", metavar="FILE", help="the same, as a text file in UTF-8")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="also write subtitles (SRT), pause by pause")
     options = parser.parse_args(argv)
+    if options.sound not in (None, STDIN):
+        parser.error(_no_file(options.sound, options.direction))
     if options.sound != STDIN and not find_spec("sounddevice"):
         parser.error(
-            "the microphone needs the library sounddevice: pip install 'kikitori[live]'; or give - and raw samples on "
+            "the microphone needs the library sounddevice: pip install sounddevice; or give - and raw samples on "
             "standard input"
         )
     try:
@@ -85,6 +88,15 @@ def _parse(argv: list[str]) -> tuple[argparse.Namespace, dict]:
         return options, choose_checkpoints(options.checkpoint, options.revision, role, size, weights)
     except (SpeechError, argparse.ArgumentTypeError) as error:
         parser.error(str(error))
+
+
+def _no_file(name: str, direction: str) -> str:
+    name = shlex.quote(name)
+    return (
+        f"live text takes no file: transcribe it with `kikitori {name} --direction {direction}`, or send its sound as "
+        f"raw samples with `ffmpeg -loglevel error -i {name} -f s16le -ac 1 -ar 16000 - | "
+        f"kikitori live - --direction {direction}`"
+    )
 
 
 def _listen(options: argparse.Namespace, model: Model, report: TextReport) -> int:
@@ -130,38 +142,48 @@ def _events(session: LiveSession, sound: Iterable[np.ndarray], report: TextRepor
 
 
 class _Writer:
-    """Writes events down. subtitles: None without a file."""
+    """Writes events down. subtitles: None without a file.
+
+    What can't be written any longer is reported and left out; the other goes on.
+    """
 
     def __init__(self, model: Model, subtitles: Subtitles | None, report: TextReport):
         self._lines = Lines(model.task.has_speakers)
-        self._subtitles, self._report = subtitles, report
-        self._is_closed = False  # whether nobody reads standard output any longer
+        self._report = report
+        self._outputs = [self._print, *([subtitles.add] if subtitles else [])]
+        self._code = EXIT_DONE
 
     def write(self, events: Iterator[Event], sound: LiveInput) -> int:
-        """Write until the events end; return the exit code. If nobody reads the lines, the sound is ended."""
+        """Write until the events end; return the exit code. If nothing can be written any longer, end the sound."""
         is_complete, has_text = True, False
         for event in events:
-            if not self._is_closed and (lines := self._lines.of(event)):
-                self._print(lines, sound)
             if isinstance(event, Closed):
                 has_text = has_text or bool(event.turns)
                 is_complete = is_complete and not event.warnings
-                self._finish(event)
+                for warning in event.warnings:
+                    self._report.say(warning.message, "warning")
+            self._write(event)
+            if not self._outputs:
+                sound.stop()
+                return self._code
         if not has_text:
             self._report.say("there was no speech, or the model found none", "warning")
-        if self._is_closed:
-            return EXIT_CLOSED
-        return EXIT_DONE if is_complete and has_text else EXIT_INCOMPLETE
+        return self._code or (EXIT_DONE if is_complete and has_text else EXIT_INCOMPLETE)
 
-    def _print(self, lines: str, sound: LiveInput) -> None:
-        try:
+    def _write(self, event: Event) -> None:
+        for output in tuple(self._outputs):
+            try:
+                output(event)
+            except BrokenPipeError:
+                self._outputs.remove(output)
+                self._code = self._code or EXIT_CLOSED
+                if self._outputs:
+                    self._report.say("standard output is closed: the subtitles go on", "warning")
+            except OutputError as error:
+                self._outputs.remove(output)
+                self._code = EXIT_FAILED
+                self._report.say(str(error), "error")
+
+    def _print(self, event: Event) -> None:
+        if lines := self._lines.of(event):
             print_output(lines)
-        except BrokenPipeError:
-            self._is_closed = True
-            sound.stop()
-
-    def _finish(self, stretch: Closed) -> None:
-        for warning in stretch.warnings:
-            self._report.say(warning.message, "warning")
-        if self._subtitles:
-            self._subtitles.add(stretch)

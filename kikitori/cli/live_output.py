@@ -52,9 +52,9 @@ class Subtitles:
         except OSError as error:
             raise OutputError.from_os_error(path, error) from error
 
-    def add(self, stretch: Closed) -> None:
-        """Write the subtitles of a stretch."""
-        if not stretch.turns:
+    def add(self, stretch: Words | Closed) -> None:
+        """Write the subtitles of a stretch that has ended."""
+        if isinstance(stretch, Words) or not stretch.turns:
             return
         task, checkpoint = self._model.task, self._model.checkpoint.name
         language = task.language or next((turn.language for turn in stretch.turns), "")

@@ -36,7 +36,10 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command line: results on standard output, progress and errors on standard error."""
     argv = sys.argv[1:] if argv is None else argv
     if argv and argv[0] in COMMANDS:
-        return import_module(COMMANDS[argv[0]]).main(argv[1:])
+        try:
+            return import_module(COMMANDS[argv[0]]).main(argv[1:])
+        except KeyboardInterrupt:  # perhaps while it is imported
+            return EXIT_INTERRUPTED
     options = parse_options(argv)
     with make_report(options.progress) as report:
         try:

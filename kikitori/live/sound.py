@@ -6,7 +6,7 @@ import numpy as np
 
 from kikitori.audio.checks import SAMPLE_RATE
 from kikitori.audio.pieces import QUIET_SECONDS, surround
-from kikitori.audio.silero import STEP_SAMPLES, detect
+from kikitori.audio.silero import STEP_SAMPLES, LiveDetector
 from kikitori.audio.vad import WARM_UP_STEPS, Span, speech_spans
 from kikitori.audio.windows import Window
 from kikitori.live.cutting import find_cut
@@ -26,8 +26,8 @@ class LiveSound:
         self._waveform = np.zeros(0, np.float32)
         self._probabilities = np.zeros(0, np.float32)
         self._rest = np.zeros(0, np.float32)
-        # What the detector hears first to build up its state.
-        self._before = np.zeros(WARM_UP_STEPS * STEP_SAMPLES, np.float32)
+        self._detect = LiveDetector()
+        self._detect(np.zeros(WARM_UP_STEPS * STEP_SAMPLES, np.float32))  # as before a recording
         self._last_voice = 0
 
     @property
@@ -51,10 +51,8 @@ class LiveSound:
         whole = len(held) - len(held) % STEP_SAMPLES
         steps, self._rest = held[:whole], held[whole:]
         if whole:
-            heard = np.concatenate([self._before, steps])
-            self._probabilities = np.concatenate([self._probabilities, detect(heard[None])[0, WARM_UP_STEPS:]])
+            self._probabilities = np.concatenate([self._probabilities, self._detect(steps)])
             self._waveform = np.concatenate([self._waveform, steps])
-            self._before = heard[len(heard) - len(self._before) :]
         self._drop_silence()
 
     def end(self) -> None:

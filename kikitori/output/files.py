@@ -66,9 +66,11 @@ def write_output(path: Path, text: str) -> None:
 def print_output(text: str) -> None:
     """Write to standard output. Characters that its encoding does not have are written as `?`.
 
-    Raises OutputError if it can't be written, such as to a full disk, and BrokenPipeError if the program that reads the
-    pipe has ended.
+    Raises OutputError if it can't be written, such as to a full disk, and BrokenPipeError if it is closed, or if the
+    program that reads the pipe has ended.
     """
+    if sys.stdout is None:
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
     try:
         print(text, end="", flush=True)
     except UnicodeEncodeError:

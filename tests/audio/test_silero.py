@@ -55,6 +55,18 @@ def test_all_steps_at_once_give_the_probabilities_of_one_after_another(expected)
     np.testing.assert_allclose(silero.detect(ROWS), expected, atol=1e-4)
 
 
+def probabilities_of_parts() -> np.ndarray:
+    detector = silero.LiveDetector()
+    sizes = np.cumsum([1, 3, 8, 100]) * silero.STEP_SAMPLES
+    return np.concatenate([detector(part) for part in np.split(ROWS[0], sizes)])
+
+
+def test_parts_give_the_probabilities_of_the_whole(expected):
+    found = probabilities_of_parts()
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected[0], atol=1e-4)
+
+
 @pytest.mark.parametrize("layers", [{}, {"_model": load_silero_vad()._model_8k}], ids=["none", "others"])
 def test_a_release_with_other_layers_is_called_step_by_step(layers, expected, forgetful, monkeypatch):
     release = Release(**layers)
@@ -62,3 +74,4 @@ def test_a_release_with_other_layers_is_called_step_by_step(layers, expected, fo
     silero._choose.cache_clear()
     np.testing.assert_allclose(silero.detect(ROWS), expected, atol=1e-4)
     assert silero._choose() is silero.step_by_step
+    np.testing.assert_allclose(probabilities_of_parts(), expected[0], atol=1e-4)

@@ -150,3 +150,12 @@ def test_the_package_can_be_run(run):
 
 def test_the_page_is_opened_by_the_command_line(server):
     assert b"Speech to text" in urllib.request.urlopen(server, timeout=60).read()
+
+
+def test_ctrl_c_while_a_command_is_imported_shows_no_traceback(run, monkeypatch):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("kikitori.cli.run.import_module", interrupted)
+    done = run("live", "-", "--direction", "pt")
+    assert (done.returncode, done.stderr) == (130, "")

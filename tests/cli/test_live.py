@@ -6,7 +6,6 @@ import fcntl
 import os
 import signal
 import struct
-import subprocess
 import sys
 import termios
 import threading
@@ -14,12 +13,12 @@ from collections.abc import Callable
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 import pytest
 import srt
 
-from benchmarks.served import ROOT
 from kikitori.audio.files import load_audio
 from kikitori.cli.live_output import Lines
 from kikitori.live.events import Closed, Words
@@ -101,17 +100,54 @@ def test_a_signal_closes_the_last_stretch(number, live, tmp_path):
     assert signal.getsignal(number) == before
 
 
-@pytest.mark.slow
-def test_a_closed_pipe_ends_it_and_the_subtitles_are_complete(tmp_path):
-    (tmp_path / "two.raw").write_bytes(TWO)
-    command = [sys.executable, "inference.py", "live", "-", *OPTIONS, "-o", str(tmp_path / "talk.srt")]
-    first = subprocess.Popen(
-        command, cwd=ROOT, stdin=(tmp_path / "two.raw").open("rb"), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    first.stdout.close()
-    assert first.wait() == 141, first.stderr.read()
-    subtitles = srt.parse((tmp_path / "talk.srt").read_text(encoding="utf-8"))
-    assert " ".join(" ".join(subtitle.content.split()) for subtitle in subtitles).startswith(CLIP_TEXTS[0])
+def texts_in(subtitles: Path) -> list[str]:
+    return [" ".join(one.content.split()) for one in srt.parse(subtitles.read_text(encoding="utf-8"))]
+
+
+def full_disk() -> TextIO:
+    return os.fdopen(os.open("/dev/full", os.O_WRONLY), "w")
+
+
+def closed_pipe() -> TextIO:
+    reading, writing = os.pipe()
+    os.close(reading)
+    return os.fdopen(writing, "w")
+
+
+FULL = "(No space left on device)"
+
+
+@pytest.mark.parametrize(
+    ("stdout", "code", "said"),
+    [
+        (full_disk, 1, f"error: standard output cannot be written {FULL}"),
+        (closed_pipe, 141, "warning: standard output is closed: the subtitles go on"),
+        (lambda: None, 141, "warning: standard output is closed: the subtitles go on"),
+    ],
+    ids=["full", "closed by the reader", "closed from the beginning"],
+)
+def test_the_subtitles_go_on_without_standard_output(stdout, code, said, live, monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "stdout", stdout())
+    done = live(TWO, *OPTIONS, "-o", tmp_path / "talk.srt")
+    assert done.returncode == code
+    assert [line for line in done.stderr.splitlines() if line.startswith(said)], done.stderr
+    assert texts_in(tmp_path / "talk.srt") == CLIP_TEXTS
+
+
+def test_the_lines_go_on_without_the_subtitles(live):
+    done = live(TWO, *OPTIONS, "-o", "/dev/full")
+    assert (done.returncode, done.stdout.splitlines()) == (1, CLIP_TEXTS)
+    assert done.stderr.count(f"error: /dev/full cannot be written {FULL}") == 1
+
+
+@pytest.mark.parametrize(("stdout", "output", "code"), [(closed_pipe, (), 141), (full_disk, ("-o", "/dev/full"), 1)])
+def test_it_ends_before_the_sound_if_nothing_can_be_written(stdout, output, code, live, monkeypatch):
+    monkeypatch.setattr(sys, "stdout", stdout())
+    reading, writing = os.pipe()
+    speaker = threading.Thread(target=lambda: os.write(writing, TWO))
+    speaker.start()
+    assert live(reading, *OPTIONS, *output).returncode == code
+    os.close(writing)
 
 
 def test_silence_is_told(live):
@@ -165,14 +201,21 @@ def test_all_that_the_microphone_heard_is_written(is_unplugged, code, said, run,
     done = run("live", *OPTIONS, "-o", tmp_path / "talk.srt")
     assert (done.returncode, done.stdout.splitlines()) == (code, CLIP_TEXTS)
     assert said in done.stderr
-    subtitles = srt.parse((tmp_path / "talk.srt").read_text(encoding="utf-8"))
-    assert " ".join(" ".join(subtitle.content.split()) for subtitle in subtitles) == " ".join(CLIP_TEXTS)
+    assert " ".join(texts_in(tmp_path / "talk.srt")) == " ".join(CLIP_TEXTS)
 
 
 @pytest.mark.skipif(find_spec("sounddevice") is not None, reason="sounddevice is installed")
 def test_without_sounddevice_the_microphone_is_refused_with_the_remedy(run):
     done = run("live", *OPTIONS)
-    assert done.returncode == 2 and "pip install 'kikitori[live]'" in done.stderr
+    assert done.returncode == 2 and "pip install sounddevice" in done.stderr
+
+
+def test_a_file_as_an_argument_gets_the_commands_that_take_it(run):
+    done = run("live", "my call.wav", "--direction", "pt")
+    assert done.returncode == 2
+    assert "`kikitori 'my call.wav' --direction pt`" in done.stderr
+    piped = "ffmpeg -loglevel error -i 'my call.wav' -f s16le -ac 1 -ar 16000 - | kikitori live - --direction pt"
+    assert f"`{piped}`" in done.stderr
 
 
 @pytest.mark.parametrize(

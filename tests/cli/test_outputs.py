@@ -195,3 +195,9 @@ def test_a_closed_pipe_ends_quietly(tiny, two_clips, monkeypatch):
     done = tiny("pt", *two_clips)
     assert done.returncode == 141
     assert done.stderr.splitlines()[-1] == f"1 of 2: {two_clips[0]}"
+
+
+def test_standard_output_that_was_never_open_is_a_closed_one(tiny, two_clips, monkeypatch):
+    monkeypatch.setattr("sys.stdout", None)
+    done = tiny("pt", *two_clips)
+    assert done.returncode == 141 and "2 of 2: " not in done.stderr

@@ -9,11 +9,12 @@ import pytest
 
 from kikitori.audio.checks import SAMPLE_RATE
 from kikitori.audio.files import load_audio
+from kikitori.audio.vad import find_speech
 from kikitori.live.cutting import MAX_SECONDS
 from kikitori.live.events import Closed, Event, Words
 from kikitori.live.session import LiveSession
 from kikitori.strings import join_texts
-from tests.support.recordings import RECORDINGS, recordings_in
+from tests.support.recordings import RECORDINGS, example, recordings_in
 
 CALLS = recordings_in(RECORDINGS, "diarize")
 CALL = next(one for one in CALLS if one.path.stem == "diarize_4")
@@ -57,6 +58,14 @@ def test_a_call_gets_its_words_however_the_sound_comes(block, model, listen):
     assert {turn.speaker[-1] for event in closed(events) for turn in event.turns} == {"?"}
 
 
+@pytest.mark.parametrize("block", [4000, 10**6])
+def test_a_call_in_which_nobody_pauses_for_long_gets_its_words_at_every_pace(block, model, listen):
+    one = example("call_order")
+    events = listen(LiveSession(model("diarize")), load_audio(one.path), block)
+    assert text(events) == one.text
+    assert_firm_text_stays(events)
+
+
 @pytest.mark.slow
 def test_stretches_have_numbers_and_times_in_order(model, listen):
     waveform = np.concatenate([SILENCE, load_audio(CALL.path)])
@@ -84,18 +93,17 @@ def test_a_translation_is_firm_at_pauses_only(model, listen):
     assert not any(event.firm for event in words) and any(event.tentative for event in words)
 
 
-def unbroken(count: int) -> np.ndarray:
-    """Speech without pauses: the middles of calls."""
+def unbroken() -> np.ndarray:
+    """Speech of calls without the pauses."""
     calls = [load_audio(one.path) for one in CALLS]
-    loud = [call[np.abs(call) > 0.02] for call in calls]
-    return np.concatenate([loud[number % len(loud)] for number in range(count)])
+    return np.concatenate([call[span.start : span.end] for call in calls for span in find_speech(call)])
 
 
 @pytest.mark.slow
 def test_the_work_per_second_stays_the_same_however_long_somebody_talks(model, listen):
     """Without a pause each pass hears 15 s at most, and there is one per second."""
     session, longest, work = LiveSession(model("diarize")), 0.0, [0.0]
-    waveform = unbroken(8)
+    waveform = unbroken()
     third = len(waveform) // 3
     for start in (0, third, 2 * third):
         for place in range(start, start + third, SAMPLE_RATE):

@@ -7,12 +7,10 @@ import re
 
 from playwright.sync_api import Page, WebSocketRoute, expect
 
-from kikitori.page.live import SOUND
 from tests.support.browser import visit, wait_for_end, words
-from tests.support.live_page import SPOKEN, lines, start, status
+from tests.support.live_page import ADDRESS, SPOKEN, lines, start, status
 from tests.support.recordings import microphone_recording
 
-ADDRESS = re.compile(re.escape(SOUND))
 TEXTS = [one.text for one in SPOKEN]
 
 

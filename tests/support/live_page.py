@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 
 from playwright.sync_api import Browser, Locator, Page
 
+from kikitori.page.live import SOUND
 from tests.support.browser import shown_panel
 from tests.support.recordings import RECORDINGS, recordings_in
 
+ADDRESS = re.compile(re.escape(SOUND))
+"""Of the WebSocket that the page connects to."""
 SPOKEN = recordings_in(RECORDINGS, "pt")[:3]
 """What the microphone of `speaking` hears, a second of silence after each."""
 KEEP_STREAM = """() => {

@@ -33,7 +33,6 @@ export class Live {
     );
     this.kept = new KeptRecordings((sentence) => this.note("kept", sentence));
     this.setup = new LiveSetup(choices);
-    this.lines = new Lines();
     /** @type {Map<string, Node>} What hinders, by what it is about. */
     this.problems = new Map();
     this.watch = new Watch();
@@ -44,7 +43,9 @@ export class Live {
     const meter = { class: "live-level", role: "meter", "aria-label": say("live_level"), "aria-valuemax": 100 };
     this.level = make("span", meter, this.bar);
     this.notes = make("div", { role: "status" });
-    this.work = make("div", { class: "live-work" }, this.button, this.level, this.time, this.lines.larger);
+    this.work = make("div", { class: "live-work" }, this.button, this.level, this.time);
+    this.lines = new Lines(this.work);
+    this.work.append(this.lines.larger);
     element.replaceChildren(this.setup.element, this.work, this.notes, this.kept.element, this.lines.element);
     this.show();
     this.open();
@@ -53,6 +54,7 @@ export class Live {
   /** The tab is opened. */
   async open() {
     this.kept.show();
+    this.lines.fit();
     if (!this.recording) await this.ask();
   }
 
@@ -102,7 +104,8 @@ export class Live {
     this.note("connection", say("live_connecting"));
     this.show();
     // On a phone the captions are below the screen.
-    if (matchMedia("(max-width: 700px)").matches) this.work.scrollIntoView({ block: "start" });
+    if (matchMedia("(max-width: 700px), (max-height: 600px)").matches) this.work.scrollIntoView({ block: "start" });
+    this.lines.reveal();
   }
 
   /** End the recording, and transcribe it. */
@@ -186,17 +189,23 @@ export class Live {
     if (before === (typeof what === "string" ? what : (what?.textContent ?? ""))) return;
     if (what) this.problems.set(key, make("div", { class: "speech-warning" }, what));
     else this.problems.delete(key);
-    this.notes.replaceChildren(...this.problems.values());
+    const replace = () => this.notes.replaceChildren(...this.problems.values());
+    if (this.recording) this.lines.change(replace);
+    else replace();
   }
 
   show() {
     const isOn = this.recording !== null;
+    // Nothing but what hinders stands between the button and the text.
+    if (isOn) this.lines.element.after(this.kept.element);
+    else this.lines.element.before(this.kept.element);
     this.button.textContent = say(isOn ? "live_stop" : "live_start");
     this.button.classList.toggle("live-on", isOn);
     this.setup.lock(isOn);
     this.level.hidden = this.time.hidden = !isOn;
     this.notes.replaceChildren(...this.problems.values());
     if (isOn) this.showLevel(0);
+    this.lines.fit();
   }
 
   /** @param {number} peak */

@@ -5,14 +5,26 @@ import { say, speakerName } from "./i18n.js";
 import { COLOURS } from "./timeline.js";
 
 const AT_END = 40; // pixels: if the reader is no further from the end, the text scrolls along
+const LEAST_ROOM = 96; // pixels of text, even if what stands above it fills the screen
+const EDGE = 8; // pixels between the text and the edge of the window; its scroll-margin in live.css
 
+/**
+ * The text scrolls in a box that has room on the screen together with all that stands above it. The window scrolls until
+ * the box can be seen. Whoever scrolls up, in the box or in the window, is left alone until they are back at the end.
+ */
 export class Lines {
-  constructor() {
+  /** @param {HTMLElement} top what has to be seen together with the text; it stands above it */
+  constructor(top) {
+    this.top = top;
     this.larger = make("button", { class: "live-larger", "aria-pressed": "false" }, say("live_larger"));
     this.larger.addEventListener("click", () => this.enlarge());
     this.text = make("div", { role: "log", class: "live-text", tabindex: 0, "aria-label": say("live_text") });
     this.provisional = make("p", { class: "live-provisional", hidden: true }, say("live_provisional"));
     this.element = make("div", {}, this.provisional, this.text);
+    this.isAtEnd = true;
+    this.isSeen = false; // whether the end of the box was on the screen at the last change
+    this.text.addEventListener("scroll", () => this.noteEnd(), { passive: true });
+    addEventListener("resize", () => this.follow());
     this.clear(false);
   }
 
@@ -20,14 +32,15 @@ export class Lines {
     const isLarge = this.larger.getAttribute("aria-pressed") !== "true";
     this.larger.setAttribute("aria-pressed", String(isLarge));
     this.text.classList.toggle("live-large", isLarge);
-    this.text.scrollTop = this.text.scrollHeight;
-    if (isLarge) this.text.scrollIntoView({ block: "end" });
+    this.fit();
+    this.reveal();
   }
 
   /** @param {boolean} hasSpeakers */
   clear(hasSpeakers) {
     this.provisional.hidden = !hasSpeakers;
     this.text.replaceChildren(make("p", { class: "live-empty" }, say("live_empty")));
+    this.isAtEnd = true;
   }
 
   /**
@@ -36,12 +49,47 @@ export class Lines {
    */
   show({ lines }, first) {
     const { text } = this;
-    const isAtEnd = text.scrollHeight - text.scrollTop - text.clientHeight < AT_END;
     if (!lines.length) return; // what stands there says what will come
-    text.querySelector(".live-empty")?.remove();
-    while (text.children.length > first) text.lastElementChild.remove();
-    text.append(...lines.slice(first).map(makeLine));
-    if (isAtEnd) text.scrollTop = text.scrollHeight;
+    this.change(() => {
+      text.querySelector(".live-empty")?.remove();
+      while (text.children.length > first) text.lastElementChild?.remove();
+      text.append(...lines.slice(first).map(makeLine));
+    });
+  }
+
+  /**
+   * Change the text or what stands above it. If the end of the text can be seen before, it can be seen afterwards.
+   * @param {() => void} what
+   */
+  change(what) {
+    this.noteEnd();
+    this.isSeen = this.text.getBoundingClientRect().bottom <= innerHeight + AT_END;
+    what();
+    this.follow();
+  }
+
+  follow() {
+    this.fit();
+    if (this.isSeen && this.isAtEnd) this.reveal();
+  }
+
+  noteEnd() {
+    const { clientHeight, scrollHeight, scrollTop } = this.text;
+    this.isAtEnd = scrollHeight - scrollTop - clientHeight < AT_END;
+  }
+
+  /** Give the box the room that is left on the screen. */
+  fit() {
+    const { text } = this;
+    const above = text.getBoundingClientRect().top - this.top.getBoundingClientRect().top;
+    text.style.setProperty("--live-room", `${Math.max(LEAST_ROOM, innerHeight - above - 2 * EDGE)}px`);
+    if (this.isAtEnd) text.scrollTop = text.scrollHeight;
+  }
+
+  /** Scroll the window as far as is needed to see the box. */
+  reveal() {
+    const { bottom } = this.text.getBoundingClientRect();
+    if (bottom > innerHeight - EDGE) this.text.scrollIntoView({ block: "end" });
   }
 }
 

@@ -1,0 +1,111 @@
+"""The captions of the Live tab stay on the screen with the button and what hinders, unless the reader scrolls away."""
+
+from __future__ import annotations
+
+import json
+
+from playwright.sync_api import Locator, Page, WebSocketRoute, expect
+
+from tests.support.browser import visit
+from tests.support.live_page import ADDRESS, KEEP_STREAM, lines, start, status
+
+SENTENCE = "Quero marcar a consulta para quinta, e depois preciso de ir ao mercado com a minha irmã."
+TEXT = "conversation.item.input_audio_transcription"
+PHONE, PHONE_ON_ITS_SIDE, LAPTOP = (
+    {"width": width, "height": height} for width, height in ((390, 844), (844, 390), (1280, 800))
+)
+
+
+class Speaker:
+    """Stands in for the server, which would need minutes of sound for so many lines."""
+
+    def __init__(self, page: Page):
+        self._count = 0
+        page.route_web_socket(ADDRESS, self._connect)
+
+    def _connect(self, client: WebSocketRoute) -> None:
+        self._client = client
+        client.on_message(lambda _: None)
+        self._send(type="session.created", session={"max_seconds": 3600})
+        self._send(type="kikitori.ready")
+
+    def _send(self, **event: object) -> None:
+        self._client.send(json.dumps(event))
+
+    def say(self, count: int) -> None:
+        """Write so many lines."""
+        for _ in range(count):
+            self._count += 1
+            item = str(self._count)
+            self._send(type="input_audio_buffer.speech_started", item_id=item, audio_start_ms=0)
+            text = f"{item}. {SENTENCE}"
+            self._send(type=f"{TEXT}.completed", item_id=item, transcript=text, turns=[])
+
+
+def listen(page: Page) -> tuple[Speaker, Locator]:
+    speaker = Speaker(page)
+    page.evaluate(KEEP_STREAM)
+    panel = start(page)
+    expect(panel.locator(".live-time")).to_contain_text(" of ")  # the session has begun
+    return speaker, panel
+
+
+def assert_seen(page: Page, *elements: Locator) -> None:
+    """Assert that all of each is inside the window, and in the text's box if it is in that."""
+    for element in elements:
+        box = element.bounding_box()
+        assert box["y"] >= 0 and box["y"] + box["height"] <= page.viewport_size["height"] + 1, (element, box)
+
+
+def last(panel: Locator, number: int) -> Locator:
+    """The line of this number, once it is the last one."""
+    expect(lines(panel).last).to_contain_text(f"{number}. ")
+    return lines(panel).last
+
+
+def test_the_newest_line_the_button_and_what_hinders_are_on_the_screen(browser, server):
+    with visit(browser, server, viewport=PHONE) as page:
+        speaker, panel = listen(page)
+        fixed = panel.get_by_role("button", name="Stop"), status(panel)
+        for number in range(1, 13):
+            speaker.say(1)
+            assert_seen(page, last(panel, number), *fixed)
+        page.evaluate("stream.getTracks()[0].dispatchEvent(new Event('ended'))")
+        expect(status(panel)).to_contain_text("The microphone is gone")
+        assert_seen(page, last(panel, 12), *fixed)
+        for screen in (PHONE, PHONE_ON_ITS_SIDE, LAPTOP):
+            page.set_viewport_size(screen)
+            for _ in ("larger", "as before"):
+                panel.get_by_role("button", name="Larger captions").click()
+                number += 1
+                speaker.say(1)
+                assert_seen(page, last(panel, number), *fixed)
+
+
+def test_a_reader_who_has_scrolled_up_is_left_alone_until_the_end(browser, server):
+    with visit(browser, server, viewport=PHONE) as page:
+        speaker, panel = listen(page)
+        speaker.say(20)
+        last(panel, 20)
+        box = panel.get_by_role("log")
+        box.hover()
+        page.mouse.wheel(0, -400)
+        page.wait_for_function(
+            "box => box.scrollHeight - box.scrollTop - box.clientHeight >= 400", arg=box.element_handle()
+        )
+        first = lines(panel).first.bounding_box()
+        speaker.say(3)
+        last(panel, 23)
+        assert lines(panel).first.bounding_box() == first
+        page.mouse.wheel(0, 5000)
+        page.wait_for_function(
+            "box => box.scrollHeight - box.scrollTop - box.clientHeight < 1", arg=box.element_handle()
+        )
+        speaker.say(3)
+        assert_seen(page, last(panel, 26))
+        page.mouse.move(5, 5)
+        page.evaluate("scrollTo(0, 0)")
+        before = page.evaluate("scrollY")
+        speaker.say(3)
+        last(panel, 29)
+        assert page.evaluate("scrollY") == before
