@@ -17,6 +17,7 @@ from starlette.routing import Route
 from kikitori.api.app import mount_api
 from kikitori.api.errors import answer_http_error
 from kikitori.api.live_visitors import LiveVisitors
+from kikitori.cli.parser import Parser
 from kikitori.server.health import health
 from kikitori.server.keys import Keys, KnownKeys
 from kikitori.server.limits import Gate
@@ -34,7 +35,7 @@ PORT = 8000
 
 def build_parser() -> argparse.ArgumentParser:
     """The options of `kikitori serve`."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="kikitori serve", description="Serve OpenAI's audio API, without the page.", epilog=VARIABLES
     )
     add_server_options(parser)

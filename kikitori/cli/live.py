@@ -17,6 +17,7 @@ from kikitori.cli.live_input import LiveInput, microphone, standard_input
 from kikitori.cli.live_output import Lines, Subtitles
 from kikitori.cli.models import loading
 from kikitori.cli.options import add_checkpoint_options
+from kikitori.cli.parser import Parser
 from kikitori.cli.report import TextReport
 from kikitori.cli.run import EXIT_CLOSED, EXIT_DONE, EXIT_FAILED, EXIT_INCOMPLETE, EXIT_INTERRUPTED
 from kikitori.cli.texts import read_context
@@ -52,7 +53,7 @@ def main(argv: list[str]) -> int:
 
 def _parse(argv: list[str]) -> tuple[argparse.Namespace, dict]:
     """The options, with the task that they choose, and the checkpoints."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="kikitori live",
         description="Write down what is said while somebody speaks, until Ctrl-C or the end of the sound.",
         epilog="Example: ffmpeg -i SOURCE -f s16le -ac 1 -ar 16000 - | kikitori live - --direction pt -o talk.srt",

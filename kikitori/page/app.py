@@ -18,6 +18,7 @@ import uvicorn
 
 from kikitori.api.app import mount_api
 from kikitori.api.live_visitors import LiveVisitors
+from kikitori.cli.parser import Parser
 from kikitori.page.live import live_routes
 from kikitori.page.mcp import repair
 from kikitori.page.refused import exception_handlers
@@ -48,7 +49,7 @@ MAX_WAITING = 64
 
 def build_parser() -> argparse.ArgumentParser:
     """The options of `kikitori page` and `python app.py`."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="kikitori page",
         description="Open the web page.",
         epilog=VARIABLES,
