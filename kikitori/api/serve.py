@@ -35,9 +35,7 @@ PORT = 8000
 
 def build_parser() -> argparse.ArgumentParser:
     """The options of `kikitori serve`."""
-    parser = Parser(
-        prog="kikitori serve", description="Serve OpenAI's audio API, without the page.", epilog=VARIABLES
-    )
+    parser = Parser(prog="kikitori serve", description="Serve OpenAI's audio API, without the page.", epilog=VARIABLES)
     add_server_options(parser)
     parser.add_argument("--port", type=int, default=PORT, help=f"default: {PORT}")
     parser.add_argument(
