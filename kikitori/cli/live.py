@@ -184,6 +184,8 @@ class _Writer:
                 self._outputs.remove(output)
                 self._code = EXIT_FAILED
                 self._report.say(str(error), "error")
+                if self._outputs:
+                    self._report.say("the subtitles go on" if output == self._print else "the lines go on", "warning")
 
     def _print(self, event: Event) -> None:
         if lines := self._lines.of(event):

@@ -131,6 +131,7 @@ def test_the_subtitles_go_on_without_standard_output(stdout, code, said, live, m
     done = live(TWO, *OPTIONS, "-o", tmp_path / "talk.srt")
     assert done.returncode == code
     assert [line for line in done.stderr.splitlines() if line.startswith(said)], done.stderr
+    assert "the subtitles go on" in done.stderr
     assert texts_in(tmp_path / "talk.srt") == CLIP_TEXTS
 
 
@@ -138,6 +139,7 @@ def test_the_lines_go_on_without_the_subtitles(live):
     done = live(TWO, *OPTIONS, "-o", "/dev/full")
     assert (done.returncode, done.stdout.splitlines()) == (1, CLIP_TEXTS)
     assert done.stderr.count(f"error: /dev/full cannot be written {FULL}") == 1
+    assert "warning: the lines go on" in done.stderr
 
 
 @pytest.mark.parametrize(("stdout", "output", "code"), [(closed_pipe, (), 141), (full_disk, ("-o", "/dev/full"), 1)])

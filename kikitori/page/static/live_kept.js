@@ -20,8 +20,8 @@ export class KeptRecordings {
     this.note = note;
     /** @type {Map<string, { about: Kept, parts: Int16Array<ArrayBuffer>[] }>} What the browser could not keep, by id. */
     this.inMemory = new Map();
-    /** @type {Set<string>} Recordings that are being transcribed. */
-    this.atWork = new Set();
+    /** @type {Map<string, () => void>} Recordings that are being transcribed, by id, and what ends that. */
+    this.atWork = new Map();
     this.list = make("ul", { class: "live-recordings" });
     this.element = make("section", { hidden: true }, make("h3", {}, say("live_kept")), this.list);
   }
@@ -83,11 +83,11 @@ export class KeptRecordings {
    */
   async transcribe(kept) {
     this.note("");
-    this.atWork.add(kept.id);
+    this.atWork.set(kept.id, liveStore.hold(kept.id)); // no page offers it meanwhile
     await this.show();
     const problem = await this.handOver(kept);
     if (problem) {
-      this.atWork.delete(kept.id);
+      this.endWork(kept.id);
       this.note(problem);
       await this.show();
     }
@@ -126,11 +126,17 @@ export class KeptRecordings {
       const sheet = view.sheets.findIndex((/** @type {any} */ { transcript }) => transcript.audio === name);
       if (view.keeper.kept.has(`${view.keeper.id} ${sheet}`)) break;
       if (begun && !view.isBusy && sheet < 0) {
-        this.atWork.delete(id); // the job has failed, and its tab says why
+        this.endWork(id); // the job has failed, and its tab says why
         return this.show();
       }
     }
-    this.atWork.delete(id);
     await this.forget(id);
+    this.endWork(id);
+  }
+
+  /** @param {string} id */
+  endWork(id) {
+    this.atWork.get(id)?.();
+    this.atWork.delete(id);
   }
 }

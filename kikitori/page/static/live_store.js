@@ -50,7 +50,7 @@ class LiveStore extends Database {
   }
 
   /**
-   * The recordings that no page is making now, the latest first; none if the browser keeps nothing.
+   * The recordings that no page is making or transcribing now, the latest first; none if the browser keeps nothing.
    * @returns {Promise<Kept[]>}
    */
   async list() {
@@ -66,7 +66,7 @@ class LiveStore extends Database {
   }
 
   /**
-   * Let no other page offer a recording while it is made. The browser ends that when this page is gone.
+   * Let no page offer a recording while it is made or transcribed. The browser ends that when this page is gone.
    * @param {string} id
    * @returns {() => void} ends it
    */
