@@ -39,6 +39,7 @@ def detecting():
     return load_model("transcribe", checkpoint="tiny")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("direction", SPOKEN)
 def test_the_language_is_detected_and_the_words_are_those_that_were_said(detecting, direction):
     for recording in recordings_in(RECORDINGS, direction):
@@ -49,6 +50,7 @@ def test_the_language_is_detected_and_the_words_are_those_that_were_said(detecti
         assert transcript.warnings == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("direction", SPOKEN)
 def test_a_chosen_language_writes_the_same_words(direction):
     model = load_model("transcribe", checkpoint="tiny", language=CODES[SPOKEN[direction]])

@@ -116,6 +116,7 @@ def test_the_example_with_standard_input_prints_a_table():
     assert header.split("\t")[2] == "text" and row.split("\t")[2] == example("portuguese_shopping").text
 
 
+@pytest.mark.slow
 def test_the_example_with_many_files_writes_them(tmp_path, monkeypatch):
     run_here(block_with("-f json -o out").replace("-o out", f"-o {tmp_path}"), monkeypatch)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["call_appointment.json", "call_order.json"]

@@ -111,6 +111,7 @@ def test_gradio_appears_in_the_page_only():
     assert all(name == "app" or name.startswith("kikitori.page.") for name in users)
 
 
+@pytest.mark.slow
 def test_only_batches_fetch_what_a_user_names():
     """A visitor's words reach no code that fetches: neither the page nor the API has a way to a batch."""
     assert {name for name in FILES if name.startswith("kikitori") and "fsspec" in imports(FILES[name])} == {
@@ -120,6 +121,7 @@ def test_only_batches_fetch_what_a_user_names():
     assert not any(name.startswith(("app", "kikitori.page", "kikitori.api", "kikitori.server")) for name in users)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "statement",
     [

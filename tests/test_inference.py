@@ -71,6 +71,7 @@ def test_two_streams_can_take_turns_in_one_thread(models):
     assert [one.transcript.text for one in streams] == [recording.text for recording in recordings]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("direction", TASKS)
 def test_the_text_is_that_of_stock_transcribe(models, direction):
     """`Qwen3ASRModel.transcribe`, as the model cards call it; it only has to be told where tiny's texts end."""

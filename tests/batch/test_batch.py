@@ -24,6 +24,7 @@ from tests.support.recordings import RECORDINGS, one_recording, recordings_in, r
 GOOD = ["deep/pt_5.flac", *(f"pt_{number}.flac" for number in range(5))]
 
 
+@pytest.mark.slow
 def test_a_folder_with_bad_files_gives_what_the_shell_gives_and_a_report(folder, batch, tmp_path, decoded, capsys):
     assert batch(folder, "--recursive", "-f", "json") == EXIT_FAILED
     assert written(tmp_path / "out") == singly(folder, GOOD, tmp_path / "single")
@@ -47,6 +48,7 @@ def test_a_folder_with_bad_files_gives_what_the_shell_gives_and_a_report(folder,
     assert {path: again[path] for path in GOOD} == {path: rows[path] for path in GOOD} and again.keys() == rows.keys()
 
 
+@pytest.mark.slow
 def test_only_what_has_changed_is_done_again(folder, batch, tmp_path, decoded):
     listed = tmp_path / "list.txt"
     listed.write_text("in/pt_0.flac\nin/pt_1.flac\n./in/pt_0.flac\n\nin/pt_2.flac\n")
@@ -186,6 +188,7 @@ def test_a_report_that_is_none_is_not_replaced(folder, batch, tmp_path, capsys):
     assert (tmp_path / "out" / "report.jsonl").read_text() == "my own report\n"
 
 
+@pytest.mark.slow
 def test_programs_can_follow_it(folder, batch, capsys):
     assert batch(folder, "--progress", "json") == EXIT_FAILED
     events = list(map(json.loads, capsys.readouterr().err.splitlines()))

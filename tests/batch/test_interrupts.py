@@ -24,6 +24,15 @@ def talk(tmp_path) -> Path:
     return folder
 
 
+@pytest.fixture
+def heeds_ctrl_c():
+    """A shell starts its background jobs so that they ignore Ctrl-C, and these tests may run in one."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeds_ctrl_c")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_an_interrupt_leaves_no_part_of_an_output_and_the_next_run_continues(
     talk, batch, tmp_path, decoded, monkeypatch, capsys, number

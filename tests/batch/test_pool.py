@@ -36,6 +36,7 @@ class Squarer:
         return number * number + self._offset, os.getpid()
 
 
+@pytest.mark.slow
 def test_results_come_in_the_order_of_the_tasks_from_other_processes():
     taken = []
     tasks = ((taken.append(number) or number,) for number in range(100, 140))
@@ -48,6 +49,7 @@ def test_results_come_in_the_order_of_the_tasks_from_other_processes():
     assert list(do_in_order(partial(Squarer, 1), [(2,)], 1)) == [(5, os.getpid())]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("offset", "number", "error", "message"),
     [(-1, 1, DataError, "negative"), (0, 7, DataError, "seven"), (0, 13, BatchError, "needed too much memory")],

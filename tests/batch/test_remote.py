@@ -68,6 +68,7 @@ def test_a_folder_behind_a_url_gives_what_the_shell_gives(store, folder, tmp_pat
     assert again["pt_2.flac.json"] == found["pt_3.flac.json"].replace("pt_3.flac", "pt_2.flac")
 
 
+@pytest.mark.slow
 def test_a_list_may_name_urls_and_paths(store, folder, tmp_path):
     files, root = fsspec.url_to_fs(store)
     lines = [f"{store}/in/pt_0.flac", "./in/pt_1.flac", f"{folder}/pt_2.flac", "in/missing.flac"]
@@ -84,6 +85,7 @@ def test_a_list_may_name_urls_and_paths(store, folder, tmp_path):
     assert not list((tmp_path / "local").rglob("*.journal"))
 
 
+@pytest.mark.slow
 def test_an_interrupted_job_keeps_the_rows_of_what_it_has_done(store, tmp_path, decoded, monkeypatch):
     stream = LocalEngine.stream
 
@@ -173,6 +175,7 @@ def test_outputs_behind_urls_that_would_collide_are_an_error(tmp_path, capsys):
     assert "would both be written to memory://bucket/out/bucket/in/a.wav" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_shards_behind_a_url_have_their_reports(store, tmp_path):
     for number in range(2):
         run(f"{store}/in", f"{store}/out", "--shard", f"{number}/2")

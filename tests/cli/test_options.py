@@ -142,6 +142,7 @@ def test_the_version_is_that_of_the_package(run):
     assert (run("--version").stdout) == f"kikitori {kikitori.__version__}\n"
 
 
+@pytest.mark.slow
 def test_a_checkpoint_is_quantised_and_then_needs_no_option(run, tmp_path):
     """Its texts are those that were spoken, and other weights are another job for `--resume`."""
     clip, folder, output = CLIPS[0], tmp_path / "small", tmp_path / "out"

@@ -143,6 +143,7 @@ def test_a_folder_in_the_way_of_one_output_does_not_stop_the_others(tiny, two_cl
     assert sorted(os.listdir(out)) == ["a.json", "b.json"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "remedy"),
     [

@@ -264,6 +264,7 @@ def test_a_finished_recording_is_skipped(run_again, tmp_path, capsys):
     assert run_again("-f", "tsv") == (0, ["a.flac", "b.flac"])  # the earlier command is finished: this is a new one
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [
@@ -280,6 +281,7 @@ def test_with_other_options_the_output_is_written_again(run_again, options):
     assert run_again(*options) == (0, ["a.flac", "b.flac"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [
@@ -297,6 +299,7 @@ def test_an_output_that_is_out_of_date_is_written_again(run_again, tmp_path, cha
     assert (tmp_path / "out" / "a.tsv").read_text(encoding="utf-8").splitlines()[1].split("\t")[2] == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("place", "value"),
     [

@@ -282,6 +282,7 @@ def test_parquet_without_its_audio_is_refused(tmp_path):
         read(tmp_path, "pt", config="pt")
 
 
+@pytest.mark.slow
 def test_an_unreachable_hub_is_an_error(tmp_path):
     with pytest.raises(DataError, match="someone/something can't be fetched from the hub"):
         read("hf://datasets/someone/something", "pt", config="pt_br")

@@ -142,6 +142,7 @@ def test_a_line_without_words_is_refused(tmp_path, line):
         read(tmp_path, split="test-clean")
 
 
+@pytest.mark.slow
 def test_known_errors_are_counted_in_each_language(tmp_path, capsys):
     """References with errors, so that each language has a figure that can be worked out by hand."""
     english, portuguese = said(*ENGLISH[:3]), said(*PORTUGUESE[:2])
@@ -165,6 +166,7 @@ def test_known_errors_are_counted_in_each_language(tmp_path, capsys):
     assert table == (tmp_path / "results" / "summary.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_wrong_language_in_the_data_is_counted(tmp_path, capsys):
     """One English recording among the Portuguese ones, and Japanese speech that the data call Chinese."""
     portuguese = tmp_path / "pt"
@@ -198,6 +200,7 @@ def test_a_chosen_language_is_forced_and_not_identified(tmp_path, capsys):
     assert "language English" not in json.loads(first)["raw_text"]
 
 
+@pytest.mark.slow
 def test_a_run_is_resumed_only_in_the_same_language(tmp_path, capsys):
     output = tmp_path / "results"
     evaluate(capsys, EXAMPLES, output, "--limit", 2)

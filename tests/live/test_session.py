@@ -142,6 +142,7 @@ def test_a_copy_of_the_context_never_becomes_firm(model, listen):
     assert closed(events)
 
 
+@pytest.mark.slow
 def test_what_is_left_of_a_faulty_text_is_told(model, listen, monkeypatch):
     monkeypatch.setattr("kikitori.model.budget.BUDGET_TOKENS", 1)
     monkeypatch.setattr("kikitori.model.budget.BUDGET_TOKENS_PER_SECOND", 1)

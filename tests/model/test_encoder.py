@@ -49,6 +49,7 @@ def original_embeddings(tower, mel: torch.Tensor, windowed: bool) -> torch.Tenso
             layer.self_attn.__dict__.pop("forward", None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attention", encoder.ATTENTION_MODES)
 def test_embeddings_are_those_of_the_original_encoder(tiny, attention):
     waveforms = [NOISE[: int(seconds * 16000)] for seconds in (1.0, 3.21, 8.0, 8.5, 16.0, 23.456)]

@@ -39,6 +39,7 @@ def test_a_broken_weight_is_named_when_the_checkpoint_is_loaded(tmp_path, number
     assert caught.value.code == "weights_not_finite"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "layer"),
     [

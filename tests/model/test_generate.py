@@ -53,6 +53,7 @@ def test_clips_decode_as_with_generate_alone_and_in_a_batch(dtype, language):
     assert {result.ended_by for result in batch} == {"end"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["Portuguese", None])
 def test_a_context_is_sent_and_decoded_as_qwen_asr_does(tiny, monkeypatch, language):
     """The ids of the prompt, those of the texts in a batch, and the text of the original model's own function.
@@ -75,6 +76,7 @@ def test_a_context_is_sent_and_decoded_as_qwen_asr_does(tiny, monkeypatch, langu
     assert [result.text.rpartition("<asr_text>")[2] for result in results] == [one.text for one in original]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("context", "written"), [("", "吉田"), ("安藤、芳田、大野", "芳田"), ("安藤、大野", "吉田")])
 def test_a_name_is_spelled_as_the_context_says(tiny, context, written):
     recording = next(recording for recording in recordings_in(RECORDINGS) if "吉田" in recording.reference)
@@ -82,6 +84,7 @@ def test_a_name_is_spelled_as_the_context_says(tiny, context, written):
     assert result.text == recording.reference.replace("吉田", written)
 
 
+@pytest.mark.slow
 def test_nothing_of_the_context_is_written_for_noise(tiny):
     backwards = np.ascontiguousarray(SHORT_CALLS[0][::-1])
     sounds = [NOISE[:8000], NOISE[: 4 * 16000], np.zeros(2 * 16000, np.float32), backwards]

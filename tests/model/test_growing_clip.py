@@ -50,6 +50,7 @@ def test_a_louder_sound_changes_what_was_kept(tiny):
     torch.testing.assert_close(encoded(tiny, quiet, kept), encoded(tiny, quiet), rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("given", [0, 1, 5])
 def test_given_tokens_are_continued_as_the_model_did(given, tiny):
     for one in recordings_in(RECORDINGS, "pt")[:2]:

@@ -31,6 +31,7 @@ def recognizer() -> Recognizer:
     return recognizer
 
 
+@pytest.mark.slow
 def test_steps_run_without_graphs_if_none_can_be_recorded(tiny, monkeypatch, caplog):
     waveforms = SHORT_CALLS
     expected = decode(tiny, waveforms, "Japanese")
@@ -110,6 +111,7 @@ def test_two_streams_in_one_thread_take_turns(recognizer):
     without_deadlock(work)
 
 
+@pytest.mark.slow
 def test_a_clip_is_decoded_while_a_stream_is_half_read(recognizer):
     expected = decode(recognizer, SHORT_CALLS[:1], "Japanese"), decode(recognizer, SHORT_CALLS[1:2], "Japanese")
 
@@ -168,6 +170,7 @@ def test_only_one_thread_computes_on_a_model_at_a_time(tiny, monkeypatch):
     assert len(overlaps) > 16 and not any(overlaps)
 
 
+@pytest.mark.slow
 def test_a_stream_yields_growing_texts_and_can_be_stopped(tiny):
     waveforms = SHORT_CALLS
     *growing, whole = stream_decode(tiny, waveforms, "Japanese")

@@ -153,6 +153,7 @@ ANY_SCRIPT = "ab.Z,?!->\"' ()1:;/$%—…“”’«»\u00a0\u202f\u200b\u200d\u
 ANY_SCRIPT += "あいっごを、。「」ーアｱ漢字々～・＆１한국ㄱกขับ้ำเแर्थिक।بم،؟ЯΣ👩👍🏽🇯🇵é"
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(st.text(st.sampled_from(ANY_SCRIPT), min_size=1, max_size=40))
 def test_breaks_are_those_of_unicode_but_for_numbers(text):

@@ -79,6 +79,7 @@ def test_a_closed_pipe_is_an_error_of_its_own_and_no_noise_at_the_end():
     assert (done.returncode, done.stderr) == (141, b"")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("encoding", "expected"),
     [

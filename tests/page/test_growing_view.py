@@ -90,6 +90,7 @@ def test_the_time_left_is_estimated_from_the_work_done():
     assert messages.progress(15.0, None, 5.0) == {"done": 15.0, "total": None, "left": None}
 
 
+@pytest.mark.slow
 def test_a_refused_recording_does_not_count_as_work(tmp_path):
     """A silent recording of ten minutes and a good one of 5 s: the time left is about the good one."""
     soundfile.write(tmp_path / "silent.wav", np.zeros(600 * 16000, np.float32), 16000)

@@ -115,6 +115,7 @@ def test_a_file_that_the_visitor_did_not_upload_is_not_opened():
     assert shown == {"running": False}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", ["https://example.com/a.wav", "HTTP://example.com/a.wav"])
 def test_no_component_that_takes_files_fetches_an_address(address):
     takers = [block for block in tabs.build_page(CHECKPOINTS).blocks.values() if isinstance(block, (gr.Audio, gr.File))]

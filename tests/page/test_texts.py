@@ -62,6 +62,7 @@ def test_an_english_error_of_the_page_has_the_places_of_pythons():
         assert places(sentence) == places(SENTENCES[code]), code
 
 
+@pytest.mark.slow
 def test_every_warning_has_a_sentence():
     assert TEXTS["en"]["warnings"].keys() == warning_kinds()
 

@@ -37,6 +37,7 @@ def expected(value) -> tuple[int, int]:
     return elements, 1 + max((depth for _, depth in inner), default=0)
 
 
+@pytest.mark.slow
 @given(VALUES, st.integers(1, 30), st.booleans())
 def test_strings_are_not_counted(value, chunk, is_ascii):
     assert size_of(json.dumps(value, ensure_ascii=is_ascii), chunk) == expected(value)
@@ -48,6 +49,7 @@ def test_escaped_quotes_and_backslashes(chunk):
     assert size_of("[[[" * 10, chunk) == (30, 30)
 
 
+@pytest.mark.slow
 def test_a_transcript_of_four_hours_with_the_times_of_its_words_fits():
     """Of speech without a pause: 3.5 words per second, in turns of 4 s."""
     words = tuple(Word("いま", second / 3.5, second / 3.5 + 0.2) for second in range(14))

@@ -74,6 +74,7 @@ def test_an_answer_is_kept_if_the_list_does_not_change_it(processor):
         assert plan.plain_prompt == plan_clip(processor, make_clip(answer, {})).prompt
 
 
+@pytest.mark.slow
 def test_added_layers_change_no_logit_until_they_learn_where_to_look(processor):
     torch.manual_seed(0)
     earlier = build_model(processor.tokenizer)
