@@ -157,6 +157,16 @@ def test_a_closed_stream_ends_its_requests(server):
     assert server.left.wait(10)
 
 
+def test_each_word_is_shown_before_the_next_comes(server):
+    server.faults = ["step"]
+    server.next_word.release()
+    shown: list[str] = []
+    for results in engine_at(server.url).stream([SOUND], PORTUGUESE):
+        shown.append(results[0].text)
+        server.next_word.release()
+    assert list(dict.fromkeys(shown)) == ["Bom", "Bom dia", TEXT]
+
+
 def test_windows_go_to_every_server_that_has_the_model(server):
     with serving() as second, serving(model="other") as wrong:
         engine = engine_at(server.url, second.url, wrong.url, f"http://127.0.0.1:{free_port()}")

@@ -16,7 +16,8 @@ class ScriptedServer(ThreadingHTTPServer):
     """Writes WORDS for any window.
 
     faults: what becomes of the next windows, one each: a status, `cut` after the first word, `hang` until the client
-    leaves. bodies: what was asked. left: how many clients left before the end.
+    leaves, `step`: each word waits for a release of `next_word`. bodies: what was asked. left: set once a client has
+    left before the end.
     """
 
     daemon_threads = True
@@ -30,6 +31,7 @@ class ScriptedServer(ThreadingHTTPServer):
         self.faults: list[int | str] = []
         self.bodies: list[dict] = []
         self.left = threading.Event()
+        self.next_word = threading.Semaphore(0)
 
     @property
     def url(self) -> str:
@@ -80,6 +82,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(200)
         self.end_headers()
         for place, word in enumerate(self.server.words):
+            if fault == "step":
+                self.server.next_word.acquire()
             is_last = place == len(self.server.words) - 1
             token = {"token": word, "logprob": -0.1 if place else -3.0}
             choice = {"delta": {"content": word}, "logprobs": {"content": [token]}, "token_ids": [place]}
