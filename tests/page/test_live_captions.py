@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 
+from PIL import Image
 from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
 from tests.support.browser import visit
@@ -109,3 +111,24 @@ def test_a_reader_who_has_scrolled_up_is_left_alone_until_the_end(browser, serve
         speaker.say(3)
         last(panel, 29)
         assert page.evaluate("scrollY") == before
+
+
+def contrast_at_top(page: Page, box: Locator) -> int:
+    """How far the colours in the first pixels inside the box's upper edge lie apart, 0 to 255."""
+    place = box.bounding_box()
+    edge = {"x": place["x"] + 16, "y": place["y"] + 2, "width": place["width"] - 40, "height": 3}
+    with Image.open(io.BytesIO(page.screenshot(clip=edge))) as image:
+        return max(high - low for low, high in image.convert("RGB").getextrema())
+
+
+def test_large_captions_fade_out_at_the_top_instead_of_being_cut(browser, server):
+    with visit(browser, server, viewport=LAPTOP) as page:
+        speaker, panel = listen(page)
+        panel.get_by_role("button", name="Larger captions").click()
+        speaker.say(12)
+        last(panel, 12)
+        box = panel.get_by_role("log")
+        line = lines(panel).first.evaluate("element => parseFloat(getComputedStyle(element).lineHeight)")
+        for part in range(4):  # in one of these places a line is at the edge
+            box.evaluate("(element, distance) => (element.scrollTop = distance)", 3 * line + part * line / 4)
+            assert contrast_at_top(page, box) < 20

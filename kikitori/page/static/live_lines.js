@@ -76,6 +76,7 @@ export class Lines {
   noteEnd() {
     const { clientHeight, scrollHeight, scrollTop } = this.text;
     this.isAtEnd = scrollHeight - scrollTop - clientHeight < AT_END;
+    this.text.classList.toggle("live-more-above", scrollTop > 0);
   }
 
   /** Give the box the room that is left on the screen. */
