@@ -19,16 +19,25 @@ PHONE, PHONE_ON_ITS_SIDE, LAPTOP = (
 
 
 class Speaker:
-    """Stands in for the server, which would need minutes of sound for so many lines."""
+    """Stands in for the server, which would need minutes of sound for so many lines.
 
-    def __init__(self, page: Page):
+    is_ready: whether the model is loaded at once.
+    """
+
+    def __init__(self, page: Page, is_ready: bool = True):
         self._count = 0
+        self._is_ready = is_ready
         page.route_web_socket(ADDRESS, self._connect)
 
     def _connect(self, client: WebSocketRoute) -> None:
         self._client = client
         client.on_message(lambda _: None)
         self._send(type="session.created", session={"max_seconds": 3600})
+        if self._is_ready:
+            self.get_ready()
+
+    def get_ready(self) -> None:
+        """Say that the model is loaded."""
         self._send(type="kikitori.ready")
 
     def _send(self, **event: object) -> None:
@@ -82,6 +91,18 @@ def test_the_newest_line_the_button_and_what_hinders_are_on_the_screen(browser, 
                 number += 1
                 speaker.say(1)
                 assert_seen(page, last(panel, number), *fixed)
+
+
+def test_nothing_moves_when_the_model_is_loaded(browser, server):
+    with visit(browser, server, viewport=LAPTOP) as page:
+        speaker = Speaker(page, is_ready=False)
+        panel = start(page)
+        box = panel.get_by_role("log")
+        expect(box).to_have_text("Loading the model …")
+        place = box.bounding_box()
+        speaker.get_ready()
+        expect(box).to_contain_text("What is said appears here")
+        assert box.bounding_box() == place
 
 
 def test_a_reader_who_has_scrolled_up_is_left_alone_until_the_end(browser, server):

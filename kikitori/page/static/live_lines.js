@@ -20,6 +20,7 @@ export class Lines {
     this.larger.addEventListener("click", () => this.enlarge());
     this.text = make("div", { role: "log", class: "live-text", tabindex: 0, "aria-label": say("live_text") });
     this.provisional = make("p", { class: "live-provisional", hidden: true }, say("live_provisional"));
+    this.empty = make("p", { class: "live-empty" }, say("live_empty"));
     this.element = make("div", {}, this.provisional, this.text);
     this.isAtEnd = true;
     this.isSeen = false; // whether the end of the box was on the screen at the last change
@@ -39,8 +40,20 @@ export class Lines {
   /** @param {boolean} hasSpeakers */
   clear(hasSpeakers) {
     this.provisional.hidden = !hasSpeakers;
-    this.text.replaceChildren(make("p", { class: "live-empty" }, say("live_empty")));
+    this.text.replaceChildren(this.empty);
     this.isAtEnd = true;
+  }
+
+  get isEmpty() {
+    return this.empty.isConnected;
+  }
+
+  /**
+   * Say in the empty box what is awaited; nothing moves when the text comes.
+   * @param {string} sentence
+   */
+  wait(sentence) {
+    if (this.empty.textContent !== sentence) this.empty.textContent = sentence;
   }
 
   /**
@@ -51,7 +64,7 @@ export class Lines {
     const { text } = this;
     if (!lines.length) return; // what stands there says what will come
     this.change(() => {
-      text.querySelector(".live-empty")?.remove();
+      this.empty.remove();
       while (text.children.length > first) text.lastElementChild?.remove();
       text.append(...lines.slice(first).map(makeLine));
     });
