@@ -31,7 +31,11 @@ export class Live {
       (samples) => this.hear(samples),
       (trouble) => this.noteMicrophone(trouble),
     );
-    this.kept = new KeptRecordings((sentence) => this.note("kept", sentence));
+    this.shown = ""; // id of the recording whose text is shown
+    this.kept = new KeptRecordings(
+      (sentence) => this.note("kept", sentence),
+      (id, tab) => id === this.shown && this.lines.finish(tab),
+    );
     this.setup = new LiveSetup(choices);
     /** @type {Map<string, Node>} What hinders, by what it is about. */
     this.problems = new Map();
@@ -94,6 +98,7 @@ export class Live {
       this.note("storage", isKept ? "" : say("live_not_kept")),
     );
     this.recording = recording;
+    this.shown = recording.about.id;
     this.connection = new LiveConnection(
       soundAddress(direction, language, location.href),
       recording.sound,
