@@ -17,7 +17,7 @@ from kikitori.cli.live_input import LiveInput, microphone, standard_input
 from kikitori.cli.live_output import Lines, Subtitles
 from kikitori.cli.models import loading
 from kikitori.cli.options import add_checkpoint_options
-from kikitori.cli.parser import Parser
+from kikitori.cli.parser import Parser, program
 from kikitori.cli.report import TextReport
 from kikitori.cli.run import EXIT_CLOSED, EXIT_DONE, EXIT_FAILED, EXIT_INCOMPLETE, EXIT_INTERRUPTED
 from kikitori.cli.texts import read_context
@@ -29,6 +29,8 @@ from kikitori.output.files import check_writable, print_output
 from kikitori.tasks import BASES, TASKS, choose_checkpoints, choose_task
 from kikitori.transcribe import Model, load_task
 
+SHARED = ("direction", "language", "model", "checkpoint", "revision", "weights", "device", "context", "context_file")
+"""The options that recordings have too."""
 MUTED_SECONDS = 5.0
 """After this much digital silence there is a warning: no microphone is as quiet as that."""
 
@@ -76,7 +78,7 @@ def _parse(argv: list[str]) -> tuple[argparse.Namespace, dict]:
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="also write subtitles (SRT), pause by pause")
     options = parser.parse_args(argv)
     if options.sound not in (None, STDIN):
-        parser.error(_no_file(options.sound, options.direction))
+        parser.exit(2, f"error: {_no_file(options.sound, parser, options)}\n")
     if options.sound != STDIN and not find_spec("sounddevice"):
         parser.error(
             "the microphone needs the library sounddevice: pip install sounddevice; or give - and raw samples on "
@@ -91,12 +93,20 @@ def _parse(argv: list[str]) -> tuple[argparse.Namespace, dict]:
         parser.error(str(error))
 
 
-def _no_file(name: str, direction: str) -> str:
+def _no_file(name: str, parser: Parser, options: argparse.Namespace) -> str:
+    """The commands that take a file, with the options that were given."""
+    given = []
+    for key in SHARED:
+        value = getattr(options, key)
+        if value != parser.get_default(key):
+            for one in value if isinstance(value, list) else [value]:
+                given += [f"--{key}", one]
+    shared = shlex.join(given)
+    output = f" -o {shlex.quote(str(options.output))}" if options.output else ""
     name = shlex.quote(name)
     return (
-        f"live text takes no file: transcribe it with `kikitori {name} --direction {direction}`, or send its sound as "
-        f"raw samples with `ffmpeg -loglevel error -i {name} -f s16le -ac 1 -ar 16000 - | "
-        f"kikitori live - --direction {direction}`"
+        f"live text takes no file: transcribe it with `{program()} {name} {shared}`, or send its sound as raw samples "
+        f"with `ffmpeg -loglevel error -i {name} -f s16le -ac 1 -ar 16000 - | {program()} live - {shared}{output}`"
     )
 
 

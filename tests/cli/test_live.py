@@ -218,6 +218,26 @@ def test_a_file_as_an_argument_gets_the_commands_that_take_it(run):
     assert "`kikitori 'my call.wav' --direction pt`" in done.stderr
     piped = "ffmpeg -loglevel error -i 'my call.wav' -f s16le -ac 1 -ar 16000 - | kikitori live - --direction pt"
     assert f"`{piped}`" in done.stderr
+    assert done.stderr.startswith("error: ")  # not the usage
+
+
+@pytest.mark.parametrize(
+    ("path", "typed", "shown"),
+    [
+        ("/home/a/kikitori/__main__.py", ["py/python", "-m", "kikitori"], "py/python -m kikitori"),
+        ("inference.py", ["python3", "inference.py"], "python3 inference.py"),
+        ("/usr/bin/kikitori", ["/usr/bin/python3", "/usr/bin/kikitori"], "kikitori"),
+    ],
+)
+def test_these_commands_are_called_as_this_one_and_keep_its_options(path, typed, shown, run, monkeypatch):
+    options = ["--direction", "pt", "--checkpoint", "tiny", "--context", "Rita, Ana"]
+    arguments = ["live", "a.wav", *options, "-o", "a b.srt"]
+    monkeypatch.setattr(sys, "argv", [path, *arguments])
+    monkeypatch.setattr(sys, "orig_argv", [*typed, *arguments])
+    done = run(*arguments)
+    shared = "--direction pt --checkpoint tiny --context 'Rita, Ana'"
+    assert f"`{shown} a.wav {shared}`" in done.stderr
+    assert f"| {shown} live - {shared} -o 'a b.srt'`" in done.stderr
 
 
 @pytest.mark.parametrize(
