@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from kikitori.cli.inputs import STDIN
-from kikitori.cli.live_input import LiveInput, microphone, standard_input
+from kikitori.cli.live_input import LiveInput, check_microphone, microphone, read_standard_input
 from kikitori.cli.live_output import Lines, Subtitles
 from kikitori.cli.models import loading
 from kikitori.cli.options import add_checkpoint_options
@@ -42,10 +42,15 @@ def main(argv: list[str]) -> int:
     try:
         if options.output:
             check_writable(options.output)
+        sound = LiveInput()
+        if options.sound == STDIN:
+            read_standard_input(sound)
+        else:
+            check_microphone()
         report.say(loading(checkpoints, options.task.role))
         model = load_task(options.task, checkpoints, options.device)
         report.say(f"{options.task.label}, by {model.checkpoint.name} on {model.engine.device_and_dtype}")
-        return _listen(options, model, report)
+        return _listen(options, model, sound, report)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except SpeechError as error:
@@ -110,12 +115,12 @@ def _no_file(name: str, parser: Parser, options: argparse.Namespace) -> str:
     )
 
 
-def _listen(options: argparse.Namespace, model: Model, report: TextReport) -> int:
-    sound, reader = LiveInput(), standard_input if options.sound == STDIN else microphone
+def _listen(options: argparse.Namespace, model: Model, sound: LiveInput, report: TextReport) -> int:
+    reader = nullcontext() if options.sound == STDIN else microphone(sound)
     session = LiveSession(model, options.context)
     subtitles = Subtitles(options.output, model) if options.output else None
-    with closing(subtitles) if subtitles else nullcontext(), _stopped_by_signals(sound), reader(sound):
-        if reader is microphone:
+    with closing(subtitles) if subtitles else nullcontext(), _stopped_by_signals(sound), reader:
+        if options.sound != STDIN:
             report.say("listening; Ctrl-C ends it")
         return _Writer(model, subtitles, report).write(_events(session, sound, report), sound)
 

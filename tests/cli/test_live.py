@@ -161,6 +161,7 @@ def test_silence_is_told(live):
 def test_a_file_instead_of_raw_samples_is_refused(live):
     done = live(CLIPS[0].path.read_bytes(), *OPTIONS)
     assert done.returncode == 1 and "begins as a FLAC file does" in done.stderr and "ffmpeg" in done.stderr
+    assert "loading" not in done.stderr
 
 
 class Device:
@@ -179,6 +180,12 @@ class Device:
         self._finish = finished_callback
         return self
 
+    def query_devices(self, *, kind: str):
+        assert kind == "input"
+
+    def check_input_settings(self, **_):
+        pass
+
     def start(self):
         self._speak()
         self._at_end()
@@ -193,13 +200,28 @@ class Device:
         self._finish()
 
 
+def installed(device: Device, monkeypatch) -> Device:
+    device.__spec__ = ModuleSpec("sounddevice", None)
+    monkeypatch.setitem(sys.modules, "sounddevice", device)
+    return device
+
+
+def test_a_missing_microphone_is_told_before_the_checkpoint_is_loaded(run, monkeypatch):
+    def fail(**_):
+        raise OSError("Error querying device -1")
+
+    monkeypatch.setattr(installed(Device(lambda: None), monkeypatch), "query_devices", fail, raising=False)
+    done = run("live", *OPTIONS)
+    assert done.returncode == 1 and "no microphone can be opened (the system has none)" in done.stderr
+    assert "loading" not in done.stderr and "-1" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("is_unplugged", "code", "said"), [(False, 0, ""), (True, 1, "the microphone gives no sound any longer")]
 )
 def test_all_that_the_microphone_heard_is_written(is_unplugged, code, said, run, monkeypatch, tmp_path):
     device = Device(lambda: device.unplug() if is_unplugged else signal.raise_signal(signal.SIGINT))
-    device.__spec__ = ModuleSpec("sounddevice", None)
-    monkeypatch.setitem(sys.modules, "sounddevice", device)
+    installed(device, monkeypatch)
     done = run("live", *OPTIONS, "-o", tmp_path / "talk.srt")
     assert (done.returncode, done.stdout.splitlines()) == (code, CLIP_TEXTS)
     assert said in done.stderr
