@@ -27,6 +27,7 @@ from kikitori.live.events import Closed, Event
 from kikitori.live.session import LiveSession
 from kikitori.output.files import check_writable, print_output
 from kikitori.tasks import BASES, TASKS, choose_checkpoints, choose_task
+from kikitori.timing import is_estimated
 from kikitori.transcribe import Model, load_task
 
 SHARED = ("direction", "language", "model", "checkpoint", "revision", "weights", "device", "context", "context_file")
@@ -167,6 +168,7 @@ class _Writer:
         self._lines = Lines(model.task.has_speakers)
         self._report = report
         self._outputs = [self._print, *([subtitles.add] if subtitles else [])]
+        self._notes_times = subtitles is not None
         self._code = EXIT_DONE
 
     def write(self, events: Iterator[Event], sound: LiveInput) -> int:
@@ -178,6 +180,9 @@ class _Writer:
                 is_complete = is_complete and not event.warnings
                 for warning in event.warnings:
                     self._report.say(warning.message, "warning")
+                if self._notes_times and is_estimated(event.turns):
+                    self._report.say("the times of the subtitles are estimates", "note")
+                    self._notes_times = False
             self._write(event)
             if not self._outputs:
                 sound.stop()

@@ -63,15 +63,18 @@ def closed_with(client) -> int:
 
 
 class Held:
-    """Threads wait before they go on with the function. computed: how often it has gone on."""
+    """Threads wait before they go on with the function. computed: how often it has gone on; waiting: how many wait."""
 
     def __init__(self):
         self.reached, self.go = threading.Event(), threading.Event()
-        self.computed = 0
+        self.computed = self.waiting = 0
 
     def wait(self) -> None:
+        self.waiting += 1
         self.reached.set()
-        assert self.go.wait(WAIT_SECONDS)
+        has_gone_on = self.go.wait(WAIT_SECONDS)
+        self.waiting -= 1
+        assert has_gone_on
         self.computed += 1
 
 
@@ -278,6 +281,7 @@ def test_who_leaves_while_the_model_is_loaded_gives_the_place_back_at_once(loadi
             client.send(raw(SPOKEN.path))
             assert loading.reached.wait(WAIT_SECONDS)
         until(partial(is_free, open_one))
+        assert loading.waiting == 1
         with open_one() as client:
             play(client, raw(SPOKEN.path))
             loading.go.set()
