@@ -80,6 +80,13 @@ def is_folder(url: str) -> bool:
         return files.isdir(path)
 
 
+def exists(url: str) -> bool:
+    """Whether there is a file or folder. Raises AudioError and BatchError."""
+    files, path = _open(url)
+    with _reading(url):
+        return files.exists(path)
+
+
 def find_file(url: str) -> RemoteFile:
     """Return a file with its size and version. Raises AudioError if it can't be read, and BatchError."""
     files, path = _open(url)
