@@ -167,11 +167,11 @@ def _line(row: Row) -> str:
 
 def _finished_rows(path: Path) -> Iterator[Row]:
     try:
-        yield from (row for row in read_records(path) if row.get("status") in FINISHED and row["path"])
+        yield from (row for row in read_records(path) if row["status"] in FINISHED and row["path"])
     except OSError as error:
         raise OutputError.from_os_error(path, error) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise OutputError("output_unwritable", path=path, why=f"it is not a report: {error}") from error
+        raise OutputError("output_unwritable", path=path, why="it is there, and it is not a report of a batch") from error
 
 
 class Progress:

@@ -154,6 +154,7 @@ def test_a_killed_batch_continues_with_what_it_had_decoded(tmp_path, decoded):
         (["../in/a.wav", "in/a.wav"], "would both be written to"),
         (["out/a.wav.txt", "a.wav"], "a.wav.txt is read by this command"),
         ([""], "holds no recordings"),
+        (["a.wav", "b\0.wav"], "it is not text: write one path per line"),
     ],
 )
 def test_outputs_that_would_collide_are_an_error_before_the_start(tmp_path, batch, capsys, lines, message):
@@ -180,12 +181,24 @@ def test_wrong_usage_is_said_before_anything_is_read(options, message, capsys):
     assert message in capsys.readouterr().err
 
 
-def test_a_report_that_is_none_is_not_replaced(folder, batch, tmp_path, capsys):
+@pytest.mark.parametrize("content", ["my own report\n", '{"path": "pt_0.flac", "mine": true}\n'])
+def test_a_report_that_is_none_is_not_replaced(folder, batch, tmp_path, capsys, content):
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "report.jsonl").write_text("my own report\n")
+    (tmp_path / "out" / "report.jsonl").write_text(content)
     assert batch(folder) == EXIT_FAILED
-    assert "is not a report" in capsys.readouterr().err
-    assert (tmp_path / "out" / "report.jsonl").read_text() == "my own report\n"
+    assert "it is not a report of a batch" in capsys.readouterr().err
+    assert (tmp_path / "out" / "report.jsonl").read_text() == content
+
+
+def test_no_output_replaces_the_list_or_the_names(tmp_path, batch, capsys):
+    (tmp_path / "out").mkdir()
+    for name in ("a.wav.txt", "b.wav.txt"):
+        (tmp_path / "out" / name).write_text("../a.wav\n../b.wav\n")
+    assert batch(tmp_path / "out" / "a.wav.txt") == EXIT_FAILED
+    assert "a.wav.txt is read by this command" in capsys.readouterr().err
+    (tmp_path / "list").write_text("a.wav\nb.wav\n")
+    assert batch(tmp_path / "list", "--context_file", tmp_path / "out" / "b.wav.txt") == EXIT_FAILED
+    assert "b.wav.txt is read by this command" in capsys.readouterr().err
 
 
 @pytest.mark.slow
