@@ -6,7 +6,6 @@ that fetches what a user names. The page and the API never import it.
 
 from __future__ import annotations
 
-import hashlib
 import posixpath
 import re
 import secrets
@@ -135,14 +134,6 @@ def remove(url: str) -> None:
     files, path = _open(url)
     with _writing(url):
         files.rm_file(path)
-
-
-def digest_of_url(url: str) -> str | None:
-    """Return the SHA-256 of a file's content; None if it can't be read."""
-    try:
-        return hashlib.sha256(read_bytes(url)).hexdigest()
-    except AudioError:
-        return None
 
 
 def _described(url: str, entry: dict[str, Any]) -> RemoteFile:

@@ -171,7 +171,8 @@ def _finished_rows(path: Path) -> Iterator[Row]:
     except OSError as error:
         raise OutputError.from_os_error(path, error) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise OutputError("output_unwritable", path=path, why="it is there, and it is not a report of a batch") from error
+        why = "it is there, and it is not a report of a batch"
+        raise OutputError("output_unwritable", path=path, why=why) from error
 
 
 class Progress:

@@ -55,13 +55,17 @@ def test_only_what_has_changed_is_done_again(folder, batch, tmp_path, decoded):
     assert batch(listed) == EXIT_DONE
     out = tmp_path / "out" / "in"
     assert sorted(os.listdir(out)) == ["pt_0.flac.txt", "pt_1.flac.txt", "pt_2.flac.txt"]
-    (out / "pt_0.flac.txt").write_text("edited")
+    (out / "pt_0.flac.txt").write_text("corrected by hand")
     shutil.copy(folder / "pt_3.flac", folder / "pt_1.flac")
     decoded.clear()
     assert batch(listed) == EXIT_DONE
-    assert len(decoded) == 2
-    texts = [recordings_in(RECORDINGS, "pt")[number].reference for number in (0, 3, 2)]
-    assert [(out / f"pt_{number}.flac.txt").read_text() for number in range(3)] == [f"{text}\n" for text in texts]
+    assert len(decoded) == 1
+    texts = ["corrected by hand", *(f"{recordings_in(RECORDINGS, 'pt')[number].reference}\n" for number in (3, 2))]
+    assert [(out / f"pt_{number}.flac.txt").read_text() for number in range(3)] == texts
+    (out / "pt_0.flac.txt").unlink()
+    decoded.clear()
+    assert batch(listed) == EXIT_DONE
+    assert len(decoded) == 1 and (out / "pt_0.flac.txt").exists(), "what is gone is written again"
     decoded.clear()
     assert batch(listed, "--context", "Helena") == EXIT_DONE
     assert len(decoded) == 3, "other options are another job"
