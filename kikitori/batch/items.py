@@ -50,9 +50,9 @@ class Shard(NamedTuple):
     number: int
     count: int
 
-    def holds(self, item: Item) -> bool:
-        """Whether the item belongs to this part. The same on every machine, and whatever else the job holds."""
-        digest = hashlib.sha256(os.fsencode(item.place)).digest()
+    def holds(self, place: str) -> bool:
+        """Whether an item's place belongs to this part. The same on every machine, and whatever else the job holds."""
+        digest = hashlib.sha256(os.fsencode(place)).digest()
         return int.from_bytes(digest[:8], "big") % self.count == self.number
 
 

@@ -86,7 +86,7 @@ def test_shards_make_each_output_once_and_each_has_its_report(folder, batch, tmp
     decoded.clear()
     assert batch(folder, "--recursive", "-f", "json") == EXIT_FAILED  # split in another way: only what is new is done
     assert len(decoded) == 1
-    assert report(tmp_path / "out").keys() == {*GOOD, *BAD, "new.flac"} - {"pt_1.flac"}, "one report of all parts"
+    assert report(tmp_path / "out").keys() == {*GOOD, *BAD, "new.flac"}, "one report of all parts"
 
 
 def test_a_cut_recording_is_incomplete_again_when_it_is_skipped(tmp_path, batch, decoded):
@@ -183,6 +183,17 @@ def test_wrong_usage_is_said_before_anything_is_read(options, message, capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["batch", *options, "--direction", "pt"])
     assert message in capsys.readouterr().err
+
+
+def test_two_lists_may_share_an_output_folder(folder, batch, tmp_path, decoded):
+    (folder / "reports_2025.jsonl").write_text("[]\n")
+    for name, lines in {"one": ["pt_0.flac"], "two": ["pt_1.flac", "pt_2.flac"]}.items():
+        (folder / name).write_text("\n".join(lines))
+        assert batch(folder / name, out="in") == EXIT_DONE
+    assert list(report(folder)) == ["pt_1.flac", "pt_2.flac", "pt_0.flac"]
+    decoded.clear()
+    assert batch(folder / "one", out="in") == EXIT_DONE
+    assert decoded == [] and list(report(folder)) == ["pt_0.flac", "pt_1.flac", "pt_2.flac"]
 
 
 @pytest.mark.parametrize("content", ["my own report\n", '{"path": "pt_0.flac", "mine": true}\n'])
