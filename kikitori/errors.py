@@ -52,6 +52,8 @@ SENTENCES = {
     "same_output": "{first} and {second} would both be written to {path}: rename one of them, or leave it out",
     "output_is_input": "{path} is read by this command, and its output would replace it: choose another folder",
     "folder_exists": "{path} exists already: name a new folder",
+    "subtitles_exist": "{path} exists already, and what was said live can't be written again: choose another name, or "
+    "delete it",
     "cluster_unreachable": "the Ray cluster {address} can't be joined ({why}): correct RAY_ADDRESS, or unset it to use "
     "this machine alone",
     "cluster_failed": "the Ray cluster {address} has failed ({why}): run the same command again, which continues",

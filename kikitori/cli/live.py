@@ -43,6 +43,7 @@ def main(argv: list[str]) -> int:
     try:
         if options.output:
             check_writable(options.output)
+            _check_new(options.output)
         sound = LiveInput()
         if options.sound == STDIN:
             read_standard_input(sound)
@@ -116,6 +117,12 @@ def _no_file(name: str, parser: Parser, options: argparse.Namespace) -> str:
     )
 
 
+def _check_new(path: Path) -> None:
+    """Raise OutputError if a file would be lost. An empty one, or a device, is no loss."""
+    if path.is_file() and path.stat().st_size:
+        raise OutputError("subtitles_exist", path=path)
+
+
 def _listen(options: argparse.Namespace, model: Model, sound: LiveInput, report: TextReport) -> int:
     reader = nullcontext() if options.sound == STDIN else microphone(sound)
     session = LiveSession(model, options.context)
@@ -128,13 +135,16 @@ def _listen(options: argparse.Namespace, model: Model, sound: LiveInput, report:
 
 @contextmanager
 def _stopped_by_signals(sound: LiveInput) -> Iterator[None]:
-    """End the sound on Ctrl-C or SIGTERM; a second signal ends the program."""
+    """End the sound on Ctrl-C, SIGTERM or when the terminal is closed; a second signal ends the program."""
 
     def stop(number: int, _frame) -> None:
         signal.signal(number, signal.default_int_handler)
         sound.stop()
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as with nohup
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield
     finally:
