@@ -184,7 +184,8 @@ SENTENCES = {
     "this server's keys",
     "no_keys": "{path} holds no API keys: write one per line, of at least {limit} characters each",
     "gpu_quota": "ZeroGPU lends no GPU now: {why}",
-    "origin_refused": "web pages of {origin} may not call this server: have it started with --allow-origin {origin}",
+    "origin_refused": "web pages of {origin} may not call this server: `kikitori serve --allow-origin {origin}` "
+    "allows it",
     "live_full": "{limit} visitors have live text, and this server takes no more: try again when one of them has ended",
     "live_ended": "live text ends after {limit}: begin again",
     "live_idle": "no sound has come for {limit}: begin again",
