@@ -163,7 +163,10 @@ class Conversation:
             await self._take(message)
 
     async def _take(self, message: Message) -> None:
-        """Carry out a message. An event that can't be carried out is answered, and the others go on."""
+        """Carry out a message. An event that can't be carried out is answered, and the others go on.
+
+        Raises AudioError for sound that no later sound could mend.
+        """
         event: dict = {}
         try:
             if (data := message.get("bytes")) is not None:
@@ -176,6 +179,8 @@ class Conversation:
                 self._sound.commit()
             elif event["type"] == UPDATE:
                 await self._update(event)
+        except AudioError:
+            raise
         except SpeechError as error:
             await self._send_error(record_of(error), event.get("event_id"))
 
@@ -193,8 +198,10 @@ class Conversation:
         task, sound = chosen_task(self._settings, self._models), self._settings.audio.input
         outgoing = Outgoing()
         with logged_job(task.name) as line:
-            made_in_thread = Transcriber, task, self._checkpoints, sound.transcription.prompt, sound.format.rate
-            transcriber = await self._in_thread(*made_in_thread)
+            chosen = task, self._checkpoints, sound.transcription.prompt, sound.format.rate
+            # A client that leaves meanwhile gives its place back at once; what its thread loads is for the next one.
+            loop = asyncio.get_running_loop()
+            transcriber = await loop.run_in_executor(self._visitors.threads, Transcriber, *chosen)
             await self._send(made(READY))
             async for part in self._sound.parts():
                 try:

@@ -12,7 +12,7 @@ import soxr
 from kikitori.audio.checks import SAMPLE_RATE
 from kikitori.errors import RequestError
 from kikitori.live.events import Event
-from kikitori.live.pcm import BYTES_PER_SECOND, PcmStream
+from kikitori.live.pcm import BYTES_PER_SECOND, PcmStream, is_raw
 from kikitori.live.session import LiveSession
 from kikitori.tasks import Checkpoint, Task
 from kikitori.transcribe import load_task
@@ -35,11 +35,12 @@ class Part:
 class SoundQueue:
     """Joins what comes while the model computes, up to a commit.
 
-    begun: set once sound has come.
+    begun: set once sound has come. The first bytes wait while they may be the beginning of a file with a header.
     """
 
     def __init__(self):
         self.begun = asyncio.Event()
+        self._start = b""
         self._parts: list[Part] = []
         self._bytes = 0
         self._changed = asyncio.Event()
@@ -63,8 +64,12 @@ class SoundQueue:
             await self._room.wait()
 
     def add(self, data: bytes) -> None:
-        """Add sound."""
-        self.begun.set()
+        """Add sound. Raises AudioError if it is a file with a header."""
+        if not self.begun.is_set():
+            data = self._start = self._start + data
+            if not is_raw(data):
+                return
+            self.begun.set()
         self._add(Part(data))
 
     def commit(self) -> None:

@@ -22,7 +22,7 @@ from kikitori.batch.pool import count_of
 from kikitori.batch.remote import is_url
 from kikitori.batch.report import Progress, ReportFile, Rows, open_report
 from kikitori.batch.worker import Outcome, Silence, Worker, make_row
-from kikitori.cli.delivery import Delivery, formats_of
+from kikitori.cli.delivery import TIMED_FORMATS, Delivery, estimates_note, formats_of
 from kikitori.cli.inputs import SUFFIXES
 from kikitori.cli.interrupts import sigterm_interrupts
 from kikitori.cli.options import parse_options
@@ -133,9 +133,13 @@ def _work(options: argparse.Namespace, items: list[Item], file: ReportFile, repo
     ordered = longest_first(items)
     work = work_on_cluster if os.environ.get(ADDRESS) else work_here
     progress = Progress(report, ordered)
+    is_noted = options.align or not TIMED_FORMATS & set(formats_of(options))
     for outcome in work(options, ordered, file.earlier, report):
         file.add(outcome)
         item = progress.tell(outcome)
+        if not is_noted and outcome.is_new and outcome.row["confidence"] is not None:  # it has words
+            report.say(estimates_note(options.direction), "note")
+            is_noted = True
         if not outcome.row["error"] and not options.output_url:  # otherwise it holds what need not be done again
             Delivery(options, item.recording, False, report).journal_path.unlink(missing_ok=True)
 
@@ -176,7 +180,7 @@ def work_on_cluster(
 
 
 def _lost(item: Item) -> Outcome:
-    message = f"{displayed(item.place)}: its worker ended {MAX_STARTS} times without an answer, for example because it "
+    message = f"{displayed(item.shown)}: its worker ended {MAX_STARTS} times without an answer, for example because it "
     message += "needed too much memory; see the logs of Ray, and transcribe it on its own"
     return Outcome(item.place, make_row(item, "failed", {"code": "worker_lost", "message": message}), True)
 

@@ -29,7 +29,8 @@ class Item:
 
     place: its path as the list has it, or below the folder; it decides the shard and the output. path: the file,
     absolute; without a meaning if it is behind a URL. output: its output is `<output_dir>/<output>.<format>`.
-    seconds: its length, which may be a guess. remote: the file behind a URL, or None.
+    seconds: its length, which may be a guess. remote: the file behind a URL, or None. folder: the one in which it was
+    found, as it was typed; empty for a line of a list.
     """
 
     place: str
@@ -37,6 +38,12 @@ class Item:
     output: Path
     seconds: float = 0.0
     remote: RemoteFile | None = None
+    folder: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The path or URL for messages, which can be pasted into another command."""
+        return self.remote.url if self.remote else os.path.join(self.folder, self.place)
 
     @property
     def recording(self) -> Recording:
@@ -82,7 +89,7 @@ def _find(source: str, recursive: bool) -> Iterator[Item]:
         folder = os.path.abspath(source)
         for path in search_folder(source, recursive):
             place = os.path.relpath(path, source)
-            yield Item(place, Path(folder, place), _output(place))
+            yield Item(place, Path(folder, place), _output(place), folder=source)
     else:
         folder = os.path.abspath("" if source == STDIN else os.path.dirname(source))
         yield from (_listed(line, folder) for line in read_list(source))

@@ -97,14 +97,14 @@ class Worker:
             if isinstance(error, CheckpointError) and not isinstance(error, WindowRefusedError):
                 raise
             found.pop("outputs", None)
-            return {"code": error.code, "message": sentence(error, item.place)}
+            return {"code": error.code, "message": sentence(error, item.shown)}
         except Exception as error:
             if self._is_loading:
                 raise
             # Whatever it is, the other recordings do not depend on it.
             traceback.print_exc()
             found.pop("outputs", None)
-            return {"code": "unexpected", "message": displayed(f"{item.place}: {type(error).__name__}: {error}")}
+            return {"code": "unexpected", "message": displayed(f"{item.shown}: {type(error).__name__}: {error}")}
         return None
 
     def _is_up_to_date(self, row: Row, key: str, item: Item) -> bool:

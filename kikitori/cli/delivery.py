@@ -30,6 +30,12 @@ def formats_of(options: argparse.Namespace) -> list[str]:
     return list(WRITERS) if "all" in options.output_format else options.output_format
 
 
+def estimates_note(direction: str) -> str:
+    """What is said where times were not measured."""
+    remedy = "" if TASKS[direction].translates else "; --align measures them"
+    return f"times are estimates{remedy}"
+
+
 class Delivery:
     """Prints or writes one recording's transcript.
 
@@ -52,7 +58,7 @@ class Delivery:
         self._is_alone = is_alone
         self._is_streamed = path is None and options.output_format == ["txt"]
         self._has_header = self._is_streamed and not is_alone
-        self._can_align = not TASKS[options.direction].translates
+        self._direction = options.direction
         self._printed = 0
 
     def check(self, inputs: Container[str]) -> None:
@@ -78,9 +84,7 @@ class Delivery:
             self._print(transcript, transcript.turns[self._printed :])
             return
         if TIMED_FORMATS & set(self.outputs) and is_estimated(transcript.turns):
-            remedy = "; --align measures them" if self._can_align else ""
-            message = f"times are estimates{remedy}"
-            self._report.say(message, "note", self.recording.shown)
+            self._report.say(estimates_note(self._direction), "note", self.recording.shown)
         for suffix, path in self.outputs.items():
             if path is None:
                 print_output(self._printable(transcript, suffix))

@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from kikitori.cli.inputs import STDIN
-from kikitori.cli.live_input import LiveInput, microphone, standard_input
+from kikitori.cli.live_input import LiveInput, check_microphone, microphone, read_standard_input
 from kikitori.cli.live_output import Lines, Subtitles
 from kikitori.cli.models import loading
 from kikitori.cli.options import add_checkpoint_options
-from kikitori.cli.parser import Parser
+from kikitori.cli.parser import Parser, program
 from kikitori.cli.report import TextReport
 from kikitori.cli.run import EXIT_CLOSED, EXIT_DONE, EXIT_FAILED, EXIT_INCOMPLETE, EXIT_INTERRUPTED
 from kikitori.cli.texts import read_context
@@ -27,8 +27,11 @@ from kikitori.live.events import Closed, Event
 from kikitori.live.session import LiveSession
 from kikitori.output.files import check_writable, print_output
 from kikitori.tasks import BASES, TASKS, choose_checkpoints, choose_task
+from kikitori.timing import is_estimated
 from kikitori.transcribe import Model, load_task
 
+SHARED = ("direction", "language", "model", "checkpoint", "revision", "weights", "device", "context", "context_file")
+"""The options that recordings have too."""
 MUTED_SECONDS = 5.0
 """After this much digital silence there is a warning: no microphone is as quiet as that."""
 
@@ -41,10 +44,15 @@ def main(argv: list[str]) -> int:
         if options.output:
             check_writable(options.output)
             _check_new(options.output)
+        sound = LiveInput()
+        if options.sound == STDIN:
+            read_standard_input(sound)
+        else:
+            check_microphone()
         report.say(loading(checkpoints, options.task.role))
         model = load_task(options.task, checkpoints, options.device)
         report.say(f"{options.task.label}, by {model.checkpoint.name} on {model.engine.device_and_dtype}")
-        return _listen(options, model, report)
+        return _listen(options, model, sound, report)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except SpeechError as error:
@@ -77,7 +85,7 @@ def _parse(argv: list[str]) -> tuple[argparse.Namespace, dict]:
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="also write subtitles (SRT), pause by pause")
     options = parser.parse_args(argv)
     if options.sound not in (None, STDIN):
-        parser.error(_no_file(options.sound, options.direction))
+        parser.exit(2, f"error: {_no_file(options.sound, parser, options)}\n")
     if options.sound != STDIN and not find_spec("sounddevice"):
         parser.error(
             "the microphone needs the library sounddevice: pip install sounddevice; or give - and raw samples on "
@@ -92,12 +100,20 @@ def _parse(argv: list[str]) -> tuple[argparse.Namespace, dict]:
         parser.error(str(error))
 
 
-def _no_file(name: str, direction: str) -> str:
+def _no_file(name: str, parser: Parser, options: argparse.Namespace) -> str:
+    """The commands that take a file, with the options that were given."""
+    given = []
+    for key in SHARED:
+        value = getattr(options, key)
+        if value != parser.get_default(key):
+            for one in value if isinstance(value, list) else [value]:
+                given += [f"--{key}", one]
+    shared = shlex.join(given)
+    output = f" -o {shlex.quote(str(options.output))}" if options.output else ""
     name = shlex.quote(name)
     return (
-        f"live text takes no file: transcribe it with `kikitori {name} --direction {direction}`, or send its sound as "
-        f"raw samples with `ffmpeg -loglevel error -i {name} -f s16le -ac 1 -ar 16000 - | "
-        f"kikitori live - --direction {direction}`"
+        f"live text takes no file: transcribe it with `{program()} {name} {shared}`, or send its sound as raw samples "
+        f"with `ffmpeg -loglevel error -i {name} -f s16le -ac 1 -ar 16000 - | {program()} live - {shared}{output}`"
     )
 
 
@@ -107,12 +123,12 @@ def _check_new(path: Path) -> None:
         raise OutputError("subtitles_exist", path=path)
 
 
-def _listen(options: argparse.Namespace, model: Model, report: TextReport) -> int:
-    sound, reader = LiveInput(), standard_input if options.sound == STDIN else microphone
+def _listen(options: argparse.Namespace, model: Model, sound: LiveInput, report: TextReport) -> int:
+    reader = nullcontext() if options.sound == STDIN else microphone(sound)
     session = LiveSession(model, options.context)
     subtitles = Subtitles(options.output, model) if options.output else None
-    with closing(subtitles) if subtitles else nullcontext(), _stopped_by_signals(sound), reader(sound):
-        if reader is microphone:
+    with closing(subtitles) if subtitles else nullcontext(), _stopped_by_signals(sound), reader:
+        if options.sound != STDIN:
             report.say("listening; Ctrl-C ends it")
         return _Writer(model, subtitles, report).write(_events(session, sound, report), sound)
 
@@ -162,6 +178,7 @@ class _Writer:
         self._lines = Lines(model.task.has_speakers)
         self._report = report
         self._outputs = [self._print, *([subtitles.add] if subtitles else [])]
+        self._notes_times = subtitles is not None
         self._code = EXIT_DONE
 
     def write(self, events: Iterator[Event], sound: LiveInput) -> int:
@@ -173,6 +190,9 @@ class _Writer:
                 is_complete = is_complete and not event.warnings
                 for warning in event.warnings:
                     self._report.say(warning.message, "warning")
+                if self._notes_times and is_estimated(event.turns):
+                    self._report.say("the times of the subtitles are estimates", "note")
+                    self._notes_times = False
             self._write(event)
             if not self._outputs:
                 sound.stop()

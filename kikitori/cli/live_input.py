@@ -10,16 +10,19 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
+from types import ModuleType
 
 import numpy as np
 
 from kikitori.audio.checks import SAMPLE_RATE
 from kikitori.errors import AudioError
-from kikitori.live.pcm import BYTES_PER_SECOND, PcmStream
+from kikitori.live.pcm import BYTES_PER_SECOND, PcmStream, is_raw
 
 MAX_WAITING_SECONDS = 10.0
 """How much of standard input is read ahead of the model. A microphone can't wait, so all of its sound is kept."""
 READ_BYTES = BYTES_PER_SECOND // 4
+FIRST_SECONDS = 1.0
+"""How long the loading of a checkpoint waits for the first sound, to see what kind it is."""
 
 Put = Callable[[bytes], None]
 
@@ -34,6 +37,7 @@ class LiveInput:
         self._parts: SimpleQueue[bytes | Exception | None] = SimpleQueue()
         self._room = threading.Semaphore(round(MAX_WAITING_SECONDS * BYTES_PER_SECOND / READ_BYTES))
         self._pcm = PcmStream()
+        self._first: list[bytes | Exception | None] = []
         self.stopped = False
 
     def put(self, data: bytes, waits: bool = False) -> None:
@@ -51,11 +55,19 @@ class LiveInput:
         self.stopped = True
         self._parts.put(None)
 
+    def check_first(self) -> None:
+        """Look at the first sound, if it comes within FIRST_SECONDS. Raises AudioError for a file with a header."""
+        with suppress(Empty):
+            self._first.append(self._parts.get(timeout=FIRST_SECONDS))
+        for part in self._first:
+            if isinstance(part, bytes):
+                is_raw(part)
+
     def __iter__(self) -> Iterator[np.ndarray]:
         """Yield all sound that has come since the last time, float32 16 kHz, (samples,). Raises AudioError."""
         has_ended = False
         while not has_ended:
-            parts = [self._parts.get()]
+            parts = [self._first.pop() if self._first else self._parts.get()]
             with suppress(Empty):
                 while parts[-1] is not None:
                     parts.append(self._parts.get_nowait())
@@ -69,9 +81,8 @@ class LiveInput:
                     raise part
 
 
-@contextmanager
-def standard_input(sound: LiveInput) -> Iterator[None]:
-    """Read standard input while the block runs."""
+def read_standard_input(sound: LiveInput) -> None:
+    """Begin to read standard input. Raises AudioError if it is closed, or its first bytes are those of a file."""
 
     def read() -> None:
         try:
@@ -86,7 +97,28 @@ def standard_input(sound: LiveInput) -> Iterator[None]:
     if sys.stdin is None:
         raise AudioError("file_unopenable", name="-", why="standard input is closed")
     threading.Thread(target=read, daemon=True).start()
-    yield
+    sound.check_first()
+
+
+def check_microphone() -> None:
+    """Raise AudioError if there is no microphone, or it can't give what is needed."""
+    sounddevice = _sounddevice()
+    try:
+        sounddevice.query_devices(kind="input")
+    except (sounddevice.PortAudioError, ValueError) as error:  # its text is the number of no device
+        raise AudioError("no_microphone", why="the system has none") from error
+    try:
+        sounddevice.check_input_settings(samplerate=SAMPLE_RATE, channels=1, dtype="int16")
+    except sounddevice.PortAudioError as error:
+        raise AudioError("no_microphone", why=error) from error
+
+
+def _sounddevice() -> ModuleType:
+    try:
+        import sounddevice
+    except OSError as error:  # without the system's library PortAudio
+        raise AudioError("no_microphone", why=error) from error
+    return sounddevice
 
 
 @contextmanager
@@ -95,10 +127,7 @@ def microphone(sound: LiveInput) -> Iterator[None]:
 
     If the microphone ends by itself, the sound ends with an AudioError.
     """
-    try:
-        import sounddevice
-    except OSError as error:  # without the system's library PortAudio
-        raise AudioError("no_microphone", why=error) from error
+    sounddevice = _sounddevice()
 
     def take(data, _frames: int, _time, _status) -> None:
         sound.put(bytes(data))

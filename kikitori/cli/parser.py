@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 
@@ -14,3 +16,11 @@ class Parser(argparse.ArgumentParser):
         """Print the usage and an error, and exit with code 2."""
         self.print_usage(sys.stderr)
         self.exit(2, f"error: {message}\n")
+
+
+def program() -> str:
+    """How this program was called, up to its first argument, for commands that are to be copied."""
+    path = Path(sys.argv[0])
+    if path.parts[-2:] != ("kikitori", "__main__.py") and path.name != "inference.py":
+        return "kikitori"
+    return shlex.join(sys.orig_argv[: len(sys.orig_argv) - len(sys.argv) + 1])

@@ -11,6 +11,17 @@ CONTAINERS = {b"RIFF": "WAV", b"fLaC": "FLAC", b"OggS": "Ogg", b"ID3": "MP3", b"
 """What files of other kinds begin with."""
 
 
+def is_raw(start: bytes) -> bool:
+    """Whether sound that begins so is raw samples; False while that is open.
+
+    Raises AudioError if it is a file with a header.
+    """
+    for header, kind in CONTAINERS.items():
+        if start.startswith(header):
+            raise AudioError("not_raw", kind=kind)
+    return not any(header.startswith(start) for header in CONTAINERS)
+
+
 class PcmStream:
     """Turns bytes into samples, wherever they are divided."""
 
@@ -25,11 +36,7 @@ class PcmStream:
         are.
         """
         data = self._rest + data
-        if not self._is_begun:
-            for start, kind in CONTAINERS.items():
-                if data.startswith(start):
-                    raise AudioError("not_raw", kind=kind)
-            self._is_begun = not any(start.startswith(data) for start in CONTAINERS)
+        self._is_begun = self._is_begun or is_raw(data)
         whole = len(data) - len(data) % 2 if self._is_begun else 0
         self._rest = data[whole:]
         return np.frombuffer(data[:whole], "<i2").astype(np.float32) / 32768

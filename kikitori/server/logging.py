@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import time
 import traceback
 from pathlib import Path
@@ -14,6 +15,8 @@ from uvicorn.config import LOGGING_CONFIG
 from kikitori.engines.vllm import outages
 
 LOG = logging.getLogger("page")
+_WARNING = re.compile(r"(?P<path>.*?):(?P<line>\d+): (?P<category>\w+): ")
+"""How a warning of Python begins, as `warnings.formatwarning` writes it."""
 
 
 class JsonLines(logging.Formatter):
@@ -32,10 +35,19 @@ class JsonLines(logging.Formatter):
             line |= {"event": record.getMessage()} | getattr(record, "fields", {})
         else:
             line |= {"event": "library", "library": record.name, "where": f"{record.filename}:{record.lineno}"}
+            if record.name == "py.warnings" and (warning := _WARNING.match(record.getMessage())):
+                where = f"{Path(warning['path']).name}:{warning['line']}"
+                line |= {"where": where, "warning": warning["category"]}
         if record.exc_info and record.exc_info[1]:
             error = record.exc_info[1]
             line |= {"error": type(error).__name__, "where": place_of(error), "trace": _trace_of(error)}
         return json.dumps(line)
+
+
+def is_logged(record: logging.LogRecord) -> bool:
+    """Whether a record is worth a line: a message of a WebSocket that is not UTF-8 is its client's fault alone."""
+    is_bad_text = bool(record.exc_info) and isinstance(record.exc_info[1], UnicodeDecodeError)
+    return not (record.name == "uvicorn.error" and is_bad_text)
 
 
 def place_of(error: BaseException) -> str:
@@ -52,6 +64,7 @@ def log_to(stream: TextIO) -> None:
     """Write the log to this stream only, with the warnings and errors of all libraries. Call it before uvicorn runs."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonLines())
+    handler.addFilter(is_logged)
     LOG.setLevel(logging.INFO)
     logging.getLogger().handlers = [handler]
     logging.captureWarnings(True)

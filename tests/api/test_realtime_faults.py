@@ -20,7 +20,7 @@ from kikitori.api.live_visitors import LiveVisitors
 from kikitori.api.realtime_events import READY, TENTATIVE, TEXT
 from kikitori.live.session import LiveSession
 from kikitori.server import limits
-from kikitori.server.logging import LOG, JsonLines
+from kikitori.server.logging import LOG, JsonLines, is_logged
 from kikitori.server.visitors import UNITS
 from tests.support.realtime import COMMIT, WAIT_SECONDS, append, completed, play, raw, receive, refused, serving
 from tests.support.recordings import RECORDINGS, one_recording, recordings_in
@@ -39,7 +39,7 @@ def log(caplog, monkeypatch):
     caplog.set_level(logging.INFO, LOG.name)
     monkeypatch.setitem(LOGGING_CONFIG, "loggers", {})
     monkeypatch.setattr(logging.getLogger("uvicorn"), "propagate", True)  # a server before may have set it
-    return lambda: [json.loads(JsonLines().format(record)) for record in caplog.records]
+    return lambda: [json.loads(JsonLines().format(record)) for record in caplog.records if is_logged(record)]
 
 
 def jobs(log) -> list[dict]:
@@ -63,15 +63,18 @@ def closed_with(client) -> int:
 
 
 class Held:
-    """Threads wait before they go on with the function. computed: how often it has gone on."""
+    """Threads wait before they go on with the function. computed: how often it has gone on; waiting: how many wait."""
 
     def __init__(self):
         self.reached, self.go = threading.Event(), threading.Event()
-        self.computed = 0
+        self.computed = self.waiting = 0
 
     def wait(self) -> None:
+        self.waiting += 1
         self.reached.set()
-        assert self.go.wait(WAIT_SECONDS)
+        has_gone_on = self.go.wait(WAIT_SECONDS)
+        self.waiting -= 1
+        assert has_gone_on
         self.computed += 1
 
 
@@ -257,13 +260,33 @@ def test_a_session_is_done_if_its_client_leaves_with_all_texts(log, monkeypatch)
     assert flushed == [SPOKEN.text]  # nothing is computed for somebody who has gone
 
 
-def test_text_that_is_not_utf8_closes_the_connection_and_a_file_does_too():
+def test_text_that_is_not_utf8_closes_the_connection_and_a_file_does_too(loading, log):
     with serving(LiveVisitors(limit=1)) as open_one:
         for message, is_text, code in ((b"\xff", True, 1007), (b"RIFF" + PAUSE, False, 1008)):
             with open_one() as client:
                 client.send(message, text=is_text)
                 assert closed_with(client) == code
             until(partial(is_free, open_one))
+        with open_one() as client:
+            for byte in b"fLaC":  # wherever the header is divided
+                client.send(bytes([byte]))
+            assert closed_with(client) == 1008
+    assert not loading.reached.is_set()
+    assert not [line for line in log() if line["level"] != "INFO"]
+
+
+def test_who_leaves_while_the_model_is_loaded_gives_the_place_back_at_once(loading, log):
+    with serving(LiveVisitors(limit=1)) as open_one:
+        with open_one() as client:
+            client.send(raw(SPOKEN.path))
+            assert loading.reached.wait(WAIT_SECONDS)
+        until(partial(is_free, open_one))
+        assert loading.waiting == 1
+        with open_one() as client:
+            play(client, raw(SPOKEN.path))
+            loading.go.set()
+            assert completed(receive(client, f"{TEXT}.completed")) == [SPOKEN.text]
+    assert [job["ended"] for job in jobs(log)] == ["stopped", "done"]
 
 
 def test_refusals_are_no_faults_in_the_log(log):

@@ -38,6 +38,9 @@ def test_a_folder_with_bad_files_gives_what_the_shell_gives_and_a_report(folder,
     said = capsys.readouterr().err
     assert "9 of 9: " in said and " hours of audio per hour, " in said
     assert "report.jsonl: 6 done, 3 failed" in said
+    assert "estimates" not in said
+    for path in BAD:
+        assert str(folder / path) in rows[path]["error"]["message"]
 
     decoded.clear()
     before = {path: (tmp_path / "out" / f"{path}.json").stat().st_mtime_ns for path in GOOD}
@@ -49,7 +52,7 @@ def test_a_folder_with_bad_files_gives_what_the_shell_gives_and_a_report(folder,
 
 
 @pytest.mark.slow
-def test_only_what_has_changed_is_done_again(folder, batch, tmp_path, decoded):
+def test_only_what_has_changed_is_done_again(folder, batch, tmp_path, decoded, capsys):
     listed = tmp_path / "list.txt"
     listed.write_text("in/pt_0.flac\nin/pt_1.flac\n./in/pt_0.flac\n\nin/pt_2.flac\n")
     assert batch(listed) == EXIT_DONE
@@ -69,6 +72,11 @@ def test_only_what_has_changed_is_done_again(folder, batch, tmp_path, decoded):
     decoded.clear()
     assert batch(listed, "--context", "Helena") == EXIT_DONE
     assert len(decoded) == 3, "other options are another job"
+    assert "times are estimates" not in capsys.readouterr().err
+    decoded.clear()
+    assert batch(listed, "--context", "Helena", "-f", "txt", "-f", "srt") == EXIT_DONE
+    assert len(decoded) == 3, "one of the formats is missing"
+    assert capsys.readouterr().err.count("note: times are estimates; --align measures them") == 1
 
 
 @pytest.mark.slow
@@ -115,7 +123,10 @@ def test_an_unexpected_error_is_a_row_and_the_others_are_done(folder, batch, tmp
     assert batch(folder, "--recursive", "-f", "json", "--no_language_check") == EXIT_FAILED
     rows = report(tmp_path / "out")
     longest = max(GOOD, key=lambda place: soundfile.info(folder / place).duration)
-    assert rows[longest]["error"] == {"code": "unexpected", "message": f"{longest}: RuntimeError: out of order"}
+    assert rows[longest]["error"] == {
+        "code": "unexpected",
+        "message": f"{folder / longest}: RuntimeError: out of order",
+    }
     assert sum(row["status"] == "done" for row in rows.values()) == len(GOOD) - 1
 
 

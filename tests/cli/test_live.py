@@ -57,6 +57,7 @@ def test_lines_and_subtitles_are_those_of_the_recordings(live, tmp_path):
     done = live(TWO, *OPTIONS, "-o", tmp_path / "talk.srt")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == CLIP_TEXTS
+    assert done.stderr.count("note: the times of the subtitles are estimates") == 1
     subtitles = list(srt.parse((tmp_path / "talk.srt").read_text(encoding="utf-8")))
     assert [" ".join(subtitle.content.split()) for subtitle in subtitles] == CLIP_TEXTS
     assert [subtitle.index for subtitle in subtitles] == [1, 2]
@@ -67,7 +68,7 @@ def test_lines_and_subtitles_are_those_of_the_recordings(live, tmp_path):
 def test_a_call_has_provisional_speakers(live):
     one = one_recording("diarize")
     done = live(raw(one.path), "--direction", "diarize", "--checkpoint", "tiny")
-    assert done.stdout.startswith("[spk_0?]: ")
+    assert done.stdout.startswith("[spk_0?]: ") and "estimates" not in done.stderr
     assert "".join(line.partition(": ")[2] for line in done.stdout.splitlines()) == one.text
 
 
@@ -161,6 +162,7 @@ def test_silence_is_told(live):
 def test_a_file_instead_of_raw_samples_is_refused(live):
     done = live(CLIPS[0].path.read_bytes(), *OPTIONS)
     assert done.returncode == 1 and "begins as a FLAC file does" in done.stderr and "ffmpeg" in done.stderr
+    assert "loading" not in done.stderr
 
 
 class Device:
@@ -179,6 +181,12 @@ class Device:
         self._finish = finished_callback
         return self
 
+    def query_devices(self, *, kind: str):
+        assert kind == "input"
+
+    def check_input_settings(self, **_):
+        pass
+
     def start(self):
         self._speak()
         self._at_end()
@@ -193,13 +201,28 @@ class Device:
         self._finish()
 
 
+def installed(device: Device, monkeypatch) -> Device:
+    device.__spec__ = ModuleSpec("sounddevice", None)
+    monkeypatch.setitem(sys.modules, "sounddevice", device)
+    return device
+
+
+def test_a_missing_microphone_is_told_before_the_checkpoint_is_loaded(run, monkeypatch):
+    def fail(**_):
+        raise OSError("Error querying device -1")
+
+    monkeypatch.setattr(installed(Device(lambda: None), monkeypatch), "query_devices", fail, raising=False)
+    done = run("live", *OPTIONS)
+    assert done.returncode == 1 and "no microphone can be opened (the system has none)" in done.stderr
+    assert "loading" not in done.stderr and "-1" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("is_unplugged", "code", "said"), [(False, 0, ""), (True, 1, "the microphone gives no sound any longer")]
 )
 def test_all_that_the_microphone_heard_is_written(is_unplugged, code, said, run, monkeypatch, tmp_path):
     device = Device(lambda: device.unplug() if is_unplugged else signal.raise_signal(signal.SIGINT))
-    device.__spec__ = ModuleSpec("sounddevice", None)
-    monkeypatch.setitem(sys.modules, "sounddevice", device)
+    installed(device, monkeypatch)
     done = run("live", *OPTIONS, "-o", tmp_path / "talk.srt")
     assert (done.returncode, done.stdout.splitlines()) == (code, CLIP_TEXTS)
     assert said in done.stderr
@@ -218,6 +241,26 @@ def test_a_file_as_an_argument_gets_the_commands_that_take_it(run):
     assert "`kikitori 'my call.wav' --direction pt`" in done.stderr
     piped = "ffmpeg -loglevel error -i 'my call.wav' -f s16le -ac 1 -ar 16000 - | kikitori live - --direction pt"
     assert f"`{piped}`" in done.stderr
+    assert done.stderr.startswith("error: ")  # not the usage
+
+
+@pytest.mark.parametrize(
+    ("path", "typed", "shown"),
+    [
+        ("/home/a/kikitori/__main__.py", ["py/python", "-m", "kikitori"], "py/python -m kikitori"),
+        ("inference.py", ["python3", "inference.py"], "python3 inference.py"),
+        ("/usr/bin/kikitori", ["/usr/bin/python3", "/usr/bin/kikitori"], "kikitori"),
+    ],
+)
+def test_these_commands_are_called_as_this_one_and_keep_its_options(path, typed, shown, run, monkeypatch):
+    options = ["--direction", "pt", "--checkpoint", "tiny", "--context", "Rita, Ana"]
+    arguments = ["live", "a.wav", *options, "-o", "a b.srt"]
+    monkeypatch.setattr(sys, "argv", [path, *arguments])
+    monkeypatch.setattr(sys, "orig_argv", [*typed, *arguments])
+    done = run(*arguments)
+    shared = "--direction pt --checkpoint tiny --context 'Rita, Ana'"
+    assert f"`{shown} a.wav {shared}`" in done.stderr
+    assert f"| {shown} live - {shared} -o 'a b.srt'`" in done.stderr
 
 
 @pytest.mark.parametrize(

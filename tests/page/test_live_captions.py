@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 
+from PIL import Image
 from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
 from tests.support.browser import visit
@@ -17,16 +19,25 @@ PHONE, PHONE_ON_ITS_SIDE, LAPTOP = (
 
 
 class Speaker:
-    """Stands in for the server, which would need minutes of sound for so many lines."""
+    """Stands in for the server, which would need minutes of sound for so many lines.
 
-    def __init__(self, page: Page):
+    is_ready: whether the model is loaded at once.
+    """
+
+    def __init__(self, page: Page, is_ready: bool = True):
         self._count = 0
+        self._is_ready = is_ready
         page.route_web_socket(ADDRESS, self._connect)
 
     def _connect(self, client: WebSocketRoute) -> None:
         self._client = client
         client.on_message(lambda _: None)
         self._send(type="session.created", session={"max_seconds": 3600})
+        if self._is_ready:
+            self.get_ready()
+
+    def get_ready(self) -> None:
+        """Say that the model is loaded."""
         self._send(type="kikitori.ready")
 
     def _send(self, **event: object) -> None:
@@ -82,6 +93,18 @@ def test_the_newest_line_the_button_and_what_hinders_are_on_the_screen(browser, 
                 assert_seen(page, last(panel, number), *fixed)
 
 
+def test_nothing_moves_when_the_model_is_loaded(browser, server):
+    with visit(browser, server, viewport=LAPTOP) as page:
+        speaker = Speaker(page, is_ready=False)
+        panel = start(page)
+        box = panel.get_by_role("log")
+        expect(box).to_have_text("Loading the model …")
+        place = box.bounding_box()
+        speaker.get_ready()
+        expect(box).to_contain_text("What is said appears here")
+        assert box.bounding_box() == place
+
+
 def test_a_reader_who_has_scrolled_up_is_left_alone_until_the_end(browser, server):
     with visit(browser, server, viewport=PHONE) as page:
         speaker, panel = listen(page)
@@ -109,3 +132,24 @@ def test_a_reader_who_has_scrolled_up_is_left_alone_until_the_end(browser, serve
         speaker.say(3)
         last(panel, 29)
         assert page.evaluate("scrollY") == before
+
+
+def contrast_at_top(page: Page, box: Locator) -> int:
+    """How far the colours in the first pixels inside the box's upper edge lie apart, 0 to 255."""
+    place = box.bounding_box()
+    edge = {"x": place["x"] + 16, "y": place["y"] + 2, "width": place["width"] - 40, "height": 3}
+    with Image.open(io.BytesIO(page.screenshot(clip=edge))) as image:
+        return max(high - low for low, high in image.convert("RGB").getextrema())
+
+
+def test_large_captions_fade_out_at_the_top_instead_of_being_cut(browser, server):
+    with visit(browser, server, viewport=LAPTOP) as page:
+        speaker, panel = listen(page)
+        panel.get_by_role("button", name="Larger captions").click()
+        speaker.say(12)
+        last(panel, 12)
+        box = panel.get_by_role("log")
+        line = lines(panel).first.evaluate("element => parseFloat(getComputedStyle(element).lineHeight)")
+        for part in range(4):  # in one of these places a line is at the edge
+            box.evaluate("(element, distance) => (element.scrollTop = distance)", 3 * line + part * line / 4)
+            assert contrast_at_top(page, box) < 20

@@ -11,6 +11,7 @@ from tests.support.browser import visit, wait_for_end, words
 from tests.support.live_page import ADDRESS, SPOKEN, lines, start, status
 from tests.support.recordings import microphone_recording
 
+UPLOAD = re.compile("/upload")
 TEXTS = [one.text for one in SPOKEN]
 
 
@@ -84,6 +85,24 @@ def test_the_recording_goes_on_after_the_last_live_text_and_without_room_to_keep
         expect(status(panel)).to_contain_text("Live text ends after 1 hr. The recording goes on")
         expect(panel.locator(".live-time")).to_have_text(re.compile("0:1[2-9] of"))
         assert " ".join(stop(page, panel)).startswith(" ".join(TEXTS[:2]))  # the second was said after that end
+
+
+def test_captions_whose_recording_was_not_sent_name_no_transcript(browser, server):
+    text = microphone_recording().text
+    with visit(browser, server) as page:
+        panel = start(page)
+        expect(lines(panel)).to_have_text([text])
+        page.route(UPLOAD, lambda route: route.abort())
+        panel.get_by_role("button", name="Stop").click()
+        expect(status(panel)).to_contain_text("The recording could not be sent. It is kept in the list below")
+        expect(lines(panel)).to_have_text([text])
+        see = panel.get_by_role("button", name="Open the transcript")
+        expect(see).to_be_hidden()
+        page.unroute(UPLOAD)
+        panel.get_by_role("listitem").get_by_role("button", name="Transcribe").click()
+        expect(page.get_by_role("tab", name="Portuguese", selected=True)).to_be_visible()
+        page.get_by_role("tab", name="Live", exact=True).click()
+        expect(see).to_be_visible()
 
 
 def test_where_websockets_are_blocked_stop_transcribes_the_recording(browser, server):

@@ -64,6 +64,11 @@ def test_words_appear_and_stop_opens_the_transcript_in_its_tab(browser, server):
         expect(lines(panel)).to_have_text([text])
         expect(panel.get_by_role("button", name="Transcribe")).to_be_hidden()
         page.wait_for_function(KEPT_IS, arg=0)  # the transcript's project has its sound
+        expect(panel).to_contain_text("Its transcript is in the tab “Portuguese”")
+        panel.get_by_role("button", name="Open the transcript").click()
+        expect(page.get_by_role("tab", name="Portuguese", selected=True)).to_be_visible()
+        start(page)
+        expect(panel.get_by_role("button", name="Open the transcript")).to_be_hidden()
 
 
 def test_neither_a_lost_connection_nor_a_restarted_server_nor_a_reload_loses_a_word(speaking, server):

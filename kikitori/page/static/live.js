@@ -31,7 +31,11 @@ export class Live {
       (samples) => this.hear(samples),
       (trouble) => this.noteMicrophone(trouble),
     );
-    this.kept = new KeptRecordings((sentence) => this.note("kept", sentence));
+    this.shown = ""; // id of the recording whose text is shown
+    this.kept = new KeptRecordings(
+      (sentence) => this.note("kept", sentence),
+      (id, tab) => id === this.shown && this.lines.finish(tab),
+    );
     this.setup = new LiveSetup(choices);
     /** @type {Map<string, Node>} What hinders, by what it is about. */
     this.problems = new Map();
@@ -94,6 +98,7 @@ export class Live {
       this.note("storage", isKept ? "" : say("live_not_kept")),
     );
     this.recording = recording;
+    this.shown = recording.about.id;
     this.connection = new LiveConnection(
       soundAddress(direction, language, location.href),
       recording.sound,
@@ -101,7 +106,7 @@ export class Live {
       (state) => this.noteConnection(state),
       (event) => this.take(event),
     );
-    this.note("connection", say("live_connecting"));
+    this.noteState("live_connecting");
     this.show();
     // On a phone the captions are below the screen.
     if (matchMedia("(max-width: 700px), (max-height: 600px)").matches) this.work.scrollIntoView({ block: "start" });
@@ -117,6 +122,7 @@ export class Live {
     this.recording = this.connection = null;
     this.problems.clear();
     this.note("kept", "");
+    this.lines.wait(say("live_empty"));
     this.show();
     await recording.keep();
     recording.release();
@@ -158,17 +164,28 @@ export class Live {
     if (event.type === "session.created") {
       this.limit = recording.sound.length + event.session.max_seconds * RATE;
       this.lines.show(this.captions, 0);
-      this.note("connection", say("loading_model"));
+      this.noteState("loading_model");
     }
-    if (event.type === "kikitori.ready") this.note("connection", "");
+    if (event.type === "kikitori.ready") this.noteState("");
     const first = this.captions.take(event);
     if (first < 0) return;
     this.watch.noteWords();
     this.lines.show(this.captions, first);
   }
 
+  /**
+   * Say what the text waits for: where it will stand, and above it if there is some already.
+   * @param {"live_connecting" | "loading_model" | ""} key
+   */
+  noteState(key) {
+    const { isEmpty } = this.lines;
+    this.note("connection", key && !isEmpty ? say(key) : "");
+    this.lines.wait(say((isEmpty && key) || "live_empty"));
+  }
+
   /** @param {"lost" | "blocked" | "over" | { text: string, code: string, values: any }} state */
   noteConnection(state) {
+    this.lines.wait(say("live_empty"));
     if (typeof state !== "string") return this.note("connection", makeError(state));
     const limit = formatDuration(Math.round(this.limit / RATE));
     this.note("connection", say(`live_${state}`, limit));

@@ -15,9 +15,14 @@ const LOOK_MS = 500;
 /** @typedef {import("./live_store.js").Kept} Kept */
 
 export class KeptRecordings {
-  /** @param {(sentence: string) => void} note says what went wrong; "" for nothing */
-  constructor(note) {
+  /**
+   * @param {(sentence: string) => void} note says what went wrong; "" for nothing
+   * @param {(id: string, tab: string | null) => void} onTab called when a tab transcribes a recording, and with null if
+   *   it has failed
+   */
+  constructor(note, onTab) {
     this.note = note;
+    this.onTab = onTab;
     /** @type {Map<string, { about: Kept, parts: Int16Array<ArrayBuffer>[] }>} What the browser could not keep, by id. */
     this.inMemory = new Map();
     /** @type {Map<string, () => void>} Recordings that are being transcribed, by id, and what ends that. */
@@ -110,6 +115,7 @@ export class KeptRecordings {
     const view = await viewOf(tab);
     if (view.isBusy || !(await view.keeper.close())) return say("live_busy", tabName(tab));
     take(`offer_${kept.direction}`, [{ path, name }], kept.language ? [kept.language] : null);
+    this.onTab(kept.id, tab);
     this.forgetWhenDone(kept, view, name);
     return null;
   }
@@ -127,6 +133,7 @@ export class KeptRecordings {
       if (view.keeper.kept.has(`${view.keeper.id} ${sheet}`)) break;
       if (begun && !view.isBusy && sheet < 0) {
         this.endWork(id); // the job has failed, and its tab says why
+        this.onTab(id, null);
         return this.show();
       }
     }

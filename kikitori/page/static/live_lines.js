@@ -2,6 +2,7 @@
 // The captions of the Live tab: firm text, and behind it in grey the text that may still change.
 import { make } from "./dom.js";
 import { say, speakerName } from "./i18n.js";
+import { openTab, tabName } from "./tabs.js";
 import { COLOURS } from "./timeline.js";
 
 const AT_END = 40; // pixels: if the reader is no further from the end, the text scrolls along
@@ -20,7 +21,10 @@ export class Lines {
     this.larger.addEventListener("click", () => this.enlarge());
     this.text = make("div", { role: "log", class: "live-text", tabindex: 0, "aria-label": say("live_text") });
     this.provisional = make("p", { class: "live-provisional", hidden: true }, say("live_provisional"));
-    this.element = make("div", {}, this.provisional, this.text);
+    this.finished = make("p", { class: "live-provisional", hidden: true });
+    this.empty = make("p", { class: "live-empty" }, say("live_empty"));
+    this.element = make("div", {}, this.provisional, this.finished, this.text);
+    this.hasSpeakers = false;
     this.isAtEnd = true;
     this.isSeen = false; // whether the end of the box was on the screen at the last change
     this.text.addEventListener("scroll", () => this.noteEnd(), { passive: true });
@@ -38,9 +42,37 @@ export class Lines {
 
   /** @param {boolean} hasSpeakers */
   clear(hasSpeakers) {
+    this.hasSpeakers = hasSpeakers;
     this.provisional.hidden = !hasSpeakers;
-    this.text.replaceChildren(make("p", { class: "live-empty" }, say("live_empty")));
+    this.finished.hidden = true;
+    this.text.replaceChildren(this.empty);
     this.isAtEnd = true;
+  }
+
+  /**
+   * Say where the transcript of the text is.
+   * @param {string | null} tab null if there is none
+   */
+  finish(tab) {
+    this.finished.hidden = tab === null;
+    this.provisional.hidden = !this.hasSpeakers || tab !== null; // the transcript says who spoke
+    if (tab !== null) {
+      const see = make("button", { onclick: () => openTab(tab) }, say("live_see"));
+      this.finished.replaceChildren(say("live_finished", tabName(tab)), " ", see);
+    }
+    this.fit();
+  }
+
+  get isEmpty() {
+    return this.empty.isConnected;
+  }
+
+  /**
+   * Say in the empty box what is awaited; nothing moves when the text comes.
+   * @param {string} sentence
+   */
+  wait(sentence) {
+    if (this.empty.textContent !== sentence) this.empty.textContent = sentence;
   }
 
   /**
@@ -51,7 +83,7 @@ export class Lines {
     const { text } = this;
     if (!lines.length) return; // what stands there says what will come
     this.change(() => {
-      text.querySelector(".live-empty")?.remove();
+      this.empty.remove();
       while (text.children.length > first) text.lastElementChild?.remove();
       text.append(...lines.slice(first).map(makeLine));
     });
@@ -76,6 +108,7 @@ export class Lines {
   noteEnd() {
     const { clientHeight, scrollHeight, scrollTop } = this.text;
     this.isAtEnd = scrollHeight - scrollTop - clientHeight < AT_END;
+    this.text.classList.toggle("live-more-above", scrollTop > 0);
   }
 
   /** Give the box the room that is left on the screen. */

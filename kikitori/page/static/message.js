@@ -5,10 +5,10 @@ import { makeError, say } from "./i18n.js";
 
 /**
  * How far a job has got, and how long the rest will take.
- * @param {{ done?: number, total?: number | null, left?: number | null, loading?: boolean }} value
+ * @param {{ done?: number, total?: number | null, left?: number | null, loading?: boolean, draft?: string[] }} value
  */
-export function progressParts({ done, total, left, loading }) {
-  if (!done) return [say(loading ? "loading_model" : "waiting")];
+export function progressParts({ done = 0, total, left, loading, draft = [] }) {
+  if (!done && !draft.length) return [say(loading ? "loading_model" : "waiting")];
   const shown = total ? say("of", clock(done), clock(total)) : clock(done);
   return left == null ? [shown] : [shown, say("left", clock(left))];
 }
