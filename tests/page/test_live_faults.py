@@ -7,8 +7,8 @@ import re
 
 from playwright.sync_api import Page, WebSocketRoute, expect
 
-from tests.support.browser import visit, wait_for_end, words
-from tests.support.live_page import ADDRESS, SPOKEN, lines, start, status
+from tests.support.browser import shown_panel, visit, wait_for_end, words
+from tests.support.live_page import ADDRESS, CHANGE_KEPT, SPOKEN, lines, start, status
 from tests.support.recordings import microphone_recording
 
 UPLOAD = re.compile("/upload")
@@ -103,6 +103,21 @@ def test_captions_whose_recording_was_not_sent_name_no_transcript(browser, serve
         expect(page.get_by_role("tab", name="Portuguese", selected=True)).to_be_visible()
         page.get_by_role("tab", name="Live", exact=True).click()
         expect(see).to_be_visible()
+
+
+def test_a_recording_that_another_page_has_deleted_is_not_offered_any_longer(browser, server):
+    with visit(browser, server) as page:
+        page.get_by_role("tab", name="Live", exact=True).click()
+        page.evaluate(CHANGE_KEPT, "put")
+        page.reload()
+        page.get_by_role("tab", name="Live", exact=True).click()
+        panel = shown_panel(page)
+        download = panel.get_by_role("listitem").get_by_role("button", name="Download")
+        expect(download).to_be_visible()
+        page.evaluate(CHANGE_KEPT, "delete")
+        download.click()
+        expect(status(panel)).to_contain_text("This recording is no longer in the list: another page of this browser")
+        expect(download).to_have_count(0)
 
 
 def test_where_websockets_are_blocked_stop_transcribes_the_recording(browser, server):

@@ -29,6 +29,17 @@ KEPT_IS = """async wanted => {
 """JavaScript that says whether the browser keeps this number of recordings without a transcript."""
 
 
+CHANGE_KEPT = """async change => {
+    const answer = request => new Promise(done => (request.onsuccess = () => done(request.result)));
+    const database = await answer(indexedDB.open("kikitori-live", 1));
+    const recordings = database.transaction("recordings", "readwrite").objectStore("recordings");
+    const recording = { id: "other", direction: "pt", language: "", begun: 1764230400000, samples: 16000 };
+    await answer(change === "put" ? recordings.put(recording) : recordings.delete(recording.id));
+    database.close();
+}"""
+"""JavaScript that puts a recording into those without a transcript, or deletes it, as another page would."""
+
+
 def launch(browser: Browser, *microphone: str) -> Browser:
     """A second Chromium with another microphone."""
     arguments = ["--no-sandbox", "--disable-gpu", "--use-fake-device-for-media-stream", *microphone]

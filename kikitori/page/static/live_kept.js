@@ -53,8 +53,8 @@ export class KeptRecordings {
       "li",
       {},
       make("span", {}, about.join(" · ")),
-      make("button", { onclick: () => this.transcribe(kept) }, say("live_transcribe")),
-      make("button", { onclick: () => this.save(kept) }, say("download")),
+      make("button", { onclick: () => this.ifThere(kept, () => this.transcribe(kept)) }, say("live_transcribe")),
+      make("button", { onclick: () => this.ifThere(kept, () => this.save(kept)) }, say("download")),
       make("button", { "aria-label": label, title: label, onclick: remove }, "✕"),
     );
   }
@@ -64,6 +64,18 @@ export class KeptRecordings {
     this.inMemory.delete(id);
     await liveStore.remove(id).catch(() => {}); // a browser may forbid storage
     await this.show();
+  }
+
+  /**
+   * Do something with a recording, unless another page of this browser has deleted it or transcribes it.
+   * @param {Kept} kept
+   * @param {() => Promise<void>} action
+   */
+  async ifThere({ id }, action) {
+    const isThere = this.inMemory.has(id) || (await liveStore.list()).some((kept) => kept.id === id);
+    if (isThere) return action();
+    await this.show();
+    this.note(say("live_gone"));
   }
 
   /**
