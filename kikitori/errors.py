@@ -52,6 +52,8 @@ SENTENCES = {
     "same_output": "{first} and {second} would both be written to {path}: rename one of them, or leave it out",
     "output_is_input": "{path} is read by this command, and its output would replace it: choose another folder",
     "folder_exists": "{path} exists already: name a new folder",
+    "subtitles_exist": "{path} exists already, and what was said live can't be written again: choose another name, or "
+    "delete it",
     "cluster_unreachable": "the Ray cluster {address} can't be joined ({why}): correct RAY_ADDRESS, or unset it to use "
     "this machine alone",
     "cluster_failed": "the Ray cluster {address} has failed ({why}): run the same command again, which continues",
@@ -182,7 +184,8 @@ SENTENCES = {
     "this server's keys",
     "no_keys": "{path} holds no API keys: write one per line, of at least {limit} characters each",
     "gpu_quota": "ZeroGPU lends no GPU now: {why}",
-    "origin_refused": "web pages of {origin} may not call this server: have it started with --allow-origin {origin}",
+    "origin_refused": "web pages of {origin} may not call this server: `kikitori serve --allow-origin {origin}` "
+    "allows it",
     "live_full": "{limit} visitors have live text, and this server takes no more: try again when one of them has ended",
     "live_ended": "live text ends after {limit}: begin again",
     "live_idle": "no sound has come for {limit}: begin again",

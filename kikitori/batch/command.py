@@ -114,8 +114,9 @@ def _shard(text: str) -> Shard:
 
 def _run(options: argparse.Namespace, report: Report) -> int:
     items = find_items(options.source_list, options.recursive)
-    check_outputs(items, options.output_url or options.output_dir, formats_of(options))
-    items = [item for item in items if options.shard.holds(item)]
+    others = filter(None, (options.source_list, options.context_file, options.replace_file))
+    check_outputs(items, options.output_url or options.output_dir, formats_of(options), map(str, others))
+    items = [item for item in items if options.shard.holds(item.place)]
     with open_report(options) as file:
         if items:
             _work(options, items, file, report)

@@ -50,9 +50,9 @@ class Shard(NamedTuple):
     number: int
     count: int
 
-    def holds(self, item: Item) -> bool:
-        """Whether the item belongs to this part. The same on every machine, and whatever else the job holds."""
-        digest = hashlib.sha256(os.fsencode(item.place)).digest()
+    def holds(self, place: str) -> bool:
+        """Whether an item's place belongs to this part. The same on every machine, and whatever else the job holds."""
+        digest = hashlib.sha256(os.fsencode(place)).digest()
         return int.from_bytes(digest[:8], "big") % self.count == self.number
 
 
@@ -102,10 +102,12 @@ def _remote_item(place: str, file: RemoteFile) -> Item:
     return Item(place, Path(file.name), _output(place.partition("://")[2] or place), remote=file)
 
 
-def check_outputs(items: Iterable[Item], folder: Path | str, formats: Sequence[str]) -> None:
-    """Raise OutputError if two items would write the same file, or one would replace another one's recording.
+def check_outputs(
+    items: Iterable[Item], folder: Path | str, formats: Sequence[str], others: Iterable[str] = ()
+) -> None:
+    """Raise OutputError if two items would write the same file, or one would replace a file that the command reads.
 
-    folder: of the output, a path or a URL.
+    folder: of the output, a path or a URL. others: paths and URLs of what the command reads besides the recordings.
     """
     owners: dict[Path, Item] = {}
     items = list(items)
@@ -114,6 +116,7 @@ def check_outputs(items: Iterable[Item], folder: Path | str, formats: Sequence[s
             names = {"first": displayed(other.place), "second": displayed(item.place)}
             raise OutputError("same_output", **names, path=displayed(output_place(folder, item, "")))
     inputs = {item.remote.url if item.remote else os.path.normpath(item.path) for item in items}
+    inputs |= {name if is_url(name) else os.path.abspath(name) for name in others}
     for item in items:
         for suffix in formats:
             path = output_place(folder, item, f".{suffix}")

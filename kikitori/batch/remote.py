@@ -6,7 +6,6 @@ that fetches what a user names. The page and the API never import it.
 
 from __future__ import annotations
 
-import hashlib
 import posixpath
 import re
 import secrets
@@ -80,6 +79,13 @@ def is_folder(url: str) -> bool:
         return files.isdir(path)
 
 
+def exists(url: str) -> bool:
+    """Whether there is a file or folder. Raises AudioError and BatchError."""
+    files, path = _open(url)
+    with _reading(url):
+        return files.exists(path)
+
+
 def find_file(url: str) -> RemoteFile:
     """Return a file with its size and version. Raises AudioError if it can't be read, and BatchError."""
     files, path = _open(url)
@@ -128,14 +134,6 @@ def remove(url: str) -> None:
     files, path = _open(url)
     with _writing(url):
         files.rm_file(path)
-
-
-def digest_of_url(url: str) -> str | None:
-    """Return the SHA-256 of a file's content; None if it can't be read."""
-    try:
-        return hashlib.sha256(read_bytes(url)).hexdigest()
-    except AudioError:
-        return None
 
 
 def _described(url: str, entry: dict[str, Any]) -> RemoteFile:

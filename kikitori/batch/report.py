@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import tempfile
 import time
 from collections import Counter
@@ -28,6 +29,8 @@ from kikitori.output.jsonl import append_records, read_records
 from kikitori.strings import displayed, format_duration
 
 NAME = "report.jsonl"
+_ANY_NAME = re.compile(r"report(-\d+-of-\d+)?(\.part-\d+)?\.jsonl")
+"""Of the report of a job or a shard, or of a part of one."""
 SECONDS_PER_PART = 60.0
 """How often rows are sent to a URL: so much of the work is done again if this machine is lost."""
 
@@ -40,6 +43,9 @@ class Rows:
 
     def __setitem__(self, path: str, row: Row) -> None:
         self._lines[path] = _line(row).encode()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._lines)
 
     def __contains__(self, path: str) -> bool:
         return path in self._lines
@@ -57,8 +63,9 @@ class Rows:
 class ReportFile:
     """The file in the output folder; a shard has one of its own.
 
-    earlier: rows of earlier runs by path, also those of jobs that were split in another way. place: the file, as the
-    user knows it. skipped: how many rows are of an earlier run.
+    earlier: rows of earlier runs by path, also those of jobs that were split in another way. They are taken out while
+    their recordings are looked at, and those of recordings that this job does not have stay in the report. place: the
+    file, as the user knows it. skipped: how many rows are of an earlier run.
     """
 
     def __init__(self, folder: Path, shard: Shard):
@@ -66,11 +73,12 @@ class ReportFile:
         self.place = str(self.path)
         self.earlier = Rows()
         self.skipped = 0
+        self._shard = shard
         self._rows = Rows()
         self._counts: Counter[str] = Counter()
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            others = sorted(set(folder.glob("report*.jsonl")) - {self.path})
+            others = sorted(path for path in folder.iterdir() if _ANY_NAME.fullmatch(path.name) and path != self.path)
         except OSError as error:
             raise OutputError.from_os_error(folder, error) from error
         for path in (*others, self.path):
@@ -90,8 +98,12 @@ class ReportFile:
             raise OutputError.from_os_error(self.path, error) from error
 
     def finish(self, items: Iterable[Item]) -> Counter[str]:
-        """Write the rows in the order of the items. Returns how many have each status. Raises OutputError."""
-        write_output(self.path, self._rows.text(item.place for item in items))
+        """Write the rows in the order of the items, and after them those of other recordings.
+
+        Returns how many of the items have each status. Raises OutputError.
+        """
+        others = filter(self._shard.holds, self.earlier)
+        write_output(self.path, self._rows.text(item.place for item in items) + self.earlier.text(others))
         return self._counts
 
 
@@ -101,7 +113,7 @@ class RemoteReportFile(ReportFile):
     def __init__(self, url: str, shard: Shard, folder: Path):
         reports = [place for place, _ in list_folder(url, False)] if is_folder(url) else []
         for place in reports:
-            if place.startswith("report") and place.endswith(".jsonl"):
+            if _ANY_NAME.fullmatch(place):
                 fetch(join_url(url, place), folder / place)
         super().__init__(folder, shard)
         self.place = join_url(url, self.path.name)
@@ -167,11 +179,12 @@ def _line(row: Row) -> str:
 
 def _finished_rows(path: Path) -> Iterator[Row]:
     try:
-        yield from (row for row in read_records(path) if row.get("status") in FINISHED and row["path"])
+        yield from (row for row in read_records(path) if row["status"] in FINISHED and row["path"])
     except OSError as error:
         raise OutputError.from_os_error(path, error) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise OutputError("output_unwritable", path=path, why=f"it is not a report: {error}") from error
+        why = "it is there, and it is not a report of a batch"
+        raise OutputError("output_unwritable", path=path, why=why) from error
 
 
 class Progress:

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kikitori.batch.items import Item, output_place
-from kikitori.batch.remote import digest_of_url, fetch, send
+from kikitori.batch.remote import exists, fetch, join_url, send
+from kikitori.batch.remote_journal import copied_journal
 from kikitori.cli.attempt import Warnings, check_beginning, file_identity, state_of, transcribe_recording
 from kikitori.cli.delivery import Delivery, formats_of
 from kikitori.cli.inputs import Recording, sentence
@@ -107,14 +108,12 @@ class Worker:
         return None
 
     def _is_up_to_date(self, row: Row, key: str, item: Item) -> bool:
+        """Whether the row's outputs are there. One that somebody has corrected since counts too, so that it stays."""
         if row.get("status") not in FINISHED or row.get("key") != key:
             return False
         options = self._options
-        if options.output_url:
-            places = {suffix: output_place(options.output_url, item, f".{suffix}") for suffix in formats_of(options)}
-            return row.get("outputs") == {suffix: digest_of_url(url) for suffix, url in places.items()}
-        outputs = Delivery(options, item.recording, False, Silence()).outputs
-        return row.get("outputs") == {suffix: digest_of_file(path) for suffix, path in outputs.items()}
+        folder, found = (options.output_url, exists) if options.output_url else (options.output_dir, os.path.isfile)
+        return all(found(output_place(folder, item, f".{suffix}")) for suffix in formats_of(options))
 
     def _key(self, item: Item) -> str:
         """A hash of all that decides an item's output. The file counts by size and by time of change or version."""
@@ -129,8 +128,8 @@ class Worker:
 def local_delivery(options: argparse.Namespace, item: Item, report: Report) -> Iterator[Delivery]:
     """Give the delivery of an item, all of whose files are local.
 
-    A recording behind a URL is a temporary copy. Outputs for a URL are temporary too, with their journal, and they are
-    sent in the end, also if the recording breaks off. Raises AudioError, OutputError and BatchError.
+    A recording behind a URL is a temporary copy. Outputs for a URL are temporary too. They are sent in the end, also if
+    the recording breaks off, and their journal meanwhile. Raises AudioError, OutputError and BatchError.
     """
     if not item.remote and not options.output_url:
         yield Delivery(options, item.recording, False, report)
@@ -140,13 +139,16 @@ def local_delivery(options: argparse.Namespace, item: Item, report: Report) -> I
         if item.remote:
             recording = replace(recording, path=Path(folder, "in", item.remote.name))
             fetch(item.remote.url, recording.path)
-        if options.output_url:
-            options = argparse.Namespace(**vars(options) | {"output_dir": Path(folder, "out")})
-        delivery = Delivery(options, recording, False, report)
-        try:
-            yield delivery
-        finally:
-            if options.output_url:
+        if not options.output_url:
+            yield Delivery(options, recording, False, report)
+            return
+        out = Path(folder, "out")
+        delivery = Delivery(argparse.Namespace(**vars(options) | {"output_dir": out}), recording, False, report)
+        journal = delivery.journal_path
+        with copied_journal(journal, join_url(options.output_url, journal.relative_to(out).as_posix())):
+            try:
+                yield delivery
+            finally:
                 for suffix in delivery.written:
                     send(delivery.outputs[suffix], output_place(options.output_url, item, f".{suffix}"))
 

@@ -154,11 +154,13 @@ def read_list(path: str) -> list[str]:
 
 
 def parse_list(content: bytes, name: str) -> list[str]:
-    """The paths in a list's content. Raises AudioError if there are none, or if the lines are JSON."""
+    """The paths in a list's content. Raises AudioError if there are none, or if it is no list of paths."""
     lines = os.fsdecode(content.removeprefix(b"\xef\xbb\xbf")).split("\n")
     names = [line.removesuffix("\r") for line in lines if line.strip()]
     if not names:
         raise AudioError("no_recordings", name=name)
+    if b"\0" in content:
+        raise AudioError("file_unopenable", name=name, why="it is not text: write one path per line")
     if names[0].startswith('{"'):
         raise AudioError("file_unopenable", name=name, why="its lines are JSON: write one path per line")
     return names

@@ -40,6 +40,7 @@ def main(argv: list[str]) -> int:
     try:
         if options.output:
             check_writable(options.output)
+            _check_new(options.output)
         report.say(loading(checkpoints, options.task.role))
         model = load_task(options.task, checkpoints, options.device)
         report.say(f"{options.task.label}, by {model.checkpoint.name} on {model.engine.device_and_dtype}")
@@ -100,6 +101,12 @@ def _no_file(name: str, direction: str) -> str:
     )
 
 
+def _check_new(path: Path) -> None:
+    """Raise OutputError if a file would be lost. An empty one, or a device, is no loss."""
+    if path.is_file() and path.stat().st_size:
+        raise OutputError("subtitles_exist", path=path)
+
+
 def _listen(options: argparse.Namespace, model: Model, report: TextReport) -> int:
     sound, reader = LiveInput(), standard_input if options.sound == STDIN else microphone
     session = LiveSession(model, options.context)
@@ -112,13 +119,16 @@ def _listen(options: argparse.Namespace, model: Model, report: TextReport) -> in
 
 @contextmanager
 def _stopped_by_signals(sound: LiveInput) -> Iterator[None]:
-    """End the sound on Ctrl-C or SIGTERM; a second signal ends the program."""
+    """End the sound on Ctrl-C, SIGTERM or when the terminal is closed; a second signal ends the program."""
 
     def stop(number: int, _frame) -> None:
         signal.signal(number, signal.default_int_handler)
         sound.stop()
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as with nohup
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield
     finally:

@@ -1,8 +1,8 @@
 """Which recordings `--resume` may skip: those whose output is written and still up to date.
 
 While a command runs, it keeps a record of each recording that it has finished in that recording's journal. The record
-holds what was requested and hashes of the recording and of its output files. A recording is skipped only if all of
-these are unchanged; otherwise its output is written again.
+holds what was requested and hashes of the recording and of its output files. A recording is skipped only if the first
+two are unchanged and the outputs are there; otherwise its output is written again.
 """
 
 from __future__ import annotations
@@ -44,11 +44,14 @@ def make_record(
 
 
 def is_up_to_date(record: Mapping, request: Mapping, audio: Path, outputs: Mapping[str, Path]) -> bool:
-    """Whether the request, the recording and all output files (format -> path) are what the record says."""
-    if record.get("request") != request:
+    """Whether the request and the recording are what the record says, and all its outputs (format -> path) are there.
+
+    An output that somebody has corrected since counts too, so that it stays.
+    """
+    digests = record["digests"]
+    if record.get("request") != request or digest_of_file(audio) != digests.get(RECORDING, ""):
         return False
-    found = {suffix: digest_of_file(path) for suffix, path in {**outputs, RECORDING: audio}.items()}
-    return all(digest is not None and digest == record["digests"].get(suffix) for suffix, digest in found.items())
+    return all(suffix in digests and path.is_file() for suffix, path in outputs.items())
 
 
 def has_finished(journal: Path) -> bool:

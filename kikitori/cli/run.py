@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from contextlib import ExitStack
 from importlib import import_module
@@ -35,6 +36,8 @@ SINGLE_FORMATS = ("srt", "vtt", "tsv", "rttm")
 def main(argv: list[str] | None = None) -> int:
     """Run the command line: results on standard output, progress and errors on standard error."""
     argv = sys.argv[1:] if argv is None else argv
+    if sys.stderr is None:  # closed, as by `2>&-`: what is printed there would go to standard output
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     if argv and argv[0] in COMMANDS:
         try:
             return import_module(COMMANDS[argv[0]]).main(argv[1:])

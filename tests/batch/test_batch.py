@@ -55,13 +55,17 @@ def test_only_what_has_changed_is_done_again(folder, batch, tmp_path, decoded):
     assert batch(listed) == EXIT_DONE
     out = tmp_path / "out" / "in"
     assert sorted(os.listdir(out)) == ["pt_0.flac.txt", "pt_1.flac.txt", "pt_2.flac.txt"]
-    (out / "pt_0.flac.txt").write_text("edited")
+    (out / "pt_0.flac.txt").write_text("corrected by hand")
     shutil.copy(folder / "pt_3.flac", folder / "pt_1.flac")
     decoded.clear()
     assert batch(listed) == EXIT_DONE
-    assert len(decoded) == 2
-    texts = [recordings_in(RECORDINGS, "pt")[number].reference for number in (0, 3, 2)]
-    assert [(out / f"pt_{number}.flac.txt").read_text() for number in range(3)] == [f"{text}\n" for text in texts]
+    assert len(decoded) == 1
+    texts = ["corrected by hand", *(f"{recordings_in(RECORDINGS, 'pt')[number].reference}\n" for number in (3, 2))]
+    assert [(out / f"pt_{number}.flac.txt").read_text() for number in range(3)] == texts
+    (out / "pt_0.flac.txt").unlink()
+    decoded.clear()
+    assert batch(listed) == EXIT_DONE
+    assert len(decoded) == 1 and (out / "pt_0.flac.txt").exists(), "what is gone is written again"
     decoded.clear()
     assert batch(listed, "--context", "Helena") == EXIT_DONE
     assert len(decoded) == 3, "other options are another job"
@@ -82,7 +86,7 @@ def test_shards_make_each_output_once_and_each_has_its_report(folder, batch, tmp
     decoded.clear()
     assert batch(folder, "--recursive", "-f", "json") == EXIT_FAILED  # split in another way: only what is new is done
     assert len(decoded) == 1
-    assert report(tmp_path / "out").keys() == {*GOOD, *BAD, "new.flac"} - {"pt_1.flac"}, "one report of all parts"
+    assert report(tmp_path / "out").keys() == {*GOOD, *BAD, "new.flac"}, "one report of all parts"
 
 
 def test_a_cut_recording_is_incomplete_again_when_it_is_skipped(tmp_path, batch, decoded):
@@ -154,6 +158,7 @@ def test_a_killed_batch_continues_with_what_it_had_decoded(tmp_path, decoded):
         (["../in/a.wav", "in/a.wav"], "would both be written to"),
         (["out/a.wav.txt", "a.wav"], "a.wav.txt is read by this command"),
         ([""], "holds no recordings"),
+        (["a.wav", "b\0.wav"], "it is not text: write one path per line"),
     ],
 )
 def test_outputs_that_would_collide_are_an_error_before_the_start(tmp_path, batch, capsys, lines, message):
@@ -180,12 +185,35 @@ def test_wrong_usage_is_said_before_anything_is_read(options, message, capsys):
     assert message in capsys.readouterr().err
 
 
-def test_a_report_that_is_none_is_not_replaced(folder, batch, tmp_path, capsys):
+def test_two_lists_may_share_an_output_folder(folder, batch, tmp_path, decoded):
+    (folder / "reports_2025.jsonl").write_text("[]\n")
+    for name, lines in {"one": ["pt_0.flac"], "two": ["pt_1.flac", "pt_2.flac"]}.items():
+        (folder / name).write_text("\n".join(lines))
+        assert batch(folder / name, out="in") == EXIT_DONE
+    assert list(report(folder)) == ["pt_1.flac", "pt_2.flac", "pt_0.flac"]
+    decoded.clear()
+    assert batch(folder / "one", out="in") == EXIT_DONE
+    assert decoded == [] and list(report(folder)) == ["pt_0.flac", "pt_1.flac", "pt_2.flac"]
+
+
+@pytest.mark.parametrize("content", ["my own report\n", '{"path": "pt_0.flac", "mine": true}\n'])
+def test_a_report_that_is_none_is_not_replaced(folder, batch, tmp_path, capsys, content):
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "report.jsonl").write_text("my own report\n")
+    (tmp_path / "out" / "report.jsonl").write_text(content)
     assert batch(folder) == EXIT_FAILED
-    assert "is not a report" in capsys.readouterr().err
-    assert (tmp_path / "out" / "report.jsonl").read_text() == "my own report\n"
+    assert "it is not a report of a batch" in capsys.readouterr().err
+    assert (tmp_path / "out" / "report.jsonl").read_text() == content
+
+
+def test_no_output_replaces_the_list_or_the_names(tmp_path, batch, capsys):
+    (tmp_path / "out").mkdir()
+    for name in ("a.wav.txt", "b.wav.txt"):
+        (tmp_path / "out" / name).write_text("../a.wav\n../b.wav\n")
+    assert batch(tmp_path / "out" / "a.wav.txt") == EXIT_FAILED
+    assert "a.wav.txt is read by this command" in capsys.readouterr().err
+    (tmp_path / "list").write_text("a.wav\nb.wav\n")
+    assert batch(tmp_path / "list", "--context_file", tmp_path / "out" / "b.wav.txt") == EXIT_FAILED
+    assert "b.wav.txt is read by this command" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -58,12 +58,14 @@ def test_a_folder_behind_a_url_gives_what_the_shell_gives(store, folder, tmp_pat
     assert found == singly(folder, GOOD, tmp_path / "single")
 
     files, root = fsspec.url_to_fs(store)
-    files.pipe_file(f"{root}/out/pt_1.flac.json", b"edited")
+    files.pipe_file(f"{root}/out/pt_0.flac.json", b"corrected by hand")
+    files.rm_file(f"{root}/out/pt_1.flac.json")
     files.cp_file(f"{root}/in/pt_3.flac", f"{root}/in/pt_2.flac")
     decoded.clear()
     assert run(f"{store}/in", f"{store}/out", "--recursive") == EXIT_FAILED
-    assert len(decoded) == 2, "what is finished and unchanged is skipped"
+    assert len(decoded) == 2, "what is finished is skipped"
     again = contents(f"{store}/out")
+    assert again["pt_0.flac.json"] == "corrected by hand"
     assert again["pt_1.flac.json"] == found["pt_1.flac.json"]
     assert again["pt_2.flac.json"] == found["pt_3.flac.json"].replace("pt_3.flac", "pt_2.flac")
 

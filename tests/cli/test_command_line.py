@@ -16,6 +16,7 @@ import soundfile
 from benchmarks.served import ROOT
 from kikitori.cli import attempt, models
 from kikitori.cli.report import make_report
+from kikitori.cli.run import main
 from kikitori.tasks import TASKS
 from kikitori.transcript import Transcript
 from tests.support.command_line import CLIP_TEXTS, interrupted_at_the_second_recording
@@ -52,6 +53,13 @@ def test_stdout_holds_the_text_and_nothing_else(tiny, direction):
         assert done.stdout == recording.reference + "\n"
     assert "1 of 1" in done.stderr and "tiny on cpu" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_closed_standard_error_sends_nothing_to_standard_output(capsys, monkeypatch):
+    recording = one_recording("pt")
+    monkeypatch.setattr(sys, "stderr", None)
+    assert main([str(recording.path), "--direction", "pt", "--checkpoint", "tiny"]) == 0
+    assert capsys.readouterr().out == recording.reference + "\n"
 
 
 def test_loading_is_reported_before_it_begins(tiny, monkeypatch):

@@ -75,7 +75,7 @@ def unread(pipe: int) -> int:
     return struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, b"\0" * 4))[0]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_closes_the_last_stretch(number, live, tmp_path):
     reading, writing = os.pipe()
     subtitles = tmp_path / "talk.srt"
@@ -231,6 +231,14 @@ def test_a_file_as_an_argument_gets_the_commands_that_take_it(run):
 def test_what_can_not_work_is_refused_before_the_sound_is_read(arguments, said, live):
     done = live(TWO, *OPTIONS, *arguments)
     assert done.returncode in (1, 2) and said in done.stderr and done.stdout == ""
+
+
+def test_subtitles_of_an_earlier_time_are_not_replaced(live, tmp_path):
+    (tmp_path / "talk.srt").write_text("what was said")
+    done = live(TWO, *OPTIONS, "-o", tmp_path / "talk.srt")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "talk.srt exists already, and what was said live can't be written again" in done.stderr
+    assert (tmp_path / "talk.srt").read_text() == "what was said"
 
 
 def closed(text: str) -> Closed:

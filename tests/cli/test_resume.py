@@ -286,17 +286,22 @@ def test_with_other_options_the_output_is_written_again(run_again, options):
     "change",
     [
         lambda folder: (folder / "out" / "a.tsv").unlink(),
-        lambda folder: (folder / "out" / "a.tsv").write_text("start\tend\ttext\n"),
         lambda folder: shutil.copy(folder / "b.flac", folder / "a.flac"),
         lambda folder: change_content_only(folder / "a.flac"),
     ],
-    ids=["output deleted", "output of another job", "another recording", "another recording of the same size and time"],
+    ids=["output deleted", "another recording", "another recording of the same size and time"],
 )
 def test_an_output_that_is_out_of_date_is_written_again(run_again, tmp_path, change):
     change(tmp_path)
     assert run_again("-f", "tsv") == (0, ["a.flac", "b.flac"])
     expected = transcribe(load_model("pt", checkpoint="tiny"), tmp_path / "a.flac").text
     assert (tmp_path / "out" / "a.tsv").read_text(encoding="utf-8").splitlines()[1].split("\t")[2] == expected
+
+
+def test_an_output_that_was_corrected_by_hand_stays(run_again, tmp_path):
+    (tmp_path / "out" / "a.tsv").write_text("corrected by hand")
+    assert run_again("-f", "tsv") == (0, ["b.flac"])
+    assert (tmp_path / "out" / "a.tsv").read_text() == "corrected by hand"
 
 
 @pytest.mark.slow

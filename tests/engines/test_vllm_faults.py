@@ -132,6 +132,13 @@ def test_a_server_that_does_not_run_is_an_error():
     assert code_of(lambda: engine_at(f"http://127.0.0.1:{free_port()}")) == "engine_unreachable"
 
 
+@pytest.mark.parametrize("answer", [[], "hello", {"version": "0.32.0"}, {"version": "0.32.0", "data": ["tiny"]}])
+def test_a_server_that_answers_otherwise_than_vllm_is_an_error(server, answer):
+    server.answer = answer
+    with pytest.raises(EngineError, match="no vLLM: its answers are of another kind"):
+        engine_at(server.url)
+
+
 def test_a_server_without_our_chat_template_gets_it_with_each_request():
     with serving(continues=False) as server:
         last(engine_at(server.url).stream([SOUND], PORTUGUESE))

@@ -17,7 +17,7 @@ class ScriptedServer(ThreadingHTTPServer):
 
     faults: what becomes of the next windows, one each: a status, `cut` after the first word, `hang` until the client
     leaves, `step`: each word waits for a release of `next_word`. bodies: what was asked. left: set once a client has
-    left before the end.
+    left before the end. answer: to each question about itself, instead of vLLM's.
     """
 
     daemon_threads = True
@@ -28,6 +28,7 @@ class ScriptedServer(ThreadingHTTPServer):
         self.model, self.version, self.continues = model, version, continues
         self.words: tuple[str, ...] = WORDS
         self.max_model_len = 4096
+        self.answer: object = None
         self.faults: list[int | str] = []
         self.bodies: list[dict] = []
         self.left = threading.Event()
@@ -58,7 +59,9 @@ class _Handler(BaseHTTPRequestHandler):
         """Print nothing."""
 
     def do_GET(self) -> None:
-        if self.path == "/version":
+        if self.server.answer is not None:
+            self._answer(200, self.server.answer)
+        elif self.path == "/version":
             self._answer(200, {"version": self.server.version})
         else:
             record = {"id": self.server.model, "root": self.server.model, "max_model_len": self.server.max_model_len}
@@ -106,7 +109,7 @@ class _Handler(BaseHTTPRequestHandler):
         except OSError:
             self.server.left.set()
 
-    def _answer(self, status: int, record: dict) -> None:
+    def _answer(self, status: int, record: object) -> None:
         data = json.dumps(record).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(data)))

@@ -66,9 +66,11 @@ def look_at(requests: Requests, url: str, checkpoint: Checkpoint, needs_speakers
     """
     try:
         version = str(requests.json(url, "/version")["version"])
-        models = requests.json(url, "/v1/models")["data"]
-    except (RefusedError, KeyError, TypeError) as error:
+        models = [dict(model) for model in requests.json(url, "/v1/models")["data"]]
+    except RefusedError as error:
         raise EngineError("engine_unreachable", url=url, why=f"no vLLM: {error}") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise EngineError("engine_unreachable", url=url, why="no vLLM: its answers are of another kind") from error
     numbers = tuple(map(int, re.findall(r"\d+", version)[:2]))
     if numbers < MIN_VERSION:
         raise EngineError("engine_version", url=url, version=version, limit=".".join(map(str, MIN_VERSION)))
