@@ -88,6 +88,9 @@ class LinkJoiner:
 
     def add(self, parsed: ParsedWindow) -> Update:
         """Join a window's turns, as `Joiner.add`."""
+        if self._before and parsed.window.end_seconds <= self._before.end_seconds:
+            # The first half of a window that was cut again. The window before has all its words, with more around them.
+            return _update(replace(parsed, warnings=()), (), self._linker.open_turns)
         overlap = _overlap(self._linker, self._before, self._turns_before, parsed.window, parsed.turns)
         link = self._linker.link(overlap)
         if link and link.confidence < MIN_CONFIDENCE:
@@ -97,8 +100,8 @@ class LinkJoiner:
         return _update(parsed, settled, self._linker.open_turns, _link_warnings(link, parsed.window))
 
     def _bridge(self, parsed: ParsedWindow) -> Link | None:
-        """Link through a third window where the two meet: it overlaps each more than they do each other."""
-        third = bridge(self._before, parsed.window)
+        """Link through a third window where the two meet: it has more in common with each, or holds both."""
+        third = bridge(self._before, parsed.window, self._job.plan.window_seconds)
         (result,) = self._job.decode([third.waveform])
         turns, _ = parse_turns(result.text)
         first = self._linker.link(_overlap(self._linker, self._before, self._turns_before, third, turns))

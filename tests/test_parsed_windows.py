@@ -195,6 +195,18 @@ def test_a_channel_is_a_speaker_in_the_order_of_first_words():
     assert turns == [("spk_0", "はい。ええ。"), ("spk_1", "もしもし。"), ("spk_0", "では。")]
 
 
+def test_a_half_whose_sound_the_window_before_has_changes_nothing():
+    joiner = LinkJoiner(job(None, CALLS))
+    said = "はい、そうです。", "駅は市役所の隣です。", "ありがとうございます。", "では、また。"
+    first = tuple(Turn(f"spk_{number % 2}", text) for number, text in enumerate(said))
+    half = Turn("spk_0", "駅の写真です。"), Turn("spk_1", "ありがとう。")
+    second = Turn("spk_0", said[2]), Turn("spk_1", said[3]), Turn("spk_0", "さようなら。")
+    windows = (window(10, 10), first), (window(8, start=10), half), (window(20, start=12), second)
+    turns, warnings = joined(joiner, *windows)
+    assert turns == [*((turn.speaker, turn.text) for turn in first), ("spk_0", "さようなら。")]
+    assert warnings == [] and joiner._job.engine.batches == []
+
+
 @pytest.mark.parametrize(
     ("said", "share"), [(("いろはに", "ほへとち"), None), (("いろは", "にほへ", "とち"), "38%")], ids=["half", "less"]
 )

@@ -9,15 +9,15 @@ from kikitori.audio.pieces import Piece, count_samples, split_at_quiet
 from kikitori.audio.windows import Window
 
 
-def bridge(one: Window, two: Window) -> Window:
+def bridge(one: Window, two: Window, seconds: float) -> Window:
     """Return a window over the seam of two consecutive ones: what both share, and about as much of each.
 
-    It is no longer than the longer of them.
+    seconds: the longest that it may be.
     """
     new = [piece for piece in two.pieces if piece.start > one.pieces[-1].start]
     pieces = [*one.pieces, *new]
     start = end = len(one.pieces)
-    limit, samples = max(one.samples, two.samples), 0
+    limit, samples = seconds * SAMPLE_RATE, 0
     for number in range(2 * len(pieces)):  # adds a piece at the end and at the start by turns
         if number % 2 and start > 0 and samples + len(pieces[start - 1].waveform) <= limit:
             start -= 1

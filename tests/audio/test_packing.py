@@ -61,19 +61,18 @@ def test_a_piece_too_long_for_an_overlap_is_taken_without_all_of_it():
     assert packed(3, 3, 4, 3, limit=6, overlap=3, pauses=(9, 1, 9, 1)) == [[0, 1], [2], [3]]
 
 
-def test_a_window_over_a_seam_has_as_much_of_both_and_is_no_longer():
-    pieces = row(*[1] * 7)
-    assert numbers(bridge(Window(tuple(pieces[:4])), Window(tuple(pieces[3:])))) == [2, 3, 4, 5]
-    uneven = row(2, 2, 2, 1, 1, 1)
-    assert numbers(bridge(Window(tuple(uneven[:4])), Window(tuple(uneven[3:])))) == [1, 2, 3, 4, 5]
-    longer = row(2, 2.1, 2, 1, 1, 1)
-    assert numbers(bridge(Window(tuple(longer[1:4])), Window(tuple(longer[3:])))) == [2, 3, 4, 5]
-    fitting = row(1, 1, 1, 1, 2, 3)
-    assert numbers(bridge(Window(tuple(fitting[1:4])), Window(tuple(fitting[3:])))) == [3, 4, 5]
-    apart = row(0.2, 0.3, 1.3, 1.2)
-    assert numbers(bridge(Window(tuple(apart[:2])), Window(tuple(apart[2:])))) == [0, 1, 2]
-    short = row(1, 1, 1)
-    assert numbers(bridge(Window(tuple(short[:2])), Window(tuple(short[1:])))) == [1, 2]
+def test_a_window_over_a_seam_has_as_much_of_both_and_is_no_longer_than_a_window_may_be():
+    def bridged(lengths: tuple[float, ...], first: slice, second: slice, seconds: float) -> list[int]:
+        pieces = row(*lengths)
+        return numbers(bridge(Window(tuple(pieces[first])), Window(tuple(pieces[second])), seconds))
+
+    assert bridged((1,) * 7, slice(0, 4), slice(3, 7), 4) == [2, 3, 4, 5]
+    assert bridged((2, 2, 2, 1, 1, 1), slice(0, 4), slice(3, 6), 7) == [1, 2, 3, 4, 5]
+    assert bridged((2, 2.1, 2, 1, 1, 1), slice(1, 4), slice(3, 6), 5.1) == [2, 3, 4, 5]
+    assert bridged((1, 1, 1, 1, 2, 3), slice(1, 4), slice(3, 6), 6) == [3, 4, 5]
+    assert bridged((0.2, 0.3, 1.3, 1.2), slice(0, 2), slice(2, 4), 2.5) == [0, 1, 2]
+    assert bridged((1,) * 3, slice(0, 2), slice(1, 3), 2) == [1, 2]
+    assert bridged((1,) * 7, slice(0, 4), slice(3, 7), 60) == [0, 1, 2, 3, 4, 5, 6]
 
 
 def halved(*lengths: float, pauses: tuple[int, ...] = (), overlap: bool = False) -> list[list[int]]:
