@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import groupby
 
 import numpy as np
 import pytest
@@ -78,7 +79,8 @@ def test_the_example_in_three_languages(detecting):
     recording = example("three_languages")
     transcript = transcribe(detecting, recording.path)
     assert (transcript.text, transcript.warnings) == (recording.reference, ())
-    assert [turn.language for turn in transcript.turns] == ["English", "Japanese", "Portuguese"]
+    languages = [language for language, _ in groupby(turn.language for turn in transcript.turns)]
+    assert languages == ["English", "Japanese", "Portuguese"]
 
 
 def test_words_have_times_where_the_aligner_knows_the_language(detecting):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from itertools import repeat
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from training.checkpoints import BaseError
 from training.synthesis import clips
 from training.synthesis.timed_speech import TimedSentence
 from training.synthesis.voices import TRAINING_HALF_TONES, SpokenSentence, Voice
-from training.tiny import aligner_clips, stages, train, train_aligner, train_languages, train_names
+from training.tiny import aligner_clips, stages, train, train_aligner, train_calls, train_languages, train_names
 from training.tiny.architecture import add_layers, build_model, load_checkpoint, save_checkpoint
 from training.tiny.strip_speakers import strip_speakers
 
@@ -152,6 +153,13 @@ def test_lists_of_names_change_the_decoders_layers_alone_even_if_a_run_is_killed
     assert load_qwen_model(str(tmp_path / "whole")).model.config.thinker_config.text_config.num_hidden_layers == 7
 
 
+def assert_only_layers_changed(before: Path, after: Path) -> None:
+    """The decoder's layers are others, and all other weights the same."""
+    old, new = (load_file(folder / "model.safetensors") for folder in (before, after))
+    changed = {name for name, tensor in old.items() if not tensor.equal(new[name])}
+    assert changed and all(name.startswith("thinker.model.layers.") for name in changed)
+
+
 @pytest.mark.slow
 def test_unusual_voices_get_their_language(tmp_path, start, monkeypatch):
     spoken = SpokenSentence("Bom dia.", "", "", Voice("pt-br", "zac"), noise(9).astype(np.float32) / 32767)
@@ -165,9 +173,22 @@ def test_unusual_voices_get_their_language(tmp_path, start, monkeypatch):
         heard = [train_languages.mix(random.Random(1), "Portuguese", spoken)]
         errors.append(losses.language_errors(heard).item())
     assert errors[1] < errors[0] - 1
-    before, after = (load_file(folder / "model.safetensors") for folder in (start, tmp_path / "output"))
-    changed = {name for name, tensor in before.items() if not tensor.equal(after[name])}
-    assert changed and all(name.startswith("thinker.model.layers.") for name in changed)
+    assert_only_layers_changed(start, tmp_path / "output")
+
+
+@pytest.mark.slow
+def test_calls_are_learned(tmp_path, start):
+    output = tmp_path / "output"
+    options = ["--start", str(start), "--work", str(tmp_path), "--steps", "20", "--output_dir", str(output)]
+    assert train_calls.main(options) == 0
+    errors = []
+    for folder in (start, output):
+        losses = train_calls.CallLosses(folder)
+        inputs = next(train_calls.draw_inputs(train.pools.load_or_make(tmp_path, 1), losses.processor, seed=5, run=0))
+        with torch.no_grad():
+            errors.append(losses(**inputs)["calls"].item())
+    assert errors[1] < 0.9 * errors[0]
+    assert_only_layers_changed(start, output)
 
 
 def test_a_teacher_with_another_tokenizer_is_refused(tmp_path, start):

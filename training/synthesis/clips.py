@@ -167,7 +167,8 @@ def compose_sentences(
 class ClipMaker:
     """Draws clips of all tasks from a pool of spoken sentences. Each clip is mixed anew, so that no two are equal.
 
-    contexts: share of clips with a list of names as context, by task.
+    contexts: share of clips with a list of names as context, by task. long_calls: share of calls that can fill a
+    window.
     """
 
     def __init__(
@@ -176,8 +177,10 @@ class ClipMaker:
         mix: dict[str, float],
         seed: int,
         contexts: Mapping[str, float] | None = None,
+        long_calls: float = LONG_CALL_SHARE,
     ):
         self._mix = mix
+        self._long_calls = long_calls
         self._contexts = contexts or {}
         self._rng = random.Random(seed)
         self._pool = pool
@@ -238,7 +241,7 @@ class ClipMaker:
             return _scaled(rng.choice(self._by_voice["call"][voice.speaker])).warped(speaker.factor)
 
         telephone = rng.random() < TELEPHONE_SHARE
-        if rng.random() >= LONG_CALL_SHARE:
+        if rng.random() >= self._long_calls:
             return compose_call(rng, speakers, voices.draw_turn_lengths(rng), draw_sentence, telephone)
         turns = voices.draw_long_turn_lengths(rng)
         talking_over = rng.random() < TALKING_OVER_SHARE

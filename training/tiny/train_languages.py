@@ -10,7 +10,6 @@ The result has the exponential mean of the weights.
 from __future__ import annotations
 
 import random
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -19,24 +18,17 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn
-from torch.optim.swa_utils import AveragedModel
-from transformers import get_linear_schedule_with_warmup
 
 from evaluation.options import OptionParser
-from evaluation.results import hash_weights
 from kikitori.errors import exit_code_of
-from kikitori.model.encoder import mel_filters
 from training.checkpoints import choose_base
 from training.collator import native_text, prompt_text
 from training.synthesis import pool as pools
 from training.synthesis import voices
 from training.synthesis.clips import SPOKEN_LANGUAGE, Clip, ClipMaker
-from training.tiny import stages
-from training.tiny.architecture import load_checkpoint, save_checkpoint
-from training.tiny.batched_model import DecoderPass, encode_audio, run_decoder
 from training.tiny.copying import Plan, plan_clip
-from training.tiny.train_names import CONTEXT_SHARES, MIX, SEEDS_APART, MeanUpdates, add_run_options, update_means
+from training.tiny.polishing import PolishingLosses, polish, start_settings
+from training.tiny.train_names import CONTEXT_SHARES, MIX, SEEDS_APART, add_run_options
 
 KINDS = ("pt", "pt", "pt", "en2ja", "en2ja", "names_pt", "names_en")
 """Of the sentences in unusual voices; one that is named several times is drawn more often."""
@@ -53,7 +45,7 @@ UNSURE, SURE_KEPT = 0.97, 0.05
 """Clips are kept whose language has a lower probability than the first, and this share of the others."""
 CLIPS_AT_ONCE, WARPS_AGAIN = 24, (0.95, 1.05)
 WEIGHTS = {"keep": 6.0, "language": 1.0}
-PEAK_RATE, WARMUP_STEPS = 1.5e-4, 20
+PEAK_RATE = 1.5e-4
 
 
 @dataclass(frozen=True)
@@ -64,55 +56,24 @@ class UnusualVoice:
     language: str
 
 
-class LanguageLosses(nn.Module):
-    """The model, its teacher, and the mean of the trained weights. Its forward pass returns the losses.
-
-    start: a checkpoint.
-    """
-
-    def __init__(self, start: Path):
-        super().__init__()
-        self.processor, self.model = load_checkpoint(start)
-        _, self.teacher = load_checkpoint(start)
-        self.requires_grad_(False)
-        self.layers.requires_grad_(True)
-        self.mean = AveragedModel(self.layers, multi_avg_fn=update_means)
-        self.register_buffer("filters", mel_filters(self.processor, "cpu"), persistent=False)
-
-    @property
-    def layers(self) -> nn.ModuleList:
-        """The decoder's layers."""
-        return self.model.thinker.model.layers
+class LanguageLosses(PolishingLosses):
+    """Its forward pass returns the losses."""
 
     def forward(self, clips: list[Clip], plans: list[Plan], unusual: list[UnusualVoice]) -> dict[str, torch.Tensor]:
         """Return the losses by name. plans: of the clips."""
-        prompts, answers = [plan.prompt for plan in plans], [plan.answer for plan in plans]
-        waveforms = [clip.waveform for clip in clips]
-        made = self._run(self.model, waveforms, prompts, answers)
-        with torch.no_grad():
-            taught = self._run(self.teacher, waveforms, prompts, answers).logits.log_softmax(-1)
-        keep = F.kl_div(made.logits.log_softmax(-1), taught, log_target=True, reduction="batchmean")
-        return {"keep": keep, "language": self.language_errors(unusual).mean()}
+        return {
+            "keep": self.distance_from_teacher(clips, plans),
+            "language": self.language_errors(unusual).mean(),
+        }
 
     def language_errors(self, unusual: list[UnusualVoice]) -> torch.Tensor:
         """Return the negative logarithm of the probability of each clip's language: (clips,)."""
         tokenizer = self.processor.tokenizer
         prompts = [tokenizer(prompt_text(self.processor)).input_ids] * len(unusual)
         answers = [tokenizer(native_text(one.language, "")).input_ids for one in unusual]
-        made = self._run(self.model, [one.waveform for one in unusual], prompts, answers)
+        made = self.run(self.model, [one.waveform for one in unusual], prompts, answers)
         errors = F.cross_entropy(made.logits, made.targets, reduction="none")
         return torch.stack([part.sum() for part in errors.split([len(answer) for answer in answers])])
-
-    def _run(
-        self, model, waveforms: list[np.ndarray], prompts: list[list[int]], answers: list[list[int]]
-    ) -> DecoderPass:
-        with torch.no_grad():
-            audio, mask = encode_audio(model.thinker.audio_tower, waveforms, self.filters)
-        return run_decoder(model.thinker, audio, mask, prompts, answers)
-
-    def use_mean(self) -> None:
-        """Replace the trained weights by their mean."""
-        self.layers.load_state_dict(self.mean.module.state_dict())
 
 
 def speak_unusual(rng: random.Random) -> Iterator[tuple[str, voices.SpokenSentence]]:
@@ -147,7 +108,7 @@ def find_unsure(losses: LanguageLosses, count: int, seed: int) -> list[tuple[str
     return found
 
 
-def draw_inputs(pool: dict, unsure: list, processor, run: int, seed: int) -> Iterator[dict]:
+def draw_inputs(pool: dict, unsure: list, processor, seed: int, run: int) -> Iterator[dict]:
     """Yield batches without end, as arguments of `LanguageLosses.forward`. run: the run's seed."""
     seed += run * SEEDS_APART
     rng = random.Random(seed)
@@ -160,23 +121,14 @@ def train(output: Path, work: Path, start: Path, steps: int, seed: int, shards: 
     """Synthesise speech, train, and write the checkpoint to `output`. Raises SpeechError.
 
     seed: of weights and clips. shards: how many of the pool's shards per kind to use. sentences: how many to speak in
-    unusual voices. Until the checkpoint is written, `output` contains the intermediate checkpoints for resuming a
-    killed run.
+    unusual voices.
     """
     torch.manual_seed(seed)
     pool = pools.load_or_make(work / "pool", count=shards)
     losses = LanguageLosses(start).to("cuda" if torch.cuda.is_available() else "cpu")
-    unsure = find_unsure(losses, sentences, seed)
-    folder = output / "checkpoints"
-    settings = {"start_sha256": hash_weights(start), "seed": seed, "shards": shards, "sentences": sentences}
-    stage = stages.TrainingStage(steps, partial(draw_inputs, pool, unsure, losses.processor, seed))
-    optimizer = torch.optim.AdamW(losses.layers.parameters(), lr=PEAK_RATE, betas=(0.9, 0.98), weight_decay=0)
-    schedule = get_linear_schedule_with_warmup(optimizer, WARMUP_STEPS, steps)
-    more = {"optimizers": (optimizer, schedule), "callbacks": [MeanUpdates(losses)]}
-    stages.fit_stages(losses, [stage], WEIGHTS, folder, settings, **more)
-    losses.use_mean()
-    save_checkpoint(losses.model, losses.processor, output)
-    shutil.rmtree(folder)
+    inputs = partial(draw_inputs, pool, find_unsure(losses, sentences, seed), losses.processor, seed)
+    settings = start_settings(start, seed=seed, shards=shards, sentences=sentences)
+    polish(losses, inputs, WEIGHTS, output, steps=steps, peak_rate=PEAK_RATE, settings=settings)
 
 
 def run(options) -> None:
