@@ -61,6 +61,7 @@ def test_a_chosen_language_writes_the_same_words(direction):
         assert transcript.turns[0].language == ""
 
 
+@pytest.mark.slow
 def test_turns_show_where_the_language_changes(detecting):
     order = ("en2ja", "pt", "ja2en", "pt", "en2ja")
     recordings = [recordings_in(RECORDINGS, direction)[1] for direction in order]
@@ -75,6 +76,7 @@ def test_turns_show_where_the_language_changes(detecting):
         assert start <= turn.start_seconds < turn.end_seconds <= end
 
 
+@pytest.mark.slow
 def test_the_example_in_three_languages(detecting):
     recording = example("three_languages")
     transcript = transcribe(detecting, recording.path)

@@ -72,6 +72,7 @@ def test_every_file_has_a_floor():
     assert without == ["kikitori"]
 
 
+@pytest.mark.slow
 def test_imports_point_down():
     up = [
         f"{name} -> {other}"
@@ -94,11 +95,13 @@ def test_nothing_installed_imports_the_tools_or_the_entries():
     assert wrong == []
 
 
+@pytest.mark.slow
 def test_there_is_no_circle():
     graph = {name: imports_for_layers(name) & FILES.keys() for name in FILES}
     assert len(list(TopologicalSorter(graph).static_order())) == len(FILES)  # raises CycleError
 
 
+@pytest.mark.slow
 def test_qwen_asr_is_imported_in_three_files():
     users = {name for name, path in FILES.items() if any(one.partition(".")[0] == "qwen_asr" for one in imports(path))}
     assert {name for name in users if name.startswith("kikitori")} == {
@@ -106,6 +109,7 @@ def test_qwen_asr_is_imported_in_three_files():
     }
 
 
+@pytest.mark.slow
 def test_gradio_appears_in_the_page_only():
     users = {name for name, path in FILES.items() if any(one.partition(".")[0] == "gradio" for one in imports(path))}
     assert all(name == "app" or name.startswith("kikitori.page.") for name in users)

@@ -29,6 +29,7 @@ def test_the_language_of_every_recording_is_detected(engine):
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("direction", SPOKEN)
 @pytest.mark.parametrize("other", ["call_order", "english_travel", "portuguese_daily"])
 def test_a_warning_names_the_language_and_the_direction_that_fits(engine, direction, other):
@@ -49,6 +50,7 @@ def test_a_warning_names_the_language_and_the_direction_that_fits(engine, direct
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sound",
     [

@@ -32,6 +32,7 @@ def test_levels_are_the_maxima_of_the_decoded_file(name):
     assert max(peaks.levels) > 50
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".m4a", ".mp4", ".webm", ".mp3"])
 def test_every_format_has_levels(tmp_path, suffix):
     """Also those that no browser or libsndfile reads. The second of silence in the middle is seen."""

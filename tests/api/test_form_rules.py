@@ -47,6 +47,7 @@ def is_taken(form: dict) -> bool:
     return True
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(FORMS)
 def test_a_form_fits_the_description_exactly_if_it_is_taken(form):

@@ -140,6 +140,7 @@ def test_silence_has_no_text_and_a_commit_says_so(open_one):
         assert [event["error"]["code"] for event in receive(client, "error")] == ["no_live_sound"]
 
 
+@pytest.mark.slow
 def test_several_visitors_get_their_own_texts(open_one):
     recordings = recordings_in(RECORDINGS, "pt")[:3]
     clients = [open_one() for _ in recordings]
@@ -169,6 +170,7 @@ def test_too_many_visitors_are_refused_until_one_has_gone():
         until(is_free)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("visitors", "code"),
     [(LiveVisitors(max_seconds=0), "live_ended"), (LiveVisitors(idle_seconds=0), "live_idle")],

@@ -31,6 +31,7 @@ not know its sizes, so only a cut in a packet that holds sound is noticed.
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_cut_file_is_read_up_to_the_cut_and_named_as_damaged(tmp_path, name):
     """31 cuts per container; those that are not named are the exceptions above."""
@@ -59,6 +60,7 @@ ID3V2_TAG = b"ID3\x04\0\0\0\0\x20\0" + random.Random(1).randbytes(4096)
 LYRICS_TAG = b"LYRICSBEGIN" + b"LYR00005words" + b"000024LYRICS200"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "before", "after"),
     [

@@ -34,6 +34,7 @@ def best_match(waveform: np.ndarray, expected: np.ndarray) -> tuple[float, float
     return float(score), (lag if lag < size / 2 else lag - size) / SAMPLE_RATE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_every_format_keeps_the_sound(tmp_path, suffix, channels):

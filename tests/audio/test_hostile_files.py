@@ -55,6 +55,7 @@ def test_every_file_is_sound_or_one_sentence_in_bounded_memory(hostile):
     assert peaks[-1] - peaks[0] < 60 * MEBIBYTE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_mutated_files_are_sound_or_one_sentence(tmp_path, suffix):
     """Bytes of a real file are replaced, removed or doubled, by a fixed seed."""

@@ -99,6 +99,7 @@ def test_an_error_comes_after_what_was_read_before_it():
         next(blocks)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".wav", ".m4a"])
 def test_a_file_of_opposite_channels_is_not_silent(tmp_path, suffix):
     path = encode(tmp_path / f"call{suffix}", np.stack([CALL, -CALL], axis=1), SAMPLE_RATE)

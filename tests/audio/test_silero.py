@@ -67,6 +67,7 @@ def test_parts_give_the_probabilities_of_the_whole(expected):
     np.testing.assert_allclose(found, expected[0], atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layers", [{}, {"_model": load_silero_vad()._model_8k}], ids=["none", "others"])
 def test_a_release_with_other_layers_is_called_step_by_step(layers, expected, forgetful, monkeypatch):
     release = Release(**layers)

@@ -146,6 +146,7 @@ def test_an_audio_track_without_samples(tmp_path):
         assert str(refusal(path)) == message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_header_alone_yields_one_sentence(tmp_path, suffix):
     data = encode(tmp_path / f"whole{suffix}", two_tones(RATE), RATE).read_bytes()

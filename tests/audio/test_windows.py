@@ -138,6 +138,7 @@ def test_speech_without_a_pause_is_cut_where_it_is_quiet(monkeypatch):
         assert np.sqrt(np.mean(waveform[end - 400 : end + 400] ** 2)) < level / 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds_before_the_edge", [0.02, 0.05, 0.08, 0.1, 0.13, 0.4])
 def test_a_word_at_the_edge_of_a_silent_stretch_keeps_its_beginning(monkeypatch, seconds_before_the_edge):
     """A stretch without speech that the detector can find, because the word began just before its end."""

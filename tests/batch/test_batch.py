@@ -112,6 +112,7 @@ def test_a_cut_recording_is_incomplete_again_when_it_is_skipped(tmp_path, batch,
         decoded.clear()
 
 
+@pytest.mark.slow
 def test_an_unexpected_error_is_a_row_and_the_others_are_done(folder, batch, tmp_path, monkeypatch):
     stream = LocalEngine.stream
 

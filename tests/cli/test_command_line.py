@@ -41,6 +41,7 @@ def test_a_process_prints_and_exits_like_main_but_for_what_the_terminal_cannot_s
     assert b"Traceback" not in process.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("direction", TASKS)
 def test_stdout_holds_the_text_and_nothing_else(tiny, direction):
     recording = one_recording(direction)

@@ -76,6 +76,7 @@ def unread(pipe: int) -> int:
     return struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, b"\0" * 4))[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_closes_the_last_stretch(number, live, tmp_path):
     reading, writing = os.pipe()
@@ -217,6 +218,7 @@ def test_a_missing_microphone_is_told_before_the_checkpoint_is_loaded(run, monke
     assert "loading" not in done.stderr and "-1" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("is_unplugged", "code", "said"), [(False, 0, ""), (True, 1, "the microphone gives no sound any longer")]
 )

@@ -169,6 +169,7 @@ def test_weights_that_do_not_fit_are_an_error(run, tmp_path):
     assert nowhere.returncode == 1 and "does not exist: give the folder" in nowhere.stderr
 
 
+@pytest.mark.slow
 def test_times_are_measured_with_align(tiny):
     assert_aligned(tiny("diarize", one_recording("diarize").path, "--align", "-f", "json"))
 

@@ -27,6 +27,7 @@ from tests.support.command_line import (
 from tests.support.recordings import one_recording
 
 
+@pytest.mark.slow
 def test_recordings_of_the_same_name_keep_their_folders(tiny, two_clips, tmp_path, monkeypatch):
     """Also when an interrupt has left the journal of one of them."""
     for clip in two_clips:
@@ -75,6 +76,7 @@ def test_no_output_replaces_a_file_that_the_command_reads(tiny, tmp_path, monkey
         assert Path(kept).read_bytes() == before
 
 
+@pytest.mark.slow
 def test_json_files_hold_what_txt_files_hold(tiny, tmp_path):
     recording = one_recording("diarize")
     assert tiny("diarize", recording.path, "--output_dir", tmp_path, "--output_format", "json").returncode == 0
@@ -82,6 +84,7 @@ def test_json_files_hold_what_txt_files_hold(tiny, tmp_path):
     assert write_txt(Transcript.from_dict(written)).count("[spk_") == len(recording.turns)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("to_file", [True, False])
 @pytest.mark.parametrize("during_draft", [True, False])
 def test_after_an_interrupt_the_finished_part_is_kept_with_a_warning(

@@ -255,6 +255,7 @@ def run_again(interrupt):
     return interrupt()
 
 
+@pytest.mark.slow
 def test_a_finished_recording_is_skipped(run_again, tmp_path, capsys):
     before = identity(tmp_path / "out" / "a.tsv")
     assert run_again("-f", "tsv") == (0, ["b.flac"])

@@ -79,6 +79,7 @@ def test_an_incomplete_result_is_exit_code_3(tiny, monkeypatch):
     assert recording.reference.startswith(done.stdout.strip()) and done.stdout.strip()
 
 
+@pytest.mark.slow
 def test_a_recording_in_another_language_is_a_warning_and_exit_code_3(tiny):
     english, portuguese = EXAMPLES / "english_travel.flac", EXAMPLES / "portuguese_daily.flac"
     done = tiny("pt", english)

@@ -33,6 +33,7 @@ def engine(request, tmp_path):
     return JournaledEngine(local, Journal(tmp_path / "a.journal", JOB, resume=False))
 
 
+@pytest.mark.slow
 def test_the_last_results_are_whole_and_in_order(engine):
     results = last(engine.stream(SOUNDS, PORTUGUESE))
     assert [result.text for result in results] == [recording.reference for recording in SPOKEN]
@@ -54,6 +55,7 @@ def test_a_closed_stream_leaves_the_engine_ready(engine, monkeypatch):
     assert last(engine.stream(SOUNDS[1:2], PORTUGUESE))[0].text == SPOKEN[1].reference
 
 
+@pytest.mark.slow
 def test_two_streams_take_turns(engine):
     one, two = engine.stream(SOUNDS[:1], PORTUGUESE), engine.stream(SOUNDS[1:2], PORTUGUESE)
     next(one), next(two)

@@ -52,6 +52,7 @@ def test_correct_transcripts_get_perfect_figures(direction, values, tmp_path, ca
     assert all(f"| {name} | {value:.2f} |" in table for name, value in values.items())
 
 
+@pytest.mark.slow
 def test_a_missing_word_is_one_deletion(common_voice, tmp_path, capsys):
     evaluate(capsys, *options_for(common_voice, tmp_path / "results"))
     words = 1 + sum(len(recording.reference.split()) for recording in PORTUGUESE)
@@ -124,6 +125,7 @@ def test_a_finished_run_is_not_repeated(common_voice, tmp_path, capsys):
     assert len(before.splitlines()) == 6
 
 
+@pytest.mark.slow
 def test_a_folder_with_another_run_is_refused(tmp_path, capsys):
     evaluate(capsys, *options_for(EXAMPLES, tmp_path))
     code, _, errors = evaluate(capsys, *options_for(EXAMPLES, tmp_path, "en2ja"))
@@ -147,6 +149,7 @@ def test_a_run_with_another_dtype_or_device_is_another_run(tmp_path, capsys, mon
     assert "holds a run with device 'cpu', not 'cuda': choose another --output_dir" in errors
 
 
+@pytest.mark.slow
 def test_an_error_names_the_damaged_file_and_line(tmp_path, capsys):
     evaluate(capsys, *options_for(EXAMPLES, tmp_path))
     (tmp_path / UTTERANCES).write_text("nonsense\n")
@@ -157,6 +160,7 @@ def test_an_error_names_the_damaged_file_and_line(tmp_path, capsys):
     )
 
 
+@pytest.mark.slow
 def test_a_refused_recording_is_scored_as_an_empty_transcript(common_voice, tmp_path, capsys):
     (common_voice / "clips" / "pt_0.flac").write_text("not sound")
     code, table, errors = evaluate(capsys, *options_for(common_voice, tmp_path / "results"))

@@ -264,6 +264,7 @@ for utterance in read_utterances(Source("hf://datasets/google/fleurs"), TASKS["e
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env=environment)
 
 
+@pytest.mark.slow
 def test_fleurs_is_read_from_the_hubs_cache(tmp_path):
     cached = tmp_path / "hub" / "datasets--google--fleurs"
     make_fleurs(cached / "snapshots" / "abc" / "data", archive=True)

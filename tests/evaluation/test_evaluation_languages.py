@@ -188,6 +188,7 @@ def test_a_wrong_language_in_the_data_is_counted(tmp_path, capsys):
     ]
 
 
+@pytest.mark.slow
 def test_a_chosen_language_is_forced_and_not_identified(tmp_path, capsys):
     write_librispeech(tmp_path, said(*ENGLISH[:2]))
     options = ("--split", "test-clean", "--language", "en")
@@ -213,6 +214,7 @@ def test_a_run_is_resumed_only_in_the_same_language(tmp_path, capsys):
     assert "holds a run with language 'auto', not 'Portuguese': choose another --output_dir" in errors
 
 
+@pytest.mark.slow
 def test_a_run_of_an_earlier_version_is_resumed(tmp_path, capsys):
     """Its settings and results name no language."""
     command = (EXAMPLES, tmp_path, "--direction", "pt")

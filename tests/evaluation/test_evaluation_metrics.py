@@ -126,6 +126,7 @@ def test_missing_and_extra_speakers_are_counted(hypothesis, expected):
     assert speaker_errors({"A": "はい", "B": "どうも"}, hypothesis)[1] == expected
 
 
+@pytest.mark.slow
 @given(CALLS, st.permutations("ABCD"))
 def test_speaker_names_and_spaces_do_not_matter(call, labels):
     renamed = {labels["ABCD".index(label)]: f" {text} " for label, text in call.items()}

@@ -86,6 +86,7 @@ def test_a_detected_language_is_told_and_not_shown(model, listen):
     assert not any("language" in event.firm + event.tentative for event in events if isinstance(event, Words))
 
 
+@pytest.mark.slow
 def test_a_translation_is_firm_at_pauses_only(model, listen):
     waveform = np.concatenate([load_audio(one.path) for one in recordings_in(RECORDINGS, "en2ja")[:3]])
     events = listen(LiveSession(model("en2ja")), waveform)

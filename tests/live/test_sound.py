@@ -23,6 +23,7 @@ def heard(waveform: np.ndarray, block: int) -> LiveSound:
     return sound
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", [100, 4000, 10**6])
 def test_speech_is_found_as_in_a_recording_whatever_the_blocks(block):
     waveform = np.concatenate([SILENCE, load_audio(example("call_order").path)])
@@ -35,6 +36,7 @@ def test_speech_is_found_as_in_a_recording_whatever_the_blocks(block):
     assert sound.seconds == pytest.approx(len(waveform) / SAMPLE_RATE, abs=0.032)
 
 
+@pytest.mark.slow
 def test_minutes_of_silence_are_not_kept():
     sound = heard(np.tile(SILENCE, 40), 16000)
     assert len(sound.waveform) <= 0.6 * SAMPLE_RATE

@@ -10,6 +10,7 @@ from kikitori.model import encoder
 from tests.support.clips import NOISE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.3, 0.999, 1.0, 1.01, 7.99, 8.0, 8.01, 21.37])
 def test_features_are_those_of_whispers_extractor(tiny, seconds):
     waveform = NOISE[: int(seconds * 16000)]

@@ -28,6 +28,7 @@ def with_number(recognizer: Recognizer, name: str, number: float) -> Recognizer:
     return recognizer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
 def test_a_broken_weight_is_named_when_the_checkpoint_is_loaded(tmp_path, number):
     folder = shutil.copytree(TINY.folder, tmp_path / "mine")
@@ -57,6 +58,7 @@ def test_a_layer_that_overflows_is_named(name, layer):
         assert (caught.value.code, caught.value.values["layer"]) == ("output_not_finite", layer)
 
 
+@pytest.mark.slow
 def test_a_number_that_breaks_only_a_later_token_is_an_error_too():
     """The embedding of the first token that is written overflows, so that the logits break with the second."""
     recognizer = load_recognizer(str(TINY.folder))

@@ -148,6 +148,7 @@ def test_fetching_tokens_every_few_steps_decodes_the_same(tiny, monkeypatch):
     assert ids(decode(tiny, SPOKEN["Japanese"], "Japanese")) == expected
 
 
+@pytest.mark.slow
 def test_a_loop_and_a_spent_budget_end_the_text():
     recognizer = random_tiny(0)
     (looped,) = decode(recognizer, [NOISE[:32000]], None, lambda text: True, max_tokens=512)

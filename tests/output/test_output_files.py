@@ -70,6 +70,7 @@ def test_standard_output_that_is_full_is_one_sentence():
     assert error == "standard output cannot be written (No space left on device): write to a file instead\n"
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_is_an_error_of_its_own_and_no_noise_at_the_end():
     code = "from kikitori.output.files import print_output\ntry: print_output('sim')\nexcept BrokenPipeError: exit(141)"
     reader, writer = os.pipe()
@@ -96,6 +97,7 @@ def test_text_that_standard_output_cannot_encode_is_written_with_question_marks(
     assert (done.returncode, done.stdout, done.stderr) == (0, expected, b"")
 
 
+@pytest.mark.slow
 def test_a_disk_without_room_for_a_journal_is_one_sentence(tmp_path):
     path = tmp_path / "a.journal"
     code = "import pathlib; from kikitori.engines.journal import Journal; "

@@ -148,6 +148,7 @@ def test_white_space_of_any_kind_becomes_one_space():
     assert lines_of("one \n\n\ttwo\u2028three\u3000\x85four", "English") == [("one two three four",)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("character", ["あ", "a", "あ。", "a "])
 def test_the_work_grows_with_the_length_of_the_text_and_not_faster(monkeypatch, character):
     """Counts the parts of which the cheapest is taken: all lines and subtitles that could end at each place."""

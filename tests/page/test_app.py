@@ -42,6 +42,7 @@ def test_on_zero_gpu_the_model_is_moved_after_loading(monkeypatch):
     assert {parameter.device.type for parameter in model.model.parameters()} == {"meta"}
 
 
+@pytest.mark.slow
 def test_texts_are_compared_one_after_another():
     (compared,) = [fn for fn in tabs.build_page(CHECKPOINTS).fns.values() if fn.name == "compare_shown"]
     assert compared.queue and compared.concurrency_limit == 1 and compared.concurrency_id != "model"

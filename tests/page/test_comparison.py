@@ -19,6 +19,7 @@ CALL = replace(
 )
 
 
+@pytest.mark.slow
 def test_an_hour_of_reading_is_compared_word_by_word():
     words = ["pão", "vinho"] * 5_000
     transcript = replace(MADE, turns=(replace(MADE.turns[0], text=" ".join(words)),))
@@ -28,6 +29,7 @@ def test_an_hour_of_reading_is_compared_word_by_word():
     assert shown["exact"]["words"] == {"errors": 1, "length": 10_000}
 
 
+@pytest.mark.slow
 def test_a_comparison_can_ignore_case_and_punctuation_and_differences_side_by_side_are_one():
     shown = compare("— O João Silva, de\nLisboa, viu.", "o joão de Lisboa ouviu-o.")
     assert shown["lenient"]["words"] == {"errors": 2, "length": 6}
@@ -58,6 +60,7 @@ def corrected_view(*texts: str) -> dict:
     return {"sheets": [{"transcript": record | {"turns": turns}, "sound": "call.wav"}]}
 
 
+@pytest.mark.slow
 def test_emptied_rows_are_not_compared():
     shown = jobs.compare_shown(corrected_view("um", "", "dois"), "um dois")
     assert shown["exact"]["words"] == {"errors": 0, "length": 2}

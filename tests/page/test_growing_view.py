@@ -143,6 +143,7 @@ def long_call(count: int) -> Transcription:
     return Transcription(long_steps(count, peaks), replace(MADE, turns=(), warnings=()), peaks)
 
 
+@pytest.mark.slow
 def test_the_last_window_of_a_long_call_is_sent_in_as_few_bytes_as_the_second(monkeypatch):
     """The first has no neighbour whose times it changes."""
     monkeypatch.setattr("kikitori.page.view.REPEAT_SECONDS", 0.0)
@@ -150,6 +151,7 @@ def test_the_last_window_of_a_long_call_is_sent_in_as_few_bytes_as_the_second(mo
     assert sizes[-1] < 1.1 * sizes[1] < 5 * sizes[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("repeated", [0.0, 60.0])
 @pytest.mark.parametrize("shown", [1, 3])
 def test_what_was_sent_adds_up_to_the_whole_view(monkeypatch, repeated, shown):

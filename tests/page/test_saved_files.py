@@ -83,6 +83,7 @@ def test_every_file_for_people_says_that_a_transcript_is_incomplete(suffix):
     assert "[incomplete: only the first 3.25 s are in this transcript]" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("texts", ["both", "original", "translation"])
 def test_a_zip_has_every_file_of_every_sheet(texts):
     sheets = {"通話": sent(CALL, "通話", TIMES), "call.en": sent(ENGLISH, "call.en")}
@@ -94,6 +95,7 @@ def test_a_zip_has_every_file_of_every_sheet(texts):
         assert paragraphs(files[f"{name}.docx"]) == paragraphs(written("docx", sheet, texts=texts))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_files_for_people_have_the_speakers_names_of_the_page(suffix):
     sheet = sent(TIMED) | {"speakers": {"spk_0": "Speaker 1"}}
