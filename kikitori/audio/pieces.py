@@ -57,7 +57,7 @@ class Piece:
 
     @property
     def is_scrap(self) -> bool:
-        """Whether there is too little voice to show who speaks. A window that begins with it is easily misunderstood."""
+        """Whether there is too little voice to show who speaks. A window that begins so is easily misunderstood."""
         return self.speech.end - self.speech.start < SCRAP_SECONDS * SAMPLE_RATE
 
 
