@@ -26,6 +26,8 @@ CUT_SEARCH_SECONDS = 5.0
 
 # Loudness is a sliding average over this length; qwen-asr's value.
 LOUDNESS_SAMPLES = SAMPLE_RATE // 10
+SCRAP_SECONDS = 0.5
+"""Less voice than this may be the end of a word or a click."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,11 @@ class Piece:
     def end_seconds(self) -> float:
         """End of the voice in the recording."""
         return (self.start + self.speech.end) / SAMPLE_RATE
+
+    @property
+    def is_scrap(self) -> bool:
+        """Whether there is too little voice to show who speaks. A window that begins so is easily misunderstood."""
+        return self.speech.end - self.speech.start < SCRAP_SECONDS * SAMPLE_RATE
 
 
 def count_samples(pieces: Iterable[Piece]) -> int:

@@ -31,8 +31,8 @@ def bridge(one: Window, two: Window, seconds: float) -> Window:
 def halves(window: Window, overlap: bool) -> tuple[Window, Window] | None:
     """Cut a window in two, near its middle: at the longest pause, or at the quietest point of a single piece.
 
-    overlap: the second half begins with the last piece of the first half, if that has more than one piece.
-    Returns None if a single piece has no point to cut at.
+    overlap: the second half begins with the last piece of the first half that is no scrap, if that is not its first
+    piece. Returns None if a single piece has no point to cut at.
     """
     pieces = list(window.pieces)
     if len(pieces) == 1:
@@ -41,9 +41,9 @@ def halves(window: Window, overlap: bool) -> tuple[Window, Window] | None:
         if len(pieces) < 2:
             return None
     cut = _cut_near_middle(pieces)
-    repeated = 1 if overlap and cut > 1 else 0
-    first = replace(window, pieces=tuple(pieces[:cut]))
-    return first, replace(window, pieces=tuple(pieces[cut - repeated :]))
+    repeatable = [number for number in range(1, cut) if not pieces[number].is_scrap]
+    start = repeatable[-1] if overlap and repeatable else cut
+    return replace(window, pieces=tuple(pieces[:cut])), replace(window, pieces=tuple(pieces[start:]))
 
 
 def _cut_near_middle(pieces: list[Piece]) -> int:

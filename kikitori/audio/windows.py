@@ -154,11 +154,14 @@ def _best_cut(pieces: list[Piece], shared: int) -> int:
 def _overlap_start(pieces: list[Piece], overlap: float) -> int:
     """Return the number of the first piece to repeat in the next window.
 
-    From there on the pieces have `overlap` samples or more, but at most half of the window's.
+    From there on the pieces have `overlap` samples or more, but at most half of the window's. Scraps are not repeated
+    first.
     """
     half = count_samples(pieces) / 2
     start, repeated = len(pieces), 0
     while repeated < overlap and repeated + len(pieces[start - 1].waveform) <= half:
         start -= 1
         repeated += len(pieces[start].waveform)
+    while start < len(pieces) and pieces[start].is_scrap:
+        start += 1
     return start

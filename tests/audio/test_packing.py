@@ -55,6 +55,14 @@ def test_an_overlap_has_the_wanted_length_or_more_but_at_most_half_a_window():
     assert packed(*[1] * 8, limit=4, overlap=9) == [[0, 1, 2, 3], [2, 3, 4, 5], [4, 5, 6, 7]]
 
 
+def test_no_window_begins_with_a_scrap_that_the_window_before_has():
+    assert packed(*[1] * 4, 0.4, 1, 1, 1, limit=6, overlap=1.2) == [[0, 1, 2, 3, 4, 5], [5, 6, 7]]
+    assert packed(*[1] * 4, 0.5, 1, 1, 1, limit=6, overlap=1.2) == [[0, 1, 2, 3, 4, 5], [4, 5, 6, 7]]
+    assert packed(0.4, 1, 1, limit=6, overlap=1) == [[0, 1, 2]]
+    assert halved(1, 1, 1, 0.4, 1, 1, 1, pauses=(0, 0, 0, 0, 9), overlap=True) == [[0, 1, 2, 3], [2, 3, 4, 5, 6]]
+    assert halved(1, 0.4, 0.4, 1, 1, pauses=(0, 0, 0, 9), overlap=True) == [[0, 1, 2], [3, 4]]
+
+
 def test_a_piece_too_long_for_an_overlap_is_taken_without_all_of_it():
     assert packed(2, 2, 5, limit=6, overlap=2) == [[0, 1], [2]]
     assert packed(1, 1, 1, 1, 4.5, limit=6, overlap=2) == [[0, 1, 2, 3], [3, 4]]
