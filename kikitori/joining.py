@@ -93,8 +93,8 @@ class LinkJoiner:
             return _update(replace(parsed, warnings=()), (), self._linker.open_turns)
         overlap = _overlap(self._linker, self._before, self._turns_before, parsed.window, parsed.turns)
         link = self._linker.link(overlap)
-        if link and link.confidence < MIN_CONFIDENCE:
-            link = max(link, self._bridge(parsed) or link, key=lambda one: one.confidence)
+        if link and link.certainty < MIN_CONFIDENCE:
+            link = max(link, self._bridge(parsed) or link, key=lambda one: one.certainty)
         settled = self._linker.add(overlap, link)
         self._before, self._turns_before = parsed.window, parsed.turns
         return _update(parsed, settled, self._linker.open_turns, _link_warnings(link, parsed.window))

@@ -207,6 +207,20 @@ def test_a_half_whose_sound_the_window_before_has_changes_nothing():
     assert warnings == [] and joiner._job.engine.batches == []
 
 
+def test_labels_that_change_in_the_middle_of_a_window_are_linked_through_a_third():
+    """The first window gives two turns to one speaker, and so all that follow to the wrong one."""
+    ship, cold, subway = "新潟から広島まで船で行きます。", "今日は涼しいですね。", "長崎から高知まで地下鉄で行きます。"
+    back, ear, yes = "母は背中が悪いです。", "三日前から耳が痛いです。", "松本様ですね。"
+    heard = f"<|spk_0|> {ship} <|spk_1|> {cold} <|spk_0|> {subway} <|spk_1|> {back} <|spk_0|> {ear} <|spk_1|> {yes}"
+    joiner = LinkJoiner(job(lambda waveform: heard, CALLS))
+    first = Turn("spk_0", ship), Turn("spk_1", f"{cold}{subway}"), Turn("spk_0", ear)
+    second = Turn("spk_0", subway), Turn("spk_1", back), Turn("spk_0", ear), Turn("spk_1", yes)
+    turns, warnings = joined(joiner, (window(5, 10), first), (window(10, 5, start=5), second))
+    assert [speaker for speaker, _ in turns[-4:]] == ["spk_0", "spk_1", "spk_0", "spk_1"]
+    assert [text for _, text in turns[-3:]] == [back, ear, yes]
+    assert (warnings, joiner._job.engine.batches) == ([], [1])
+
+
 @pytest.mark.parametrize(
     ("said", "share"), [(("いろはに", "ほへとち"), None), (("いろは", "にほへ", "とち"), "38%")], ids=["half", "less"]
 )
@@ -220,4 +234,4 @@ def test_a_link_by_less_than_half_of_the_overlap_is_a_warning(said, share):
     assert found == ([("weak_link", 15.013, 15.013)] if share else [])
     assert all(warning.message.startswith("from 0:15 on") for warning in warnings)
     assert all(warning.message.endswith(f"agree by {share}") for warning in warnings)
-    assert joiner._job.engine.batches == ([1] if share else [])
+    assert joiner._job.engine.batches == [1]

@@ -39,11 +39,17 @@ class Link:
     """How the labels of one window map to those of the recording.
 
     confidence: 0 to 1, the share of the overlap's characters on which both windows agree in words and in speaker.
-    labels: the window's label -> the recording's.
+    labels: the window's label -> the recording's. contradiction: the share on which they agree in words only.
     """
 
     confidence: float
     labels: dict[str, str]
+    contradiction: float = 0.0
+
+    @property
+    def certainty(self) -> float:
+        """By how much confidence exceeds contradiction, 0 to 1: a window whose labels change in its middle has both."""
+        return max(0.0, self.confidence - self.contradiction)
 
 
 @dataclass(frozen=True)
@@ -96,9 +102,10 @@ class SpeakerLinker:
                 votes.setdefault(overlap.after[j].speaker, Counter())[overlap.before[i].speaker] += 1
         labels, is_certain = self._name(overlap.turns, _most_votes(votes))
         agreeing = sum(votes[label][labels[label]] for label in votes)
-        compared = len(overlap.before) - overlap.pairs[0][0] if overlap.pairs else 0
-        confidence = agreeing / max(1, compared)
-        return Link(min(confidence, 1.0 if is_certain else GUESSED_CONFIDENCE), labels)
+        contradicting = sum(map(Counter.total, votes.values())) - agreeing
+        compared = max(1, len(overlap.before) - overlap.pairs[0][0] if overlap.pairs else 0)
+        confidence = min(agreeing / compared, 1.0 if is_certain else GUESSED_CONFIDENCE)
+        return Link(confidence, labels, contradicting / compared)
 
     def add(self, overlap: Overlap, link: Link | None) -> tuple[Turn, ...]:
         """Take the window's turns, and return those that no later window can change."""
@@ -138,7 +145,7 @@ class SpeakerLinker:
 def chain(first: Link, second: Link) -> Link:
     """Combine two links in a row; labels that the first does not know are left out."""
     labels = {label: first.labels[middle] for label, middle in second.labels.items() if middle in first.labels}
-    return Link(min(first.confidence, second.confidence), labels)
+    return Link(min(first.confidence, second.confidence), labels, max(first.contradiction, second.contradiction))
 
 
 def _most_votes(votes: dict[str, Counter]) -> dict[str, str]:
