@@ -88,7 +88,7 @@ class LinkJoiner:
 
     def add(self, parsed: ParsedWindow) -> Update:
         """Join a window's turns, as `Joiner.add`."""
-        if self._before and parsed.window.end_seconds <= self._before.end_seconds:
+        if self._turns_before and parsed.window.end_seconds <= self._before.end_seconds:
             # The first half of a window that was cut again. The window before has all its words, with more around them.
             return _update(replace(parsed, warnings=()), (), self._linker.open_turns)
         overlap = _overlap(self._linker, self._before, self._turns_before, parsed.window, parsed.turns)

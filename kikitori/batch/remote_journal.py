@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 from kikitori.batch.remote import exists, fetch, remove, send
-from kikitori.errors import OutputError
+from kikitori.errors import AudioError, OutputError
 
 SECONDS = 60.0
 """How often a journal that has grown is sent: so much of the work is done again if this worker is lost."""
@@ -19,7 +19,7 @@ def copied_journal(path: Path, url: str) -> Iterator[None]:
     """Fetch the journal that another worker left, and keep the copy up to date while the block works.
 
     path: where the block writes it. url: of the copy, which is deleted after the block; an error in the block leaves
-    it. Raises AudioError if the copy can't be read, and BatchError.
+    it. Raises BatchError.
     """
     copy = _Copy(path, url)
     ended = Event()
@@ -40,8 +40,9 @@ class _Copy:
 
     def __init__(self, path: Path, url: str):
         self._path, self._url = path, url
-        if exists(url):
-            fetch(url, path)
+        with suppress(AudioError):  # then the recording starts from its beginning
+            if exists(url):
+                fetch(url, path)
         self._sent_bytes = self._size()
 
     def send_until(self, ended: Event) -> None:

@@ -23,7 +23,7 @@ from kikitori.cli.inputs import Recording, sentence
 from kikitori.cli.models import Run, identity_of, load_run
 from kikitori.cli.report import Advance, Report
 from kikitori.cli.resume import digest_of_file, digest_of_text
-from kikitori.errors import CheckpointError, SpeechError, WindowRefusedError
+from kikitori.errors import AudioError, CheckpointError, SpeechError, WindowRefusedError
 from kikitori.strings import displayed
 
 FINISHED = ("done", "incomplete")
@@ -79,6 +79,8 @@ class Worker:
         row["warnings"] = [{"kind": kind, "message": message} for kind, message in warnings]
         if not error:
             row["key"] = key
+            if earlier is not None and earlier.get("key") == key:  # formats that this run was not asked for
+                row["outputs"] = {**(earlier.get("outputs") or {}), **row["outputs"]}
         return Outcome(item.place, row, True)
 
     def _attempt(self, item: Item, warnings: Warnings, found: Row) -> dict[str, str] | None:
@@ -109,11 +111,20 @@ class Worker:
 
     def _is_up_to_date(self, row: Row, key: str, item: Item) -> bool:
         """Whether the row's outputs are there. One that somebody has corrected since counts too, so that it stays."""
-        if row.get("status") not in FINISHED or row.get("key") != key:
+        formats = formats_of(self._options)
+        if (
+            row.get("status") not in FINISHED
+            or row.get("key") != key
+            or not set(formats) <= set(row.get("outputs") or ())
+        ):
             return False
-        options = self._options
-        folder, found = (options.output_url, exists) if options.output_url else (options.output_dir, os.path.isfile)
-        return all(found(output_place(folder, item, f".{suffix}")) for suffix in formats_of(options))
+        folder, found = self._options.output_dir, os.path.isfile
+        if self._options.output_url:
+            folder, found = self._options.output_url, exists
+        try:
+            return all(found(output_place(folder, item, f".{suffix}")) for suffix in formats)
+        except AudioError:  # as if they were gone: the attempt says what is wrong
+            return False
 
     def _key(self, item: Item) -> str:
         """A hash of all that decides an item's output. The file counts by size and by time of change or version."""

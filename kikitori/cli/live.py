@@ -142,8 +142,9 @@ def _stopped_by_signals(sound: LiveInput) -> Iterator[None]:
         sound.stop()
 
     numbers = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as with nohup
-        numbers.append(signal.SIGHUP)
+    hang_up = getattr(signal, "SIGHUP", None)  # Windows has none
+    if hang_up and signal.getsignal(hang_up) != signal.SIG_IGN:  # as it is with nohup
+        numbers.append(hang_up)
     before = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield

@@ -7,7 +7,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager, redirect_stderr, suppress
 from typing import Protocol, TextIO
 
 from kikitori.audio.files import known_seconds
@@ -40,7 +40,8 @@ class TextReport:
     def say(self, message: str, level: str = "info", recording: str = "") -> None:
         """Print a line, such as `warning: a.wav: …`."""
         parts = ["" if level == "info" else level, recording, message]
-        print(displayed(": ".join(filter(None, parts))), file=sys.stderr, flush=True)
+        with suppress(OSError):  # the terminal is closed, and the work goes on
+            print(displayed(": ".join(filter(None, parts))), file=sys.stderr, flush=True)
 
     def start(self, recording: Recording, number: int, count: int) -> None:
         """Print a line."""

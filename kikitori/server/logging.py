@@ -47,7 +47,7 @@ class JsonLines(logging.Formatter):
 def is_logged(record: logging.LogRecord) -> bool:
     """Whether a record is worth a line: a message of a WebSocket that is not UTF-8 is its client's fault alone."""
     is_bad_text = bool(record.exc_info) and isinstance(record.exc_info[1], UnicodeDecodeError)
-    return not (record.name == "uvicorn.error" and is_bad_text)
+    return not (record.name == "uvicorn.error" and is_bad_text and "UTF-8" in record.getMessage())
 
 
 def place_of(error: BaseException) -> str:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import urllib.request
+from contextlib import suppress
 from subprocess import CompletedProcess
 from types import SimpleNamespace
 
@@ -61,6 +62,14 @@ def test_a_closed_standard_error_sends_nothing_to_standard_output(capsys, monkey
     monkeypatch.setattr(sys, "stderr", None)
     assert main([str(recording.path), "--direction", "pt", "--checkpoint", "tiny"]) == 0
     assert capsys.readouterr().out == recording.reference + "\n"
+
+
+def test_messages_that_can_not_be_printed_do_not_end_the_work(monkeypatch):
+    recording, code = one_recording("pt"), None
+    with suppress(OSError), open("/dev/full", "w") as full:  # it can't be flushed when it is closed
+        monkeypatch.setattr(sys, "stderr", full)
+        code = main([str(recording.path), "--direction", "pt", "--checkpoint", "tiny"])
+    assert code == 0
 
 
 def test_loading_is_reported_before_it_begins(tiny, monkeypatch):
