@@ -130,7 +130,7 @@ def test_a_recording_with_a_window_that_is_refused_is_a_row_and_the_others_are_d
     assert [rows[f"{name}.flac"]["status"] for name in "abc"] == ["done", "failed", "done"]
     error = rows["b.flac"]["error"]
     assert error["code"] == ("engine_refused" if cause == "server" else "engine_window")
-    assert error["message"].startswith(f"b.flac: the engine {server.url} ")
+    assert error["message"].startswith(f"{folder / 'b.flac'}: the engine {server.url} ")
     server.max_model_len = 4096
     assert batch(folder, server.url) == EXIT_DONE
 

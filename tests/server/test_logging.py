@@ -34,7 +34,14 @@ def test_a_warning_of_python_has_its_category_and_place_but_no_words(lines):
     assert "words" not in json.dumps(line)
 
 
-@pytest.mark.parametrize(("error", "count"), [(UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no"), 0), (OSError(), 1)])
-def test_text_that_is_not_utf8_is_its_clients_fault(error, count, lines):
-    logging.getLogger("uvicorn.error").error("a fault", exc_info=error)
+@pytest.mark.parametrize(
+    ("error", "said", "count"),
+    [
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no"), "Invalid UTF-8 sequence received from client.", 0),
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no"), "Exception in ASGI application", 1),
+        (OSError(), "Invalid UTF-8", 1),
+    ],
+)
+def test_text_that_is_not_utf8_is_its_clients_fault(error, said, count, lines):
+    logging.getLogger("uvicorn.error").error(said, exc_info=error)
     assert len(lines()) == count
