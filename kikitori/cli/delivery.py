@@ -31,7 +31,7 @@ def formats_of(options: argparse.Namespace) -> list[str]:
 
 
 def estimates_note(direction: str) -> str:
-    """What is said where times were not measured."""
+    """The note for times that were not measured."""
     remedy = "" if TASKS[direction].translates else "; --align measures them"
     return f"times are estimates{remedy}"
 

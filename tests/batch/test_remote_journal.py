@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 import soundfile
 
@@ -13,6 +11,7 @@ from kikitori.cli.run import EXIT_DONE, EXIT_INTERRUPTED, main
 from kikitori.engines.local import LocalEngine
 from tests.support.batch import written
 from tests.support.recordings import repeated
+from tests.support.server import until
 
 JOURNAL = "talk.flac.pt.journal"
 
@@ -38,8 +37,7 @@ def test_another_worker_continues_where_one_was_lost(transcribe, tmp_path, decod
 
     def lose_worker_at_second(self, waveforms, prompt, max_tokens=None):
         if max_tokens is None and len(decoded) == 1:
-            while not journal.exists():
-                time.sleep(0.01)
+            until(journal.exists)
             while_it_worked.append(journal.read_text())
             raise KeyboardInterrupt
         return stream(self, waveforms, prompt, max_tokens)

@@ -19,7 +19,7 @@ PHONE, PHONE_ON_ITS_SIDE, LAPTOP = (
 
 
 class Speaker:
-    """Stands in for the server, which would need minutes of sound for so many lines.
+    """Replaces the server, which would need minutes of sound for so many lines.
 
     is_ready: whether the model is loaded at once.
     """
