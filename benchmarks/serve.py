@@ -38,6 +38,8 @@ CLIENTS = (1, 8, 32, 50)
 CLIPS = 100
 ALONE = 12
 """Requests of a single client before the others, to compare with."""
+WARM = 32
+"""Requests at once before all others, so that each worker has loaded its models."""
 QUIETEST = 0.7
 """The least of the factors by which clips are made to differ: the tiny checkpoint understands them at all of these."""
 PATIENCE_SECONDS = 600
@@ -70,7 +72,7 @@ class Measured:
 
     alone, together, first: seconds of requests by a single client, of those at the same time, and until the first text
     of a stream. wall: seconds for all whole answers. sound: seconds of sound in these. work: seconds of the processor
-    that the server took for each of these. peak: bytes of the server.
+    that the server took for each of these. peak: bytes of the server's processes, each at its own peak.
     """
 
     name: str
@@ -203,22 +205,30 @@ def measure(server: Server, clips: list[Clip], clients: int, alone: int = ALONE)
     measured.work = (_worked_seconds(server) - worked) / len(whole) if server.process else None
     measured.sound = sum(clip.seconds for clip in whole)
     measured.first = send_all(server, streamed, clients, measured, stream=True)
-    measured.peak = memory_of(server.process, "VmHWM") if server.process else None
+    measured.peak = sum(memory_of(process.pid, "VmHWM") for process in _processes(server)) or None
     return measured
 
 
 def _worked_seconds(server: Server) -> float:
     """How long the server has kept processors busy; 0 if its process is not known."""
-    return sum(psutil.Process(server.process).cpu_times()[:2]) if server.process else 0.0
+    return sum(sum(process.cpu_times()[:2]) for process in _processes(server))
+
+
+def _processes(server: Server) -> list[psutil.Process]:
+    """The server's process and its workers; none if it is not known."""
+    if not server.process:
+        return []
+    process = psutil.Process(server.process)
+    return [process, *process.children(recursive=True)]
 
 
 def measure_all(servers: list[Server], clients: Iterable[int], count: int) -> Iterator[Measured]:
     """Measure each server with each number of clients, and with the same clips. count: of clips for each answer."""
     numbers = list(clients)
     each = ALONE + 2 * count
-    warm, total = make_clips(len(TASKS), len(TASKS)), each * len(numbers)
+    warm, total = make_clips(WARM, WARM), each * len(numbers)
     for server in servers:
-        send_all(server, warm, 1, Measured(server.name, 1))
+        send_all(server, warm, WARM, Measured(server.name, 1))
     for place, number in enumerate(numbers):
         clips = make_clips(each, total, place * each)
         yield from (measure(server, clips, number) for server in servers)
@@ -236,12 +246,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.serve", description=__doc__.splitlines()[0])
     parser.add_argument("--clients", type=int, nargs="+", default=CLIENTS, help="numbers of clients at the same time")
     parser.add_argument("--clips", type=int, default=CLIPS, help=f"for each number of clients (default: {CLIPS})")
+    parser.add_argument("--workers", type=int, default=1, help="of Kikitori (default: 1)")
     parser.add_argument("--vllm-url", metavar="URL", help="up to /v1, of a vLLM that serves the same checkpoint")
     options = parser.parse_args()
     vllm = [find_vllm(options.vllm_url)] if options.vllm_url else []
     print(f"| {' | '.join(HEAD)} |\n|{' --- |' * len(HEAD)}", flush=True)
     wrong = []
-    with served("--no_language_check", program=("-c", WITHOUT_GRADIO)) as (process, address):
+    workers = ("--workers", str(options.workers))
+    with served("--no_language_check", *workers, program=("-c", WITHOUT_GRADIO)) as (process, address):
         ours = Server("Kikitori", f"{address}/v1", kikitori_form, process.pid)
         for measured in measure_all([ours, *vllm], options.clients, options.clips):
             print(f"| {' | '.join(measured.cells())} |", flush=True)

@@ -135,18 +135,28 @@ def read_bandwidth() -> float:
     return READ_BYTES / statistics.median(times)
 
 
-def in_turns(folders: dict[str, tuple[Path, str]], rounds: int, tokens: int) -> dict[str, dict[str, float]]:
-    """Run each column's folder and format `rounds` times, in turns, a process each. Returns each column's medians."""
-    records: dict[str, list[dict[str, float]]] = {column: [] for column in folders}
+def in_turns(columns: dict[str, list], rounds: int) -> dict[str, dict[str, float]]:
+    """Run each column's module, with its arguments, `rounds` times, in turns, a process each.
+
+    Each prints a record as JSON in its last line. Returns each column's medians.
+    """
+    records: dict[str, list[dict[str, float]]] = {column: [] for column in columns}
     for _ in range(rounds):
-        for column, (folder, weights) in folders.items():
-            command = [sys.executable, "-m", "benchmarks.weights", "--once", folder, weights, "--tokens", tokens]
-            done = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, text=True, check=True)
+        for column, arguments in columns.items():
+            command = [sys.executable, "-m", *map(str, arguments)]
+            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
             records[column].append(json.loads(done.stdout.splitlines()[-1]))
     return {
-        column: {key: statistics.median(record[key] for record in runs) for key in ROWS}
+        column: {key: statistics.median(record[key] for record in runs) for key in runs[0]}
         for column, runs in records.items()
     }
+
+
+def table(medians: dict[str, dict[str, float]], rows: dict[str, tuple[str, str]]) -> Iterator[str]:
+    """Yield the lines of a table of medians. rows: key of a record -> the row's label and the form of its figures."""
+    yield f"| | {' | '.join(medians)} |\n|{' --- |' * (len(medians) + 1)}"
+    for key, (label, form) in rows.items():
+        yield f"| {label} | {' | '.join(format(record[key], form) for record in medians.values())} |"
 
 
 def speed_table(folder: Path, formats: list[str], rounds: int, tokens: int) -> Iterator[str]:
@@ -157,10 +167,8 @@ def speed_table(folder: Path, formats: list[str], rounds: int, tokens: int) -> I
         if name in FORMATS:
             quantise_folder(folder, folder.with_name(name), name, "benchmarks.weights")
             folders[f"{name}, `kikitori quantise`"] = folder.with_name(name), name
-    medians = in_turns(folders, rounds, tokens)
-    yield f"| | {' | '.join(folders)} |\n|{' --- |' * (len(folders) + 1)}"
-    for key, (label, form) in ROWS.items():
-        yield f"| {label} | {' | '.join(format(record[key], form) for record in medians.values())} |"
+    columns = {column: ["benchmarks.weights", "--once", *run, "--tokens", tokens] for column, run in folders.items()}
+    yield from table(in_turns(columns, rounds), ROWS)
 
 
 @torch.inference_mode()

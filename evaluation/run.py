@@ -25,13 +25,14 @@ from evaluation.report import summary_table, write_summary
 from evaluation.results import Result, RunFolder, hash_weights
 from kikitori import Model
 from kikitori import transcribe as transcribe_recording
-from kikitori.batch.pool import add_workers_option, count_of, do_in_order
+from kikitori.batch.pool import add_workers_option, do_in_order
 from kikitori.cli.options import add_engine_options
 from kikitori.cli.run import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
 from kikitori.engines.vllm.addresses import on_engine
 from kikitori.errors import AudioError, SpeechError
 from kikitori.languages import AUTO
 from kikitori.model.checkpoints import checkpoint_folder, choose_device, choose_dtype, load_tokenizer
+from kikitori.processes import count_of
 from kikitori.tasks import BASES, Checkpoint, Task, choose_checkpoints
 from kikitori.transcribe import load_task
 

@@ -28,7 +28,7 @@ FLOORS = (
     ("kikitori.peaks", "kikitori.result", "kikitori.tasks", "kikitori.update"),
     ("kikitori.timing",),
     ("kikitori.transcript",),
-    ("kikitori.errors", "kikitori.languages", "kikitori.strings", "kikitori.waiting"),
+    ("kikitori.errors", "kikitori.languages", "kikitori.processes", "kikitori.strings", "kikitori.waiting"),
 )
 """From the top down: a file may import its own floor and those below it."""
 METHODS_THAT_WRITE = {"kikitori.transcript": {"kikitori.output.writers"}}

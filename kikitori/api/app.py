@@ -17,7 +17,9 @@ from kikitori.api.errors import answer_error, answer_fault, answer_http_error
 from kikitori.api.live_visitors import LiveVisitors
 from kikitori.api.queue import Queue
 from kikitori.api.realtime import Realtime
+from kikitori.api.running import Transcribe
 from kikitori.errors import RequestError, SpeechError
+from kikitori.server.jobs import transcribe_upload
 from kikitori.server.limits import ACCOUNT
 from kikitori.server.refusals import VISITS
 from kikitori.tasks import Checkpoint
@@ -31,16 +33,17 @@ def mount_api(
     origins: Iterable[str] = (),
     queue: Queue | None = None,
     live: LiveVisitors | None = None,
+    transcribe: Transcribe = transcribe_upload,
 ) -> Mount:
     """Return the API's routes.
 
     checkpoints: by role. needs_key: refuse requests that `KnownKeys` has given no account. origins: those of web pages
-    that may call the API from a browser. live: how many may have live text.
+    that may call the API from a browser. live: how many may have live text. transcribe: as `Transcriptions` takes it.
     """
     queue, models = queue or Queue(), ModelList(checkpoints)
     routes = [
-        Route("/audio/transcriptions", Transcriptions(checkpoints, queue), methods=["POST"]),
-        Route("/audio/translations", Translations(checkpoints, queue), methods=["POST"]),
+        Route("/audio/transcriptions", Transcriptions(checkpoints, queue, transcribe), methods=["POST"]),
+        Route("/audio/translations", Translations(checkpoints, queue, transcribe), methods=["POST"]),
         Route("/models", models.all),
         Route("/models/{name:path}", models.one),
         Route("/openapi.json", models.description),

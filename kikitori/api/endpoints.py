@@ -20,10 +20,10 @@ from kikitori.api.logprobs import token_records
 from kikitori.api.models import choose_direction, choose_translation, model_records, served_models
 from kikitori.api.outcome import Outcome
 from kikitori.api.queue import Queue
-from kikitori.api.running import Step, running, steps_of, while_connected
+from kikitori.api.running import Transcribe, running, steps_of, while_connected
 from kikitori.errors import RequestError, SpeechError
 from kikitori.languages import AUTO
-from kikitori.server.jobs import JobOptions
+from kikitori.server.jobs import JobOptions, Step, transcribe_upload
 from kikitori.tasks import Checkpoint, check_alignable, choose_task, get_task
 from kikitori.text.context import check_context
 
@@ -34,15 +34,22 @@ STREAMED = ("json", "text", "diarized_json")
 class Transcriptions:
     """POST /v1/audio/transcriptions.
 
-    pause: waits until a stream gets a comment that keeps it alive.
+    transcribe: as `steps_of` takes it. pause: waits until a stream gets a comment that keeps it alive.
     """
 
     fields = TranscriptionFields
 
-    def __init__(self, checkpoints: Mapping[str, Checkpoint], queue: Queue, pause: Pause = pause):
+    def __init__(
+        self,
+        checkpoints: Mapping[str, Checkpoint],
+        queue: Queue,
+        transcribe: Transcribe = transcribe_upload,
+        pause: Pause = pause,
+    ):
         self._checkpoints = checkpoints
         self._models = served_models(checkpoints)
         self._queue = queue
+        self._transcribe = transcribe
         self._pause = pause
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,7 +79,7 @@ class Transcriptions:
 
     async def _answer(self, fields: TranslationFields, options: JobOptions, recording: Received, asgi: tuple) -> None:
         notes = [f"{name} is not honoured" for name in fields.not_honoured()]
-        steps = steps_of(options, str(recording.path), recording.name)
+        steps = steps_of(options, str(recording.path), recording.name, self._transcribe)
         if getattr(fields, "stream", False):
             stream = EventStream(asgi[2], warning_header(notes))
             async with stream.kept_alive(self._pause):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
+from typing import TYPE_CHECKING
 
-from kikitori.engines.local import LocalEngine
 from kikitori.model.checkpoints import load_tokenizer
 from kikitori.server.jobs import JobOptions
-from kikitori.tasks import get_task
+from kikitori.tasks import Checkpoint, get_task
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 TEXT_MARK = "<asr_text>"
 """Before it, the model names the language that it has detected."""
@@ -19,7 +23,7 @@ def token_records(windows: Iterable[tuple[tuple[int, float], ...]], options: Job
     windows: the id and the log probability of each token of each window. Tags and control tokens are left out. Bytes
     that are no whole character are shown as U+FFFD.
     """
-    tokenizer = _tokenizer(options)
+    tokenizer = _tokenizer(options.checkpoints[get_task(options.direction).role])
     byte_of = _bytes_of_characters()
     records = []
     for window in windows:
@@ -32,12 +36,10 @@ def token_records(windows: Iterable[tuple[tuple[int, float], ...]], options: Job
     return records
 
 
-def _tokenizer(options: JobOptions):
-    """The tokenizer of the checkpoint that a job has used. It is loaded already, unless a server has decoded."""
-    checkpoint = options.checkpoints[get_task(options.direction).role]
-    if checkpoint.urls:
-        return load_tokenizer(checkpoint)
-    return LocalEngine(checkpoint, options.checkpoints["aligner"]).recognizer.tokenizer
+@cache
+def _tokenizer(checkpoint: Checkpoint) -> PreTrainedTokenizerBase:
+    """The tokenizer of a checkpoint, which another process may have used."""
+    return load_tokenizer(checkpoint)
 
 
 def _bytes_of_characters() -> dict[str, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import closing, contextmanager, suppress
 from contextvars import copy_context
 
@@ -12,24 +12,26 @@ from starlette.types import Receive
 
 from kikitori.errors import AudioError, RequestError, ServerError
 from kikitori.server.job_log import logged_job
-from kikitori.server.jobs import JobOptions, transcribe_upload
+from kikitori.server.jobs import JobOptions, Step, transcribe_upload
+from kikitori.server.workers import RemoteTranscription
 from kikitori.tasks import get_task
 from kikitori.transcript import Transcript
-from kikitori.update import Draft, Update
+from kikitori.update import Draft, Transcription
 
-Step = Update | Draft | Transcript
+Transcribe = Callable[[JobOptions, str, str], Transcription | RemoteTranscription]
+"""`transcribe_upload`, or what does the same elsewhere."""
 
 
-def steps_of(options: JobOptions, path: str, name: str) -> Iterator[Step]:
+def steps_of(options: JobOptions, path: str, name: str, transcribe: Transcribe = transcribe_upload) -> Iterator[Step]:
     """Transcribe a recording, as one job in the log; yield its steps, and the transcript last. Raises SpeechError.
 
-    name: what errors and the transcript call the recording.
+    name: what errors and the transcript call the recording. transcribe: where it is done.
     """
     with (
         _refusals_of_zero_gpu(),
         _named(name),
         logged_job(get_task(options.direction).name) as job,
-        closing(transcribe_upload(options, path, name)) as made,
+        closing(transcribe(options, path, name)) as made,
     ):
         for step in made:
             job.sound_seconds = made.duration_seconds

@@ -17,7 +17,9 @@ from starlette.routing import Route
 from kikitori.api.app import mount_api
 from kikitori.api.errors import answer_http_error
 from kikitori.api.live_visitors import LiveVisitors
+from kikitori.api.queue import MAX_AT_ONCE, Queue
 from kikitori.cli.parser import Parser
+from kikitori.processes import count_of
 from kikitori.server.health import health
 from kikitori.server.keys import Keys, KnownKeys
 from kikitori.server.limits import Gate
@@ -28,6 +30,7 @@ from kikitori.server.proxy import LOCAL_NAMES, OwnAddress, ProxyHeaders
 from kikitori.server.shutdown import Stop
 from kikitori.server.sockets import SOCKET_OPTIONS, RefusedSockets
 from kikitori.server.visitors import Visitors
+from kikitori.server.workers import Workers
 from kikitori.tasks import Checkpoint
 
 PORT = 8000
@@ -45,6 +48,14 @@ def build_parser() -> argparse.ArgumentParser:
         default=[],
         help="a web page's origin, such as https://example.org, that may call the API from a browser; may be repeated",
     )
+    parser.add_argument(
+        "--workers",
+        type=count_of("workers"),
+        default=1,
+        metavar="N",
+        help="transcribe in N processes, which share the cores, and each of which loads the checkpoints (default: 1, "
+        "the server's own)",
+    )
     return parser
 
 
@@ -53,10 +64,16 @@ def build_app(
     options: argparse.Namespace,
     keys: Keys | None = None,
     live: LiveVisitors | None = None,
+    workers: Workers | None = None,
 ) -> Starlette:
-    """Build the app: the API and /health, behind the limits that the page has. live: as `mount_api` takes it."""
+    """Build the app: the API and /health, behind the limits that the page has.
+
+    live: as `mount_api` takes it. workers: who transcribe; None for this process.
+    """
+    elsewhere = {"queue": Queue(workers.count * MAX_AT_ONCE), "transcribe": workers.transcribe} if workers else {}
+    api = mount_api(checkpoints, bool(keys), options.allow_origin, live=live, **elsewhere)
     return Starlette(
-        routes=[mount_api(checkpoints, bool(keys), options.allow_origin, live=live), Route("/health", health())],
+        routes=[api, Route("/health", health())],
         exception_handlers={HTTPException: answer_http_error},
         middleware=[
             Middleware(RefusedSockets),
@@ -85,12 +102,15 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as error:
         print(f"error: {host}, port {options.port}, is not available ({error}): choose another", file=sys.stderr)
         return 1
-    server = build_server(build_app(checkpoints, options, keys))
+    workers = Workers(options.workers) if options.workers > 1 else None
+    server = build_server(build_app(checkpoints, options, keys, workers=workers))
     server.thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
     server.thread.start()
     print(f"Serving the API at http://{_shown(host)}:{listening.getsockname()[1]}/v1", flush=True)
     freeze_heap()
     stop.wait(server)
+    if workers:
+        workers.close()
     return 0
 
 

@@ -18,7 +18,6 @@ from importlib.util import find_spec
 
 from kikitori.batch.cluster import ADDRESS, MAX_STARTS, Lost, MakeWorker, joined_cluster
 from kikitori.batch.items import Item, Shard, check_outputs, find_items, longest_first
-from kikitori.batch.pool import count_of
 from kikitori.batch.remote import is_url
 from kikitori.batch.report import Progress, ReportFile, Rows, open_report
 from kikitori.batch.worker import Outcome, Silence, Worker, make_row
@@ -30,6 +29,7 @@ from kikitori.cli.parser import Parser
 from kikitori.cli.report import Report, make_report
 from kikitori.cli.run import EXIT_CLOSED, EXIT_DONE, EXIT_FAILED, EXIT_INCOMPLETE, EXIT_INTERRUPTED
 from kikitori.errors import SpeechError
+from kikitori.processes import count_of
 from kikitori.strings import displayed
 
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import os
-import signal
-import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
@@ -17,6 +14,7 @@ from typing import Any
 
 from kikitori.batch.cluster import ADDRESS, MAX_STARTS, Lost, MakeWorker, Task, Worker, joined_cluster, say_on_stderr
 from kikitori.errors import BatchError
+from kikitori.processes import CONTEXT, cores_for_each, count_of, prepare_process
 
 WAITING = 4
 """How many tasks per process are handed out at once: the first may take longer than those behind it."""
@@ -78,9 +76,7 @@ def _on_cluster(make_worker: MakeWorker, tasks: Iterable[Task], count: int, take
 
 
 def _in_processes(make_worker: MakeWorker, tasks: Iterable[Task], count: int) -> Iterator[Any]:
-    context = multiprocessing.get_context("spawn")  # a fork would inherit the threads and the GPU of this process
-    threads = max(1, (os.cpu_count() or 1) // count)
-    processes = ProcessPoolExecutor(count, context, _start, (make_worker, threads))
+    processes = ProcessPoolExecutor(count, CONTEXT, _start, (make_worker, cores_for_each(count)))
     left = iter(tasks)
     waiting: deque[Future] = deque()
     try:
@@ -96,11 +92,8 @@ def _in_processes(make_worker: MakeWorker, tasks: Iterable[Task], count: int) ->
 
 
 def _start(make_worker: MakeWorker, threads: int) -> None:
-    """Prepare a process: it ends with its parent, which alone gets Ctrl-C."""
     global _worker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    prepare_process(threads)
     _worker = _Late(make_worker)
 
 
@@ -118,19 +111,3 @@ class _Late:
 
 def _do(task: Task) -> Any:
     return _worker.do(*task)
-
-
-def _end_with_parent() -> None:
-    multiprocessing.parent_process().join()
-    os._exit(1)
-
-
-def count_of(things: str) -> Callable[[str], int]:
-    """Return the type of an option that is a number of such things, 1 or more."""
-
-    def count(text: str) -> int:
-        if not text.isdecimal() or not int(text):
-            raise argparse.ArgumentTypeError(f"{text} is not a number of {things}: write 1 or more")
-        return int(text)
-
-    return count

@@ -15,7 +15,11 @@ from kikitori.server.job_log import logged_job
 from kikitori.tasks import CHECKPOINTS, LANGUAGE_CHECK, Checkpoint, Task, choose_task, get_source, get_task
 from kikitori.text.replacements import parse_rules
 from kikitori.transcribe import Model, load_task, stream
-from kikitori.update import Transcription
+from kikitori.transcript import Transcript
+from kikitori.update import Draft, Transcription, Update
+
+Step = Update | Draft | Transcript
+"""What a job hands on; the transcript comes last."""
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ class JsonLines(logging.Formatter):
                 line |= {"where": where, "warning": warning["category"]}
         if record.exc_info and record.exc_info[1]:
             error = record.exc_info[1]
-            line |= {"error": type(error).__name__, "where": place_of(error), "trace": _trace_of(error)}
+            line |= {"error": type(error).__name__, "where": place_of(error), "trace": trace_of(error)}
         return json.dumps(line)
 
 
@@ -52,11 +52,13 @@ def is_logged(record: logging.LogRecord) -> bool:
 
 def place_of(error: BaseException) -> str:
     """The line that raised the error. Its message may contain words or names, so it is not logged."""
-    return (_trace_of(error) or [""])[-1]
+    return (trace_of(error) or [""])[-1]
 
 
-def _trace_of(error: BaseException) -> list[str]:
+def trace_of(error: BaseException) -> list[str]:
     """The lines that led to the error, the one that raised it last."""
+    if trace := getattr(error, "trace", None):  # from another process
+        return trace
     return [f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
 
 

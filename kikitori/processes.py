@@ -1,0 +1,44 @@
+"""Processes that work beside this one, and end with it."""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable
+
+CONTEXT = multiprocessing.get_context("spawn")
+"""How processes are started: a fork would inherit the threads and the GPU of this process."""
+
+
+def cores_for_each(count: int) -> int:
+    """Return the share of this machine's cores that each of some processes has, at least one."""
+    return max(1, (os.cpu_count() or 1) // count)
+
+
+def prepare_process(threads: int) -> None:
+    """Prepare a process that has just been started. It ends with its parent, which alone gets Ctrl-C.
+
+    threads: for torch, which must not be loaded yet, unless the environment says otherwise.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+
+
+def _end_with_parent() -> None:
+    multiprocessing.parent_process().join()
+    os._exit(1)
+
+
+def count_of(things: str) -> Callable[[str], int]:
+    """Return the type of an option that is a number of such things, 1 or more."""
+
+    def count(text: str) -> int:
+        if not text.isdecimal() or not int(text):
+            raise argparse.ArgumentTypeError(f"{text} is not a number of {things}: write 1 or more")
+        return int(text)
+
+    return count

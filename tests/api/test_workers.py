@@ -1,0 +1,128 @@
+"""`kikitori serve --workers 2`: recordings are transcribed in two processes beside the server's."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import numpy as np
+import psutil
+import pytest
+import soundfile
+
+from benchmarks.served import served
+from kikitori.server.jobs import JobOptions
+from kikitori.server.workers import Workers
+from kikitori.tasks import choose_checkpoints
+from tests.support.recordings import Recording, one_recording
+from tests.support.server import PATIENCE_SECONDS, jobs_in, until
+
+pytestmark = pytest.mark.slow
+
+PROGRAM = ("-m", "kikitori", "serve")
+GOOD = one_recording("pt")
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("workers") / "log"
+
+
+@pytest.fixture(scope="module")
+def server(log) -> Iterator[tuple[subprocess.Popen, str]]:
+    with served("--no_language_check", "--workers", "2", log=log, program=PROGRAM) as started:
+        yield started
+
+
+def ask(address: str, recording: Recording, **fields: str) -> httpx.Response:
+    files = {"file": (recording.path.name, recording.path.read_bytes())}
+    form = {"model": recording.direction} | fields
+    return httpx.post(f"{address}/v1/audio/transcriptions", data=form, files=files, timeout=PATIENCE_SECONDS)
+
+
+@contextmanager
+def streamed(address: str, path: Path) -> Iterator[Iterator[str]]:
+    """Ask for a stream; yield its lines."""
+    url, form = f"{address}/v1/audio/transcriptions", {"model": "pt", "stream": "true"}
+    with (
+        path.open("rb") as file,
+        httpx.stream("POST", url, data=form, files={"file": file}, timeout=PATIENCE_SECONDS) as answer,
+    ):
+        yield answer.iter_lines()
+
+
+def long_recording(folder: Path) -> Path:
+    """A file with a recording 20 times, with a pause after each."""
+    sound, rate = soundfile.read(GOOD.path)
+    soundfile.write(folder / "long.flac", np.tile(np.append(sound, np.zeros(rate)), 20), rate)
+    return folder / "long.flac"
+
+
+def workers_of(server: tuple[subprocess.Popen, str]) -> list[psutil.Process]:
+    children = psutil.Process(server[0].pid).children()
+    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+
+
+def test_a_job_goes_to_the_worker_with_the_fewest_jobs():
+    workers = Workers(2)
+    options = JobOptions("pt", choose_checkpoints(["tiny"]))
+    try:
+        first, second = (workers.transcribe(options, str(GOOD.path), "a") for _ in range(2))
+        assert first.process != second.process
+        assert list(second) and second.transcript.text == GOOD.reference
+        assert workers.transcribe(options, str(GOOD.path), "a").process == second.process
+        assert list(first) and first.transcript.text == GOOD.reference
+    finally:
+        workers.close()
+
+
+def test_each_client_gets_the_words_of_its_own_recording(server):
+    recordings = [one_recording(direction) for direction in ("pt", "en2ja", "ja2en", "pt")]
+    with ThreadPoolExecutor(len(recordings)) as pool:
+        answers = list(pool.map(lambda recording: ask(server[1], recording), recordings))
+    assert [answer.json()["text"] for answer in answers] == [recording.reference for recording in recordings]
+
+
+def test_tokens_are_named_without_loading_the_model(server):
+    answer = ask(server[1], GOOD, **{"include[]": "logprobs"}).json()
+    assert b"".join(bytes(token["bytes"]) for token in answer["logprobs"]).decode().strip() == GOOD.reference
+
+
+def test_a_refused_recording_is_the_same_sentence_as_without_workers(server, tmp_path):
+    soundfile.write(tmp_path / "quiet.flac", np.zeros(32_000), 16_000)
+    answer = ask(server[1], Recording(tmp_path / "quiet.flac", "pt", ""))
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"].startswith("quiet.flac is silent")
+
+
+def test_a_job_stops_when_its_client_disconnects(server, log, tmp_path):
+    before = len(jobs_in(log))
+    with streamed(server[1], long_recording(tmp_path)) as lines:
+        assert "delta" in next(lines)
+    until(lambda: len(jobs_in(log)) > before)
+    assert jobs_in(log)[-1]["ended"] == "stopped"
+    until(lambda: sum(worker.cpu_percent(0.2) for worker in workers_of(server)) < 20)
+
+
+def test_a_worker_that_is_killed_loses_its_job_alone_and_is_started_again(server, log):
+    for worker in workers_of(server):
+        worker.kill()
+    answers = [ask(server[1], GOOD) for _ in range(2)]
+    assert [answer.json().get("text") for answer in answers] == [GOOD.reference] * 2
+    assert log.read_text().count('"worker lost"') == 2
+
+
+def test_a_stop_finishes_what_runs_and_leaves_no_process(server, tmp_path):
+    """Stops the server of this file, so it has to be the last test that uses it."""
+    workers = workers_of(server)
+    with streamed(server[1], long_recording(tmp_path)) as lines:
+        assert "delta" in next(lines)
+        server[0].send_signal(signal.SIGTERM)
+        assert "transcript.text.done" in [line for line in lines if line][-1]
+    assert server[0].wait(timeout=PATIENCE_SECONDS) == 0
+    assert not any(worker.is_running() for worker in workers)
