@@ -36,8 +36,8 @@ from kikitori.text.tags import parse_turns
 RECORDINGS = ROOT / "tests" / "recordings"
 CLIENTS = (1, 8, 32, 50)
 CLIPS = 100
-ALONE = 12
-"""Requests of a single client before the others, to compare with."""
+ALONE = 24
+"""Requests of a single client before the others, to compare with: one for each recording, as they differ in length."""
 WARM = 32
 """Requests at once before all others, so that each worker has loaded its models."""
 QUIETEST = 0.7

@@ -6,11 +6,14 @@ import argparse
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 
 CONTEXT = multiprocessing.get_context("spawn")
 """How processes are started: a fork would inherit the threads and the GPU of this process."""
+THREADS = "OMP_NUM_THREADS"
+"""The environment variable that says how many threads torch has."""
 
 
 def cores_for_each(count: int) -> int:
@@ -21,11 +24,14 @@ def cores_for_each(count: int) -> int:
 def prepare_process(threads: int) -> None:
     """Prepare a process that has just been started. It ends with its parent, which alone gets Ctrl-C.
 
-    threads: for torch, which must not be loaded yet, unless the environment says otherwise.
+    threads: for torch, unless the environment says otherwise.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    if THREADS not in os.environ:
+        os.environ[THREADS] = str(threads)
+        if torch := sys.modules.get("torch"):  # it has read the environment already
+            torch.set_num_threads(threads)
 
 
 def _end_with_parent() -> None:

@@ -7,6 +7,7 @@ import socket
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import nullcontext
 
 import uvicorn
 from starlette.applications import Starlette
@@ -102,15 +103,13 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as error:
         print(f"error: {host}, port {options.port}, is not available ({error}): choose another", file=sys.stderr)
         return 1
-    workers = Workers(options.workers) if options.workers > 1 else None
-    server = build_server(build_app(checkpoints, options, keys, workers=workers))
-    server.thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
-    server.thread.start()
-    print(f"Serving the API at http://{_shown(host)}:{listening.getsockname()[1]}/v1", flush=True)
-    freeze_heap()
-    stop.wait(server)
-    if workers:
-        workers.close()
+    with Workers(options.workers) if options.workers > 1 else nullcontext() as workers:
+        server = build_server(build_app(checkpoints, options, keys, workers=workers))
+        server.thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
+        server.thread.start()
+        print(f"Serving the API at http://{_shown(host)}:{listening.getsockname()[1]}/v1", flush=True)
+        freeze_heap()
+        stop.wait(server)
     return 0
 
 

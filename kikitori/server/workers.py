@@ -45,7 +45,10 @@ class Workers:
             chosen.jobs += 1
         return RemoteTranscription(self._steps(chosen, (options, path, name)), chosen.process.pid)
 
-    def close(self) -> None:
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *_) -> None:
         """End the processes."""
         for worker in self._workers:
             worker.process.kill()

@@ -69,16 +69,13 @@ def workers_of(server: tuple[subprocess.Popen, str]) -> list[psutil.Process]:
 
 
 def test_a_job_goes_to_the_worker_with_the_fewest_jobs():
-    workers = Workers(2)
     options = JobOptions("pt", choose_checkpoints(["tiny"]))
-    try:
+    with Workers(2) as workers:
         first, second = (workers.transcribe(options, str(GOOD.path), "a") for _ in range(2))
         assert first.process != second.process
         assert list(second) and second.transcript.text == GOOD.reference
         assert workers.transcribe(options, str(GOOD.path), "a").process == second.process
         assert list(first) and first.transcript.text == GOOD.reference
-    finally:
-        workers.close()
 
 
 def test_each_client_gets_the_words_of_its_own_recording(server):
