@@ -123,10 +123,11 @@ def run_transcribe_cpp(file: Path, _: str, tokens: int) -> dict[str, float]:
     clip, _ = sounds(fixed=True, windows=1)
     threads = torch.get_num_threads()
     with transcribe_cpp.Model(str(file), backend="cpu") as model, model.session(n_threads=threads) as session:
-        for _ in range(2):  # the first one warms
-            said.clear()
-            with suppress(transcribe_cpp.OutputTruncated):  # random weights never end a text
-                session.run(clip, language="pt")
+        with file.open("rb") as weights:  # it maps the file, whose first use would read the disk
+            while weights.read(1 << 26):
+                pass
+        with suppress(transcribe_cpp.OutputTruncated):  # random weights never end a text
+            session.run(clip, language="pt")
     spent = {name: float(ms) / 1e3 for name, ms in re.findall(r"^ +(\w+) +([\d.]+) ms", "\n".join(said), re.M)}
     encoder = spent["mel"] + spent["enc_build"] + spent["enc_compute"] + spent["enc_d2h"]
     prefill = spent["prefill_build"] + spent["prefill_compute"] + spent["prefill_logits"]
@@ -166,7 +167,7 @@ def columns(folder: Path, repository: Path | None) -> Iterator[tuple[str, tuple[
 
     folder: a checkpoint, next to which the files are written. repository: of transcribe.cpp; None leaves it out.
     """
-    exact = str(choose_dtype("cpu", Checkpoint("", folder=folder))).removeprefix("torch.")
+    exact = str(choose_dtype("cpu", Checkpoint(folder=folder))).removeprefix("torch.")
     yield f"qwen-asr, {exact}", ("qwen-asr", folder, exact)
     yield f"Kikitori, {exact}", ("kikitori", folder, exact)
     for name in FORMATS:

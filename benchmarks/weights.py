@@ -26,12 +26,13 @@ import torch
 from benchmarks.decode import LANGUAGE, sounds
 from benchmarks.shapes import SHAPES, meta_model, shape_config
 from kikitori.model.batch import embed_prompts
+from kikitori.model.checkpoints import choose_dtype
 from kikitori.model.generate import decode
 from kikitori.model.kv_cache import bucket
 from kikitori.model.quantised_checkpoint import HEAD, quantise_folder, write_tensors
 from kikitori.model.qwen import build_prompt
 from kikitori.model.recognizer import Recognizer, load_recognizer
-from kikitori.tasks import FORMATS, TINY
+from kikitori.tasks import FORMATS, TINY, Checkpoint
 
 WINDOWS = 8
 READ_BYTES = 1 << 30
@@ -73,8 +74,9 @@ def _random(name: str, shape: torch.Size) -> torch.Tensor:
 
 def load(folder: Path, weights: str) -> Recognizer:
     """Load a folder in a format, or in a dtype; texts never end."""
-    dtype = torch.float32 if weights == "float32" else torch.bfloat16
-    recognizer = load_recognizer(str(folder), dtype, weights=weights if weights in FORMATS else "")
+    form = weights if weights in FORMATS else ""
+    dtype = choose_dtype("cpu", Checkpoint(folder=folder, weights=form)) if form else getattr(torch, weights)
+    recognizer = load_recognizer(str(folder), dtype, weights=form)
     recognizer.end_ids = frozenset()
     recognizer.decoder  # noqa: B018, fusing the weights belongs to loading
     return recognizer

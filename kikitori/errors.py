@@ -119,8 +119,8 @@ SENTENCES = {
     "choice of weights out",
     "weights_on_device": "{weights} weights are for a CPU, not for {device}: use the device cpu, or weights that are "
     "not quantised",
-    "weights_dtype": "{weights} weights are computed in bfloat16, not in {dtype}: leave the dtype out, or use weights "
-    "that are not quantised",
+    "weights_dtype": "{weights} weights are computed in bfloat16 or float32, not in {dtype}: leave the dtype out, or "
+    "use weights that are not quantised",
     "weights_shape": "a matrix of the model has {outputs} × {inputs} weights; quantised ones need multiples of "
     "{needed}: leave the choice of weights out",
     "weights_mismatch": "{folder} holds {stored} weights, and {weights} ones can't be made from them: leave the "

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from kikitori.engines.engine import Prompt
-from kikitori.errors import CheckpointError
 from kikitori.model.aligner import align_turns, load_qwen_aligner
 from kikitori.model.checkpoints import check_speaker_tokens, choose_device, choose_dtype, load_once
 from kikitori.model.generate import stream_decode
@@ -43,8 +42,6 @@ class LocalEngine:
         load = partial(load_recognizer, weights=checkpoint.weights)
         chosen = dtype or choose_dtype(self._device, checkpoint)
         self.recognizer: Recognizer = load_once(checkpoint, self._device, chosen, load)
-        if dtype and dtype != self.recognizer.decoder.dtype:
-            raise CheckpointError("weights_dtype", weights=self.recognizer.weights, dtype=dtype)
         if needs_speakers:
             check_speaker_tokens(self.recognizer.tokenizer, checkpoint.name)
 

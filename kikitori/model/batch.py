@@ -101,7 +101,7 @@ def embed_prompts(
     tokens = [audio_tokens(len(waveform)) for waveform in waveforms]
     mels = log_mel(waveforms, recognizer.filters).to(decoder.dtype)
     audio = encode(recognizer.tower, mels, tokens, recognizer.attention, kept)
-    words = F.embedding(torch.tensor([*before, *after], device=decoder.device), decoder.embeddings)
+    words = F.embedding(torch.tensor([*before, *after], device=decoder.device), decoder.embeddings).to(decoder.dtype)
     x = words.new_zeros(len(waveforms), len(words) + max(tokens), words.shape[1])
     x[:, : len(before)] = words[: len(before)]
     x[:, len(before) : len(before) + audio.shape[1]] = audio

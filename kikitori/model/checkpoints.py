@@ -49,15 +49,17 @@ def choose_device(device: str | None = None) -> str:
 def choose_dtype(device: str, checkpoint: Checkpoint) -> torch.dtype:
     """Return the dtype to compute in: bfloat16, the checkpoints' own, or float32.
 
-    On CUDA it is bfloat16, and so it is for quantised weights. On a CPU it is float32, unless the CPU computes bfloat16
-    natively and the weights are too large for its cache, so that reading them takes most of the time.
+    On CUDA it is bfloat16. On a CPU it is float32, unless the CPU computes bfloat16 natively and the weights are
+    quantised or too large for its cache, so that reading them takes most of the time.
     """
     import torch
 
-    if device.startswith("cuda") or checkpoint.weights or (checkpoint.folder and stored_format(checkpoint.folder)):
+    if device.startswith("cuda"):
         return torch.bfloat16
-    native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return torch.bfloat16 if native and not _is_small(checkpoint) else torch.float32
+    if not (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
+        return torch.float32
+    is_quantised = checkpoint.weights or (checkpoint.folder and stored_format(checkpoint.folder))
+    return torch.bfloat16 if is_quantised or not _is_small(checkpoint) else torch.float32
 
 
 def _is_small(checkpoint: Checkpoint) -> bool:

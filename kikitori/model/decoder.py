@@ -86,7 +86,8 @@ class Decoder:
         self.eps = config.rms_norm_eps
         self.heads, self.key_heads = config.num_attention_heads, config.num_key_value_heads
         self.head_dim = model.layers[0].self_attn.head_dim
-        self.dtype, self.device = self.embeddings.dtype, self.embeddings.device
+        # With quantised weights, embeddings and head may have another dtype.
+        self.dtype, self.device = self.norm.dtype, self.norm.device
         self._rotary = model.rotary_emb
         self._cos = self._sin = torch.empty(0, 1, self.head_dim)
 
@@ -103,7 +104,7 @@ class Decoder:
         """
         if len(self._cos) < length:
             positions = torch.arange(length, device=self.device)[None, None].expand(3, 1, -1)
-            cos, sin = (table[0][:, None] for table in self._rotary(self.embeddings[:0], positions))
+            cos, sin = (table[0][:, None] for table in self._rotary(self.norm[:0], positions))
             first_half, second_half = sin.chunk(2, dim=-1)
             self._cos, self._sin = cos.contiguous(), torch.cat((-first_half, second_half), dim=-1)
         return self._cos[:length], self._sin[:length]
@@ -156,7 +157,7 @@ class Decoder:
 
         filled: more than the highest position; cache slots from there on are not read.
         """
-        x = F.embedding(ids, self.embeddings)
+        x = F.embedding(ids, self.embeddings).to(self.dtype)
         # A single row attends to every filled slot, so it needs no mask and its slot is known on the host. Inside a
         # CUDA graph `filled` is the cache's length, whatever the row's position.
         needs_mask = len(ids) > 1 or filled == cache.length
@@ -205,7 +206,7 @@ class Decoder:
         return product(F.silu(gate) * up, layer.down, x)
 
     def _logits(self, x: torch.Tensor) -> torch.Tensor:
-        return product(normalise(x, self.norm, self.eps), self.head)
+        return product(normalise(x, self.norm, self.eps).to(self.head.dtype), self.head)
 
 
 def normalise(x: torch.Tensor, weights: torch.Tensor | None, eps: float) -> torch.Tensor:

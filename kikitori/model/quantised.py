@@ -1,7 +1,8 @@
-"""Matrices of 8 or 4 bits per weight for the decoder's products on a CPU. Activations stay bfloat16.
+"""Matrices of 8 or 4 bits per weight for the decoder's products on a CPU. Activations stay bfloat16 or float32.
 
-A product of few rows reads the weights as they are stored, through an operator of torch. For many rows, as in a prompt,
-blocks of the matrix become bfloat16 one after another, because torch's bfloat16 product is then faster.
+A product of few rows reads the weights as they are stored, through an operator of torch, which takes bfloat16. For many
+rows, as in a prompt, blocks of the matrix become floating numbers one after another, because torch's own product is
+then faster: in bfloat16 on a CPU that computes it natively, elsewhere in float32.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ from kikitori.model.operators import (
 )
 
 BLOCK_WEIGHTS = 1 << 20
-"""About how many weights become bfloat16 at once: few enough for a processor's cache."""
-FEW_ROWS = {"int8": 8, "int4": 24}
-"""Up to how many rows the operator is faster than a bfloat16 product."""
+"""About how many weights become floating numbers at once: few enough for a processor's cache."""
+FEW_ROWS = {torch.bfloat16: {"int8": 8, "int4": 24}, torch.float32: {"int8": 48, "int4": 128}}
+"""Up to how many rows the operator is faster than a product in that dtype, by format."""
 
 
 class QuantisedMatrix(Protocol):
@@ -55,7 +56,7 @@ class QuantisedMatrix(Protocol):
         """Return what is held in memory, which a product of few rows reads."""
 
     def product(self, x: torch.Tensor) -> torch.Tensor:
-        """Return x (rows, inputs) bfloat16 times the matrix: (rows, outputs) bfloat16."""
+        """Return x (rows, inputs), bfloat16 or float32, times the matrix: (rows, outputs) of that dtype."""
 
 
 class Int8Matrix:
@@ -95,10 +96,10 @@ class Int8Matrix:
         return self._numbers, self._scales
 
     def product(self, x: torch.Tensor) -> torch.Tensor:
-        """Return x (rows, inputs) bfloat16 times the matrix."""
-        if len(x) <= FEW_ROWS["int8"]:
-            return int8_product(x, self._numbers, self._scales)
-        y = _by_blocks(x, self._numbers, lambda block: F.linear(x, self._numbers[block].bfloat16()))
+        """Return x (rows, inputs) times the matrix."""
+        if len(x) <= FEW_ROWS[x.dtype]["int8"]:
+            return int8_product(x.bfloat16(), self._numbers, self._scales).to(x.dtype)
+        y = _by_blocks(x, self._numbers, lambda block: F.linear(x, self._numbers[block].to(x.dtype)))
         return y.mul_(self._scales)
 
 
@@ -159,16 +160,16 @@ class Int4Matrix:
         return self._packed, self._scales
 
     def product(self, x: torch.Tensor) -> torch.Tensor:
-        """Return x (rows, inputs) bfloat16 times the matrix."""
-        if len(x) <= FEW_ROWS["int4"]:
-            return int4_product(x, self._packed, self._scales)
+        """Return x (rows, inputs) times the matrix."""
+        if len(x) <= FEW_ROWS[x.dtype]["int4"]:
+            return int4_product(x.bfloat16(), self._packed, self._scales).to(x.dtype)
         sums = x.unflatten(1, (-1, GROUP)).sum(-1)
         return _by_blocks(x, self._packed, lambda block: self._block_product(x, sums, block))
 
     def _block_product(self, x: torch.Tensor, sums: torch.Tensor, block: slice) -> torch.Tensor:
         """Return x times some outputs' weights. sums: of each group of x, which its zero point is multiplied with."""
-        scale, zero = (part.contiguous() for part in self._scales[:, block].unbind(-1))
-        weights = int4_unpack(self._packed[block], torch.bfloat16)
+        scale, zero = (part.to(x.dtype).contiguous() for part in self._scales[:, block].unbind(-1))
+        weights = int4_unpack(self._packed[block], x.dtype)
         weights.unflatten(0, (-1, GROUP)).mul_(scale[:, None])
         return torch.addmm(torch.mm(sums, zero), x, weights)
 

@@ -1,7 +1,7 @@
 """Checkpoints whose decoder has quantised matrices: made while loading, or written into a folder once.
 
-Tensors are read one after another, so that memory holds only what is kept. Everything but the decoder's matrices is
-bfloat16: encoder, embeddings (which are also the output's matrix) and norms.
+Tensors are read one after another, so that memory holds only what is kept. Embeddings, which are also the output's
+matrix, are bfloat16. So are encoder and norms where they are stored; in memory they may be float32.
 
 A folder that `quantise_folder` wrote has the original's other files and `model-00001.safetensors`, `model-00002…`. In
 place of `….self_attn.q_proj.weight` and the like, a layer has `….qkv.int8` and `….qkv.scales`. (The matrices are listed
@@ -25,7 +25,7 @@ from kikitori.errors import CheckpointError, OutputError
 from kikitori.model.decoder import MATRICES
 from kikitori.model.finite import is_finite
 from kikitori.model.operators import ALIGNED_BYTES, check_operators
-from kikitori.model.quantised import FORMATS, QuantisedMatrix
+from kikitori.model.quantised import FEW_ROWS, FORMATS, QuantisedMatrix
 from kikitori.model.qwen import fill_buffers, meta_model, read_config, with_processor
 from kikitori.model.weights import FORMAT_KEY, check_weights, stored_format
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from kikitori.model.qwen import Qwen3ASRModel
 
 LAYERS = "thinker.model.layers"
-HEAD = "thinker.lm_head.weight"
+EMBEDDINGS, HEAD = "thinker.model.embed_tokens.weight", "thinker.lm_head.weight"
 FILE_BYTES = 1 << 28
 """About how much is held until it is written to a file."""
 OTHER_FILES = ("*.json", "*.txt", "*.jinja")
@@ -81,11 +81,16 @@ class Tensors:
         return tensor
 
 
-def load_quantised(folder: Path, weights: str, device: str = "cpu") -> tuple[Qwen3ASRModel, list[LayerTensors]]:
+def load_quantised(
+    folder: Path, weights: str, dtype: torch.dtype, device: str = "cpu"
+) -> tuple[Qwen3ASRModel, list[LayerTensors]]:
     """Load a model without its decoder's matrices, and those, quantised.
 
-    weights: one of FORMATS. Raises CheckpointError if torch, the device, or the folder's own format does not fit.
+    weights: one of FORMATS. dtype: bfloat16 or float32, in which the model computes. Raises CheckpointError if torch,
+    the device, or the folder's own format does not fit.
     """
+    if dtype not in FEW_ROWS:
+        raise CheckpointError("weights_dtype", weights=weights, dtype=dtype)
     _check_format(folder, weights, device)
     config = read_config(folder)
     tensors = Tensors(folder)
@@ -95,7 +100,7 @@ def load_quantised(folder: Path, weights: str, device: str = "cpu") -> tuple[Qwe
     model = meta_model(config)
     for layer in model.thinker.model.layers:
         _drop_projections(layer)
-    _assign(model, tensors)
+    _assign(model, tensors, dtype)
     return with_processor(model, folder), matrices
 
 
@@ -163,11 +168,16 @@ def _drop_projections(layer: torch.nn.Module) -> None:
             delattr(layer.get_submodule(parent), name)
 
 
-def _assign(model: torch.nn.Module, tensors: Tensors) -> None:
+def _assign(model: torch.nn.Module, tensors: Tensors, dtype: torch.dtype) -> None:
     """Give a model on the meta device everything but the decoder's matrices. Raises CheckpointError if some lacks."""
-    others = {name: tensors.get(name, True).bfloat16() for name in tensors.names() if not _is_matrix(name)}
+    others = {}
+    for name in tensors.names():
+        if not _is_matrix(name):
+            # The largest tensors of all, of which a step reads one whole and one in part.
+            held = torch.bfloat16 if name in (EMBEDDINGS, HEAD) else dtype
+            others[name] = tensors.get(name, held == torch.bfloat16).to(held)
     if model.config.thinker_config.text_config.tie_word_embeddings:
-        others[HEAD] = others.get("thinker.model.embed_tokens.weight")
+        others[HEAD] = others.get(EMBEDDINGS)
     expected = model.state_dict()
     if missing := sorted(expected.keys() - others.keys()):
         raise CheckpointError(

@@ -88,10 +88,10 @@ def load_recognizer(path: str, dtype: torch.dtype | None = None, device: str = "
     """Load a checkpoint folder; arguments and errors are those of `load_qwen_model`.
 
     weights: the format in which the decoder's matrices are held (kikitori/model/quantised_checkpoint.py), empty for the
-    folder's own. Quantised weights are computed in bfloat16 whatever the dtype, and on a CPU only.
+    folder's own. Quantised weights are for a CPU only; without a dtype they are computed in bfloat16.
     """
     weights = weights or stored_format(Path(path))
     if weights:
-        qwen, matrices = load_quantised(Path(path), weights, device)
+        qwen, matrices = load_quantised(Path(path), weights, dtype or torch.bfloat16, device)
         return Recognizer(qwen, weights=weights, matrices=matrices)
     return Recognizer(load_qwen_model(path, dtype, device))

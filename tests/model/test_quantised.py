@@ -27,9 +27,11 @@ CLIPS = sorted((clip for clip in recorded_clips() if clip.language), key=lambda 
 PROJECTION = "thinker.model.layers.1.self_attn.k_proj.weight"
 
 
-@pytest.fixture(scope="module", params=FORMATS)
+@pytest.fixture(scope="module", params=[("int8", torch.bfloat16), ("int4", torch.float32)], ids=["int8", "int4"])
 def recognizer(request) -> Recognizer:
-    return load_recognizer(str(TINY.folder), weights=request.param)
+    """As on a CPU that computes bfloat16 natively, and as on another one."""
+    weights, dtype = request.param
+    return load_recognizer(str(TINY.folder), dtype, weights=weights)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +52,7 @@ def test_the_formats_have_the_names_that_can_be_chosen():
     assert tuple(FORMATS) == NAMES
 
 
-@pytest.mark.parametrize(("name", "most"), [("int8", 0.01), ("int4", 0.1)])
+@pytest.mark.parametrize(("name", "most"), [("int8", 0.012), ("int4", 0.12)])
 @pytest.mark.parametrize("outputs", [64, 832])
 def test_a_product_is_near_that_of_the_weights(name, most, outputs):
     """With few rows and with many, from the weights and from what is stored of them; int8 rounds finer than int4."""
@@ -60,9 +62,10 @@ def test_a_product_is_near_that_of_the_weights(name, most, outputs):
     made = FORMATS[name].quantise(weights)
     assert torch.equal(weights, before) and made.shape == (2048, outputs)
     stored = FORMATS[name].from_tensors(made.tensors())
-    for rows in (1, FEW_ROWS[name], FEW_ROWS[name] + 1):
-        x = torch.randn(rows, 2048).bfloat16()
+    for dtype, rows in ((dtype, rows) for dtype, few in FEW_ROWS.items() for rows in (1, few[name], few[name] + 1)):
+        x = torch.randn(rows, 2048).to(dtype)
         product, expected = made.product(x), x.float() @ weights.t()
+        assert product.dtype == dtype
         error = (product - expected).norm() / expected.norm()
         assert most / 10 < error < most
         assert torch.equal(stored.product(x), product)
@@ -97,7 +100,7 @@ def test_recordings_become_the_words_that_were_spoken(recognizer):
 
 def test_a_quantised_folder_decodes_as_quantised_on_load(recognizer, folder):
     """The file's numbers are used where they are, in its mapping."""
-    loaded = load_recognizer(str(folder))
+    loaded = load_recognizer(str(folder), recognizer.decoder.dtype)
     assert loaded.weights == recognizer.weights
     stored = Tensors(folder)
     assert {stored.get(name, True).data_ptr() % operators.ALIGNED_BYTES for name in stored.names()} == {0}
@@ -111,7 +114,8 @@ def test_no_weight_is_held_twice(recognizer):
     matrices = original.keys() - names
     assert names <= original.keys() | {"thinker.lm_head.weight"}
     assert PROJECTION in matrices and len(matrices) == 7 * 7  # seven of each layer
-    assert {parameter.dtype for parameter in recognizer.qwen.model.parameters()} == {torch.bfloat16}
+    dtypes = {parameter.dtype for parameter in recognizer.qwen.model.parameters()}
+    assert dtypes == {torch.bfloat16, recognizer.decoder.dtype}
     layer = recognizer.decoder.layers[0]
     for matrix in (layer.qkv, layer.out, layer.gate_up, layer.down):
         held = sum(tensor.nbytes for tensor in matrix.held())
@@ -147,7 +151,7 @@ def test_what_can_not_be_computed_is_refused_before_weights_are_read(monkeypatch
     assert code_of(lambda: choose_checkpoints(["tiny"], weights="int3")) == "unknown_weights"
     assert code_of(lambda: load_recognizer(str(TINY.folder), device="cuda:0", weights="int8")) == "weights_on_device"
     checkpoint = choose_checkpoints(["tiny"], weights="int8")["pt"]
-    assert code_of(lambda: LocalEngine(checkpoint, TINY_ALIGNER, "cpu", torch.float32)) == "weights_dtype"
+    assert code_of(lambda: LocalEngine(checkpoint, TINY_ALIGNER, "cpu", torch.float16)) == "weights_dtype"
     assert code_of(lambda: Int8Matrix.quantise(torch.zeros(64, 48))) == "weights_shape"
     monkeypatch.delattr(torch, "_weight_int8pack_mm")
     monkeypatch.setattr(torch, "_weight_int4pack_mm_for_cpu", lambda x, packed, group, scales: x)
