@@ -18,11 +18,14 @@ from multiprocessing import current_process
 from multiprocessing.connection import Client, Connection, Listener, Pipe
 
 from kikitori.processes import CONTEXT, cores_for_each, prepare_process
-from kikitori.server.jobs import JobOptions, Step, transcribe_upload
+from kikitori.server.jobs import JobOptions, transcribe_upload
 from kikitori.server.logging import LOG, log_to, trace_of
 from kikitori.server.memory import share_heaps
 from kikitori.transcript import Transcript
 from kikitori.update import Draft, Update
+
+MAX_STARTS = 3
+"""How often a job is handed to a process that has just ended."""
 
 
 class Workers:
@@ -35,15 +38,24 @@ class Workers:
         self._workers = [Worker(self._cores) for _ in range(count)]
 
     def transcribe(self, options: JobOptions, path: str, name: str) -> RemoteTranscription:
-        """Start the transcription of a recording, as `transcribe_upload` does, in the process with the fewest jobs."""
-        with self._lock:
-            for place, worker in enumerate(self._workers):
-                if not worker.process.is_alive():
-                    LOG.error("worker lost", extra={"fields": {"exit_code": worker.process.exitcode}})
-                    self._workers[place] = Worker(self._cores)
-            chosen = min(self._workers, key=lambda worker: worker.jobs)
-            chosen.jobs += 1
-        return RemoteTranscription(self._steps(chosen, (options, path, name)), chosen.process.pid)
+        """Start the transcription of a recording, as `transcribe_upload` does, in the process with the fewest jobs.
+
+        Raises EOFError or OSError if processes end as soon as they are started.
+        """
+        for _ in range(MAX_STARTS):
+            worker = self._chosen()
+            try:
+                connection = worker.connect()
+                connection.send((options, path, name))
+            except (EOFError, OSError) as error:  # it has just ended, and is replaced
+                lost = error
+                worker.end()
+            else:
+                return RemoteTranscription(connection, worker.process.pid)
+            finally:
+                with self._lock:
+                    worker.starting -= 1
+        raise lost
 
     def __enter__(self) -> Workers:
         return self
@@ -51,75 +63,77 @@ class Workers:
     def __exit__(self, *_) -> None:
         """End the processes."""
         for worker in self._workers:
-            worker.process.kill()
-            worker.process.join()
+            worker.end()
 
-    def _steps(self, worker: Worker, job: tuple[JobOptions, str, str]) -> Iterator[tuple[Step, float]]:
-        try:
-            yield from worker.steps(job)
-        finally:
-            with self._lock:
-                worker.jobs -= 1
+    def _chosen(self) -> Worker:
+        with self._lock:
+            for place, worker in enumerate(self._workers):
+                if not worker.process.is_alive():
+                    LOG.error("worker lost", extra={"fields": {"exit_code": worker.process.exitcode}})
+                    self._workers[place] = Worker(self._cores)
+            chosen = min(self._workers, key=Worker.jobs)
+            chosen.starting += 1
+            return chosen
 
 
 class Worker:
-    """A process that transcribes. jobs: how many it has."""
+    """A process that transcribes. starting: how many jobs are about to be handed to it."""
 
     def __init__(self, cores: int):
-        self.jobs = 0
+        self.starting = 0
         self._address_end, other_end = Pipe(duplex=False)
         self._address = None
         self._lock = threading.Lock()
+        self._connections: list[Connection] = []
         self.process = CONTEXT.Process(target=_work, args=(other_end, cores), name="worker", daemon=True)
         self.process.start()
         other_end.close()  # so that reading ends if the process does
 
-    def steps(self, job: tuple[JobOptions, str, str]) -> Iterator[tuple[Step, float]]:
-        """Do a job; yield each step and the seconds of sound until then.
+    def jobs(self) -> int:
+        """Return how many it has."""
+        return self.starting + sum(not connection.closed for connection in self._connections)
 
-        job: the arguments of `transcribe_upload`. Raises what the job raises, and EOFError or ConnectionError if the
-        process has ended.
-        """
-        with self._connect() as connection:
-            connection.send(job)
-            step = None
-            while not isinstance(step, Transcript):
-                step, seconds = connection.recv()
-                if isinstance(step, Exception):
-                    raise step
-                yield step, seconds
-
-    def _connect(self) -> Connection:
+    def connect(self) -> Connection:
+        """Return the connection of a new job. Raises EOFError or OSError if the process has ended."""
         with self._lock:
             self._address = self._address or self._address_end.recv()
-        return Client(self._address, authkey=current_process().authkey)
+            connection = Client(self._address, authkey=current_process().authkey)
+            self._connections = [*(other for other in self._connections if not other.closed), connection]
+        return connection
+
+    def end(self) -> None:
+        """End the process."""
+        self.process.kill()
+        self.process.join()
 
 
 class RemoteTranscription:
     """A transcription in another process, with what a server needs of a `Transcription`.
 
-    process: its number.
+    connection: to which the job has been sent. process: the other process's number.
     """
 
-    def __init__(self, steps: Iterator[tuple[Step, float]], process: int):
-        self._steps = steps
+    def __init__(self, connection: Connection, process: int):
+        self._connection = connection
         self.process = process
         self.duration_seconds = 0.0
         self.transcript: Transcript | None = None
         """The whole transcript, after the last step."""
 
     def __iter__(self) -> Iterator[Draft | Update]:
-        """Do the steps. Raises what `Worker.steps` raises."""
-        for step, seconds in self._steps:
-            self.duration_seconds = seconds
+        """Do the steps. Raises what the job raises, and EOFError or OSError if its process has ended."""
+        while True:
+            step, self.duration_seconds = self._connection.recv()
+            if isinstance(step, Exception):
+                raise step
             if isinstance(step, Transcript):
                 self.transcript = step
-            else:
-                yield step
+                return
+            yield step
 
     def close(self) -> None:
         """Stop the job."""
-        self._steps.close()
+        self._connection.close()
 
 
 def _work(address: Connection, cores: int) -> None:

@@ -74,8 +74,17 @@ def test_a_job_goes_to_the_worker_with_the_fewest_jobs():
         first, second = (workers.transcribe(options, str(GOOD.path), "a") for _ in range(2))
         assert first.process != second.process
         assert list(second) and second.transcript.text == GOOD.reference
+        second.close()
         assert workers.transcribe(options, str(GOOD.path), "a").process == second.process
         assert list(first) and first.transcript.text == GOOD.reference
+
+
+def test_a_job_whose_worker_is_killed_is_an_error():
+    with Workers(1) as workers:
+        made = workers.transcribe(JobOptions("pt", choose_checkpoints(["tiny"])), str(GOOD.path), "a")
+        psutil.Process(made.process).kill()
+        with pytest.raises((EOFError, OSError)):
+            list(made)
 
 
 def test_each_client_gets_the_words_of_its_own_recording(server):
@@ -106,7 +115,7 @@ def test_a_job_stops_when_its_client_disconnects(server, log, tmp_path):
     until(lambda: sum(worker.cpu_percent(0.2) for worker in workers_of(server)) < 20)
 
 
-def test_a_worker_that_is_killed_loses_its_job_alone_and_is_started_again(server, log):
+def test_workers_that_are_killed_are_started_again(server, log):
     for worker in workers_of(server):
         worker.kill()
     answers = [ask(server[1], GOOD) for _ in range(2)]
