@@ -15,7 +15,7 @@ pytest.register_assert_rewrite("tests.support")
 
 from benchmarks.served import served  # noqa: E402
 from tests.support.hostile_files import HostileFile, hostile_files  # noqa: E402
-from tests.support.recordings import microphone_recording  # noqa: E402
+from tests.support.recordings import MICROPHONE_SILENCE, microphone_recording  # noqa: E402
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -79,13 +79,15 @@ def browser():
         if os.environ.get("REQUIRE_BROWSER"):
             pytest.fail("REQUIRE_BROWSER is set and there is no chromium")
         pytest.skip("no chromium on this machine: install Debian's package chromium")
+    import numpy as np
     import soundfile
     from playwright.sync_api import sync_playwright
 
     spoken = microphone_recording().path
     waveform, rate = soundfile.read(spoken)
     capture = Path(os.environ.get("TMPDIR", "/tmp")) / f"microphone-{os.getpid()}.wav"
-    soundfile.write(capture, waveform, rate, subtype="PCM_16")
+    silence = np.zeros(round(MICROPHONE_SILENCE * rate))
+    soundfile.write(capture, np.concatenate([silence, waveform]), rate, subtype="PCM_16")
     arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     arguments += ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
     arguments += [f"--use-file-for-fake-audio-capture={capture}%noloop"]

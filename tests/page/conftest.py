@@ -20,8 +20,8 @@ def speaking(browser, tmp_path_factory):
     """Chromium whose microphone hears SPOKEN once for each page that listens."""
     talk = tmp_path_factory.mktemp("talk") / "talk.wav"
     pause = np.zeros(16000, np.float32)
-    parts = [part for one in SPOKEN for part in (load_audio(one.path), pause)]
-    soundfile.write(talk, np.concatenate(parts), 16000, subtype="PCM_16")
+    parts = [part for one in SPOKEN for part in (pause, load_audio(one.path))]
+    soundfile.write(talk, np.concatenate([*parts, pause]), 16000, subtype="PCM_16")
     capture = f"--use-file-for-fake-audio-capture={talk}%noloop"
     with contextlib.closing(launch(browser, "--use-fake-ui-for-media-stream", capture)) as made:
         yield made

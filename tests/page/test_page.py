@@ -38,7 +38,14 @@ from tests.support.browser import (
     wait_for_end,
     words,
 )
-from tests.support.recordings import RECORDINGS, example, microphone_recording, one_recording, recordings_in
+from tests.support.recordings import (
+    MICROPHONE_SILENCE,
+    RECORDINGS,
+    example,
+    microphone_recording,
+    one_recording,
+    recordings_in,
+)
 from tests.support.server import until
 
 pytestmark = pytest.mark.slow
@@ -125,7 +132,8 @@ def test_a_microphone_recording_is_transcribed(page):
     recording = microphone_recording()
     panel = open_tab(page, "pt")
     panel.get_by_role("button", name="Record", exact=True).click()
-    page.wait_for_timeout(1000 * len(load_audio(recording.path)) / 16000 + 300)  # until it has been played
+    seconds = MICROPHONE_SILENCE + len(load_audio(recording.path)) / 16000
+    page.wait_for_timeout(1000 * seconds + 300)  # until it has been played
     with page.expect_response(lambda response: "/upload" in response.url and response.ok):
         panel.get_by_role("button", name="Stop").first.click()
     panel.locator("[data-testid*=waveform]").first.wait_for()

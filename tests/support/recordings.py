@@ -84,6 +84,10 @@ def _read(folder: Path) -> list[Recording]:
     return [Recording(folder / name, **entry) for name, entry in references.items()]
 
 
+MICROPHONE_SILENCE = 1.0
+"""Seconds before the recording that the fake microphone plays: a busy browser loses the first moments."""
+
+
 def microphone_recording() -> Recording:
     """What the fake microphone plays: one that comes through the browser's noise suppression."""
     return next(recording for recording in recordings_in(RECORDINGS) if recording.path.stem == "pt_3")
