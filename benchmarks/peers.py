@@ -15,15 +15,14 @@ import re
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import torch
 
-from benchmarks.decode import LANGUAGE, sounds
+from benchmarks.decode import LANGUAGE, sounds, timed
 from benchmarks.qwen_generate import generate_with_qwen
 from benchmarks.shapes import SHAPES
 from benchmarks.weights import in_turns, load, peak_bytes, read_bandwidth, step_bytes, table, write_checkpoint
@@ -34,6 +33,7 @@ from kikitori.model.quantised_checkpoint import quantise_folder
 from kikitori.model.qwen import build_prompt, load_qwen_model
 from kikitori.tasks import FORMATS, Checkpoint
 
+CPU = torch.device("cpu")
 BUSY_SECONDS, BUSY_PERCENT = 5, 5
 TRANSCRIBE_CPP_FORMATS = ("BF16", "Q8_0", "Q4_K_M")
 ROWS = {
@@ -66,13 +66,6 @@ def record(encoder: float, first: float, step: float, tokens: int, read: int) ->
     }
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """Return how long the work takes."""
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
-
-
 @torch.inference_mode()
 def run_kikitori(folder: Path, weights: str, tokens: int) -> dict[str, float]:
     """Measure this project. weights: a format, or a dtype for exact weights."""
@@ -81,10 +74,11 @@ def run_kikitori(folder: Path, weights: str, tokens: int) -> dict[str, float]:
     prompt = recognizer.prompt_ids(build_prompt(recognizer.qwen, LANGUAGE))
 
     def decoding(most: int) -> float:
-        return seconds(lambda: decode(recognizer, [clip], LANGUAGE, lambda text: False, max_tokens=most))
+        return timed(CPU, lambda: decode(recognizer, [clip], LANGUAGE, lambda text: False, max_tokens=most))
 
     decoding(2)  # warm
-    encoder, first, whole = seconds(lambda: embed_prompts(recognizer, [clip], *prompt)), decoding(1), decoding(tokens)
+    encoder = timed(CPU, lambda: embed_prompts(recognizer, [clip], *prompt))
+    first, whole = decoding(1), decoding(tokens)
     return record(encoder, first, (whole - first) / (tokens - 1), tokens, step_bytes(recognizer))
 
 
@@ -94,20 +88,18 @@ def run_qwen_asr(folder: Path, dtype: str, tokens: int) -> dict[str, float]:
     qwen = load_qwen_model(str(folder), getattr(torch, dtype), "cpu")
     clip, _ = sounds(fixed=True, windows=1)
 
-    def encoding() -> float:
-        began = time.perf_counter()
+    def encode() -> None:
         inputs = qwen.processor(text=[build_prompt(qwen, LANGUAGE)], audio=[clip], return_tensors="pt", padding=True)
         features = inputs["input_features"].to(qwen.model.dtype)
         qwen.model.thinker.get_audio_features(features, feature_attention_mask=inputs["feature_attention_mask"])
-        return time.perf_counter() - began
 
     def decoding(most: int) -> float:
-        return seconds(lambda: generate_with_qwen(qwen, clip, LANGUAGE, most, ends_itself=False))
+        return timed(CPU, lambda: generate_with_qwen(qwen, clip, LANGUAGE, most, ends_itself=False))
 
     decoding(2)  # warm
-    encoder, first, whole = encoding(), decoding(1), decoding(tokens)
+    encoder, first, whole = timed(CPU, encode), decoding(1), decoding(tokens)
     text = qwen.model.thinker.model
-    read = sum(weights.nbytes for name, weights in text.named_parameters() if weights.dim() == 2)  # the head is tied
+    read = sum(weights.nbytes for weights in text.parameters() if weights.dim() == 2)  # the head is tied
     return record(encoder, first, (whole - first) / (tokens - 1), tokens, read)
 
 

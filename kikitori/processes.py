@@ -1,4 +1,4 @@
-"""Processes that work beside this one, and end with it."""
+"""Processes that work for this one, and end with it."""
 
 from __future__ import annotations
 

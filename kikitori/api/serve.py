@@ -54,8 +54,8 @@ def build_parser() -> argparse.ArgumentParser:
         type=count_of("workers"),
         default=1,
         metavar="N",
-        help="transcribe in N processes, which share the cores, and each of which loads the checkpoints (default: 1, "
-        "the server's own)",
+        help="transcribe in N further processes; they share the cores, and each loads the checkpoints (default: 1, in "
+        "the server's own process)",
     )
     return parser
 

@@ -173,7 +173,7 @@ def _assign(model: torch.nn.Module, tensors: Tensors, dtype: torch.dtype) -> Non
     others = {}
     for name in tensors.names():
         if not _is_matrix(name):
-            # The largest tensors of all, of which a step reads one whole and one in part.
+            # These are the largest tensors. As bfloat16, they take half the memory.
             held = torch.bfloat16 if name in (EMBEDDINGS, HEAD) else dtype
             others[name] = tensors.get(name, held == torch.bfloat16).to(held)
     if model.config.thinker_config.text_config.tie_word_embeddings:

@@ -1,4 +1,4 @@
-"""`kikitori serve --workers 2`: recordings are transcribed in two processes beside the server's."""
+"""`kikitori serve --workers 2`: two further processes transcribe the recordings."""
 
 from __future__ import annotations
 
