@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     LayerMatrices = Mapping[str, torch.Tensor | QuantisedMatrix]
 
-# When a CPU's matrix product is faster with the weights first: for batches of up to FEW_ROWS tokens and matrices of at
-# least LARGE_WEIGHTS numbers, which don't fit the processor's cache.
+# When a CPU's matrix product is faster with the weights first: in float32, for batches of up to FEW_ROWS tokens and
+# matrices of at least LARGE_WEIGHTS numbers, which don't fit the processor's cache.
 FEW_ROWS = 32
 LARGE_WEIGHTS = 1 << 20
 
@@ -226,14 +226,29 @@ def product(x: torch.Tensor, weights: torch.Tensor | QuantisedMatrix, plus: torc
         return weights.product(x) if plus is None else plus + weights.product(x)
     if x.device.type == "cpu":
         if len(x) == 1 and x.dtype == torch.bfloat16:
-            # A product with a vector reads the weights faster; the numbers are the same.
-            vector, rows = x[0], weights.t()
-            return (torch.mv(rows, vector) if plus is None else torch.addmv(plus[0], rows, vector))[None]
-        if 1 < len(x) <= FEW_ROWS and weights.numel() >= LARGE_WEIGHTS:
+            y = _vector_product(x, weights)
+            return y if plus is None else plus + y
+        if 1 < len(x) <= FEW_ROWS and weights.numel() >= LARGE_WEIGHTS and x.dtype == torch.float32:
             # Large weights are read faster as the first factor.
             transposed = torch.mm(weights.t(), x.t()).t()
             return transposed.contiguous() if plus is None else plus + transposed
     return torch.mm(x, weights) if plus is None else torch.addmm(plus, x, weights)
+
+
+def _vector_product(x: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Return x (1, in) bfloat16 times weights (in, out).
+
+    torch's own kernel reads the weights as fast as the memory gives them. oneDNN, which torch takes where a CPU
+    computes bfloat16 natively, needs two to three times as long, so it is switched off meanwhile. (torch's own kernel
+    is as slow if it also adds a vector, as `addmv` does.) The switch is one for the whole process: what another thread
+    multiplies meanwhile does without oneDNN too.
+    """
+    enabled = torch.backends.mkldnn.enabled
+    torch.backends.mkldnn.enabled = False
+    try:
+        return torch.mv(weights.t(), x[0])[None]
+    finally:
+        torch.backends.mkldnn.enabled = enabled
 
 
 def rotate(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
