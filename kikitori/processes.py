@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 
 CONTEXT = multiprocessing.get_context("spawn")
 """How processes are started: a fork would inherit the threads and the GPU of this process."""
@@ -16,17 +17,42 @@ THREADS = "OMP_NUM_THREADS"
 """The environment variable that says how many threads torch has."""
 
 
+ENDING = {signal.SIGINT, signal.SIGTERM}
+"""The signals that end a process. A terminal and a container send them to all processes of a program."""
+CAN_BLOCK = hasattr(signal, "pthread_sigmask")  # not on Windows
+
+
 def cores_for_each(count: int) -> int:
     """Return the share of this machine's cores that each of some processes has, at least one."""
     return max(1, (os.cpu_count() or 1) // count)
 
 
-def prepare_process(threads: int) -> None:
+def start(process: BaseProcess) -> None:
+    """Start a process that signals can't end before `prepare_process` lets it choose what they do."""
+    if not CAN_BLOCK:
+        process.start()
+        return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # otherwise `start` does, and unblocks the signals
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+
+def prepare_process(threads: int, outlives_terminate: bool = False) -> None:
     """Prepare a process that has just been started. It ends with its parent, which alone gets Ctrl-C.
 
-    threads: for torch, unless the environment says otherwise.
+    threads: for torch, unless the environment says otherwise. outlives_terminate: whether the parent alone gets SIGTERM
+    too.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if outlives_terminate:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if CAN_BLOCK:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if THREADS not in os.environ:
         os.environ[THREADS] = str(threads)

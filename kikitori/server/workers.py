@@ -9,7 +9,6 @@ closing it stops the job. Jobs of a worker share batches, as they do in a server
 from __future__ import annotations
 
 import pickle
-import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from contextlib import closing, suppress
 from multiprocessing import current_process
 from multiprocessing.connection import Client, Connection, Listener, Pipe
 
-from kikitori.processes import CONTEXT, cores_for_each, prepare_process
+from kikitori.processes import CONTEXT, cores_for_each, prepare_process, start
 from kikitori.server.jobs import JobOptions, transcribe_upload
 from kikitori.server.logging import LOG, log_to, trace_of
 from kikitori.server.memory import share_heaps
@@ -86,7 +85,7 @@ class Worker:
         self._lock = threading.Lock()
         self._connections: list[Connection] = []
         self.process = CONTEXT.Process(target=_work, args=(other_end, cores), name="worker", daemon=True)
-        self.process.start()
+        start(self.process)
         other_end.close()  # so that reading ends if the process does
 
     def jobs(self) -> int:
@@ -138,8 +137,7 @@ class RemoteTranscription:
 
 def _work(address: Connection, cores: int) -> None:
     """Be a worker: tell the address, and do a job for each connection."""
-    prepare_process(cores)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends with the server, which finishes its jobs first
+    prepare_process(cores, outlives_terminate=True)  # it ends with the server, which finishes its jobs first
     share_heaps()
     log_to(sys.stderr)
     with Listener(authkey=current_process().authkey, backlog=128) as listener:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -66,6 +67,16 @@ def long_recording(folder: Path) -> Path:
 def workers_of(server: tuple[subprocess.Popen, str]) -> list[psutil.Process]:
     children = psutil.Process(server[0].pid).children()
     return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+
+
+def test_a_worker_that_still_starts_outlives_a_signal_to_all_processes():
+    with Workers(1) as workers:
+        (process,) = (worker.process.pid for worker in workers._workers)
+        os.kill(process, signal.SIGTERM)
+        os.kill(process, signal.SIGINT)
+        made = workers.transcribe(JobOptions("pt", choose_checkpoints(["tiny"])), str(GOOD.path), "a")
+        assert list(made) and made.transcript.text == GOOD.reference
+        assert made.process == process
 
 
 def test_a_job_goes_to_the_worker_with_the_fewest_jobs():
