@@ -127,8 +127,9 @@ def bandwidth(device: torch.device) -> float:
 def weight_bytes(recognizer: Recognizer) -> int:
     """Return the bytes of weights that one decoding step reads."""
     decoder = recognizer.decoder
-    layers = [tensor for layer in decoder.layers for tensor in vars(layer).values()]
-    return sum(tensor.numel() * tensor.element_size() for tensor in [*layers, decoder.norm, decoder.head])
+    weights = [one for layer in decoder.layers for one in vars(layer).values()]
+    held = [(one,) if isinstance(one, torch.Tensor) else one.held() for one in [*weights, decoder.norm, decoder.head]]
+    return sum(tensor.nbytes for tensors in held for tensor in tensors)
 
 
 def recording_windows(clip: np.ndarray, seconds: float) -> list[np.ndarray]:

@@ -22,10 +22,10 @@ from pathlib import Path
 import psutil
 import torch
 
-from benchmarks.decode import LANGUAGE, sounds, timed
+from benchmarks.decode import LANGUAGE, sounds, timed, weight_bytes
 from benchmarks.qwen_generate import generate_with_qwen
 from benchmarks.shapes import SHAPES
-from benchmarks.weights import in_turns, load, peak_bytes, read_bandwidth, step_bytes, table, write_checkpoint
+from benchmarks.weights import in_turns, load, peak_bytes, read_bandwidth, table, write_checkpoint
 from kikitori.model.batch import embed_prompts
 from kikitori.model.checkpoints import choose_dtype
 from kikitori.model.generate import decode
@@ -79,7 +79,7 @@ def run_kikitori(folder: Path, weights: str, tokens: int) -> dict[str, float]:
     decoding(2)  # warm
     encoder = timed(CPU, lambda: embed_prompts(recognizer, [clip], *prompt))
     first, whole = decoding(1), decoding(tokens)
-    return record(encoder, first, (whole - first) / (tokens - 1), tokens, step_bytes(recognizer))
+    return record(encoder, first, (whole - first) / (tokens - 1), tokens, weight_bytes(recognizer))
 
 
 @torch.inference_mode()

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.decode import LANGUAGE, sounds
+from benchmarks.decode import LANGUAGE, sounds, weight_bytes
 from benchmarks.shapes import SHAPES, meta_model, shape_config
 from kikitori.model.batch import embed_prompts
 from kikitori.model.checkpoints import choose_dtype
@@ -104,7 +104,7 @@ def run_once(folder: Path, weights: str, tokens: int) -> dict[str, float]:
         "first": first,
         "step": step * 1e3,
         "speed": 1 / step,
-        "share": step_bytes(recognizer) / step / read_bandwidth(),
+        "share": weight_bytes(recognizer) / step / read_bandwidth(),
         "whole": whole,
         "clip_peak": clip_peak,
         "windows_speed": WINDOWS * (tokens - 1) / (windows_whole - windows_first),
@@ -116,14 +116,6 @@ def run_once(folder: Path, weights: str, tokens: int) -> dict[str, float]:
 def peak_bytes() -> int:
     """Return the most memory that this process has had, in bytes (Linux)."""
     return 1024 * int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1])
-
-
-def step_bytes(recognizer: Recognizer) -> int:
-    """Return the bytes of matrices that one decoding step reads."""
-    decoder = recognizer.decoder
-    matrices = [getattr(layer, name) for layer in decoder.layers for name in ("qkv", "out", "gate_up", "down")]
-    held = [(one,) if isinstance(one, torch.Tensor) else one.held() for one in matrices]
-    return decoder.head.nbytes + sum(tensor.nbytes for tensors in held for tensor in tensors)
 
 
 def read_bandwidth() -> float:

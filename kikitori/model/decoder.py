@@ -8,7 +8,7 @@ built anew for each token, positions in three rows that are equal for audio and 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from kikitori.model.quantised import QuantisedMatrix
 
-    LayerMatrices = Mapping[str, torch.Tensor | QuantisedMatrix]
+    Matrix: TypeAlias = "torch.Tensor | SideBySide | QuantisedMatrix"
+    LayerMatrices = Mapping[str, Matrix]
 
 # When a CPU's matrix product is faster with the weights first: in float32, for batches of up to FEW_ROWS tokens and
 # matrices of at least LARGE_WEIGHTS numbers, which don't fit the processor's cache.
@@ -38,7 +39,7 @@ MATRICES = {
 
 
 class Layer:
-    """One layer's weights. Its matrices are tensors (inputs, outputs), or quantised.
+    """One layer's weights. Its matrices are tensors (inputs, outputs), or take their place.
 
     matrices: by the names of MATRICES; None for the original's own weights.
     """
@@ -52,24 +53,45 @@ class Layer:
         self.head_norms = norms.repeat_interleave(counts.to(norms.device), dim=0)
 
 
+class SideBySide:
+    """Matrices (inputs, outputs of each) that are one matrix (inputs, outputs of all), left where they are."""
+
+    def __init__(self, parts: Sequence[torch.Tensor]):
+        self._parts = tuple(parts)
+        self.shape = parts[0].shape[0], sum(part.shape[1] for part in parts)
+
+    def held(self) -> tuple[torch.Tensor, ...]:
+        """Return what is held in memory."""
+        return self._parts
+
+    def product(self, x: torch.Tensor) -> torch.Tensor:
+        """Return x (rows, inputs) times the matrix."""
+        return torch.cat([product(x, part) for part in self._parts], dim=-1)
+
+
 def fused(original: nn.Module) -> LayerMatrices:
-    """Return the matrices of an original layer, transposed for `mm`.
+    """Return the matrices of an original layer, transposed for `mm`. No weight is held twice.
 
-    The original projections become views of these matrices, so that no weight is held twice.
+    Large weights on a CPU stay where they are, usually in the pages of a file, which a copy would not free.
     """
-    projections = {name: map(original.get_submodule, parts) for name, parts in MATRICES.items()}
-    return {name: _fuse(*parts).t() for name, parts in projections.items()}
+    projections = {name: [original.get_submodule(part) for part in parts] for name, parts in MATRICES.items()}
+    return {name: _fuse(parts) for name, parts in projections.items()}
 
 
-def _fuse(*projections: nn.Linear) -> torch.Tensor:
-    """Stack the projections' weights, (outputs of all, inputs); each projection's own weight becomes a view."""
-    if len(projections) == 1:
-        return projections[0].weight.data
-    weights = torch.cat([projection.weight.data for projection in projections])
-    parts = weights.split([projection.out_features for projection in projections])
-    for projection, part in zip(projections, parts, strict=True):
-        projection.weight.data = part
-    return weights
+def _fuse(projections: Sequence[nn.Linear]) -> torch.Tensor | SideBySide:
+    """Return the projections' weights as one matrix, (inputs, outputs of all).
+
+    If they are copied, each projection's own weight becomes a view of the copy.
+    """
+    parts = [projection.weight.data for projection in projections]
+    if len(parts) == 1:
+        return parts[0].t()
+    if parts[0].device.type == "cpu" and sum(map(torch.numel, parts)) >= LARGE_WEIGHTS:
+        return SideBySide([part.t() for part in parts])
+    weights = torch.cat(parts)
+    for projection, view in zip(projections, weights.split([len(part) for part in parts]), strict=True):
+        projection.weight.data = view
+    return weights.t()
 
 
 class Decoder:
@@ -220,7 +242,7 @@ def normalise(x: torch.Tensor, weights: torch.Tensor | None, eps: float) -> torc
     return x if weights is None else x * weights
 
 
-def product(x: torch.Tensor, weights: torch.Tensor | QuantisedMatrix, plus: torch.Tensor | None = None) -> torch.Tensor:
+def product(x: torch.Tensor, weights: Matrix, plus: torch.Tensor | None = None) -> torch.Tensor:
     """Return x (rows, in) times weights (in, out), plus a tensor (rows, out) if given."""
     if not isinstance(weights, torch.Tensor):
         return weights.product(x) if plus is None else plus + weights.product(x)

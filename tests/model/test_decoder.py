@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from kikitori.model.decoder import product
+from kikitori.model.decoder import SideBySide, product
 
 INPUTS, OUTPUTS = 512, 768
 ROUNDING = {torch.float32: 1e-6, torch.bfloat16: 3e-3}
@@ -20,6 +20,17 @@ def test_a_product_is_that_of_its_factors(rows, dtype, adds):
     made = product(x, weights, plus)
     assert made.dtype == dtype
     assert (made.double() - expected).norm() / expected.norm() < ROUNDING[dtype]
+
+
+@pytest.mark.parametrize("rows", [1, 40])
+def test_matrices_side_by_side_are_one_matrix(rows):
+    torch.manual_seed(0)
+    x, weights = torch.randn(rows, INPUTS), torch.randn(INPUTS, OUTPUTS)
+    parts = SideBySide(weights.split([512, 128, 128], dim=1))
+    plus = torch.randn(rows, OUTPUTS)
+    assert parts.shape == (INPUTS, OUTPUTS)
+    torch.testing.assert_close(product(x, parts), x @ weights)
+    torch.testing.assert_close(product(x, parts, plus), plus + x @ weights)
 
 
 @pytest.mark.parametrize("enabled", [True, False])
