@@ -161,6 +161,9 @@ def test_qwen_asr_is_imported_without_what_jobs_do_not_use():
     code = """
 import sys
 from kikitori.model.qwen_imports import import_qwen_asr
+from kikitori.model.recognizer import load_recognizer
+from kikitori.tasks import TINY
+load_recognizer(str(TINY.folder), weights="int8")
 qwen_asr = import_qwen_asr()
 print([name for name in ("sklearn", "scipy", "nagisa") if name in sys.modules])
 import sklearn, scipy.optimize

@@ -60,30 +60,27 @@ def load_on_device(
 
 def read_config(folder: Path) -> PretrainedConfig:
     """Return the configuration of a checkpoint folder. Raises CheckpointError for another type of model."""
-    from qwen_asr.core.transformers_backend import Qwen3ASRConfig
-
-    config, _ = Qwen3ASRConfig.get_config_dict(folder)
+    kind = import_qwen_asr().core.transformers_backend.Qwen3ASRConfig
+    config, _ = kind.get_config_dict(folder)
     if config["model_type"] != MODEL_TYPE:
         raise CheckpointError("wrong_model_type", folder=folder, type=config["model_type"], expected=MODEL_TYPE)
-    return Qwen3ASRConfig.from_dict(config)
+    return kind.from_dict(config)
 
 
 def with_processor(model: Qwen3ASRForConditionalGeneration, folder: Path) -> Qwen3ASRModel:
     """Return a model with the tokenizer and the settings for features of a checkpoint folder."""
-    from qwen_asr import Qwen3ASRModel
-    from qwen_asr.core.transformers_backend import Qwen3ASRProcessor
-
-    processor = Qwen3ASRProcessor.from_pretrained(folder, fix_mistral_regex=True)
-    return Qwen3ASRModel(backend="transformers", model=model, processor=processor)
+    qwen_asr = import_qwen_asr()
+    processor = qwen_asr.core.transformers_backend.Qwen3ASRProcessor.from_pretrained(folder, fix_mistral_regex=True)
+    return qwen_asr.Qwen3ASRModel(backend="transformers", model=model, processor=processor)
 
 
 def meta_model(config: PretrainedConfig) -> Qwen3ASRForConditionalGeneration:
     """Return a model on the meta device: without memory for its weights."""
     import torch
-    from qwen_asr.core.transformers_backend import Qwen3ASRForConditionalGeneration
 
+    kind = import_qwen_asr().core.transformers_backend.Qwen3ASRForConditionalGeneration
     with torch.device("meta"):
-        return Qwen3ASRForConditionalGeneration(config).eval()
+        return kind(config).eval()
 
 
 def fill_buffers(model: Qwen3ASRForConditionalGeneration, device: str) -> None:
