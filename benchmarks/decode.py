@@ -23,6 +23,7 @@ from benchmarks.qwen_generate import generate_with_qwen
 from benchmarks.shapes import SHAPES, random_qwen_model
 from kikitori.audio.files import SAMPLE_RATE, load_audio
 from kikitori.audio.windows import cut_windows
+from kikitori.model.decoder import held
 from kikitori.model.encoder import ATTENTION_MODES
 from kikitori.model.generate import decode, token_budget
 from kikitori.model.qwen import load_qwen_model
@@ -127,9 +128,8 @@ def bandwidth(device: torch.device) -> float:
 def weight_bytes(recognizer: Recognizer) -> int:
     """Return the bytes of weights that one decoding step reads."""
     decoder = recognizer.decoder
-    weights = [one for layer in decoder.layers for one in vars(layer).values()]
-    held = [(one,) if isinstance(one, torch.Tensor) else one.held() for one in [*weights, decoder.norm, decoder.head]]
-    return sum(tensor.nbytes for tensors in held for tensor in tensors)
+    layers = [weights for layer in decoder.layers for weights in vars(layer).values()]
+    return sum(tensor.nbytes for weights in [*layers, decoder.norm, decoder.head] for tensor in held(weights))
 
 
 def recording_windows(clip: np.ndarray, seconds: float) -> list[np.ndarray]:

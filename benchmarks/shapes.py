@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from kikitori.model import qwen
-from kikitori.model.qwen_imports import import_qwen_asr
+from kikitori.model.qwen_imports import import_backend
 from kikitori.tasks import TINY
 
 if TYPE_CHECKING:
@@ -79,8 +79,7 @@ def shape_config(shape: str, layers: int | None = None) -> dict:
 
 def meta_model(shape: str, layers: int | None = None) -> Qwen3ASRForConditionalGeneration:
     """Return a model of `shape_config` on the meta device: without memory for its weights."""
-    kind = import_qwen_asr().core.transformers_backend.Qwen3ASRConfig
-    return qwen.meta_model(kind(**shape_config(shape, layers)))
+    return qwen.meta_model(import_backend().Qwen3ASRConfig(**shape_config(shape, layers)))
 
 
 def random_qwen_model(shape: str, dtype: torch.dtype, device: str, layers: int | None = None) -> Qwen3ASRModel:

@@ -28,7 +28,7 @@ def cores_for_each(count: int) -> int:
 
 
 def start(process: BaseProcess) -> None:
-    """Start a process that signals can't end before `prepare_process` lets it choose what they do."""
+    """Start a process that signals can't end before it calls `prepare_process`."""
     if not CAN_BLOCK:
         process.start()
         return
@@ -42,15 +42,12 @@ def start(process: BaseProcess) -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
-def prepare_process(threads: int, outlives_terminate: bool = False) -> None:
+def prepare_process(threads: int) -> None:
     """Prepare a process that has just been started. It ends with its parent, which alone gets Ctrl-C.
 
-    threads: for torch, unless the environment says otherwise. outlives_terminate: whether the parent alone gets SIGTERM
-    too.
+    threads: for torch, unless the environment says otherwise.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if outlives_terminate:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if CAN_BLOCK:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -244,17 +244,17 @@ def normalise(x: torch.Tensor, weights: torch.Tensor | None, eps: float) -> torc
 
 def product(x: torch.Tensor, weights: Matrix, plus: torch.Tensor | None = None) -> torch.Tensor:
     """Return x (rows, in) times weights (in, out), plus a tensor (rows, out) if given."""
+    on_cpu, rows = x.device.type == "cpu", len(x)
     if not isinstance(weights, torch.Tensor):
-        return weights.product(x) if plus is None else plus + weights.product(x)
-    if x.device.type == "cpu":
-        if len(x) == 1 and x.dtype == torch.bfloat16:
-            y = _vector_product(x, weights)
-            return y if plus is None else plus + y
-        if 1 < len(x) <= FEW_ROWS and weights.numel() >= LARGE_WEIGHTS and x.dtype == torch.float32:
-            # Large weights are read faster as the first factor.
-            transposed = torch.mm(weights.t(), x.t()).t()
-            return transposed.contiguous() if plus is None else plus + transposed
-    return torch.mm(x, weights) if plus is None else torch.addmm(plus, x, weights)
+        y = weights.product(x)
+    elif on_cpu and rows == 1 and x.dtype == torch.bfloat16:
+        y = _vector_product(x, weights)
+    elif on_cpu and 1 < rows <= FEW_ROWS and weights.numel() >= LARGE_WEIGHTS and x.dtype == torch.float32:
+        # Large weights are read faster as the first factor.
+        y = torch.mm(weights.t(), x.t()).t()
+    else:
+        return torch.mm(x, weights) if plus is None else torch.addmm(plus, x, weights)
+    return y.contiguous() if plus is None else plus + y
 
 
 def _vector_product(x: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
@@ -271,6 +271,11 @@ def _vector_product(x: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
         return torch.mv(weights.t(), x[0])[None]
     finally:
         torch.backends.mkldnn.enabled = enabled
+
+
+def held(weights: Matrix) -> tuple[torch.Tensor, ...]:
+    """Return what is held of weights in memory."""
+    return (weights,) if isinstance(weights, torch.Tensor) else weights.held()
 
 
 def rotate(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:

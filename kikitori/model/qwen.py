@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kikitori.errors import CheckpointError
-from kikitori.model.qwen_imports import import_qwen_asr
+from kikitori.model.qwen_imports import import_backend, import_qwen_asr
 from kikitori.model.weights import check_all_loaded
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def load_on_device(
 
 def read_config(folder: Path) -> PretrainedConfig:
     """Return the configuration of a checkpoint folder. Raises CheckpointError for another type of model."""
-    kind = import_qwen_asr().core.transformers_backend.Qwen3ASRConfig
+    kind = import_backend().Qwen3ASRConfig
     config, _ = kind.get_config_dict(folder)
     if config["model_type"] != MODEL_TYPE:
         raise CheckpointError("wrong_model_type", folder=folder, type=config["model_type"], expected=MODEL_TYPE)
@@ -69,16 +69,15 @@ def read_config(folder: Path) -> PretrainedConfig:
 
 def with_processor(model: Qwen3ASRForConditionalGeneration, folder: Path) -> Qwen3ASRModel:
     """Return a model with the tokenizer and the settings for features of a checkpoint folder."""
-    qwen_asr = import_qwen_asr()
-    processor = qwen_asr.core.transformers_backend.Qwen3ASRProcessor.from_pretrained(folder, fix_mistral_regex=True)
-    return qwen_asr.Qwen3ASRModel(backend="transformers", model=model, processor=processor)
+    processor = import_backend().Qwen3ASRProcessor.from_pretrained(folder, fix_mistral_regex=True)
+    return import_qwen_asr().Qwen3ASRModel(backend="transformers", model=model, processor=processor)
 
 
 def meta_model(config: PretrainedConfig) -> Qwen3ASRForConditionalGeneration:
     """Return a model on the meta device: without memory for its weights."""
     import torch
 
-    kind = import_qwen_asr().core.transformers_backend.Qwen3ASRForConditionalGeneration
+    kind = import_backend().Qwen3ASRForConditionalGeneration
     with torch.device("meta"):
         return kind(config).eval()
 

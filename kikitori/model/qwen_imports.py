@@ -39,6 +39,11 @@ def import_qwen_asr() -> ModuleType:
     return qwen_asr
 
 
+def import_backend() -> ModuleType:
+    """Return qwen_asr's module of model, configuration and processor."""
+    return import_qwen_asr().core.transformers_backend
+
+
 @contextmanager
 def _in_place_of(name: str, module: ModuleType | None) -> Iterator[None]:
     """Let imports of a module get another one, or fail as if it were not installed; not if it is already imported."""

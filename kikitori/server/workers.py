@@ -9,6 +9,7 @@ closing it stops the job. Jobs of a worker share batches, as they do in a server
 from __future__ import annotations
 
 import pickle
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -137,7 +138,9 @@ class RemoteTranscription:
 
 def _work(address: Connection, cores: int) -> None:
     """Be a worker: tell the address, and do a job for each connection."""
-    prepare_process(cores, outlives_terminate=True)  # it ends with the server, which finishes its jobs first
+    # It ends with the server, which finishes its jobs first. Signals are let in after this.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    prepare_process(cores)
     share_heaps()
     log_to(sys.stderr)
     with Listener(authkey=current_process().authkey, backlog=128) as listener:

@@ -8,13 +8,12 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from benchmarks.shapes import meta_model, shape_config
 from kikitori.audio.files import load_audio
 from kikitori.model import checkpoints
 from kikitori.model.checkpoints import load_once
-from kikitori.model.decoder import MATRICES, Layer
+from kikitori.model.decoder import MATRICES, held
 from kikitori.model.generate import decode
 from kikitori.model.qwen import build_prompt, load_qwen_model
 from kikitori.model.recognizer import load_recognizer
@@ -62,15 +61,6 @@ def real_folder(tmp_path_factory):
     shutil.rmtree(folder)
 
 
-def places(layers: nn.ModuleList | list[Layer]) -> set[int]:
-    """Where the matrices of layers are."""
-    if isinstance(layers, list):
-        matrices = [getattr(layer, name) for layer in layers for name in MATRICES]
-        parts = [part for one in matrices for part in ([one] if isinstance(one, torch.Tensor) else one.held())]
-        return {part.data_ptr() for part in parts}
-    return {weights.data_ptr() for weights in layers.parameters() if weights.dim() == 2}
-
-
 def test_the_real_shape_loads_and_decodes(real_folder, monkeypatch):
     """As the model cards show, on a CPU: from_pretrained in bfloat16, then a few tokens."""
     monkeypatch.setattr(checkpoints, "_LOADED", {})  # what is loaded here is released after the test
@@ -78,7 +68,10 @@ def test_the_real_shape_loads_and_decodes(real_folder, monkeypatch):
     thinker = recognizer.qwen.model.thinker
     assert {parameter.dtype for parameter in thinker.parameters()} == {torch.bfloat16}
     assert thinker.lm_head.weight.data_ptr() == thinker.model.embed_tokens.weight.data_ptr()
-    assert places(recognizer.decoder.layers) == places(thinker.model.layers), "no weight is copied"
+    matrices = [getattr(layer, name) for layer in recognizer.decoder.layers for name in MATRICES]
+    own = [weights for weights in thinker.model.layers.parameters() if weights.dim() == 2]
+    places = {part.data_ptr() for matrix in matrices for part in held(matrix)}
+    assert places == {weights.data_ptr() for weights in own}, "no weight is copied"
     waveform = load_audio(one_recording("diarize").path)[: 2 * 16000]
     (result,) = decode(recognizer, [waveform], "Japanese", max_tokens=3)
     assert (result.ended_by, len(result.ids)) == ("budget", 3)
