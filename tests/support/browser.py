@@ -264,6 +264,19 @@ def last_seek(page: Page) -> float:
     return page.wait_for_function("window.sought").json_value()
 
 
+def note_marked_words(page: Page) -> None:
+    """Note in `window.marked` which words are marked from now on, however briefly each is."""
+    page.evaluate(
+        """() => {
+            window.marked = [];
+            const note = ({ target }) => target.matches('.word.now') && window.marked.push(target.textContent);
+            new MutationObserver(changes => changes.forEach(note)).observe(document.body, {
+                subtree: true, attributeFilter: ['class'],
+            });
+        }"""
+    )
+
+
 def download_button(panel: Locator) -> Locator:
     """The button that opens the Download menu; Gradio's player has one of the same name."""
     return panel.locator(".transcript").get_by_role("button", name="Download", exact=True)
