@@ -78,17 +78,18 @@ def shape_config(shape: str, layers: int | None = None) -> dict:
 
 
 def meta_model(shape: str, layers: int | None = None) -> Qwen3ASRForConditionalGeneration:
-    """Return a model of `shape_config` on the meta device: without memory for its weights."""
+    """Return a model of `shape_config` without memory for its weights."""
     return qwen.meta_model(import_backend().Qwen3ASRConfig(**shape_config(shape, layers)))
 
 
 def random_qwen_model(shape: str, dtype: torch.dtype, device: str, layers: int | None = None) -> Qwen3ASRModel:
     """Return a model of `shape_config` with small random weights and the tiny checkpoint's processor."""
-    model = meta_model(shape, layers).to(dtype).to_empty(device=device)
+    model = meta_model(shape, layers)._apply(
+        lambda tensor: torch.empty_like(tensor, dtype=dtype, device=device) if tensor.is_meta else tensor.to(device)
+    )
     model.thinker.tie_weights()
     torch.manual_seed(0)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.uniform_(-0.02, 0.02)
-    qwen.fill_buffers(model, device)  # to_empty left them undefined
     return qwen.with_processor(model, TINY.folder)

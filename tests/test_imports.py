@@ -157,17 +157,34 @@ def test_threads_spin_briefly_unless_their_user_has_chosen():
 
 @pytest.mark.slow
 def test_qwen_asr_is_imported_without_what_jobs_do_not_use():
-    """It takes half of the time; whoever needs the rest still gets it."""
+    """It takes more than half of the time; whoever needs the rest still gets it."""
     code = """
-import sys
+import sys, torch
 from kikitori.model.qwen_imports import import_qwen_asr
 from kikitori.model.recognizer import load_recognizer
 from kikitori.tasks import TINY
 load_recognizer(str(TINY.folder), weights="int8")
 qwen_asr = import_qwen_asr()
-print([name for name in ("sklearn", "scipy", "nagisa") if name in sys.modules])
+unused = ("sklearn", "scipy", "nagisa", "sympy", "torch._dynamo", "torch.distributed.tensor")
+print([name for name in unused if name in sys.modules], torch.distributed.is_available())
 import sklearn, scipy.optimize
+from transformers.masking_utils import TransformGetItemToIndex
+with TransformGetItemToIndex():
+    print(torch.compile(torch.negative, backend="eager")(torch.tensor(-3)).item())
 print(qwen_asr.inference.qwen3_forced_aligner.nagisa.tagging("駅はどこ").words)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
-    assert done.stdout.splitlines()[-2:] == ["[]", "['駅', 'は', 'どこ']"], done.stderr
+    assert done.stdout.splitlines()[-3:] == ["[] True", "3", "['駅', 'は', 'どこ']"], done.stderr
+
+
+@pytest.mark.slow
+def test_a_process_that_shares_a_model_with_others_has_distributed_tensors():
+    code = """
+from kikitori.model.qwen_imports import import_qwen_asr
+import_qwen_asr()
+from transformers.modeling_utils import DTensor
+print(DTensor.__module__)
+"""
+    environ = os.environ | {"WORLD_SIZE": "2"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env=environ)
+    assert done.stdout.split() == ["torch.distributed.tensor"], done.stderr

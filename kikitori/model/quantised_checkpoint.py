@@ -26,7 +26,7 @@ from kikitori.model.decoder import MATRICES
 from kikitori.model.finite import is_finite
 from kikitori.model.operators import ALIGNED_BYTES, check_operators
 from kikitori.model.quantised import FEW_ROWS, FORMATS, QuantisedMatrix
-from kikitori.model.qwen import fill_buffers, meta_model, read_config, with_processor
+from kikitori.model.qwen import meta_model, read_config, with_processor
 from kikitori.model.weights import FORMAT_KEY, check_weights, stored_format
 
 if TYPE_CHECKING:
@@ -184,7 +184,6 @@ def _assign(model: torch.nn.Module, tensors: Tensors, dtype: torch.dtype) -> Non
             "weights_incomplete", folder=tensors.folder, missing=len(missing), count=len(expected), example=missing[0]
         )
     model.load_state_dict(others, strict=False, assign=True)
-    fill_buffers(model, "cpu")
 
 
 def _stored(tensors: Tensors, config: PretrainedConfig, weights: str) -> Iterator[tuple[str, torch.Tensor]]:

@@ -74,20 +74,18 @@ def with_processor(model: Qwen3ASRForConditionalGeneration, folder: Path) -> Qwe
 
 
 def meta_model(config: PretrainedConfig) -> Qwen3ASRForConditionalGeneration:
-    """Return a model on the meta device: without memory for its weights."""
-    import torch
+    """Return a model without memory for its weights, which are on the meta device.
 
+    What checkpoints do not store is computed: two tables of positions.
+    """
     kind = import_backend().Qwen3ASRForConditionalGeneration
-    with torch.device("meta"):
-        return kind(config).eval()
+    from accelerate import init_empty_weights
+    from transformers.modeling_utils import no_init_weights
 
-
-def fill_buffers(model: Qwen3ASRForConditionalGeneration, device: str) -> None:
-    """Compute what a model from `meta_model` needs and checkpoints do not store: two tables of positions."""
-    tower, text = model.thinker.audio_tower, model.thinker.model
-    positions = type(tower.positional_embedding)(tower.max_source_positions, tower.config.d_model)
-    tower.positional_embedding = positions.to(device)
-    text.rotary_emb = type(text.rotary_emb)(text.config).to(device)
+    with init_empty_weights(include_buffers=False), no_init_weights():
+        model = kind(config).eval()
+    model.thinker.tie_weights()
+    return model
 
 
 def end_token_ids(tokenizer: PreTrainedTokenizerBase) -> list[int]:
