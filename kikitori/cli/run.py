@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import atexit
+import gc
 import os
 import sys
 from contextlib import ExitStack
@@ -36,6 +38,9 @@ SINGLE_FORMATS = ("srt", "vtt", "tsv", "rttm")
 def main(argv: list[str] | None = None) -> int:
     """Run the command line: results on standard output, progress and errors on standard error."""
     argv = sys.argv[1:] if argv is None else argv
+    # At the end Python searches all objects for garbage several times; with torch's that takes half a second or more.
+    atexit.unregister(gc.freeze)
+    atexit.register(gc.freeze)
     if sys.stderr is None:  # closed, as by `2>&-`: what is printed there would go to standard output
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     if argv and argv[0] in COMMANDS:
