@@ -72,8 +72,8 @@ def _run(options: argparse.Namespace, report: Report) -> int:
             report.say(message, "error")
             return EXIT_USAGE
         deliveries = [Delivery(options, recording, len(recordings) == 1, report) for recording in recordings]
-        if options.skip_existing:
-            deliveries = [delivery for delivery in deliveries if not _is_skipped(delivery, report)]
+        if reason := _why_outputs_stay(options, deliveries):
+            deliveries = [delivery for delivery in deliveries if not _is_skipped(delivery, reason, report)]
         inputs = input_paths(options, recordings)
         ready = [delivery for delivery in deliveries if is_ready(options, delivery, inputs, report)]
         has_failed = bool(errors) or len(ready) < len(deliveries)
@@ -82,11 +82,24 @@ def _run(options: argparse.Namespace, report: Report) -> int:
         return _transcribe_all(load_run(options, report), ready, has_failed)
 
 
-def _is_skipped(delivery: Delivery, report: Report) -> bool:
-    """Whether `--skip_existing` leaves the recording out; a part that an interrupt has left is not its output."""
+def _why_outputs_stay(options: argparse.Namespace, deliveries: list[Delivery]) -> str | None:
+    """Return the note for recordings that are left out because their outputs exist; None if there are none.
+
+    Journals are deleted when a command is done. So without any, `--resume` has nothing to continue, and what it would
+    write again may have been corrected.
+    """
+    if options.skip_existing:
+        return "skipped, because its output exists"
+    if options.resume and not any(delivery.journal_path.exists() for delivery in deliveries):
+        return "its output exists and no journal does, so it is left as it is; without --resume it is written again"
+    return None
+
+
+def _is_skipped(delivery: Delivery, reason: str, report: Report) -> bool:
+    """Whether a recording is left out, which is said; a part that an interrupt has left is not its output."""
     is_written = all(path.is_file() for path in delivery.outputs.values()) and has_finished(delivery.journal_path)
     if is_written:
-        report.say("skipped, because its output exists", "note", delivery.recording.shown)
+        report.say(reason, "note", delivery.recording.shown)
         report.end(delivery.recording, "skipped")
     return is_written
 
