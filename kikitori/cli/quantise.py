@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import kikitori
 from kikitori.cli.parser import Parser
 from kikitori.errors import exit_code_of
+from kikitori.strings import displayed
 from kikitori.tasks import FORMATS, TINY, Checkpoint
 
 
@@ -30,3 +32,4 @@ def _quantise(checkpoint: Checkpoint, out: Path, weights: str) -> None:
     from kikitori.model.quantised_checkpoint import quantise_folder
 
     quantise_folder(checkpoint_folder(checkpoint), out, weights, f"kikitori {kikitori.__version__}")
+    print(f"written: {displayed(str(out))}", file=sys.stderr)

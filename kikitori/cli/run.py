@@ -8,6 +8,7 @@ import gc
 import os
 import sys
 from contextlib import ExitStack
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from kikitori.cli.attempt import attempt, is_ready
 from kikitori.cli.delivery import Delivery
 from kikitori.cli.inputs import find_recordings, input_paths
 from kikitori.cli.models import Run, load_run
-from kikitori.cli.options import parse_options
+from kikitori.cli.options import build_parser, parse_options
 from kikitori.cli.report import Report, make_report
 from kikitori.cli.resume import has_finished
 from kikitori.errors import SpeechError
@@ -31,6 +32,8 @@ COMMANDS = {
     "watch": "kikitori.cli.watch",
 }
 """What else the program does, by its first argument: modules with a function `main`."""
+LIKE_A_COMMAND = 0.8
+"""From which similarity on, by `difflib`, a name that is no file is taken for a mistyped command."""
 SINGLE_FORMATS = ("srt", "vtt", "tsv", "rttm")
 """A file of these formats holds one recording."""
 
@@ -48,6 +51,8 @@ def main(argv: list[str] | None = None) -> int:
             return import_module(COMMANDS[argv[0]]).main(argv[1:])
         except KeyboardInterrupt:  # perhaps while it is imported
             return EXIT_INTERRUPTED
+    if command := _meant(argv):
+        build_parser().error(f"there is no command {argv[0]}: did you mean {command}?")
     options = parse_options(argv)
     with make_report(options.progress) as report:
         try:
@@ -59,6 +64,13 @@ def main(argv: list[str] | None = None) -> int:
         except SpeechError as error:
             report.say(str(error), "error")
             return EXIT_FAILED
+
+
+def _meant(argv: list[str]) -> str | None:
+    """Return the command that a first argument resembles, if it is no file."""
+    if not argv or os.path.exists(argv[0]):
+        return None
+    return next(iter(get_close_matches(argv[0], COMMANDS, 1, LIKE_A_COMMAND)), None)
 
 
 def _run(options: argparse.Namespace, report: Report) -> int:

@@ -37,10 +37,15 @@ class Jobs:
             self._running -= 1
             self._changed.notify_all()
 
-    def finish(self, seconds: float) -> int:
-        """Refuse new jobs and wait for the running ones. Returns how many still run after this many seconds."""
+    def refuse(self) -> int:
+        """Refuse new jobs. Returns how many run."""
         with self._changed:
             self.stopping = True
+            return self._running
+
+    def wait(self, seconds: float) -> int:
+        """Wait until no job runs. Returns how many still run after this many seconds."""
+        with self._changed:
             self._changed.wait_for(lambda: not self._running, seconds)
             return self._running
 
@@ -67,10 +72,12 @@ class Stop:
         """
         while not self._asked.wait(1):  # on Windows a wait without a timeout ignores Ctrl-C
             pass
-        LOG.info("stopping")
-        unfinished = JOBS.finish(STOP_SECONDS)
+        running = JOBS.refuse()
+        how = {"at_most_seconds": STOP_SECONDS, "note": "a second signal ends the server at once"} if running else {}
+        LOG.info("stopping", extra={"fields": {"running": running, **how}})
+        JOBS.wait(STOP_SECONDS)
         server.config.timeout_graceful_shutdown = FAREWELL_SECONDS
         server.should_exit = True
         end_streams()
         server.thread.join(2 * FAREWELL_SECONDS)
-        LOG.info("stopped", extra={"fields": {"unfinished": unfinished}})
+        LOG.info("stopped", extra={"fields": {"unfinished": JOBS.wait(0)}})

@@ -71,7 +71,9 @@ def test_a_folder_without_a_checkpoint_is_one_sentence(run, tmp_path):
         ),
         (["a.wav", "--direction", "pt", "--max_line_width", "9"], "--max_line_width has no effect in txt: use -f srt"),
         (["a.wav", "--direction", "pt", "--max-line-count", "1", "-f", "json"], "--max_line_count has no effect in js"),
-        (["a.wav", "--direction", "pt", "--max_seconds", "0"], "0 is not positive"),
+        (["a.wav", "--direction", "pt", "--max_seconds", "0"], "'0' is not a number above 0"),
+        (["a.wav", "--direction", "pt", "--max_line_width", "1.5"], "'1.5' is not a whole number above 0"),
+        (["quantize", "tiny", "out"], "there is no command quantize: did you mean quantise?"),
         (["a.wav", "--direction", "pt", "--context", "a", "--context_file", "b"], "can't both be given: leave one out"),
         (
             ["a.wav", "--direction", "pt", "--replace", "Ana"],
