@@ -10,6 +10,7 @@ from typing import Any
 from kikitori.errors import StoppingError
 from kikitori.server.logging import LOG
 
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
 STOP_SECONDS = 60.0
 """How long a shutdown waits for running jobs."""
 FAREWELL_SECONDS = 5
@@ -58,11 +59,12 @@ class Stop:
 
     def __init__(self):
         self._asked = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in SIGNALS:
             signal.signal(number, self._ask)
 
-    def _ask(self, number: int, _frame) -> None:
-        signal.signal(number, signal.SIG_DFL)
+    def _ask(self, *_) -> None:
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
         self._asked.set()
 
     def wait(self, server: Any, end_streams: Callable[[], None] = lambda: None) -> None:
