@@ -40,6 +40,8 @@ FILE_BYTES = 1 << 28
 """About how much is held until it is written to a file."""
 OTHER_FILES = ("*.json", "*.txt", "*.jinja")
 INDEX = "model.safetensors.index.json"
+CODES = {torch.bfloat16: "BF16", torch.int8: "I8", torch.uint8: "U8"}
+"""What safetensors files call the dtypes that are written."""
 
 LayerTensors = dict[str, QuantisedMatrix]
 """A layer's matrices by the names of MATRICES."""
@@ -110,11 +112,10 @@ def quantise_folder(folder: Path, out: Path, weights: str, made_by: str) -> None
     weights: one of FORMATS. made_by: name and version of the program, for the metadata.
     Raises CheckpointError as `load_quantised` does, and OutputError if the folder exists or can't be written.
     """
-    if out.exists():
-        raise OutputError("folder_exists", path=out)
+    _check_new(out)
     check_weights(folder)
     if stored := stored_format(folder):
-        raise CheckpointError("weights_mismatch", folder=folder, stored=stored, weights=weights)
+        raise CheckpointError("weights_quantised", folder=folder, stored=stored)
     _check_format(folder, weights, "cpu")
     config = read_config(folder)
     unfinished = out.with_name(f".{secrets.token_hex(8)}.tmp")
@@ -129,6 +130,17 @@ def quantise_folder(folder: Path, out: Path, weights: str, made_by: str) -> None
         raise OutputError.from_os_error(out, error) from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _check_new(out: Path) -> None:
+    """Raise OutputError if a path exists, also as a link to nowhere, or can't exist."""
+    try:
+        out.lstat()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise OutputError.from_os_error(out, error) from error
+    raise OutputError("folder_exists", path=out)
 
 
 def _check_format(folder: Path, weights: str, device: str) -> None:
@@ -200,15 +212,12 @@ def _stored(tensors: Tensors, config: PretrainedConfig, weights: str) -> Iterato
 
 def write_tensors(stored: Iterator[tuple[str, torch.Tensor]], folder: Path, metadata: dict[str, str]) -> None:
     """Write tensors into files of about FILE_BYTES, and an index of them."""
-    from safetensors.torch import save_file
-
     held: dict[str, torch.Tensor] = {}
     places: dict[str, str] = {}
 
     def flush() -> None:
         file = f"model-{len(set(places.values())) + 1:05}.safetensors"
-        save_file(held, folder / file, metadata)
-        _align(folder / file)
+        _write_file(folder / file, held, metadata)
         places.update(dict.fromkeys(held, file))
         held.clear()
 
@@ -221,15 +230,22 @@ def write_tensors(stored: Iterator[tuple[str, torch.Tensor]], folder: Path, meta
     (folder / INDEX).write_text(json.dumps({"metadata": metadata, "weight_map": places}, indent=1), encoding="utf-8")
 
 
-def _align(file: Path) -> None:
-    """Lengthen a safetensors file's header by spaces, so that the tensors after it can be used where they are."""
-    moved = file.with_suffix(".aligned")
-    with file.open("rb") as old, moved.open("wb") as new:
-        header = old.read(int.from_bytes(old.read(8), "little"))
-        header += b" " * (-(8 + len(header)) % ALIGNED_BYTES)
-        new.write(len(header).to_bytes(8, "little") + header)
-        shutil.copyfileobj(old, new, 1 << 20)
-    moved.replace(file)
+def _write_file(file: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> None:
+    """Write a safetensors file whose tensors can be used where they are, if each has a multiple of ALIGNED_BYTES.
+
+    The library's `save_file` aligns less, and reports a full disk as text.
+    """
+    header: dict[str, Any] = {"__metadata__": metadata}
+    end = 0
+    for name, tensor in tensors.items():
+        start, end = end, end + tensor.nbytes
+        header[name] = {"dtype": CODES[tensor.dtype], "shape": tensor.shape, "data_offsets": (start, end)}
+    encoded = json.dumps(header).encode()
+    encoded += b" " * (-(8 + len(encoded)) % ALIGNED_BYTES)
+    with file.open("wb") as written:
+        written.write(len(encoded).to_bytes(8, "little") + encoded)
+        for tensor in tensors.values():
+            written.write(tensor.flatten().view(torch.uint8).numpy())
 
 
 def _origin(folder: Path, weights: str, made_by: str) -> Mapping[str, str]:
