@@ -64,10 +64,12 @@ class Tensors:
         """Return all names."""
         return list(self._files)
 
-    def get(self, name: str, is_kept: bool) -> torch.Tensor:
+    def get(
+        self, name: str, is_kept: bool, shape: tuple[int, ...] | None = None, dtype: torch.dtype | None = None
+    ) -> torch.Tensor:
         """Return a tensor as it is stored, in the file's memory. Raises CheckpointError if it is missing or broken.
 
-        is_kept: it is not read once, but used as long as the model is.
+        is_kept: it is not read once, but used as long as the model is. shape, dtype: what it must have; None for any.
         """
         from safetensors import safe_open
 
@@ -78,9 +80,17 @@ class Tensors:
         file = self._files[name]
         # What is read once has a mapping of its own: pages count as this process's memory until their mapping ends.
         tensor = (self._mapped[file] if is_kept else safe_open(file, framework="pt")).get_tensor(name)
+        shape, dtype = tensor.shape if shape is None else shape, dtype or tensor.dtype
+        if (tensor.shape, tensor.dtype) != (shape, dtype):
+            found, needed = _in_words(tensor.shape, tensor.dtype), _in_words(shape, dtype)
+            raise CheckpointError("weights_unfit", folder=self.folder, tensor=name, found=found, needed=needed)
         if tensor.is_floating_point() and not is_finite(tensor):
             raise CheckpointError("weights_not_finite", folder=self.folder, tensor=name)
         return tensor
+
+
+def _in_words(shape: tuple[int, ...], dtype: torch.dtype) -> str:
+    return f"{str(dtype).removeprefix('torch.')} {' × '.join(map(str, shape))}"
 
 
 def load_quantised(
@@ -96,11 +106,11 @@ def load_quantised(
     _check_format(folder, weights, device)
     config = read_config(folder)
     tensors = Tensors(folder)
-    # First the matrices: while they are made, nothing else takes memory.
-    layers = range(config.thinker_config.text_config.num_hidden_layers)
-    matrices = [_layer(tensors, number, weights) for number in layers]
     model = meta_model(config)
-    for layer in model.thinker.model.layers:
+    # First the matrices: while they are made, nothing else takes memory.
+    layers = model.thinker.model.layers
+    matrices = [_layer(tensors, number, layer, weights) for number, layer in enumerate(layers)]
+    for layer in layers:
         _drop_projections(layer)
     _assign(model, tensors, dtype)
     return with_processor(model, folder), matrices
@@ -152,16 +162,24 @@ def _check_format(folder: Path, weights: str, device: str) -> None:
     check_operators(weights, device)
 
 
-def _layer(tensors: Tensors, number: int, weights: str) -> LayerTensors:
-    """Return a layer's matrices, from a quantised folder or quantised now."""
-    kind, prefix, stored = FORMATS[weights], f"{LAYERS}.{number}", bool(stored_format(tensors.folder))
+def _layer(tensors: Tensors, number: int, layer: torch.nn.Module, chosen: str) -> LayerTensors:
+    """Return a layer's matrices, from a quantised folder or quantised now.
+
+    layer: on the meta device, with projections of the shapes that are needed. chosen: one of FORMATS.
+    """
+    kind, prefix, stored = FORMATS[chosen], f"{LAYERS}.{number}", bool(stored_format(tensors.folder))
     made: LayerTensors = {}
     for name, parts in MATRICES.items():
+        shapes = {part: tuple(layer.get_submodule(part).weight.shape) for part in parts}
         if stored:
-            keys = {key: f"{prefix}.{name}.{key}" for key in kind.stored}
-            made[name] = kind.from_tensors({key: tensors.get(keys[key], kind.shares_memory) for key in keys})
+            forms = kind.stored(sum(outputs for outputs, _ in shapes.values()), shapes[parts[0]][1])
+            keys = {key: f"{prefix}.{name}.{key}" for key in forms}
+            made[name] = kind.from_tensors(
+                {key: tensors.get(keys[key], kind.shares_memory, *form) for key, form in forms.items()}
+            )
         else:
-            made[name] = kind.quantise(torch.cat([tensors.get(f"{prefix}.{part}.weight", False) for part in parts]))
+            weights = [tensors.get(f"{prefix}.{part}.weight", False, shape) for part, shape in shapes.items()]
+            made[name] = kind.quantise(torch.cat(weights))
     return made
 
 
@@ -200,8 +218,8 @@ def _assign(model: torch.nn.Module, tensors: Tensors, dtype: torch.dtype) -> Non
 
 def _stored(tensors: Tensors, config: PretrainedConfig, weights: str) -> Iterator[tuple[str, torch.Tensor]]:
     """Yield what a quantised folder holds."""
-    for number in range(config.thinker_config.text_config.num_hidden_layers):
-        for name, matrix in _layer(tensors, number, weights).items():
+    for number, layer in enumerate(meta_model(config).thinker.model.layers):
+        for name, matrix in _layer(tensors, number, layer, weights).items():
             for key, tensor in matrix.tensors().items():
                 yield f"{LAYERS}.{number}.{name}.{key}", tensor
     tied = config.thinker_config.text_config.tie_word_embeddings

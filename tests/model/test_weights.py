@@ -140,6 +140,39 @@ def test_quantised_weights_that_are_not_marked_as_such_are_refused(quantised, me
         assert "again with `kikitori quantise`" in str(error)
 
 
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("qkv.scales", lambda tensor: tensor.view(-1, 4)),
+        ("out.scales", lambda tensor: tensor.view(torch.float16)),
+        ("down.{}", lambda tensor: tensor.t().contiguous()),
+        ("gate_up.{}", lambda tensor: tensor[:-64]),
+        ("gate_up.{}", lambda tensor: tensor.view(torch.uint8 if tensor.dtype == torch.int8 else torch.int8)),
+    ],
+    ids=["dimensions", "float16", "transposed", "rows", "sign"],
+)
+def test_quantised_weights_of_another_form_are_refused(quantised, name, change):
+    weights, file, tensors = quantised
+    name = f"thinker.model.layers.1.{name.format(weights)}"
+    changed = change(tensors[name])
+    save_file(tensors | {name: changed}, file, {FORMAT_KEY: weights})
+    values = refusal(file.parent, "weights_unfit").values
+    assert values["tensor"] == name
+    assert values["found"] == in_words(changed) and values["needed"] == in_words(tensors[name])
+
+
+def test_weights_of_another_shape_are_not_quantised(folder):
+    weights = load_file(folder / "model.safetensors")
+    name = "thinker.model.layers.1.mlp.up_proj.weight"
+    weights[name] = weights[name][:-64]
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    assert refusal(folder, "weights_unfit", "int8").values["tensor"] == name
+
+
+def in_words(tensor: torch.Tensor) -> str:
+    return f"{str(tensor.dtype).partition('.')[2]} {' × '.join(map(str, tensor.shape))}"
+
+
 @pytest.mark.slow
 def test_another_type_of_model_is_refused(folder):
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
