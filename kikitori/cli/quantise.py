@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import kikitori
+from kikitori.cli.interrupts import sigterm_interrupts
 from kikitori.cli.parser import Parser
 from kikitori.errors import exit_code_of
 from kikitori.strings import displayed
@@ -24,7 +25,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--weights", choices=FORMATS, default="int8", help="bits per weight (default: %(default)s)")
     options = parser.parse_args(argv)
     folder = TINY.folder if options.folder == "tiny" else Path(options.folder).expanduser()
-    return exit_code_of(lambda: _quantise(Checkpoint(folder=folder), options.out, options.weights))
+    with sigterm_interrupts():
+        return exit_code_of(lambda: _quantise(Checkpoint(folder=folder), options.out, options.weights))
 
 
 def _quantise(checkpoint: Checkpoint, out: Path, weights: str) -> None:
