@@ -223,14 +223,16 @@ def test_no_visitor_sees_an_address(server, caplog):
 
 
 def test_the_shell_writes_what_the_server_said_and_a_journal_of_another_engine_is_another_job(server, tmp_path, capsys):
-    recording = str(one_recording("pt").path)
-    words = [recording, "--direction", "pt", "--checkpoint", "tiny", "-o", str(tmp_path), "--no-language-check"]
+    recording, bad = str(one_recording("pt").path), tmp_path / "bad.wav"
+    bad.write_bytes(b"no sound")  # it fails, so the other one's journal stays
+    words = [recording, str(bad), "--direction", "pt", "--checkpoint", "tiny", "-o", str(tmp_path)]
+    words.append("--no-language-check")
     engine = ["--engine", "vllm", "--engine-url", server.url]
-    assert main([*words, *engine]) == 0
+    assert main([*words, *engine]) == 1
     (written,) = tmp_path.glob("*.txt")
     assert written.read_text(encoding="utf-8") == TEXT + "\n"
     assert server.url not in capsys.readouterr().err
-    assert main([*words, "--resume"]) == 0
+    assert main([*words, "--resume"]) == 1
     assert written.read_text(encoding="utf-8") != TEXT + "\n"
     assert main([*words, *engine[:3], f"http://127.0.0.1:{free_port()}"]) == 1
     assert "start vLLM there" in capsys.readouterr().err
