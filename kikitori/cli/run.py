@@ -41,7 +41,7 @@ SINGLE_FORMATS = ("srt", "vtt", "tsv", "rttm")
 def main(argv: list[str] | None = None) -> int:
     """Run the command line: results on standard output, progress and errors on standard error."""
     argv = sys.argv[1:] if argv is None else argv
-    # At the end Python searches all objects for garbage several times; with torch's that takes half a second or more.
+    # When the program ends, Python searches all objects for garbage several times. Torch has very many.
     atexit.unregister(gc.freeze)
     atexit.register(gc.freeze)
     if sys.stderr is None:  # closed, as by `2>&-`: what is printed there would go to standard output
@@ -67,7 +67,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _meant(argv: list[str]) -> str | None:
-    """Return the command that a first argument resembles, if it is no file."""
+    """Return the command that the first argument resembles, unless it is a file."""
     if not argv or os.path.exists(argv[0]):
         return None
     return next(iter(get_close_matches(argv[0], COMMANDS, 1, LIKE_A_COMMAND)), None)
@@ -108,7 +108,7 @@ def _why_outputs_stay(options: argparse.Namespace, deliveries: list[Delivery]) -
 
 
 def _is_skipped(delivery: Delivery, reason: str, report: Report) -> bool:
-    """Whether a recording is left out, which is said; a part that an interrupt has left is not its output."""
+    """Return whether a recording is left out because its output is complete. If so, report the reason."""
     is_written = all(path.is_file() for path in delivery.outputs.values()) and has_finished(delivery.journal_path)
     if is_written:
         report.say(reason, "note", delivery.recording.shown)

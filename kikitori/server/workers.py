@@ -32,7 +32,7 @@ MAX_STARTS = 3
 class Workers:
     """`count` processes, each with its own models and its share of the cores. One that has ended is started again.
 
-    Raises OSError if the system refuses so many.
+    Raises OSError if a process can't be started.
     """
 
     def __init__(self, count: int):
@@ -99,7 +99,7 @@ class Worker:
         self._lock = threading.Lock()
         self._connections: list[Connection] = []
         self.process = CONTEXT.Process(target=_work, args=(other_end, cores), name="worker", daemon=True)
-        with other_end:  # closed here, so that reading from this end stops if the process does
+        with other_end:  # Only the process keeps it open, so that this end notices when the process ends.
             start(self.process)
 
     def jobs(self) -> int:
