@@ -143,6 +143,8 @@ def test_a_microphone_recording_is_transcribed(page):
     pairs = zip(text.split(), recording.reference.split(), strict=True)
     assert sum(heard != said for heard, said in pairs) <= 1
     assert re.fullmatch(r"recording-\d{4}-\d\d-\d\d-\d{4}\.txt", saved(page, panel, "txt")[0])
+    start_again(panel)
+    expect(panel.get_by_test_id("waveform-controls")).to_have_count(0)  # the next job is not about this recording
 
 
 def test_the_page_says_that_a_small_model_answers_and_that_a_recording_is_missing(shared):
