@@ -123,6 +123,12 @@ SENTENCES = {
     "use weights that are not quantised",
     "weights_shape": "a matrix of the model has {outputs} × {inputs} weights; quantised ones need multiples of "
     "{needed}: leave the choice of weights out",
+    "weights_quantised": "{folder} is quantised already ({stored} weights): use it as it is, or give the folder that "
+    "it was made from",
+    "weights_unmarked": "{folder} holds {stored} weights, and its files' metadata do not say so: quantise the original "
+    "checkpoint again with `kikitori quantise`, or use the checkpoint tiny",
+    "weights_unfit": "{folder} is broken: {tensor} is {found}, and the model needs {needed}: fetch or quantise the "
+    "checkpoint again, or use the checkpoint tiny",
     "weights_mismatch": "{folder} holds {stored} weights, and {weights} ones can't be made from them: leave the "
     "choice of weights out, or give the folder that they were made from",
     "output_not_finite": "the checkpoint computes numbers that are not finite (NaN or infinity), first in {layer}: "

@@ -26,7 +26,7 @@ from kikitori.server.keys import Keys, KnownKeys
 from kikitori.server.limits import Gate
 from kikitori.server.logging import log_to
 from kikitori.server.memory import freeze_heap, share_heaps
-from kikitori.server.options import VARIABLES, add_server_options, is_for_this_machine, parse_server_options
+from kikitori.server.options import VARIABLES, add_server_options, is_for_this_machine, parse_server_options, port
 from kikitori.server.proxy import LOCAL_NAMES, OwnAddress, ProxyHeaders
 from kikitori.server.shutdown import Stop
 from kikitori.server.sockets import SOCKET_OPTIONS, RefusedSockets
@@ -41,7 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The options of `kikitori serve`."""
     parser = Parser(prog="kikitori serve", description="Serve OpenAI's audio API, without the page.", epilog=VARIABLES)
     add_server_options(parser)
-    parser.add_argument("--port", type=int, default=PORT, help=f"default: {PORT}")
+    parser.add_argument("--port", type=port, default=PORT, help=f"default: {PORT}")
     parser.add_argument(
         "--allow-origin",
         metavar="ORIGIN",
@@ -103,7 +103,12 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as error:
         print(f"error: {host}, port {options.port}, is not available ({error}): choose another", file=sys.stderr)
         return 1
-    with Workers(options.workers) if options.workers > 1 else nullcontext() as workers:
+    try:
+        further = Workers(options.workers) if options.workers > 1 else nullcontext()
+    except OSError as error:
+        print(f"error: {options.workers} workers can't be started ({error}): choose fewer", file=sys.stderr)
+        return 1
+    with further as workers:
         server = build_server(build_app(checkpoints, options, keys, workers=workers))
         server.thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
         server.thread.start()

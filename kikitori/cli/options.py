@@ -245,10 +245,12 @@ def chosen_checkpoints(options: argparse.Namespace, role: str) -> dict[str, Chec
 
 def _positive(kind: type) -> Callable[[str], float]:
     def parse(text: str):
-        value = kind(text)
+        try:
+            value = kind(text)
+        except ValueError:
+            value = 0
         if not value > 0:
-            raise argparse.ArgumentTypeError(f"{text} is not positive")
+            raise argparse.ArgumentTypeError(f"{text!r} is not {'a whole' if kind is int else 'a'} number above 0")
         return value
 
-    parse.__name__ = f"positive {kind.__name__}"
     return parse

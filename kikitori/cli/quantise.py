@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import kikitori
+from kikitori.cli.interrupts import sigterm_interrupts
 from kikitori.cli.parser import Parser
 from kikitori.errors import exit_code_of
+from kikitori.strings import displayed
 from kikitori.tasks import FORMATS, TINY, Checkpoint
 
 
@@ -22,7 +25,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--weights", choices=FORMATS, default="int8", help="bits per weight (default: %(default)s)")
     options = parser.parse_args(argv)
     folder = TINY.folder if options.folder == "tiny" else Path(options.folder).expanduser()
-    return exit_code_of(lambda: _quantise(Checkpoint(folder=folder), options.out, options.weights))
+    with sigterm_interrupts():
+        return exit_code_of(lambda: _quantise(Checkpoint(folder=folder), options.out, options.weights))
 
 
 def _quantise(checkpoint: Checkpoint, out: Path, weights: str) -> None:
@@ -30,3 +34,4 @@ def _quantise(checkpoint: Checkpoint, out: Path, weights: str) -> None:
     from kikitori.model.quantised_checkpoint import quantise_folder
 
     quantise_folder(checkpoint_folder(checkpoint), out, weights, f"kikitori {kikitori.__version__}")
+    print(f"written: {displayed(str(out))}", file=sys.stderr)

@@ -8,6 +8,7 @@ import gc
 import os
 import sys
 from contextlib import ExitStack
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from kikitori.cli.attempt import attempt, is_ready
 from kikitori.cli.delivery import Delivery
 from kikitori.cli.inputs import find_recordings, input_paths
 from kikitori.cli.models import Run, load_run
-from kikitori.cli.options import parse_options
+from kikitori.cli.options import build_parser, parse_options
 from kikitori.cli.report import Report, make_report
 from kikitori.cli.resume import has_finished
 from kikitori.errors import SpeechError
@@ -31,6 +32,8 @@ COMMANDS = {
     "watch": "kikitori.cli.watch",
 }
 """What else the program does, by its first argument: modules with a function `main`."""
+LIKE_A_COMMAND = 0.8
+"""From which similarity on, by `difflib`, a name that is no file is taken for a mistyped command."""
 SINGLE_FORMATS = ("srt", "vtt", "tsv", "rttm")
 """A file of these formats holds one recording."""
 
@@ -48,6 +51,8 @@ def main(argv: list[str] | None = None) -> int:
             return import_module(COMMANDS[argv[0]]).main(argv[1:])
         except KeyboardInterrupt:  # perhaps while it is imported
             return EXIT_INTERRUPTED
+    if command := _meant(argv):
+        build_parser().error(f"there is no command {argv[0]}: did you mean {command}?")
     options = parse_options(argv)
     with make_report(options.progress) as report:
         try:
@@ -61,6 +66,13 @@ def main(argv: list[str] | None = None) -> int:
             return EXIT_FAILED
 
 
+def _meant(argv: list[str]) -> str | None:
+    """Return the command that a first argument resembles, if it is no file."""
+    if not argv or os.path.exists(argv[0]):
+        return None
+    return next(iter(get_close_matches(argv[0], COMMANDS, 1, LIKE_A_COMMAND)), None)
+
+
 def _run(options: argparse.Namespace, report: Report) -> int:
     with ExitStack() as stack:
         recordings, errors = find_recordings(options, stack)
@@ -72,8 +84,8 @@ def _run(options: argparse.Namespace, report: Report) -> int:
             report.say(message, "error")
             return EXIT_USAGE
         deliveries = [Delivery(options, recording, len(recordings) == 1, report) for recording in recordings]
-        if options.skip_existing:
-            deliveries = [delivery for delivery in deliveries if not _is_skipped(delivery, report)]
+        if reason := _why_outputs_stay(options, deliveries):
+            deliveries = [delivery for delivery in deliveries if not _is_skipped(delivery, reason, report)]
         inputs = input_paths(options, recordings)
         ready = [delivery for delivery in deliveries if is_ready(options, delivery, inputs, report)]
         has_failed = bool(errors) or len(ready) < len(deliveries)
@@ -82,11 +94,24 @@ def _run(options: argparse.Namespace, report: Report) -> int:
         return _transcribe_all(load_run(options, report), ready, has_failed)
 
 
-def _is_skipped(delivery: Delivery, report: Report) -> bool:
-    """Whether `--skip_existing` leaves the recording out; a part that an interrupt has left is not its output."""
+def _why_outputs_stay(options: argparse.Namespace, deliveries: list[Delivery]) -> str | None:
+    """Return the note for recordings that are left out because their outputs exist; None if there are none.
+
+    Journals are deleted when a command is done. So without any, `--resume` has nothing to continue, and what it would
+    write again may have been corrected.
+    """
+    if options.skip_existing:
+        return "skipped, because its output exists"
+    if options.resume and not any(delivery.journal_path.exists() for delivery in deliveries):
+        return "its output exists and no journal does, so it is left as it is; without --resume it is written again"
+    return None
+
+
+def _is_skipped(delivery: Delivery, reason: str, report: Report) -> bool:
+    """Whether a recording is left out, which is said; a part that an interrupt has left is not its output."""
     is_written = all(path.is_file() for path in delivery.outputs.values()) and has_finished(delivery.journal_path)
     if is_written:
-        report.say("skipped, because its output exists", "note", delivery.recording.shown)
+        report.say(reason, "note", delivery.recording.shown)
         report.end(delivery.recording, "skipped")
     return is_written
 

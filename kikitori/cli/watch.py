@@ -79,7 +79,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     if not find_spec("watchdog"):
         parser.error("watching needs the library watchdog: pip install 'kikitori[watch]', or pip install watchdog")
     if not own.folder.is_dir():
-        parser.error(f"{own.folder} is not a folder")
+        parser.error(f"{own.folder} is not a folder: create it, or check the path")
     if not own.settle >= 0:
         parser.error(f"--settle is {own.settle:g}: give 0 or more seconds")
     options = parse_options([str(own.folder), "--output_dir", str(own.output), "--resume", *rest], parser)

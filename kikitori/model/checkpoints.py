@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kikitori.errors import CheckpointError
+from kikitori.model.qwen_imports import import_qwen_asr
 from kikitori.model.weights import check_weights, stored_format
 from kikitori.tasks import Checkpoint
 
@@ -144,6 +145,7 @@ def checkpoint_folder(checkpoint: Checkpoint) -> Path:
 @cache
 def load_tokenizer(checkpoint: Checkpoint) -> PreTrainedTokenizerBase:
     """Load the tokenizer alone, without the weights. Raises CheckpointError."""
+    import_qwen_asr()  # with less of transformers than that imports of its own accord
     from transformers import AutoTokenizer
 
     place = checkpoint.folder or checkpoint.repo_id

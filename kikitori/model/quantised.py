@@ -8,7 +8,7 @@ then faster: in bfloat16 on a CPU that computes it natively, elsewhere in float3
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -30,14 +30,16 @@ BLOCK_WEIGHTS = 1 << 20
 FEW_ROWS = {torch.bfloat16: {"int8": 8, "int4": 24}, torch.float32: {"int8": 48, "int4": 128}}
 """Up to how many rows the operator is faster than a product in that dtype, by format."""
 
+Form: TypeAlias = tuple[tuple[int, ...], torch.dtype]
+"""A tensor's shape and dtype."""
+
 
 class QuantisedMatrix(Protocol):
     """A matrix for products, in place of a tensor (inputs, outputs).
 
-    stored: the names of what `tensors` returns. shares_memory: whether a matrix uses stored tensors where they are.
+    shares_memory: whether a matrix uses stored tensors where they are.
     """
 
-    stored: ClassVar[tuple[str, ...]]
     shares_memory: ClassVar[bool]
     shape: tuple[int, int]
 
@@ -45,9 +47,13 @@ class QuantisedMatrix(Protocol):
     def quantise(cls, weights: torch.Tensor) -> QuantisedMatrix:
         """Round floating weights, (outputs, inputs)."""
 
+    @staticmethod
+    def stored(outputs: int, inputs: int) -> dict[str, Form]:
+        """Return the names of what `tensors` returns, and the form of each."""
+
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, torch.Tensor]) -> QuantisedMatrix:
-        """Make the matrix of stored tensors."""
+        """Make the matrix of stored tensors of these forms."""
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """Return what is stored in a file, which is the same for every CPU."""
@@ -62,7 +68,6 @@ class QuantisedMatrix(Protocol):
 class Int8Matrix:
     """Numbers of -127 to 127, and one scale per output, so that the largest weight of each output becomes 127."""
 
-    stored = ("int8", "scales")
     shares_memory = True
 
     def __init__(self, numbers: torch.Tensor, scales: torch.Tensor):
@@ -82,13 +87,18 @@ class Int8Matrix:
             numbers[block] = part.div_(scales[block, None].float()).round_().clamp_(-127, 127)
         return cls(numbers, scales)
 
+    @staticmethod
+    def stored(outputs: int, inputs: int) -> dict[str, Form]:
+        """Return what is stored."""
+        return {"int8": ((outputs, inputs), torch.int8), "scales": ((outputs,), torch.bfloat16)}
+
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, torch.Tensor]) -> Int8Matrix:
         """Make the matrix of stored tensors; it shares their memory if that is aligned."""
         return cls(aligned(tensors["int8"]), tensors["scales"])
 
     def tensors(self) -> dict[str, torch.Tensor]:
-        """Return what is stored: `int8` (outputs, inputs) int8, `scales` (outputs,) bfloat16."""
+        """Return what is stored."""
         return {"int8": self._numbers, "scales": self._scales}
 
     def held(self) -> tuple[torch.Tensor, ...]:
@@ -109,7 +119,6 @@ class Int4Matrix:
     packed: from `int4_pack`, which differs from CPU to CPU. scales: as `int4_product` takes them.
     """
 
-    stored = ("int4", "scales")
     shares_memory = False
 
     def __init__(self, packed: torch.Tensor, scales: torch.Tensor):
@@ -134,6 +143,12 @@ class Int4Matrix:
             scales[:, block] = torch.stack((scale, zero), dim=-1).transpose(0, 1)
         return cls(packed, scales)
 
+    @staticmethod
+    def stored(outputs: int, inputs: int) -> dict[str, Form]:
+        """Return what is stored."""
+        scales = (inputs // GROUP, outputs, 2), torch.bfloat16
+        return {"int4": ((outputs, inputs // 2), torch.uint8), "scales": scales}
+
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, torch.Tensor]) -> Int4Matrix:
         """Make the matrix of stored tensors; the numbers are packed for this CPU."""
@@ -145,7 +160,7 @@ class Int4Matrix:
         return cls(packed, tensors["scales"].clone())
 
     def tensors(self) -> dict[str, torch.Tensor]:
-        """Return what is stored: `int4` (outputs, inputs / 2) uint8 and `scales`.
+        """Return what is stored.
 
         The lower half of a byte is an even input's number, the upper half that of the next input.
         """

@@ -40,6 +40,8 @@ FILE_BYTES = 1 << 28
 """About how much is held until it is written to a file."""
 OTHER_FILES = ("*.json", "*.txt", "*.jinja")
 INDEX = "model.safetensors.index.json"
+CODES = {torch.bfloat16: "BF16", torch.int8: "I8", torch.uint8: "U8"}
+"""What safetensors files call the dtypes that are written."""
 
 LayerTensors = dict[str, QuantisedMatrix]
 """A layer's matrices by the names of MATRICES."""
@@ -62,10 +64,12 @@ class Tensors:
         """Return all names."""
         return list(self._files)
 
-    def get(self, name: str, is_kept: bool) -> torch.Tensor:
+    def get(
+        self, name: str, is_kept: bool, shape: tuple[int, ...] | None = None, dtype: torch.dtype | None = None
+    ) -> torch.Tensor:
         """Return a tensor as it is stored, in the file's memory. Raises CheckpointError if it is missing or broken.
 
-        is_kept: it is not read once, but used as long as the model is.
+        is_kept: it is not read once, but used as long as the model is. shape, dtype: what it must have; None for any.
         """
         from safetensors import safe_open
 
@@ -76,9 +80,17 @@ class Tensors:
         file = self._files[name]
         # What is read once has a mapping of its own: pages count as this process's memory until their mapping ends.
         tensor = (self._mapped[file] if is_kept else safe_open(file, framework="pt")).get_tensor(name)
+        shape, dtype = tensor.shape if shape is None else shape, dtype or tensor.dtype
+        if (tensor.shape, tensor.dtype) != (shape, dtype):
+            found, needed = _in_words(tensor.shape, tensor.dtype), _in_words(shape, dtype)
+            raise CheckpointError("weights_unfit", folder=self.folder, tensor=name, found=found, needed=needed)
         if tensor.is_floating_point() and not is_finite(tensor):
             raise CheckpointError("weights_not_finite", folder=self.folder, tensor=name)
         return tensor
+
+
+def _in_words(shape: tuple[int, ...], dtype: torch.dtype) -> str:
+    return f"{str(dtype).removeprefix('torch.')} {' × '.join(map(str, shape))}"
 
 
 def load_quantised(
@@ -94,11 +106,11 @@ def load_quantised(
     _check_format(folder, weights, device)
     config = read_config(folder)
     tensors = Tensors(folder)
-    # First the matrices: while they are made, nothing else takes memory.
-    layers = range(config.thinker_config.text_config.num_hidden_layers)
-    matrices = [_layer(tensors, number, weights) for number in layers]
     model = meta_model(config)
-    for layer in model.thinker.model.layers:
+    # First the matrices: while they are made, nothing else takes memory.
+    layers = model.thinker.model.layers
+    matrices = [_layer(tensors, number, layer, weights) for number, layer in enumerate(layers)]
+    for layer in layers:
         _drop_projections(layer)
     _assign(model, tensors, dtype)
     return with_processor(model, folder), matrices
@@ -110,11 +122,10 @@ def quantise_folder(folder: Path, out: Path, weights: str, made_by: str) -> None
     weights: one of FORMATS. made_by: name and version of the program, for the metadata.
     Raises CheckpointError as `load_quantised` does, and OutputError if the folder exists or can't be written.
     """
-    if out.exists():
-        raise OutputError("folder_exists", path=out)
+    _check_new(out)
     check_weights(folder)
     if stored := stored_format(folder):
-        raise CheckpointError("weights_mismatch", folder=folder, stored=stored, weights=weights)
+        raise CheckpointError("weights_quantised", folder=folder, stored=stored)
     _check_format(folder, weights, "cpu")
     config = read_config(folder)
     unfinished = out.with_name(f".{secrets.token_hex(8)}.tmp")
@@ -131,6 +142,17 @@ def quantise_folder(folder: Path, out: Path, weights: str, made_by: str) -> None
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
+def _check_new(out: Path) -> None:
+    """Raise OutputError if a path exists, also as a link to nowhere, or can't exist."""
+    try:
+        out.lstat()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise OutputError.from_os_error(out, error) from error
+    raise OutputError("folder_exists", path=out)
+
+
 def _check_format(folder: Path, weights: str, device: str) -> None:
     stored = stored_format(folder)
     if weights not in FORMATS:
@@ -140,16 +162,24 @@ def _check_format(folder: Path, weights: str, device: str) -> None:
     check_operators(weights, device)
 
 
-def _layer(tensors: Tensors, number: int, weights: str) -> LayerTensors:
-    """Return a layer's matrices, from a quantised folder or quantised now."""
-    kind, prefix, stored = FORMATS[weights], f"{LAYERS}.{number}", bool(stored_format(tensors.folder))
+def _layer(tensors: Tensors, number: int, layer: torch.nn.Module, chosen: str) -> LayerTensors:
+    """Return a layer's matrices, from a quantised folder or quantised now.
+
+    layer: on the meta device, with projections of the shapes that are needed. chosen: one of FORMATS.
+    """
+    kind, prefix, stored = FORMATS[chosen], f"{LAYERS}.{number}", bool(stored_format(tensors.folder))
     made: LayerTensors = {}
     for name, parts in MATRICES.items():
+        shapes = {part: tuple(layer.get_submodule(part).weight.shape) for part in parts}
         if stored:
-            keys = {key: f"{prefix}.{name}.{key}" for key in kind.stored}
-            made[name] = kind.from_tensors({key: tensors.get(keys[key], kind.shares_memory) for key in keys})
+            forms = kind.stored(sum(outputs for outputs, _ in shapes.values()), shapes[parts[0]][1])
+            keys = {key: f"{prefix}.{name}.{key}" for key in forms}
+            made[name] = kind.from_tensors(
+                {key: tensors.get(keys[key], kind.shares_memory, *form) for key, form in forms.items()}
+            )
         else:
-            made[name] = kind.quantise(torch.cat([tensors.get(f"{prefix}.{part}.weight", False) for part in parts]))
+            weights = [tensors.get(f"{prefix}.{part}.weight", False, shape) for part, shape in shapes.items()]
+            made[name] = kind.quantise(torch.cat(weights))
     return made
 
 
@@ -188,8 +218,8 @@ def _assign(model: torch.nn.Module, tensors: Tensors, dtype: torch.dtype) -> Non
 
 def _stored(tensors: Tensors, config: PretrainedConfig, weights: str) -> Iterator[tuple[str, torch.Tensor]]:
     """Yield what a quantised folder holds."""
-    for number in range(config.thinker_config.text_config.num_hidden_layers):
-        for name, matrix in _layer(tensors, number, weights).items():
+    for number, layer in enumerate(meta_model(config).thinker.model.layers):
+        for name, matrix in _layer(tensors, number, layer, weights).items():
             for key, tensor in matrix.tensors().items():
                 yield f"{LAYERS}.{number}.{name}.{key}", tensor
     tied = config.thinker_config.text_config.tie_word_embeddings
@@ -200,15 +230,12 @@ def _stored(tensors: Tensors, config: PretrainedConfig, weights: str) -> Iterato
 
 def write_tensors(stored: Iterator[tuple[str, torch.Tensor]], folder: Path, metadata: dict[str, str]) -> None:
     """Write tensors into files of about FILE_BYTES, and an index of them."""
-    from safetensors.torch import save_file
-
     held: dict[str, torch.Tensor] = {}
     places: dict[str, str] = {}
 
     def flush() -> None:
         file = f"model-{len(set(places.values())) + 1:05}.safetensors"
-        save_file(held, folder / file, metadata)
-        _align(folder / file)
+        _write_file(folder / file, held, metadata)
         places.update(dict.fromkeys(held, file))
         held.clear()
 
@@ -221,15 +248,22 @@ def write_tensors(stored: Iterator[tuple[str, torch.Tensor]], folder: Path, meta
     (folder / INDEX).write_text(json.dumps({"metadata": metadata, "weight_map": places}, indent=1), encoding="utf-8")
 
 
-def _align(file: Path) -> None:
-    """Lengthen a safetensors file's header by spaces, so that the tensors after it can be used where they are."""
-    moved = file.with_suffix(".aligned")
-    with file.open("rb") as old, moved.open("wb") as new:
-        header = old.read(int.from_bytes(old.read(8), "little"))
-        header += b" " * (-(8 + len(header)) % ALIGNED_BYTES)
-        new.write(len(header).to_bytes(8, "little") + header)
-        shutil.copyfileobj(old, new, 1 << 20)
-    moved.replace(file)
+def _write_file(file: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> None:
+    """Write a safetensors file whose tensors can be used where they are, if each has a multiple of ALIGNED_BYTES.
+
+    The library's `save_file` aligns less, and reports a full disk as text.
+    """
+    header: dict[str, Any] = {"__metadata__": metadata}
+    end = 0
+    for name, tensor in tensors.items():
+        start, end = end, end + tensor.nbytes
+        header[name] = {"dtype": CODES[tensor.dtype], "shape": tensor.shape, "data_offsets": (start, end)}
+    encoded = json.dumps(header).encode()
+    encoded += b" " * (-(8 + len(encoded)) % ALIGNED_BYTES)
+    with file.open("wb") as written:
+        written.write(len(encoded).to_bytes(8, "little") + encoded)
+        for tensor in tensors.values():
+            written.write(tensor.flatten().view(torch.uint8).numpy())
 
 
 def _origin(folder: Path, weights: str, made_by: str) -> Mapping[str, str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kikitori.errors import CheckpointError
+from kikitori.tasks import FORMATS
 
 if TYPE_CHECKING:
     import torch
@@ -18,6 +19,7 @@ PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl")  # reading such a file can ru
 def check_weights(folder: Path) -> None:
     """Raise CheckpointError unless all weights are there, as safetensors files of the length that they state.
 
+    Quantised weights must be marked as such: without their format, random ones would be loaded in their place.
     Not covered: bytes that were changed inside a file; that needs a checksum.
     """
     from safetensors import SafetensorError, safe_open
@@ -30,12 +32,17 @@ def check_weights(folder: Path) -> None:
         raise CheckpointError("no_weights", folder=folder)
     if missing := sorted(_indexed(folder) - files):
         raise CheckpointError("weights_missing", file=folder / missing[0])
+    names: set[str] = set()
     for name in sorted(files):
         try:
-            with safe_open(folder / name, framework="numpy"):
-                pass
+            with safe_open(folder / name, framework="numpy") as tensors:
+                names.update(tensors.keys())
         except (OSError, SafetensorError) as error:
             raise CheckpointError("weights_damaged", file=folder / name, why=error) from error
+    # A matrix's numbers are stored under the name of their format.
+    found = {name.rpartition(".")[2] for name in names} & set(FORMATS)
+    if unmarked := found - {stored_format(folder)}:
+        raise CheckpointError("weights_unmarked", folder=folder, stored=min(unmarked))
 
 
 def check_all_loaded(model: torch.nn.Module, folder: Path) -> None:

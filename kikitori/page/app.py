@@ -31,7 +31,7 @@ from kikitori.server.keys import Keys, KnownKeys
 from kikitori.server.limits import Gate
 from kikitori.server.logging import log_to
 from kikitori.server.memory import freeze_heap, share_heaps
-from kikitori.server.options import VARIABLES, add_server_options, is_for_this_machine, parse_server_options
+from kikitori.server.options import VARIABLES, add_server_options, is_for_this_machine, parse_server_options, port
 from kikitori.server.proxy import OwnAddress, ProxyHeaders
 from kikitori.server.shutdown import Stop
 from kikitori.server.sockets import SOCKET_OPTIONS, RefusedSockets
@@ -55,7 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=VARIABLES,
     )
     add_server_options(parser)
-    parser.add_argument("--port", type=int, help="default: 7860, or the next free one")
+    parser.add_argument("--port", type=port, help="default: 7860, or the next free one")
     return parser
 
 

@@ -20,6 +20,7 @@ CHECKPOINT_VARIABLE = "SPEECH_CHECKPOINT"
 REVISION_VARIABLE = "SPEECH_REVISION"
 PROXY_VARIABLE = "SPEECH_PROXY"
 NO_LIMITS_VARIABLE = "SPEECH_NO_LIMITS"
+MAX_PORT = 65535
 VARIABLES = (
     f"{CHECKPOINT_VARIABLE}, {REVISION_VARIABLE} and {PROXY_VARIABLE} in the environment do what --checkpoint, "
     f"--revision and --proxy do; several checkpoints or revisions are separated by spaces. {NO_LIMITS_VARIABLE}=1 does "
@@ -74,8 +75,17 @@ def parse_server_options(
     options = parser.parse_args(argv)
     try:
         return options, served_checkpoints(options), read_keys(options.api_keys)
-    except (SpeechError, OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        parser.error(f"{options.api_keys} is not text in UTF-8: write one key per line")
+    except (SpeechError, OSError) as error:
         parser.error(str(error))
+
+
+def port(text: str) -> int:
+    """The type of an option that is a port's number; 0 is any free port."""
+    if not text.isdecimal() or int(text) > MAX_PORT:
+        raise argparse.ArgumentTypeError(f"{text} is no port: give a number from 0 to {MAX_PORT}")
+    return int(text)
 
 
 def is_for_this_machine(options: argparse.Namespace) -> bool:

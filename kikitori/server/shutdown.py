@@ -10,6 +10,7 @@ from typing import Any
 from kikitori.errors import StoppingError
 from kikitori.server.logging import LOG
 
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
 STOP_SECONDS = 60.0
 """How long a shutdown waits for running jobs."""
 FAREWELL_SECONDS = 5
@@ -37,10 +38,15 @@ class Jobs:
             self._running -= 1
             self._changed.notify_all()
 
-    def finish(self, seconds: float) -> int:
-        """Refuse new jobs and wait for the running ones. Returns how many still run after this many seconds."""
+    def refuse(self) -> int:
+        """Refuse new jobs. Returns how many run."""
         with self._changed:
             self.stopping = True
+            return self._running
+
+    def wait(self, seconds: float) -> int:
+        """Wait until no job runs. Returns how many still run after this many seconds."""
+        with self._changed:
             self._changed.wait_for(lambda: not self._running, seconds)
             return self._running
 
@@ -53,11 +59,12 @@ class Stop:
 
     def __init__(self):
         self._asked = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in SIGNALS:
             signal.signal(number, self._ask)
 
-    def _ask(self, number: int, _frame) -> None:
-        signal.signal(number, signal.SIG_DFL)
+    def _ask(self, *_) -> None:
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
         self._asked.set()
 
     def wait(self, server: Any, end_streams: Callable[[], None] = lambda: None) -> None:
@@ -67,10 +74,12 @@ class Stop:
         """
         while not self._asked.wait(1):  # on Windows a wait without a timeout ignores Ctrl-C
             pass
-        LOG.info("stopping")
-        unfinished = JOBS.finish(STOP_SECONDS)
+        running = JOBS.refuse()
+        how = {"at_most_seconds": STOP_SECONDS, "note": "a second signal ends the server at once"} if running else {}
+        LOG.info("stopping", extra={"fields": {"running": running, **how}})
+        JOBS.wait(STOP_SECONDS)
         server.config.timeout_graceful_shutdown = FAREWELL_SECONDS
         server.should_exit = True
         end_streams()
         server.thread.join(2 * FAREWELL_SECONDS)
-        LOG.info("stopped", extra={"fields": {"unfinished": unfinished}})
+        LOG.info("stopped", extra={"fields": {"unfinished": JOBS.wait(0)}})

@@ -2,8 +2,9 @@
 
     job -> the worker with the fewest jobs -> its steps, as they come
 
-A job is a connection to a worker's process, in which it has a thread. Its steps come back through the connection, and
-closing it stops the job. Jobs of a worker share batches, as they do in a server without workers.
+A job is a pipe to a worker's process, in which it has a thread. The worker gets its end through a pipe of its own. The
+job's steps come back through the job's pipe, and closing that stops the job. Jobs of a worker share batches, as they do
+in a server without workers.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from multiprocessing import current_process
-from multiprocessing.connection import Client, Connection, Listener, Pipe
+from multiprocessing.connection import Connection, Pipe
+from multiprocessing.reduction import recv_handle, send_handle
 
 from kikitori.processes import CONTEXT, cores_for_each, prepare_process, start
 from kikitori.server.jobs import JobOptions, transcribe_upload
@@ -29,25 +30,34 @@ MAX_STARTS = 3
 
 
 class Workers:
-    """`count` processes, each with its own models and its share of the cores. One that has ended is started again."""
+    """`count` processes, each with its own models and its share of the cores. One that has ended is started again.
+
+    Raises OSError if the system refuses so many.
+    """
 
     def __init__(self, count: int):
         self.count = count
         self._cores = cores_for_each(count)
         self._lock = threading.Lock()
-        self._workers = [Worker(self._cores) for _ in range(count)]
+        self._has_ended = False
+        self._workers: list[Worker] = []
+        try:
+            for _ in range(count):
+                self._workers.append(Worker(self._cores))
+        except OSError:
+            self.__exit__()
+            raise
 
     def transcribe(self, options: JobOptions, path: str, name: str) -> RemoteTranscription:
         """Start the transcription of a recording, as `transcribe_upload` does, in the process with the fewest jobs.
 
-        Raises EOFError or OSError if processes end as soon as they are started.
+        Raises EOFError or OSError if processes end as soon as they are started, or the server ends.
         """
         for _ in range(MAX_STARTS):
             worker = self._chosen()
             try:
-                connection = worker.connect()
-                connection.send((options, path, name))
-            except (EOFError, OSError) as error:  # it has just ended, and is replaced
+                connection = worker.connect((options, path, name))
+            except (EOFError, ConnectionError) as error:  # it has just ended, and is replaced
                 lost = error
                 worker.end()
             else:
@@ -61,12 +71,16 @@ class Workers:
         return self
 
     def __exit__(self, *_) -> None:
-        """End the processes."""
+        """End the processes. Whoever waits for one gets EOFError."""
+        with self._lock:
+            self._has_ended = True
         for worker in self._workers:
             worker.end()
 
     def _chosen(self) -> Worker:
         with self._lock:
+            if self._has_ended:
+                raise EOFError("the server ends")
             for place, worker in enumerate(self._workers):
                 if not worker.process.is_alive():
                     LOG.error("worker lost", extra={"fields": {"exit_code": worker.process.exitcode}})
@@ -81,24 +95,32 @@ class Worker:
 
     def __init__(self, cores: int):
         self.starting = 0
-        self._address_end, other_end = Pipe(duplex=False)
-        self._address = None
+        self._jobs_end, other_end = Pipe()
         self._lock = threading.Lock()
         self._connections: list[Connection] = []
         self.process = CONTEXT.Process(target=_work, args=(other_end, cores), name="worker", daemon=True)
-        start(self.process)
-        other_end.close()  # so that reading ends if the process does
+        with other_end:  # closed here, so that reading from this end stops if the process does
+            start(self.process)
 
     def jobs(self) -> int:
         """Return how many it has."""
         return self.starting + sum(not connection.closed for connection in self._connections)
 
-    def connect(self) -> Connection:
-        """Return the connection of a new job. Raises EOFError or OSError if the process has ended."""
-        with self._lock:
-            self._address = self._address or self._address_end.recv()
-            connection = Client(self._address, authkey=current_process().authkey)
+    def connect(self, job: tuple[JobOptions, str, str]) -> Connection:
+        """Hand over a job; return its connection once the process has it.
+
+        Raises EOFError or ConnectionError if the process has ended.
+        """
+        connection, other_end = Pipe()
+        with other_end, self._lock:
+            send_handle(self._jobs_end, other_end.fileno(), self.process.pid)
             self._connections = [*(other for other in self._connections if not other.closed), connection]
+        try:
+            connection.send(job)
+            connection.recv()
+        except (EOFError, ConnectionError):
+            connection.close()
+            raise
         return connection
 
     def end(self) -> None:
@@ -136,25 +158,25 @@ class RemoteTranscription:
         self._connection.close()
 
 
-def _work(address: Connection, cores: int) -> None:
-    """Be a worker: tell the address, and do a job for each connection."""
+def _work(jobs: Connection, cores: int) -> None:
+    """Be a worker: do a job for each connection that comes."""
     # It ends with the server, which finishes its jobs first. Signals are let in after this.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     prepare_process(cores)
     share_heaps()
     log_to(sys.stderr)
-    with Listener(authkey=current_process().authkey, backlog=128) as listener:
-        address.send(listener.address)
-        while True:
-            with suppress(OSError, EOFError):  # whoever asked is gone already
-                threading.Thread(target=_do, args=(listener.accept(),), name="job", daemon=True).start()
+    while True:
+        connection = type(jobs)(recv_handle(jobs))
+        threading.Thread(target=_do, args=(connection,), name="job", daemon=True).start()
 
 
 def _do(connection: Connection) -> None:
     """Do the job that comes through a connection, until that is closed."""
     with connection, suppress(EOFError, ConnectionError):
+        job = connection.recv()
+        connection.send(None)  # so that whoever hands it over knows that this process has it
         try:
-            with closing(transcribe_upload(*connection.recv())) as made:
+            with closing(transcribe_upload(*job)) as made:
                 for step in made:
                     if connection.poll():  # it is closed, as nothing else comes
                         return

@@ -67,6 +67,22 @@ def test_keys_come_from_a_file_or_from_the_environment(tmp_path, monkeypatch):
         read_keys(str(path))
 
 
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--port", "65536"], "65536 is no port: give a number from 0 to 65535"),
+        (["--port", "-1"], "-1 is no port"),
+        (["--api-keys", str(one_recording("pt").path)], f"{one_recording('pt').path} is not text in UTF-8: write one"),
+    ],
+    ids=["port too high", "port below 0", "keys are no text"],
+)
+def test_options_that_cannot_be_used_are_refused(options, complaint, capsys):
+    with pytest.raises(SystemExit) as ended:
+        serve.main(options)
+    assert ended.value.code == 2
+    assert complaint in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("origin", "is_allowed"), [("https://good.example", True), ("https://bad.example", False)])
 def test_only_named_web_pages_may_call(origin, is_allowed):
     api = client("--allow-origin", "https://good.example")

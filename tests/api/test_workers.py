@@ -35,9 +35,19 @@ def log(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(log) -> Iterator[tuple[subprocess.Popen, str]]:
-    with served("--no_language_check", "--workers", "2", log=log, program=PROGRAM) as started:
-        yield started
+def temporary(tmp_path_factory) -> Path:
+    """The server's folder for temporary files, with a path that is too long for a socket's name."""
+    folder = tmp_path_factory.mktemp("temporary") / ("long" * 30)
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(log, temporary) -> Iterator[tuple[subprocess.Popen, str]]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(temporary))
+        with served("--no_language_check", "--workers", "2", log=log, program=PROGRAM) as started:
+            yield started
 
 
 def ask(address: str, recording: Recording, **fields: str) -> httpx.Response:
@@ -98,6 +108,34 @@ def test_a_job_whose_worker_is_killed_is_an_error():
             list(made)
 
 
+def test_who_waits_for_a_worker_gets_an_error_when_the_server_ends():
+    options = JobOptions("pt", choose_checkpoints(["tiny"]))
+    with ThreadPoolExecutor(1) as pool:
+        with Workers(1) as workers:
+            (worker,) = workers._workers
+            psutil.Process(worker.process.pid).suspend()
+            waiting = pool.submit(workers.transcribe, options, str(GOOD.path), "a")
+            until(lambda: worker.jobs() > 1)  # one that is about to be handed over, and its connection
+        with pytest.raises(EOFError, match="the server ends"):
+            waiting.result(PATIENCE_SECONDS)
+    assert [worker.process.is_alive() for worker in workers._workers] == [False]
+
+
+def test_if_not_all_workers_can_be_started_none_stays(monkeypatch):
+    started = []
+
+    def start(process):
+        if started:
+            raise OSError("too many processes")
+        started.append(process)
+        process.start()
+
+    monkeypatch.setattr("kikitori.server.workers.start", start)
+    with pytest.raises(OSError, match="too many processes"):
+        Workers(2)
+    assert [process.is_alive() for process in started] == [False]
+
+
 def test_each_client_gets_the_words_of_its_own_recording(server):
     recordings = [one_recording(direction) for direction in ("pt", "en2ja", "ja2en", "pt")]
     with ThreadPoolExecutor(len(recordings)) as pool:
@@ -134,7 +172,7 @@ def test_workers_that_are_killed_are_started_again(server, log):
     assert log.read_text().count('"worker lost"') == 2
 
 
-def test_a_stop_finishes_what_runs_and_leaves_no_process(server, tmp_path):
+def test_a_stop_finishes_what_runs_and_leaves_nothing(server, temporary, tmp_path):
     """Stops the server of this file, so it has to be the last test that uses it."""
     workers = workers_of(server)
     with streamed(server[1], long_recording(tmp_path)) as lines:
@@ -143,3 +181,4 @@ def test_a_stop_finishes_what_runs_and_leaves_no_process(server, tmp_path):
         assert "transcript.text.done" in [line for line in lines if line][-1]
     assert server[0].wait(timeout=PATIENCE_SECONDS) == 0
     assert not any(worker.is_running() for worker in workers)
+    assert not list(temporary.iterdir())

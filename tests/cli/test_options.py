@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import resource
 import shutil
+import signal
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -13,6 +15,7 @@ import kikitori
 from kikitori.cli import attempt, models
 from kikitori.cli.options import parse_options
 from kikitori.cli.report import TextReport
+from kikitori.cli.run import EXIT_INTERRUPTED
 from kikitori.tasks import TINY, TINY_ALIGNER
 from kikitori.transcribe import stream
 from kikitori.transcript import Transcript
@@ -71,7 +74,9 @@ def test_a_folder_without_a_checkpoint_is_one_sentence(run, tmp_path):
         ),
         (["a.wav", "--direction", "pt", "--max_line_width", "9"], "--max_line_width has no effect in txt: use -f srt"),
         (["a.wav", "--direction", "pt", "--max-line-count", "1", "-f", "json"], "--max_line_count has no effect in js"),
-        (["a.wav", "--direction", "pt", "--max_seconds", "0"], "0 is not positive"),
+        (["a.wav", "--direction", "pt", "--max_seconds", "0"], "'0' is not a number above 0"),
+        (["a.wav", "--direction", "pt", "--max_line_width", "1.5"], "'1.5' is not a whole number above 0"),
+        (["quantize", "tiny", "out"], "there is no command quantize: did you mean quantise?"),
         (["a.wav", "--direction", "pt", "--context", "a", "--context_file", "b"], "can't both be given: leave one out"),
         (
             ["a.wav", "--direction", "pt", "--replace", "Ana"],
@@ -165,8 +170,44 @@ def test_weights_that_do_not_fit_are_an_error(run, tmp_path):
     done = run(CLIPS[0].path, "--direction", "pt", "--checkpoint", folder, "--weights", "int4")
     assert done.returncode == 1
     assert f"error: {folder} holds int8 weights, and int4 ones can't be made from them: leave" in done.stderr
+    twice = run("quantise", folder, tmp_path / "out")
+    assert (twice.returncode, twice.stderr) == (
+        1,
+        f"error: {folder} is quantised already (int8 weights): use it as it is, or give the folder that it was made "
+        "from\n",
+    )
     nowhere = run("quantise", tmp_path / "nowhere", tmp_path / "out")
     assert nowhere.returncode == 1 and "does not exist: give the folder" in nowhere.stderr
+
+
+def test_a_name_that_no_new_folder_can_have_is_an_error(run, tmp_path):
+    link, long = tmp_path / "link", tmp_path / ("a" * 300)
+    link.symlink_to("nowhere")
+    assert run("quantise", "tiny", link).stderr == f"error: {link} exists already: name a new folder\n"
+    done = run("quantise", "tiny", long)
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"error: {long} cannot be written (File name too long): choose another folder\n",
+    )
+
+
+def test_a_full_disk_leaves_no_part_of_quantised_weights(run, tmp_path):
+    """A limit for the size of a file is the full disk."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, limits[1]))
+    try:
+        done = run("quantise", "tiny", tmp_path / "out")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    reason = "cannot be written (File too large): free some space, or choose another folder"
+    assert (done.returncode, done.stderr) == (1, f"error: {tmp_path / 'out'} {reason}\n")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_interrupt_leaves_no_part_of_quantised_weights(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "copyfile", lambda *paths: signal.raise_signal(signal.SIGTERM))
+    assert run("quantise", "tiny", tmp_path / "out").returncode == EXIT_INTERRUPTED
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow

@@ -150,4 +150,4 @@ def test_another_audio_track_can_be_chosen(tiny, tmp_path):
     missing = tiny("pt", film, "--track", "4")
     assert missing.returncode == 1
     assert f"{film} has 3 audio track(s), so track 4 does not exist: choose one of 1 to 3" in missing.stderr
-    assert "0 is not positive" in tiny("pt", film, "--track", "0").stderr
+    assert "'0' is not a whole number above 0" in tiny("pt", film, "--track", "0").stderr

@@ -9,11 +9,13 @@ import shutil
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from kikitori.errors import CheckpointError
 from kikitori.model.checkpoints import load_once
+from kikitori.model.quantised_checkpoint import quantise_folder
 from kikitori.model.recognizer import Recognizer, load_recognizer
-from kikitori.model.weights import check_weights, identify_weights
+from kikitori.model.weights import FORMAT_KEY, check_weights, identify_weights
 from kikitori.tasks import TINY, Checkpoint
 
 
@@ -23,14 +25,17 @@ def folder(tmp_path):
     return shutil.copytree(TINY.folder, tmp_path / "mine")
 
 
-def load(folder) -> Recognizer:
-    return load_once(Checkpoint(folder=folder), "cpu", torch.float32, load_recognizer)
+def load(folder, weights="") -> Recognizer:
+    def load_in_format(*arguments) -> Recognizer:
+        return load_recognizer(*arguments, weights=weights)
+
+    return load_once(Checkpoint(folder=folder, weights=weights), "cpu", torch.float32, load_in_format)
 
 
-def refusal(folder, code: str) -> CheckpointError:
+def refusal(folder, code: str, weights="") -> CheckpointError:
     """The error of loading a folder."""
     with pytest.raises(CheckpointError) as caught:
-        load(folder)
+        load(folder, weights)
     assert caught.value.code == code
     assert "\n" not in str(caught.value) and "use the checkpoint tiny" in str(caught.value)
     return caught.value
@@ -105,8 +110,6 @@ def test_a_missing_part_is_named(folder):
 
 
 def test_weights_that_would_be_random_are_refused(folder):
-    from safetensors.torch import load_file, save_file
-
     weights = load_file(folder / "model.safetensors")
     del weights["thinker.audio_tower.layers.0.fc1.bias"]
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
@@ -116,6 +119,58 @@ def test_weights_that_would_be_random_are_refused(folder):
         "count": 157,
         "example": "thinker.audio_tower.layers.0.fc1.bias",
     }
+
+
+@pytest.fixture(scope="module", params=["int8", "int4"])
+def quantised(request, tmp_path_factory):
+    """Format, file and tensors of the tiny checkpoint with quantised weights; the file is to be damaged."""
+    folder = tmp_path_factory.mktemp("quantised") / "mine"
+    quantise_folder(TINY.folder, folder, request.param, "")
+    (file,) = folder.glob("*.safetensors")
+    return request.param, file, {name: tensor.clone() for name, tensor in load_file(file).items()}
+
+
+@pytest.mark.parametrize("metadata", [{}, {FORMAT_KEY: ""}, {FORMAT_KEY: "int3"}], ids=["none", "empty", "another"])
+def test_quantised_weights_that_are_not_marked_as_such_are_refused(quantised, metadata):
+    weights, file, tensors = quantised
+    save_file(tensors, file, {"format": "pt"} | metadata)
+    for chosen in ("", weights):
+        error = refusal(file.parent, "weights_unmarked", chosen)
+        assert error.values == {"folder": str(file.parent), "stored": weights}
+        assert "again with `kikitori quantise`" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("qkv.scales", lambda tensor: tensor.view(-1, 4)),
+        ("out.scales", lambda tensor: tensor.view(torch.float16)),
+        ("down.{}", lambda tensor: tensor.t().contiguous()),
+        ("gate_up.{}", lambda tensor: tensor[:-64]),
+        ("gate_up.{}", lambda tensor: tensor.view(torch.uint8 if tensor.dtype == torch.int8 else torch.int8)),
+    ],
+    ids=["dimensions", "float16", "transposed", "rows", "sign"],
+)
+def test_quantised_weights_of_another_form_are_refused(quantised, name, change):
+    weights, file, tensors = quantised
+    name = f"thinker.model.layers.1.{name.format(weights)}"
+    changed = change(tensors[name])
+    save_file(tensors | {name: changed}, file, {FORMAT_KEY: weights})
+    values = refusal(file.parent, "weights_unfit").values
+    assert values["tensor"] == name
+    assert values["found"] == in_words(changed) and values["needed"] == in_words(tensors[name])
+
+
+def test_weights_of_another_shape_are_not_quantised(folder):
+    weights = load_file(folder / "model.safetensors")
+    name = "thinker.model.layers.1.mlp.up_proj.weight"
+    weights[name] = weights[name][:-64]
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    assert refusal(folder, "weights_unfit", "int8").values["tensor"] == name
+
+
+def in_words(tensor: torch.Tensor) -> str:
+    return f"{str(tensor.dtype).partition('.')[2]} {' × '.join(map(str, tensor.shape))}"
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from playwright.sync_api import expect
 from benchmarks.load import request
 from benchmarks.served import ROOT, served
 from kikitori.server.body_size import MAX_ELEMENTS
+from kikitori.server.shutdown import SIGNALS, Stop
 from tests.support.browser import open_tab, run_button, upload, visit, words
 from tests.support.fault_injection_app import FAULTS
 from tests.support.recordings import one_recording
@@ -267,6 +268,17 @@ def test_the_log_says_how_jobs_ended_and_contains_no_words_of_theirs(page, tmp_p
     secrets = [*(word for word in heard["text"].split() if len(word) > 4), GOOD.path.name, "private", "confidential"]
     assert [secret for secret in secrets if secret in shown] == []
     assert all(line.startswith("{") for line in shown[shown.index("{") :].splitlines())
+
+
+def test_after_one_signal_each_other_ends_the_process():
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    try:
+        Stop()
+        signal.raise_signal(signal.SIGTERM)
+        assert {number: signal.getsignal(number) for number in SIGNALS} == dict.fromkeys(SIGNALS, signal.SIG_DFL)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def test_a_port_in_use_is_one_sentence():
