@@ -123,6 +123,7 @@ def launch(
             i18n=I18N,
             mcp_server=True,
             enable_monitoring=False,
+            quiet=True,  # Gradio would name an option that this program does not have
             app_kwargs={
                 "middleware": middleware(page, options, keys),
                 "exception_handlers": exception_handlers(page),
@@ -137,6 +138,7 @@ def launch(
     # The MCP server calls the page itself, and would take the address from the first request.
     page.mcp_server_obj._local_url = page.local_url
     repair(page.mcp_server_obj)
+    print(f"* Running on local URL:  {page.protocol}://{page.server_name}:{page.server_port}")
 
 
 @contextmanager

@@ -43,7 +43,8 @@ class Page(gr.Blocks):
         """Run a handler. What Gradio would print, which may contain words or names, becomes one line of the log."""
         try:
             return await super().process_api(*arguments, **options)
-        except gr.Error:
+        except gr.Error as error:
+            error.print_exception = False  # a refusal, also one by Gradio, such as that of an unknown choice
             raise
         except Exception as error:
             LOG.exception("request failed")

@@ -24,6 +24,7 @@ MODULES = (
     "tabs.js",
     "toast.js",
     "uploads.js",
+    "file_box.js",
     "offers.js",
     "examples.js",
     "sheet.js",

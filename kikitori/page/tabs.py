@@ -173,6 +173,8 @@ def connect(tab: Tab, checkpoints: Checkpoints, start: Start, work: Work, result
         in_browser(job.failure, [*outputs, *buttons], f"speechPage.ended({at_rest})", [work.message])
     if result.comparison:
         connect_comparison(tab, jobs, result)
+    empty = gr.Button(elem_id=f"empty_{tab.key}", visible="hidden")  # static/file_box.js presses it
+    in_browser(empty.click, [start.microphone, start.files], "() => [null, null]")
     # The recordings that were chosen last are transcribed.
     in_browser(start.files.upload, [work.message, start.microphone], "() => [null, null]")
     in_browser(start.microphone.stop_recording, [work.message, start.files], "() => [null, null]")

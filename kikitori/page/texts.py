@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from kikitori.cli.attempt import INCOMPLETE
 from kikitori.languages import CODES
 from kikitori.output.subtitles import LINE_COUNT, MAX_MILLISECONDS, OTHER, STYLES, Style
 from kikitori.page.tab import LIVE, TABS
@@ -34,9 +35,9 @@ def translations() -> dict[str, dict[str, str]]:
 
 
 def texts_of_view() -> dict[str, dict]:
-    """Return the texts that static/i18n.js shows, by language, each with what is true of the languages of speech."""
+    """Return the texts that static/i18n.js shows, by language, each with what is the same in all of them."""
     styles = {language: _style(style) for language, style in STYLES.items()}
-    shared = {"tags": CODES, "styles": styles, "other_style": _style(OTHER)}
+    shared = {"tags": CODES, "styles": styles, "other_style": _style(OTHER), "incomplete": sorted(INCOMPLETE)}
     return {
         tag: texts["view"]
         | {"warnings": texts["warnings"], "errors": texts["errors"], "tabs": _tabs(texts["interface"])}

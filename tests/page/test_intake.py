@@ -15,6 +15,7 @@ from tests.support.browser import (
     open_tab,
     run_button,
     shown_panel,
+    start_again,
     upload,
     visit,
     wait_for_end,
@@ -25,6 +26,7 @@ from tests.support.recordings import RECORDINGS, example, one_recording, recordi
 pytestmark = pytest.mark.slow
 
 SECONDS_DONE = f"() => ({VIEW_OF})().sheet.transcript.duration_seconds"
+OVER_FILES = ".block.files .icon-button-wrapper button"
 INERT = "part => part.inert"
 
 
@@ -52,12 +54,32 @@ def test_a_file_dropped_beside_the_box_is_uploaded(page):
     expect(panel.locator(".projects .open")).to_have_text(one_recording("pt").path.name)
     run_button(panel, "pt").click()
     expect(panel.locator(".words")).to_have_text([other.reference])
+    wait_for_end(panel)
+    start_again(panel)
+    expect(files.get_by_role("link")).to_have_count(0)  # the next job is not about this recording
 
 
-def test_several_dropped_files_are_uploaded_together(page):
+def test_several_dropped_files_are_uploaded_together_and_the_next_choice_takes_their_place(page):
+    """Gradio would add it, and end the page's script if a file came twice."""
     panel = open_tab(page, "pt")
-    drop(page, *(recording.path for recording in recordings_in(RECORDINGS, "pt")[:2]))
-    expect(panel.get_by_role("link").filter(has_text="⇣")).to_have_count(2)
+    one, other = (recording.path for recording in recordings_in(RECORDINGS, "pt")[:2])
+    links = panel.get_by_role("link").filter(has_text="⇣")
+    drop(page, one, other)
+    expect(links).to_have_count(2)
+    choose(page, panel, other)
+    expect(links).to_have_count(1)
+    choose(page, panel, other, one)
+    expect(links).to_have_count(2)
+    drop(page, one, place=OVER_FILES)
+    expect(links).to_have_count(1)
+    expect(panel.locator(".block.files")).to_contain_text(one.stem)
+
+
+def choose(page, panel, *paths) -> None:
+    """Choose files with the button over a list of files."""
+    with page.expect_file_chooser() as chooser:
+        panel.locator(OVER_FILES).first.click()
+    chooser.value.set_files(paths)
 
 
 def test_while_a_job_runs_its_tab_takes_no_other_recording_and_is_not_left_by_mistake(browser, server, tmp_path):

@@ -143,6 +143,8 @@ def test_a_microphone_recording_is_transcribed(page):
     pairs = zip(text.split(), recording.reference.split(), strict=True)
     assert sum(heard != said for heard, said in pairs) <= 1
     assert re.fullmatch(r"recording-\d{4}-\d\d-\d\d-\d{4}\.txt", saved(page, panel, "txt")[0])
+    start_again(panel)
+    expect(panel.get_by_test_id("waveform-controls")).to_have_count(0)  # the next job is not about this recording
 
 
 def test_the_page_says_that_a_small_model_answers_and_that_a_recording_is_missing(shared):
@@ -304,18 +306,26 @@ def test_a_word_with_a_time_moves_the_player_and_is_marked_while_it_plays(page):
     page.wait_for_function("last => window.marked.at(-1) === last", arg=measured[-1]["text"])
 
 
-def test_several_files_are_transcribed_and_a_bad_one_is_named(shared, tmp_path):
+def test_several_files_are_transcribed_and_what_is_wrong_with_one_is_said_in_its_row(shared, tmp_path):
     good = recordings_in(RECORDINGS, "pt")[:2]
-    bad = tmp_path / "notes.wav"
+    bad, cut = tmp_path / "notes.wav", tmp_path / "cut.flac"
     bad.write_text("this is no sound")
+    content = good[0].path.read_bytes()
+    cut.write_bytes(content[: len(content) * 3 // 4])
     panel = open_tab(shared, "pt")
-    upload(panel, good[0].path, bad, good[1].path)
+    upload(panel, good[0].path, bad, good[1].path, cut)
     run_to_the_end(panel, "pt")
     expect(panel.get_by_role("alert")).to_contain_text("notes.wav cannot be decoded")
-    names = [f"{good[0].path.name} · Portuguese", "notes.wav", f"{good[1].path.name} · Portuguese"]
+    names = [
+        f"{good[0].path.name} · Portuguese",
+        bad.name,
+        f"{good[1].path.name} · Portuguese",
+        "cut.flac · Portuguese",
+    ]
     rows = panel.locator(".recordings tbody tr")
     assert rows.locator("td:first-child").all_inner_texts() == names
-    assert [text.split("\n")[0] for text in rows.locator("td:last-child").all_inner_texts()][::2] == ["Done", "Done"]
+    states = rows.locator("td:last-child").all_inner_texts()
+    assert [states[0], *states[2:]] == ["Done", "Done", "Incomplete"]
     assert words(panel) == [good[0].reference]  # the first one is open
     for recording in reversed(good):
         panel.get_by_role("button", name=recording.path.name).click()

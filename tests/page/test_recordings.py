@@ -73,7 +73,7 @@ def test_what_was_stopped_goes_on_in_the_same_direction_after_a_reload(page, tmp
     go_on.click()
     expect(panel.locator(".recordings tbody tr")).to_have_count(2)
     wait_for_end(panel)
-    assert page.evaluate(STATES) == ["Done", "Stopped"]
+    assert page.evaluate(STATES) == ["Incomplete", "Stopped"]  # the tiny checkpoint leaves some words in Japanese
     expect(go_on).to_be_hidden()
     shown = page.evaluate(f"() => ({VIEW_OF})().sheet.transcript")
     assert shown["direction"] == "ja2en"

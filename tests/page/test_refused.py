@@ -11,7 +11,11 @@ from starlette.requests import Request
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from kikitori.page.gradio_guards import Page  # isort: skip, sets what Gradio reads when imported
+import gradio as gr
+
 from kikitori.page.refused import BROKEN, answer_fault
+from tests.support.coroutines import finish
 
 CALLS = "there is no endpoint POST {}: use one of POST /gradio_api/call/diarize, POST /gradio_api/call/translate, "
 NOTHING = "there is no endpoint {}: use one of "
@@ -85,3 +89,13 @@ def test_a_fault_of_the_program_is_one_sentence():
     app = Starlette(routes=[Route("/", broken)], exception_handlers={Exception: answer_fault})
     answer = TestClient(app, raise_server_exceptions=False).get("/")
     assert (answer.status_code, sentence_of(answer)) == (500, BROKEN)
+
+
+def test_what_gradio_itself_refuses_has_no_traceback_in_the_log():
+    with Page() as page:
+        choice = gr.Radio(["en2ja", "ja2en"])
+        gr.Button().click(str, choice)
+    (fn,) = page.fns.values()
+    with pytest.raises(gr.Error, match=r"'fr'.* is not in the list of choices") as caught:
+        finish(page.process_api(fn, ["fr"]))
+    assert not caught.value.print_exception

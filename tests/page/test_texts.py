@@ -73,6 +73,14 @@ def test_no_text_has_words_of_the_code_or_spk_labels(tag):
     assert {key: text for key, text in all_texts(TEXTS[tag]) if re.search(words, text, re.IGNORECASE)} == {}
 
 
+@pytest.mark.parametrize("tag", TEXTS)
+def test_the_live_tab_names_its_buttons_as_they_are(tag):
+    texts, view = TEXTS[tag]["interface"], TEXTS[tag]["view"]
+    names = {view["live_start"], view["live_stop"], view["live_transcribe"], "{0}"}
+    sentences = [texts["live_hint"], *(text for key, text in view.items() if key.startswith("live_"))]
+    assert {name for text in sentences for name in re.findall("[“「]([^?]+?)[”」]", text)} == names
+
+
 def test_japanese_texts_have_full_width_brackets():
     assert {key: text for key, text in all_texts(TEXTS["ja"]) if re.search(r"[()]", text)} == {}
 

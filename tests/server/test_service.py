@@ -70,6 +70,12 @@ def page(tmp_path_factory):
         yield Controlled(folder, process, address)
 
 
+def test_the_page_prints_its_address_and_no_option_that_it_does_not_have(page):
+    printed = page.log.read_text()
+    assert f"* Running on local URL:  {page.address}\n" in printed
+    assert "share=" not in printed
+
+
 def test_health_is_ok_while_the_server_accepts_jobs(page):
     assert page.health() == (200, "ok")
 

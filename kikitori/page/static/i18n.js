@@ -38,6 +38,12 @@ export const subtitleStyle = (language) => own(texts.styles, language) ?? texts.
  */
 const own = (object, name) => (Object.hasOwn(object, name) ? object[name] : undefined);
 
+/**
+ * Whether a kind of warnings means that text may be missing or wrong, as for the command line's exit code.
+ * @param {{ kind: string }} warning
+ */
+export const isIncomplete = ({ kind }) => texts.incomplete.includes(kind);
+
 /** Places of sentences that hold English names of languages. */
 const LANGUAGE_PLACES = ["language", "detected", "expected", "choices"];
 /** Warnings that nobody can act on. */

@@ -1,10 +1,12 @@
 // @ts-check
 // Files that come to the page: one may be dropped anywhere, and while a job runs, its tab takes no other one.
 import { make, onPageChange } from "./dom.js";
+import { fillBox } from "./file_box.js";
 import { say } from "./i18n.js";
 import { pageBody, toast } from "./toast.js";
 
-const WAIT_MS = 2000; // for Gradio's upload box to come back after its recording was removed
+/** Gradio's buttons over a list of files. */
+const OVER_FILES = ".start .files .icon-button-wrapper";
 
 /**
  * What starts a job does not react while one waits or runs, which is while the tab's stop button is there.
@@ -40,37 +42,19 @@ const isProject = (files) => files.length === 1 && files[0].name.toLowerCase().e
 async function takeFiles(files, view) {
   if (!view || !files.length) return;
   if (isProject(files)) return view.projects.read(files[0]);
-  const wrong = [...files].find(({ type }) => type && !/^(audio|video)\//.test(type));
-  if (wrong) return toast(`${wrong.name}: ${say("wrong_type")}`);
+  if (hasWrongType(files)) return;
   if (view.isBusy) return toast(say("busy_drop"));
-  if (await view.keeper.close()) await upload(files, view.element.closest("[role=tabpanel]").querySelector(".start"));
+  if (await view.keeper.close()) await fillBox(files, view);
 }
 
 /**
- * Give files to an upload box, in place of those that it has.
+ * Whether one of the files is neither audio nor video, which the page then says.
  * @param {FileList} files
- * @param {HTMLElement} start of a tab
  */
-async function upload(files, start) {
-  // Gradio's last button over a list of files. Its label is in the visitor's language.
-  const clear = () =>
-    /** @type {HTMLElement[]} */ ([...start.querySelectorAll(".files .icon-button-wrapper button")]).at(-1);
-  clear()?.click();
-  const input = await awaited(() => (clear() ? null : start.querySelector(".files input[type=file]")));
-  if (!input) return;
-  /** @type {HTMLInputElement} */ (input).files = files;
-  input.dispatchEvent(new Event("change", { bubbles: true }));
-}
-
-/**
- * @template Found
- * @param {() => Found | null} find
- * @returns {Promise<Found | null>} what is found in time
- */
-async function awaited(find) {
-  const end = Date.now() + WAIT_MS;
-  while (!find() && Date.now() < end) await new Promise(requestAnimationFrame);
-  return find();
+function hasWrongType(files) {
+  const wrong = [...files].find(({ type }) => type && !/^(audio|video)\//.test(type));
+  if (wrong) toast(`${wrong.name}: ${say("wrong_type")}`);
+  return wrong !== undefined;
 }
 
 /**
@@ -79,7 +63,23 @@ async function awaited(find) {
  */
 export function watchIntake(views) {
   onPageChange(() => lockStarts(views), { attributeFilter: ["class"] });
-  watchDrops(() => views.find((view) => view.element.closest("[role=tabpanel]")?.checkVisibility()));
+  const openView = () => views.find((view) => view.element.closest("[role=tabpanel]")?.checkVisibility());
+  watchDrops(openView);
+  watchChoices(openView);
+}
+
+/**
+ * What is chosen with the button over a list of files takes their place.
+ * @param {() => any} openView finds the view of the open tab
+ */
+function watchChoices(openView) {
+  const take = (/** @type {Event} */ event) => {
+    const input = /** @type {HTMLInputElement} */ (event.target);
+    if (!input.files?.length || !input.closest(OVER_FILES)) return;
+    event.stopPropagation();
+    if (!hasWrongType(input.files)) fillBox(input.files, openView());
+  };
+  document.addEventListener("change", take, true); // before Gradio
 }
 
 /** @param {() => any} openView finds the view of the open tab */
@@ -98,14 +98,16 @@ function watchDrops(openView) {
     event.preventDefault(); // without this a browser opens the file in place of the page
     takeFiles(/** @type {DataTransfer} */ (event.dataTransfer).files, openView());
   };
-  // Before Gradio's box, which takes no project.
-  const takeProject = (/** @type {DragEvent} */ event) => {
+  // Before Gradio's box, which takes no project, and the button over its list, which would add to it.
+  const takeFirst = (/** @type {DragEvent} */ event) => {
     hint.hidden = true;
-    if (!hasFiles(event) || !isProject(/** @type {DataTransfer} */ (event.dataTransfer).files)) return;
+    if (!hasFiles(event)) return;
+    const isOverFiles = /** @type {Element} */ (event.target).closest(OVER_FILES);
+    if (!isOverFiles && !isProject(/** @type {DataTransfer} */ (event.dataTransfer).files)) return;
     event.stopPropagation();
     take(event);
   };
-  document.addEventListener("drop", takeProject, true);
+  document.addEventListener("drop", takeFirst, true);
   document.addEventListener("drop", (event) => {
     if (!event.defaultPrevented && hasFiles(event)) take(event);
   });

@@ -1,6 +1,7 @@
 // @ts-check
 // Keeping a view's project in the browser: it is saved as it changes, and opened again.
 import { fileAddress, make } from "./dom.js";
+import { emptyBox } from "./file_box.js";
 import { audioName, countRecordings } from "./file_names.js";
 import { say } from "./i18n.js";
 import { isLeft, listRecordings, stopFiles } from "./recordings.js";
@@ -95,8 +96,8 @@ export class Keeper {
   }
 
   /**
-   * Show the start with the list of projects; the one that was shown is among them. If the browser could not keep it,
-   * the visitor is asked first.
+   * Show the start, where nothing is chosen, with the list of projects; the one that was shown is among them. If the
+   * browser could not keep it, the visitor is asked first.
    * @returns {Promise<boolean>} whether the start is shown
    */
   async close() {
@@ -110,6 +111,7 @@ export class Keeper {
     view.sheets = [];
     clearMessages(view);
     view.refresh();
+    await emptyBox(view);
     return true;
   }
 

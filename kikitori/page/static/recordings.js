@@ -2,7 +2,7 @@
 // The list of a job's recordings: how far each has got, why one failed, and which one is shown.
 import { clock, make } from "./dom.js";
 import { audioName } from "./file_names.js";
-import { languageName, makeError, PAGE_TABS, say } from "./i18n.js";
+import { isIncomplete, languageName, makeError, PAGE_TABS, say } from "./i18n.js";
 import { take } from "./offers.js";
 import { toast } from "./toast.js";
 import { uploaded } from "./uploads.js";
@@ -19,7 +19,17 @@ export function listRecordings(files, sheets, growing = -1) {
     sheet: number,
     state: stateOf(sheet, number === growing),
   }));
-  return [...files, ...others.filter(({ sheet }) => !ofFiles.has(sheet))];
+  return [...files, ...others.filter(({ sheet }) => !ofFiles.has(sheet))].map((entry) => withDoubt(entry, sheets));
+}
+
+/**
+ * An entry that is done is incomplete if a warning says that its text may be missing or wrong.
+ * @param {any} entry
+ * @param {any[]} sheets
+ */
+function withDoubt(entry, sheets) {
+  const isDoubtful = entry.state === "done" && sheets[entry.sheet]?.transcript.warnings.some(isIncomplete);
+  return isDoubtful ? { ...entry, state: "incomplete" } : entry;
 }
 
 /**

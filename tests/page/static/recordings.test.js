@@ -2,7 +2,7 @@
 import assert from "node:assert";
 import test from "node:test";
 
-globalThis.speechTexts = { en: {}, ja: {}, "pt-BR": {}, "pt-PT": {} };
+globalThis.speechTexts = { en: { incomplete: ["damaged"] }, ja: {}, "pt-BR": {}, "pt-PT": {} };
 Object.defineProperty(globalThis, "navigator", { value: { language: "en" }, configurable: true });
 const { isLeft, listRecordings, stopFiles, updateFiles } = await import("../../../kikitori/page/static/recordings.js");
 
@@ -13,6 +13,13 @@ const failed = { path: "/b.wav", name: "b.wav", state: "failed", error: { text: 
 test("files come first, then what belongs to none of them", () => {
   assert.deepEqual(listRecordings([done, failed], [whole, whole]), [done, failed, { state: "done", sheet: 1 }]);
   assert.deepEqual(listRecordings([], [whole]), [{ state: "done", sheet: 0 }]);
+});
+
+test("what is done is incomplete if text may be missing", () => {
+  const sheetOf = (...kinds) => ({ transcript: { warnings: kinds.map((kind) => ({ kind })) } });
+  const sheets = [sheetOf("other_tracks", "damaged"), sheetOf("other_tracks"), sheetOf("damaged")];
+  const states = listRecordings([done, { ...done, sheet: 1 }], sheets).map(({ state }) => state);
+  assert.deepEqual(states, ["incomplete", "done", "incomplete"]);
 });
 
 test("a translation runs until its job has ended, and is stopped if only a part is there", () => {
