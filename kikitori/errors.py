@@ -94,6 +94,8 @@ SENTENCES = {
     "write REPOSITORY=REVISION for one of these: {choices}",
     "unnamed_checkpoint": "the checkpoint {choice} is given without the name of what it is for: write NAME={choice}, "
     "with one of the names {names}, or use the checkpoint tiny",
+    "aligner_twice": "{folder} is given as the aligner and for {name}, and can't be both: correct one of them, or use "
+    "the checkpoint tiny",
     "checkpoint_missing": "the checkpoint folder {folder} does not exist: give the folder that holds config.json and "
     "*.safetensors, or use the checkpoint tiny",
     "checkpoint_without_config": "{folder} is not a checkpoint folder (it has no config.json): give the folder that "
@@ -174,6 +176,8 @@ SENTENCES = {
     "the place: try again",
     "server_checkpoint": "This server can't load its checkpoint. It is the server's fault, and its log names the "
     "reason: try again later",
+    "server_storage": "This server has no room for the recording. It is the server's fault, and its log names the "
+    "reason: try again later",
     # The API
     "unknown_endpoint": "there is no endpoint {name}: use one of {choices}",
     "unknown_model": "there is no model {name}: choose one of {choices}",
@@ -182,7 +186,7 @@ SENTENCES = {
     "to /v1/audio/transcriptions",
     "not_a_form": "the request is not a form that can be read ({why}): send multipart/form-data with the recording as "
     "the field file",
-    "field_missing": "the field {name} is missing: add it to the form",
+    "field_missing": "the field {name} is missing: add it to the request",
     "field_unknown": "the field {name} is not honoured here: leave it out. The fields are {choices}",
     "field_value": "{value} is not a value of the field {name} ({why}): choose another one, or leave the field out",
     "field_needs": "{name} needs {needed}: choose that, or leave {name} out",

@@ -193,8 +193,8 @@ def choose_checkpoints(
         commit pins what is run; a branch or a tag can be moved.
     size: a key of BASES, the base model that the hub's is.
     weights: the format of all but the aligner's, one of FORMATS; None to leave them as they are.
-    Raises CheckpointError for a choice that names no role, for a revision that nothing would use, and for an unknown
-    format.
+    Raises CheckpointError for a choice that names no role, for a folder that is given as the aligner and as another
+    model, for a revision that nothing would use, and for an unknown format.
     """
     if weights and weights not in FORMATS:
         raise CheckpointError("unknown_weights", weights=repr(weights), choices=" or ".join(FORMATS))
@@ -204,6 +204,9 @@ def choose_checkpoints(
     chosen = dict(hub)
     for choice in choices:
         chosen |= _chosen(choice, role)
+    twice = [name for name, checkpoint in chosen.items() if name != "aligner" and checkpoint == chosen["aligner"]]
+    if twice:
+        raise CheckpointError("aligner_twice", folder=chosen["aligner"].folder, name=twice[0])
     for pin in revisions:
         repository, _, revision = pin.rpartition("=")
         repository = repository or (hub[role].repo_id if role else "")

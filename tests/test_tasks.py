@@ -69,6 +69,13 @@ def test_a_folder_without_a_role_is_an_error(tmp_path):
     assert caught.value.code == "unnamed_checkpoint"
 
 
+@pytest.mark.parametrize("choices", [["aligner=mine", "pt=mine"], ["tiny", f"pt={TINY_ALIGNER.folder}"]])
+def test_a_folder_is_not_both_the_aligner_and_another_model(choices):
+    with pytest.raises(CheckpointError, match="is given as the aligner and for pt, and can't be both") as caught:
+        choose_checkpoints(choices)
+    assert caught.value.code == "aligner_twice"
+
+
 def test_a_folder_serves_the_given_role_only(tmp_path):
     assert choose_checkpoints([str(tmp_path)], role="translation") == CHECKPOINTS | {
         "translation": Checkpoint(folder=tmp_path)

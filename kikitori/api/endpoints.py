@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
@@ -55,9 +55,10 @@ class Transcriptions:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request. Raises SpeechError before the answer has begun."""
         self._queue.check()
-        async with receive_form(Request(scope, receive), self.fields) as (fields, recording):
-            options = self.options(fields)
-            await while_connected(receive, self._answer(fields, options, recording, (scope, receive, send)))
+        with suppress(ClientDisconnect):  # before the form has arrived, so nobody waits for an answer
+            async with receive_form(Request(scope, receive), self.fields) as (fields, recording):
+                options = self.options(fields)
+                await while_connected(receive, self._answer(fields, options, recording, (scope, receive, send)))
 
     def options(self, fields: TranscriptionFields) -> JobOptions:
         """What a form asks for. Raises SpeechError if it contradicts itself or the model."""
@@ -109,10 +110,8 @@ class Transcriptions:
     @asynccontextmanager
     async def _working(self, steps: Iterator[Step]) -> AsyncIterator[AsyncIterator[Step]]:
         """Wait for a turn, and run a job while the block lasts."""
-        async with self._queue.turn():
-            with running(steps) as results:
-                async with aclosing(results):
-                    yield results
+        async with self._queue.turn(), running(steps) as results, aclosing(results):
+            yield results
 
 
 class Translations(Transcriptions):

@@ -21,6 +21,7 @@ STATUSES = {
     "live_full": 429,
     "gpu_quota": 429,
     "out_of_memory": 503,
+    "server_storage": 503,
 }
 """Code -> status. All other errors about a request are 400."""
 CODES = {"unknown_model": "model_not_found", "key_wrong": "invalid_api_key", "queue_full": "rate_limit_exceeded"}

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -16,8 +16,9 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from kikitori.errors import RequestError
+from kikitori.errors import RequestError, ServerError
 from kikitori.languages import SHOWN_CHARACTERS
+from kikitori.server.logging import LOG
 from kikitori.strings import display_name, displayed
 
 MAX_FIELDS = 40
@@ -71,24 +72,45 @@ class Received:
 
 @asynccontextmanager
 async def receive_form(request: Request, kind: type[Fields]) -> AsyncIterator[tuple[Fields, Received]]:
-    """Read a form; the recording's file lasts as long as the block. Raises RequestError."""
-    try:
-        form = await request.form(max_files=1, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES)
-    except HTTPException as error:
-        if error.status_code != 400:  # the Gate's
-            raise
-        raise RequestError("not_a_form", why=error.detail) from error
+    """Read a form; the recording's file lasts as long as the block.
+
+    Raises RequestError, ServerError if there is no room for the recording, and ClientDisconnect.
+    """
+    form = await _read_form(request)
     try:
         fields, upload = read_fields(form, kind), _recording_in(form)
-        with TemporaryDirectory(prefix="kikitori-", ignore_cleanup_errors=True) as folder:
+        with _storing():
+            temporary = TemporaryDirectory(prefix="kikitori-", ignore_cleanup_errors=True)
+        with temporary as folder:
             # Only the suffix is the client's: FFmpeg takes it as a hint.
             suffix = _SUFFIX.fullmatch(Path(upload.filename or "").suffix)
             path = Path(folder, "recording" + (suffix[0] if suffix else ""))
-            await asyncio.to_thread(_copy, upload, path)
+            with _storing():
+                await asyncio.to_thread(_copy, upload, path)
             await form.close()
             yield fields, Received(path, display_name(upload.filename or "recording")[:MAX_NAME])
     finally:
         await form.close()
+
+
+async def _read_form(request: Request) -> FormData:
+    try:
+        with _storing():
+            return await request.form(max_files=1, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES)
+    except HTTPException as error:
+        if error.status_code != 400:  # the Gate's
+            raise
+        raise RequestError("not_a_form", why=error.detail) from error
+
+
+@contextmanager
+def _storing() -> Iterator[None]:
+    """Raise ServerError if the system refuses to write, and log its reason."""
+    try:
+        yield
+    except OSError as error:
+        LOG.error("upload lost", extra={"fields": {"folder": gettempdir(), "reason": error.strerror}})
+        raise ServerError("server_storage") from error
 
 
 def _copy(upload: UploadFile, path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from contextvars import copy_context
 
 from starlette.types import Receive
@@ -61,15 +61,18 @@ def _refusals_of_zero_gpu() -> Iterator[None]:
         raise ServerError("server_fault") from error
 
 
-@contextmanager
-def running(steps: Iterator[Step]) -> Iterator[AsyncIterator[Step]]:
-    """Run a job while the block lasts; its results are those of `steps`, without drafts. Raises what they raise."""
-    results: asyncio.Queue[Step | Exception] = asyncio.Queue()
-    loop, stopped = asyncio.get_running_loop(), threading.Event()
+@asynccontextmanager
+async def running(steps: Iterator[Step]) -> AsyncIterator[AsyncIterator[Step]]:
+    """Run a job while the block lasts; its results are those of `steps`, without drafts. Raises what they raise.
 
-    def put(result: Step | Exception) -> None:
+    The block ends when the job has: one that is stopped still does its step, and needs the recording for it.
+    """
+    results: asyncio.Queue[Step | Exception] = asyncio.Queue()
+    loop, stopped, ended = asyncio.get_running_loop(), threading.Event(), asyncio.Event()
+
+    def call(function: Callable, *arguments: object) -> None:
         with suppress(RuntimeError):  # the server has ended
-            loop.call_soon_threadsafe(results.put_nowait, result)
+            loop.call_soon_threadsafe(function, *arguments)
 
     def work() -> None:
         try:
@@ -78,9 +81,11 @@ def running(steps: Iterator[Step]) -> Iterator[AsyncIterator[Step]]:
                     if stopped.is_set():
                         return
                     if not isinstance(step, Draft):
-                        put(step)
+                        call(results.put_nowait, step)
         except Exception as error:
-            put(error)
+            call(results.put_nowait, error)
+        finally:
+            call(ended.set)
 
     # ZeroGPU looks in the context for the request that pays.
     threading.Thread(target=copy_context().run, args=(work,), name="job", daemon=True).start()
@@ -88,6 +93,7 @@ def running(steps: Iterator[Step]) -> Iterator[AsyncIterator[Step]]:
         yield _read(results)
     finally:
         stopped.set()
+        await ended.wait()
 
 
 async def _read(results: asyncio.Queue[Step | Exception]) -> AsyncIterator[Step]:

@@ -30,7 +30,7 @@ class Item:
     place: its path as the list has it, or below the folder; it decides the shard and the output. path: the file,
     absolute; without a meaning if it is behind a URL. output: its output is `<output_dir>/<output>.<format>`.
     seconds: its length, which may be a guess. remote: the file behind a URL, or None. folder: the one in which it was
-    found, as it was typed; empty for a line of a list.
+    found, or that of the list, as it was typed.
     """
 
     place: str
@@ -91,18 +91,18 @@ def _find(source: str, recursive: bool) -> Iterator[Item]:
             place = os.path.relpath(path, source)
             yield Item(place, Path(folder, place), _output(place), folder=source)
     else:
-        folder = os.path.abspath("" if source == STDIN else os.path.dirname(source))
+        folder = "" if source == STDIN else os.path.dirname(source)
         yield from (_listed(line, folder) for line in read_list(source))
 
 
 def _listed(line: str, folder: str) -> Item:
-    """The item of a line. folder: that of the list, absolute."""
+    """The item of a line. folder: that of the list."""
     if is_url(line):
         return _remote_item(line, RemoteFile(line))
     place = os.path.normpath(line)
     if is_url(folder) and not os.path.isabs(place):
         return _remote_item(place, RemoteFile(join_url(folder, place)))
-    return Item(place, Path(folder, place), _output(place))
+    return Item(place, Path(os.path.abspath(folder), place), _output(place), folder=folder)
 
 
 def _remote_item(place: str, file: RemoteFile) -> Item:

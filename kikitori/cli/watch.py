@@ -18,6 +18,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NoReturn
 
 from kikitori.cli.attempt import attempt, is_ready, request_of
 from kikitori.cli.delivery import Delivery
@@ -28,7 +29,7 @@ from kikitori.cli.options import parse_options
 from kikitori.cli.parser import Parser
 from kikitori.cli.report import TextReport
 from kikitori.cli.resume import is_up_to_date, size_and_time
-from kikitori.cli.run import EXIT_CLOSED, EXIT_FAILED, EXIT_INTERRUPTED
+from kikitori.cli.run import EXIT_CLOSED, EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
 from kikitori.engines.journal import Journal
 from kikitori.errors import OutputError, SpeechError
 from kikitori.output.files import print_output
@@ -42,7 +43,7 @@ POLL_SECONDS = 0.5
 
 
 def main(argv: list[str]) -> int:
-    """Watch until Ctrl-C or SIGTERM. Returns an exit code."""
+    """Watch until Ctrl-C or SIGTERM, which is how it is meant to end. Returns an exit code."""
     options = _parse(argv)
     report = TextReport()
     try:
@@ -50,7 +51,9 @@ def main(argv: list[str]) -> int:
             run = load_run(options, report)
             with _events(options.folder, options.recursive) as events:
                 report.say(f"watching {options.folder}")
-                _Watch(run, events).work()
+                with suppress(KeyboardInterrupt):
+                    _Watch(run, events).work()
+        return EXIT_DONE
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
@@ -123,7 +126,7 @@ class _Watch:
         self._taken: dict[Path, list[int] | None] = {}
         self._ledger = _Ledger(run.options.output_dir / LEDGER)
 
-    def work(self) -> None:
+    def work(self) -> NoReturn:
         """Work until an exception ends it. Raises OutputError if the ledger can't be written."""
         while True:
             self._note_changes()

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from qwen_asr.core.transformers_backend import Qwen3ASRForConditionalGeneration
     from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
-MODEL_TYPE = "qwen3_asr"  # in config.json, the forced aligner's included
+MODEL_TYPE, ALIGNER_TYPE = "qwen3_asr", "qwen3_forced_aligner"
+"""In config.json. There, an aligner is a qwen3_asr whose thinker is a qwen3_forced_aligner."""
 
 
 def load_qwen_model(path: str, dtype: torch.dtype | None = None, device: str = "cpu") -> Qwen3ASRModel:
@@ -40,6 +41,7 @@ def load_on_device(
 
     from kikitori.model.finite import check_finite_weights
 
+    read_config(Path(path), ALIGNER_TYPE if kind is import_qwen_asr().Qwen3ForcedAligner else MODEL_TYPE)
     # On ZeroGPU there is no device at start-up; `.to("cuda")` marks weights that are moved to it later.
     on_zero_gpu = bool(os.environ.get("SPACES_ZERO_GPU"))
     loaded = kind.from_pretrained(
@@ -49,8 +51,6 @@ def load_on_device(
         use_safetensors=True,
         trust_remote_code=False,
     )
-    if loaded.model.config.model_type != MODEL_TYPE:
-        raise CheckpointError("wrong_model_type", folder=path, type=loaded.model.config.model_type, expected=MODEL_TYPE)
     check_all_loaded(loaded.model, Path(path))
     check_finite_weights(loaded.model, Path(path))
     if on_zero_gpu:
@@ -58,12 +58,18 @@ def load_on_device(
     return loaded
 
 
-def read_config(folder: Path) -> PretrainedConfig:
-    """Return the configuration of a checkpoint folder. Raises CheckpointError for another type of model."""
+def read_config(folder: Path, expected: str = MODEL_TYPE) -> PretrainedConfig:
+    """Return the configuration of a checkpoint folder.
+
+    expected: MODEL_TYPE or ALIGNER_TYPE. Raises CheckpointError for another type of model.
+    """
     kind = import_backend().Qwen3ASRConfig
     config, _ = kind.get_config_dict(folder)
-    if config["model_type"] != MODEL_TYPE:
-        raise CheckpointError("wrong_model_type", folder=folder, type=config["model_type"], expected=MODEL_TYPE)
+    found = config.get("model_type")
+    if found == MODEL_TYPE and config.get("thinker_config", {}).get("model_type") == ALIGNER_TYPE:
+        found = ALIGNER_TYPE
+    if found != expected:
+        raise CheckpointError("wrong_model_type", folder=folder, type=found, expected=expected)
     return kind.from_dict(config)
 
 

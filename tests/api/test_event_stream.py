@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 
-import httpx
 import pytest
 
 from kikitori.api.endpoints import Transcriptions
@@ -13,6 +12,7 @@ from kikitori.api.event_stream import KEEP_ALIVE
 from kikitori.api.queue import Queue
 from kikitori.tasks import choose_checkpoints
 from tests.support.coroutines import finish
+from tests.support.forms import asgi_form
 from tests.support.recordings import one_recording
 from tests.support.server import PATIENCE_SECONDS
 
@@ -26,19 +26,10 @@ BROKEN = {
 }
 
 
-def asgi_form(content: bytes) -> tuple[dict, bytes]:
-    """The scope and the body of a request for a stream."""
-    fields = {"model": "pt", "stream": "true"}
-    request = httpx.Request("POST", "http://test/", data=fields, files={"file": ("clip.flac", content)})
-    headers = [(name.lower().encode(), value.encode()) for name, value in request.headers.items()]
-    scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": headers}
-    return scope, request.read()
-
-
 async def stream_after_waiting(content: bytes) -> list[dict]:
     """What is sent to a client whose job waits until three comments have come."""
     queue, due, sent, bodies = Queue(at_once=1, waiting=1), asyncio.Queue(), [], []
-    scope, body = asgi_form(content)
+    scope, body = asgi_form(content, stream="true")
     three = asyncio.Event()
 
     async def receive() -> dict:

@@ -64,7 +64,7 @@ def test_a_job_stops_when_the_client_of_a_whole_answer_disconnects():
             return {"type": "http.disconnect"}
 
         async def work() -> None:
-            with running(steps()) as results:
+            async with running(steps()) as results:
                 async for _ in results:
                     has_left.set()
 
@@ -84,7 +84,7 @@ def test_an_error_of_the_job_reaches_whoever_waits_for_it():
             await asyncio.Event().wait()
 
         async def work() -> None:
-            with running(steps()) as results:
+            async with running(steps()) as results:
                 async for _ in results:
                     pass
 

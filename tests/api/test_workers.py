@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
 import signal
 import subprocess
@@ -17,9 +19,13 @@ import pytest
 import soundfile
 
 from benchmarks.served import served
+from kikitori.api.endpoints import Transcriptions
+from kikitori.api.queue import Queue
 from kikitori.server.jobs import JobOptions
 from kikitori.server.workers import Workers
 from kikitori.tasks import choose_checkpoints
+from tests.support.coroutines import finish
+from tests.support.forms import asgi_form
 from tests.support.recordings import Recording, one_recording
 from tests.support.server import PATIENCE_SECONDS, jobs_in, until
 
@@ -119,6 +125,39 @@ def test_who_waits_for_a_worker_gets_an_error_when_the_server_ends():
         with pytest.raises(EOFError, match="the server ends"):
             waiting.result(PATIENCE_SECONDS)
     assert [worker.process.is_alive() for worker in workers._workers] == [False]
+
+
+def test_a_client_that_leaves_before_its_worker_begins_is_no_refusal(caplog):
+    scope, body = asgi_form(GOOD.path.read_bytes())
+    messages = [{"type": "http.request", "body": body}]
+
+    async def send(message: dict) -> None:
+        raise AssertionError(message)
+
+    async def ask_and_leave(workers: Workers) -> None:
+        (worker,) = workers._workers
+        process = psutil.Process(worker.process.pid)
+        process.suspend()
+        has_left = asyncio.Event()
+
+        async def receive() -> dict:
+            if not messages:
+                await has_left.wait()
+                return {"type": "http.disconnect"}
+            return messages.pop()
+
+        endpoint = Transcriptions(choose_checkpoints(["tiny"]), Queue(), workers.transcribe)
+        request = asyncio.ensure_future(endpoint(scope, receive, send))
+        await asyncio.to_thread(until, lambda: worker.jobs() > 1)  # it is being handed over
+        has_left.set()
+        for _ in range(100):  # what the request does now, it does before its worker begins
+            await asyncio.sleep(0)
+        process.resume()
+        await request
+
+    with Workers(1) as workers, caplog.at_level(logging.INFO, "page"):
+        finish(ask_and_leave(workers))
+    assert [record.fields["ended"] for record in caplog.records] == ["stopped"]
 
 
 def test_if_not_all_workers_can_be_started_none_stays(monkeypatch):

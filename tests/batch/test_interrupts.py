@@ -101,4 +101,4 @@ def test_a_list_of_json_is_refused_and_a_line_is_a_path_whatever_it_begins_with(
     assert batch(folder / "list.txt") == EXIT_FAILED
     rows = report(tmp_path / "out")
     assert (rows["#0.flac"]["status"], list(rows)) == ("done", ["#0.flac", "nowhere.flac"])
-    assert rows["nowhere.flac"]["error"]["message"] == "nowhere.flac does not exist: check the path"
+    assert rows["nowhere.flac"]["error"]["message"] == f"{folder}/nowhere.flac does not exist: check the path"

@@ -74,7 +74,7 @@ def test_each_recording_is_transcribed_once_when_it_has_stopped_growing(tmp_path
         assert [line["state"] for line in lines] == ["failed", "done"]
         assert lines[0]["outputs"] == [] and "broken.wav" in lines[0]["messages"][0]
         assert (output / "two.flac.txt").read_text() == f"{TWO.reference}\n"
-        assert watch.end(signal.SIGTERM) == (130, "")
+        assert watch.end(signal.SIGTERM) == (0, "")
     assert sorted(path.name for path in output.iterdir()) == [".kikitori-watch.jsonl", "one.flac.txt", "two.flac.txt"]
 
     (incoming / "broken.wav").unlink()
@@ -84,7 +84,7 @@ def test_each_recording_is_transcribed_once_when_it_has_stopped_growing(tmp_path
         lines = [watch.line() for _ in range(2)]
         assert [line["recording"] for line in lines] == [str(incoming / name) for name in ("one.flac", "two.flac")]
         assert (output / "one.flac.txt").read_text() == f"{THREE.reference}\n"
-        assert watch.end(signal.SIGINT) == (130, "")
+        assert watch.end(signal.SIGINT) == (0, "")
 
 
 def test_what_is_wrong_is_said_before_a_model_is_loaded(tmp_path, capsys):

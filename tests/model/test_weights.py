@@ -12,11 +12,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from kikitori.errors import CheckpointError
+from kikitori.model.aligner import load_qwen_aligner
 from kikitori.model.checkpoints import load_once
 from kikitori.model.quantised_checkpoint import quantise_folder
 from kikitori.model.recognizer import Recognizer, load_recognizer
 from kikitori.model.weights import FORMAT_KEY, check_weights, identify_weights
-from kikitori.tasks import TINY, Checkpoint
+from kikitori.tasks import TINY, TINY_ALIGNER, Checkpoint
 
 
 @pytest.fixture
@@ -94,7 +95,7 @@ def test_code_that_comes_with_a_checkpoint_is_not_run(folder, tmp_path):
     unknown = shutil.copytree(folder, tmp_path / "unknown")
     config = json.loads((unknown / "config.json").read_text(encoding="utf-8"))
     (unknown / "config.json").write_text(json.dumps(config | {"model_type": "mine"}), encoding="utf-8")
-    refusal(unknown, "checkpoint_unloadable")
+    refusal(unknown, "wrong_model_type")
     assert not mark.exists()
 
 
@@ -179,6 +180,15 @@ def test_another_type_of_model_is_refused(folder):
     (folder / "config.json").write_text(json.dumps(config | {"model_type": "bert"}), encoding="utf-8")
     error = refusal(folder, "wrong_model_type")
     assert (error.values["type"], error.values["expected"]) == ("bert", "qwen3_asr")
+
+
+@pytest.mark.parametrize(
+    ("load", "folder", "expected"),
+    [(load_recognizer, TINY_ALIGNER.folder, "qwen3_asr"), (load_qwen_aligner, TINY.folder, "qwen3_forced_aligner")],
+)
+def test_an_aligner_and_a_model_that_writes_are_not_taken_for_each_other(load, folder, expected):
+    with pytest.raises(CheckpointError, match=f"not a {expected}: give another folder"):
+        load(str(folder))
 
 
 @pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "tokenizer_config.json", "preprocessor_config.json"])

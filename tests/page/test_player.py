@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.browser import VIEW_OF, last_seek, note_seeks, open_tab, run_to_the_end, start_again
+from tests.support.browser import VIEW_OF, call_transcribed, last_seek, note_seeks, open_tab, run_to_the_end, upload
 from tests.support.player import PLAYER, is_playing, slider
+from tests.support.recordings import example
 
 pytestmark = pytest.mark.slow
 
@@ -72,7 +73,7 @@ def test_only_one_sound_plays_at_a_time(page, panel):
 
 def test_what_sounds_is_paused_when_its_player_is_hidden(page, panel):
     page.evaluate(f"window.other = new Audio({PLAYER}.audio.src)")
-    start_again(panel)
+    upload(panel, example("call_appointment").path)
     page.evaluate("other.play()")
     run_to_the_end(panel, "diarize")
     assert page.evaluate("other.paused")
@@ -116,7 +117,7 @@ def test_the_text_stays_under_the_cursor(page, panel):
 
 
 def test_after_a_second_run_it_still_plays(page, panel):
-    run_to_the_end(panel, "diarize")
+    call_transcribed(page)
     panel.locator(".turn .time").nth(1).click()
     page.wait_for_function(f"{PLAYER}.now > {PLAYER}.sheet.times[1][0] + 0.1")
     assert is_playing(page)

@@ -86,6 +86,7 @@ def visit(
         page.on("pageerror", lambda error: None if is_gradios_race(error) else errors.append(str(error)))
         page.goto(address)
         page.get_by_role("tab").first.wait_for()
+        page.wait_for_function("window.speechPage?.views.length")  # before that, Gradio may lose a click
         try:
             yield page
         except Exception as error:
