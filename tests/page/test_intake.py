@@ -75,6 +75,19 @@ def test_several_dropped_files_are_uploaded_together_and_the_next_choice_takes_t
     expect(panel.locator(".block.files")).to_contain_text(one.stem)
 
 
+@pytest.mark.parametrize("way", ["chosen", "dropped on the box", "dropped beside it"])
+def test_what_is_no_recording_is_named_and_the_recordings_beside_it_are_taken(page, tmp_path, way):
+    panel, one = open_tab(page, "pt"), one_recording("pt").path
+    (tmp_path / "notes.txt").write_text("this is no sound")
+    if way == "chosen":
+        panel.locator(".block.files input[type=file]").set_input_files([one, tmp_path / "notes.txt"])
+    else:
+        drop(page, one, tmp_path / "notes.txt", **({"place": ".block.files button"} if "box" in way else {}))
+    expect(page.locator(".speech-toast")).to_contain_text("notes.txt: This file is neither audio nor video.")
+    expect(panel.get_by_role("link").filter(has_text="⇣")).to_have_count(1)
+    expect(panel.locator(".block.files")).to_contain_text(one.stem)
+
+
 def choose(page, panel, *paths) -> None:
     """Choose files with the button over a list of files."""
     with page.expect_file_chooser() as chooser:

@@ -36,16 +36,6 @@ function translateTitle() {
   if (document.title !== say("document_title")) document.title = say("document_title");
 }
 
-/** A file of a wrong type: Gradio lists the types that it takes, in English. */
-function explainWrongType() {
-  for (const title of document.getElementsByClassName("toast-title")) {
-    const text = title.closest("[data-testid=toast-body]")?.querySelector("[data-testid=toast-text]");
-    if (!text?.textContent?.startsWith("Invalid file type")) continue;
-    text.textContent = say("wrong_type");
-    title.textContent = say("wrong_type_title");
-  }
-}
-
 /** An example has no size, and Gradio says so in English. */
 function hideUnknownSize() {
   for (const cell of document.getElementsByClassName("download")) {
@@ -110,7 +100,7 @@ export function watchPage() {
   document.addEventListener("focusin", ({ target }) => {
     focused = { target, panel: /** @type {Element} */ (target).closest("[role=tabpanel]") };
   });
-  for (const fix of [fixAccessibility, translateTitle, explainWrongType, hideUnknownSize]) onPageChange(fix);
+  for (const fix of [fixAccessibility, translateTitle, hideUnknownSize]) onPageChange(fix);
   for (const fix of [noteReady, keepFocus]) onPageChange(fix, { attributeFilter: ["class"] });
   // Gradio's player leaves a sound that it was loading when another follows. That is no error.
   addEventListener("unhandledrejection", (event) => event.reason?.name === "AbortError" && event.preventDefault());

@@ -42,19 +42,25 @@ const isProject = (files) => files.length === 1 && files[0].name.toLowerCase().e
 async function takeFiles(files, view) {
   if (!view || !files.length) return;
   if (isProject(files)) return view.projects.read(files[0]);
-  if (hasWrongType(files)) return;
   if (view.isBusy) return toast(say("busy_drop"));
-  if (await view.keeper.close()) await fillBox(files, view);
+  const recordings = recordingsIn(files);
+  if (recordings.length && (await view.keeper.close())) await fillBox(recordings, view);
 }
 
 /**
- * Whether one of the files is neither audio nor video, which the page then says.
+ * The files that are audio or video. If there are others, the page names the first. Gradio's box has the same rule, but
+ * its sentence is in English, and is lost now and then.
  * @param {FileList} files
  */
-function hasWrongType(files) {
-  const wrong = [...files].find(({ type }) => type && !/^(audio|video)\//.test(type));
-  if (wrong) toast(`${wrong.name}: ${say("wrong_type")}`);
-  return wrong !== undefined;
+function recordingsIn(files) {
+  const taken = new DataTransfer();
+  const others = [];
+  for (const file of files) {
+    if (/^(audio|video)\//.test(file.type)) taken.items.add(file);
+    else others.push(file.name);
+  }
+  if (others.length) toast(`${others[0]}: ${say("wrong_type")}`);
+  return taken.files;
 }
 
 /**
@@ -69,15 +75,18 @@ export function watchIntake(views) {
 }
 
 /**
- * What is chosen with the button over a list of files takes their place.
+ * Recordings that are chosen go to Gradio's box; with the button over a list of files, they take their place.
  * @param {() => any} openView finds the view of the open tab
  */
 function watchChoices(openView) {
   const take = (/** @type {Event} */ event) => {
     const input = /** @type {HTMLInputElement} */ (event.target);
-    if (!input.files?.length || !input.closest(OVER_FILES)) return;
+    if (!input.files?.length || !input.closest(".start .files")) return;
+    const recordings = recordingsIn(input.files);
+    if (!input.closest(OVER_FILES) && recordings.length === input.files.length) return; // Gradio takes them
     event.stopPropagation();
-    if (!hasWrongType(input.files)) fillBox(input.files, openView());
+    input.value = ""; // so that the same choice is a change again
+    if (recordings.length) fillBox(recordings, openView());
   };
   document.addEventListener("change", take, true); // before Gradio
 }
@@ -95,20 +104,12 @@ function watchDrops(openView) {
     if (!event.relatedTarget) hint.hidden = true; // the pointer has left the page
   });
   const take = (/** @type {DragEvent} */ event) => {
+    hint.hidden = true;
+    if (!hasFiles(event)) return;
     event.preventDefault(); // without this a browser opens the file in place of the page
+    event.stopPropagation();
     takeFiles(/** @type {DataTransfer} */ (event.dataTransfer).files, openView());
   };
   // Before Gradio's box, which takes no project, and the button over its list, which would add to it.
-  const takeFirst = (/** @type {DragEvent} */ event) => {
-    hint.hidden = true;
-    if (!hasFiles(event)) return;
-    const isOverFiles = /** @type {Element} */ (event.target).closest(OVER_FILES);
-    if (!isOverFiles && !isProject(/** @type {DataTransfer} */ (event.dataTransfer).files)) return;
-    event.stopPropagation();
-    take(event);
-  };
-  document.addEventListener("drop", takeFirst, true);
-  document.addEventListener("drop", (event) => {
-    if (!event.defaultPrevented && hasFiles(event)) take(event);
-  });
+  document.addEventListener("drop", take, true);
 }
