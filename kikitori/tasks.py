@@ -229,6 +229,8 @@ def _chosen(choice: str, role: str | None) -> Mapping[str, Checkpoint]:
         name, folder = role, choice
     if name is None:
         raise CheckpointError("unnamed_checkpoint", choice=choice, names=", ".join(CHECKPOINTS))
-    path = ASSETS / "tiny" if folder == "tiny" else Path(folder).expanduser().resolve()
+    if folder == "tiny":
+        return {name: TINY_ALIGNER if name == "aligner" else TINY}
+    path = Path(folder).expanduser().resolve()
     known = {checkpoint.folder: checkpoint for checkpoint in (TINY, TINY_ALIGNER)}
     return {name: known.get(path, Checkpoint(folder=path))}

@@ -63,6 +63,11 @@ def test_folders_are_given_by_role_and_later_choices_win(tmp_path):
     assert chosen["aligner"] == TINY_ALIGNER
 
 
+def test_tiny_is_the_embedded_checkpoint_of_the_role():
+    chosen = choose_checkpoints(["pt=tiny", "aligner=tiny"])
+    assert (chosen["pt"], chosen["aligner"]) == (TINY, TINY_ALIGNER)
+
+
 def test_a_folder_without_a_role_is_an_error(tmp_path):
     with pytest.raises(CheckpointError) as caught:
         choose_checkpoints([str(tmp_path)])

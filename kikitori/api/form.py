@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory, gettempdir
+from tempfile import TemporaryDirectory
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -109,7 +110,9 @@ def _storing() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        LOG.error("upload lost", extra={"fields": {"folder": gettempdir(), "reason": error.strerror}})
+        # If no folder can be used at all, the reason names those that were tried.
+        folder = tempfile.tempdir or ""
+        LOG.error("upload lost", extra={"fields": {"folder": folder, "reason": error.strerror}})
         raise ServerError("server_storage") from error
 
 

@@ -30,8 +30,10 @@ def main(argv: list[str]) -> int:
 
 
 def _quantise(checkpoint: Checkpoint, out: Path, weights: str) -> None:
-    from kikitori.model.checkpoints import checkpoint_folder
+    from kikitori.model.checkpoints import checkpoint_folder, damage_named
     from kikitori.model.quantised_checkpoint import quantise_folder
 
-    quantise_folder(checkpoint_folder(checkpoint), out, weights, f"kikitori {kikitori.__version__}")
+    folder = checkpoint_folder(checkpoint)
+    with damage_named(checkpoint, folder):
+        quantise_folder(folder, out, weights, f"kikitori {kikitori.__version__}")
     print(f"written: {displayed(str(out))}", file=sys.stderr)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from kikitori.errors import CheckpointError
+from kikitori.errors import CheckpointError, SpeechError
 from kikitori.model.qwen_imports import import_qwen_asr
 from kikitori.model.weights import check_weights, stored_format
 from kikitori.tasks import Checkpoint
@@ -99,10 +100,16 @@ def _load(
 ) -> Loaded:
     folder = checkpoint_folder(checkpoint)
     check_weights(folder)
+    with damage_named(checkpoint, folder), _BUILD_LOCK:
+        return load(str(folder), dtype, device)
+
+
+@contextmanager
+def damage_named(checkpoint: Checkpoint, folder: Path) -> Iterator[None]:
+    """Raise CheckpointError for whatever the libraries raise when a checkpoint's files are damaged."""
     try:
-        with _BUILD_LOCK:
-            return load(str(folder), dtype, device)
-    except CheckpointError:
+        yield
+    except SpeechError:
         raise
     except Exception as error:  # tokenizers raises Exception itself, transformers whatever a damaged file leads to
         raise CheckpointError(

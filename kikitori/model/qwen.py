@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from kikitori.errors import CheckpointError
 from kikitori.model.qwen_imports import import_backend, import_qwen_asr
 from kikitori.model.weights import check_all_loaded
+from kikitori.strings import displayed
 
 if TYPE_CHECKING:
     import torch
@@ -61,15 +62,16 @@ def load_on_device(
 def read_config(folder: Path, expected: str = MODEL_TYPE) -> PretrainedConfig:
     """Return the configuration of a checkpoint folder.
 
-    expected: MODEL_TYPE or ALIGNER_TYPE. Raises CheckpointError for another type of model.
+    expected: MODEL_TYPE or ALIGNER_TYPE. Raises CheckpointError for another type of model; OSError, KeyError, TypeError
+    or AttributeError if the file is damaged.
     """
     kind = import_backend().Qwen3ASRConfig
     config, _ = kind.get_config_dict(folder)
     found = config.get("model_type")
-    if found == MODEL_TYPE and config.get("thinker_config", {}).get("model_type") == ALIGNER_TYPE:
+    if found == MODEL_TYPE and config["thinker_config"].get("model_type") == ALIGNER_TYPE:
         found = ALIGNER_TYPE
     if found != expected:
-        raise CheckpointError("wrong_model_type", folder=folder, type=found, expected=expected)
+        raise CheckpointError("wrong_model_type", folder=folder, type=displayed(str(found)), expected=expected)
     return kind.from_dict(config)
 
 

@@ -50,3 +50,13 @@ def test_an_upload_that_cannot_be_stored_is_the_servers_fault_and_the_log_says_w
     assert status_of(raised.value) == 503
     (line,) = (record.fields for record in caplog.records)
     assert line == {"folder": str(tmp_path / "missing"), "reason": "No such file or directory"}
+
+
+def test_the_log_names_the_folders_if_none_is_usable(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("tempfile.tempdir", None)
+    monkeypatch.setattr("tempfile._candidate_tempdir_list", lambda: [str(tmp_path / "missing")])
+    scope, body = asgi_form(b"sound")
+    with caplog.at_level(logging.ERROR, "page"), pytest.raises(ServerError):
+        finish(ask(scope, [{"type": "http.request", "body": body}]))
+    (line,) = (record.fields for record in caplog.records)
+    assert line["reason"] == f"No usable temporary directory found in ['{tmp_path / 'missing'}']"

@@ -204,6 +204,15 @@ def test_a_full_disk_leaves_no_part_of_quantised_weights(run, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("config", ["{", "[]", '{"model_type": "qwen3_asr", "thinker_config": null}'])
+def test_a_damaged_folder_is_not_quantised(run, tmp_path, config):
+    folder = shutil.copytree(TINY.folder, tmp_path / "mine")
+    (folder / "config.json").write_text(config)
+    done = run("quantise", folder, tmp_path / "out")
+    assert done.returncode == 1 and done.stderr.startswith(f"error: mine ({folder}) can't be loaded as a Qwen3-ASR")
+    assert done.stderr.count("\n") == 1 and [file.name for file in tmp_path.iterdir()] == ["mine"]
+
+
 def test_an_interrupt_leaves_no_part_of_quantised_weights(run, tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "copyfile", lambda *paths: signal.raise_signal(signal.SIGTERM))
     assert run("quantise", "tiny", tmp_path / "out").returncode == EXIT_INTERRUPTED

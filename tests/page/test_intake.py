@@ -73,6 +73,10 @@ def test_several_dropped_files_are_uploaded_together_and_the_next_choice_takes_t
     drop(page, one, place=OVER_FILES)
     expect(links).to_have_count(1)
     expect(panel.locator(".block.files")).to_contain_text(one.stem)
+    drop(page, one)
+    drop(page, other)  # while the first is on its way
+    expect(panel.locator(".block.files")).to_contain_text(other.stem)
+    expect(links).to_have_count(1)
 
 
 @pytest.mark.parametrize("way", ["chosen", "dropped on the box", "dropped beside it"])

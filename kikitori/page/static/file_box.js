@@ -21,19 +21,33 @@ export async function emptyBox(view) {
   await awaited(() => !start.querySelector(CHOSEN));
 }
 
+/** Ends when the box has what was given to it last. */
+let filled = Promise.resolve();
+
 /**
- * Give files to a tab's box, in place of those that it has. Gradio would add them, and its list breaks down if a file
- * comes twice.
+ * Give files to a tab's box, in place of those that it has or that are on their way to it. Gradio would add them, and
+ * its list breaks down if a file comes twice.
+ * @param {FileList} files
+ * @param {any} view of the tab
+ * @returns {Promise<void>}
+ */
+export function fillBox(files, view) {
+  filled = filled.catch(() => {}).then(() => replaceFiles(files, view));
+  return filled;
+}
+
+/**
  * @param {FileList} files
  * @param {any} view of the tab
  */
-export async function fillBox(files, view) {
+async function replaceFiles(files, view) {
   await emptyBox(view);
   const start = startOf(view);
   const input = await awaited(() => start.querySelector(".files input[type=file]"));
   if (!input) return;
   input.files = files;
   input.dispatchEvent(new Event("change", { bubbles: true }));
+  await awaited(() => start.querySelector(CHOSEN));
 }
 
 /**
