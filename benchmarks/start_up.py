@@ -1,22 +1,21 @@
 """How long a new process takes to the first text, and to its end: `python -m benchmarks.start_up`.
 
 Kikitori's command line and a program that calls the unchanged qwen-asr transcribe the same example with the tiny
-checkpoint. They run in turns, each run in a process of its own; figures are medians of the rounds. One run of each
-comes first, so that their files are in memory.
+checkpoint. They run in turns, each run in a process of its own; figures are medians of the rounds. The first round
+does not count: it reads their files from the disk.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 from benchmarks.peers import check_quiet
-from benchmarks.weights import table
+from benchmarks.weights import in_turns, table
 from kikitori.tasks import TINY, get_task
 
 ROOT = Path(__file__).parents[1]
@@ -41,11 +40,12 @@ ROWS = {"first": ("first text, s", ".2f"), "end": ("end of the process, s", ".2f
 """Key of a run's record -> the row's label and the form of its figures."""
 
 
-def run(arguments: list[str], expected: str) -> dict[str, float]:
+def run(arguments: list[str]) -> dict[str, float]:
     """Run Python with arguments. Returns the seconds to the first line and to the end: the keys of ROWS.
 
-    Raises SystemExit if what it prints is not the expected line.
+    Raises SystemExit if what it prints is not the clip's translation.
     """
+    expected = json.loads(CLIP.with_name("references.json").read_text(encoding="utf-8"))[CLIP.name]["reference"]
     start = time.perf_counter()
     command = [sys.executable, *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, encoding="utf-8") as process:
@@ -63,13 +63,15 @@ def main(argv: list[str] | None = None) -> int:
     """Print the table. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.start_up", description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--once", choices=COMMANDS, help="one run; print it as JSON")
     options = parser.parse_args(argv)
-    expected = json.loads(CLIP.with_name("references.json").read_text(encoding="utf-8"))[CLIP.name]["reference"]
-    for arguments in COMMANDS.values():
-        run(arguments, expected)
+    if options.once:
+        print(json.dumps(run(COMMANDS[options.once])))
+        return 0
+    columns = {name: ["benchmarks.start_up", "--once", name] for name in COMMANDS}
+    in_turns(columns, rounds=1)
     check_quiet()
-    rounds = [{name: run(arguments, expected) for name, arguments in COMMANDS.items()} for _ in range(options.rounds)]
-    medians = {name: {key: statistics.median(one[name][key] for one in rounds) for key in ROWS} for name in COMMANDS}
+    medians = in_turns(columns, options.rounds)
     stock, ours = medians.values()
     for line in table(medians | {"ratio": {key: stock[key] / ours[key] for key in ROWS}}, ROWS):
         print(line)

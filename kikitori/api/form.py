@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -81,7 +80,7 @@ async def receive_form(request: Request, kind: type[Fields]) -> AsyncIterator[tu
     try:
         fields, upload = read_fields(form, kind), _recording_in(form)
         with _storing():
-            temporary = TemporaryDirectory(prefix="kikitori-", ignore_cleanup_errors=True)
+            temporary = tempfile.TemporaryDirectory(prefix="kikitori-", ignore_cleanup_errors=True)
         with temporary as folder:
             # Only the suffix is the client's: FFmpeg takes it as a hint.
             suffix = _SUFFIX.fullmatch(Path(upload.filename or "").suffix)
@@ -110,8 +109,7 @@ def _storing() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        # If no folder can be used at all, the reason names those that were tried.
-        folder = tempfile.tempdir or ""
+        folder = tempfile.tempdir or ""  # if no folder can be used, the reason names those that were tried
         LOG.error("upload lost", extra={"fields": {"folder": folder, "reason": error.strerror}})
         raise ServerError("server_storage") from error
 

@@ -22,7 +22,7 @@ import numpy as np
 from kikitori.audio.files import SAMPLE_RATE
 from kikitori.errors import AudioError
 from kikitori.model.fair_lock import device_lock
-from kikitori.model.qwen import load_on_device
+from kikitori.model.qwen import ALIGNER_TYPE, load_on_device
 from kikitori.model.qwen_imports import import_qwen_asr
 from kikitori.result import Alignment
 from kikitori.strings import Duration
@@ -46,7 +46,7 @@ def load_qwen_aligner(path: str, dtype: torch.dtype | None = None, device: str =
     dtype: None for float32. Raises CheckpointError as `load_on_device` does, and OSError, ValueError or
     SafetensorError if there is no checkpoint.
     """
-    return load_on_device(import_qwen_asr().Qwen3ForcedAligner, path, dtype, device)
+    return load_on_device(import_qwen_asr().Qwen3ForcedAligner, ALIGNER_TYPE, path, dtype, device)
 
 
 def align_turns(aligner: Qwen3ForcedAligner, waveform: np.ndarray, turns: Sequence[Turn], language: str) -> Alignment:

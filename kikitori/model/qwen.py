@@ -27,22 +27,27 @@ def load_qwen_model(path: str, dtype: torch.dtype | None = None, device: str = "
     dtype: None for float32. Raises CheckpointError as `load_on_device` does, and OSError, ValueError or
     SafetensorError if the folder is not a checkpoint.
     """
-    return load_on_device(import_qwen_asr().Qwen3ASRModel, path, dtype, device)
+    return load_on_device(import_qwen_asr().Qwen3ASRModel, MODEL_TYPE, path, dtype, device)
 
 
 def load_on_device(
-    kind: type[Qwen3ASRModel] | type[Qwen3ForcedAligner], path: str, dtype: torch.dtype | None, device: str
+    kind: type[Qwen3ASRModel] | type[Qwen3ForcedAligner],
+    expected: str,
+    path: str,
+    dtype: torch.dtype | None,
+    device: str,
 ) -> Qwen3ASRModel | Qwen3ForcedAligner:
-    """Load one of qwen_asr's classes from a folder onto a device, on ZeroGPU too; a dtype of None is float32.
+    """Load one of qwen_asr's classes from a folder onto a device, on ZeroGPU too.
 
-    Only safetensors files are read, and no code that comes with a checkpoint is run. Raises CheckpointError for another
-    type of model, and for weights that are missing or not finite.
+    expected: the type of model, as `read_config` takes it. dtype: None for float32. Only safetensors files are read,
+    and no code that comes with a checkpoint is run. Raises CheckpointError for another type of model, and for weights
+    that are missing or not finite.
     """
     import torch
 
     from kikitori.model.finite import check_finite_weights
 
-    read_config(Path(path), ALIGNER_TYPE if kind is import_qwen_asr().Qwen3ForcedAligner else MODEL_TYPE)
+    read_config(Path(path), expected)
     # On ZeroGPU there is no device at start-up; `.to("cuda")` marks weights that are moved to it later.
     on_zero_gpu = bool(os.environ.get("SPACES_ZERO_GPU"))
     loaded = kind.from_pretrained(

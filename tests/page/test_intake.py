@@ -79,14 +79,15 @@ def test_several_dropped_files_are_uploaded_together_and_the_next_choice_takes_t
     expect(links).to_have_count(1)
 
 
-@pytest.mark.parametrize("way", ["chosen", "dropped on the box", "dropped beside it"])
-def test_what_is_no_recording_is_named_and_the_recordings_beside_it_are_taken(page, tmp_path, way):
+@pytest.mark.parametrize("place", ["", ".block.files button", "h1"], ids=["chosen", "box", "page"])
+def test_a_file_that_is_no_recording_is_named_and_the_others_are_taken(page, tmp_path, place):
+    """place: where the files are dropped; empty if they are chosen."""
     panel, one = open_tab(page, "pt"), one_recording("pt").path
     (tmp_path / "notes.txt").write_text("this is no sound")
-    if way == "chosen":
-        panel.locator(".block.files input[type=file]").set_input_files([one, tmp_path / "notes.txt"])
+    if place:
+        drop(page, one, tmp_path / "notes.txt", place=place)
     else:
-        drop(page, one, tmp_path / "notes.txt", **({"place": ".block.files button"} if "box" in way else {}))
+        panel.locator(".block.files input[type=file]").set_input_files([one, tmp_path / "notes.txt"])
     expect(page.locator(".speech-toast")).to_contain_text("notes.txt: This file is neither audio nor video.")
     expect(panel.get_by_role("link").filter(has_text="⇣")).to_have_count(1)
     expect(panel.locator(".block.files")).to_contain_text(one.stem)
