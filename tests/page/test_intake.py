@@ -12,6 +12,7 @@ from tests.support.browser import (
     VIEW_OF,
     drag,
     drop,
+    drop_each,
     open_tab,
     run_button,
     shown_panel,
@@ -62,7 +63,7 @@ def test_a_file_dropped_beside_the_box_is_uploaded(page):
 def test_several_dropped_files_are_uploaded_together_and_the_next_choice_takes_their_place(page):
     """Gradio would add it, and end the page's script if a file came twice."""
     panel = open_tab(page, "pt")
-    one, other = (recording.path for recording in recordings_in(RECORDINGS, "pt")[:2])
+    one, other, third = (recording.path for recording in recordings_in(RECORDINGS, "pt")[:3])
     links = panel.get_by_role("link").filter(has_text="⇣")
     drop(page, one, other)
     expect(links).to_have_count(2)
@@ -73,8 +74,7 @@ def test_several_dropped_files_are_uploaded_together_and_the_next_choice_takes_t
     drop(page, one, place=OVER_FILES)
     expect(links).to_have_count(1)
     expect(panel.locator(".block.files")).to_contain_text(one.stem)
-    drop(page, one)
-    drop(page, other)  # while the first is on its way
+    drop_each(page, other, one, third, other)
     expect(panel.locator(".block.files")).to_contain_text(other.stem)
     expect(links).to_have_count(1)
 

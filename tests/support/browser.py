@@ -6,8 +6,9 @@ import base64
 import contextlib
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from mimetypes import guess_type
+from pathlib import Path
 
 from playwright.sync_api import Browser, Dialog, Error, Locator, Page, expect
 
@@ -320,10 +321,19 @@ DROP = """([files, selector, events]) => {
 
 def drag(page: Page, *paths, events: tuple[str, ...] = ("dragover",), place: str = "h1") -> bool:
     """Drag files to a place; returns whether the browser would do what it does by itself."""
-    files = [[path.name, guess_type(path)[0] or "", base64.b64encode(path.read_bytes()).decode()] for path in paths]
-    return page.evaluate(DROP, [files, place, events])
+    return page.evaluate(DROP, [contents(paths), place, events])
+
+
+def contents(paths: Iterable[Path]) -> list[list[str]]:
+    """The files as DROP takes them."""
+    return [[path.name, guess_type(path)[0] or "", base64.b64encode(path.read_bytes()).decode()] for path in paths]
 
 
 def drop(page: Page, *paths, place: str = "h1") -> bool:
     """Drop files, by default beside all boxes; returns whether the browser would open them."""
     return drag(page, *paths, events=("dragover", "drop"), place=place)
+
+
+def drop_each(page: Page, *paths) -> None:
+    """Drop files beside all boxes, one right after the other."""
+    page.evaluate(f"drops => drops.map({DROP})", [[contents([path]), "h1", ["drop"]] for path in paths])
